@@ -1,0 +1,21 @@
+/** One interactive session's asciicast v3, written before it is shown. */
+export interface Transcript {
+  /** File name below `audit/transcripts/`. */
+  readonly fileName: string;
+  /** Records terminal output, already masked. Resolves when the write reached the file; throws `AuditUnavailable`. */
+  output(text: string): Promise<void>;
+  resize(columns: number, rows: number): Promise<void>;
+  /** A command boundary or a disclosure, by name and key ids; never by typed text. */
+  marker(label: string): Promise<void>;
+  /** Writes the exit event, makes the file durable. @returns SHA-256 of the file, hexadecimal */
+  close(exitStatus: number): Promise<string>;
+}
+
+export interface TranscriptHeader {
+  readonly sessionId: string;
+  readonly columns: number;
+  readonly rows: number;
+  readonly term: string;
+}
+
+export type OpenTranscript = (header: TranscriptHeader) => Promise<Transcript>;

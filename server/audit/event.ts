@@ -1,0 +1,167 @@
+import { z } from "zod";
+
+/** Where an event comes from. `connectedUser` is there only once a signature proved it; before that it is `claimedUser`. */
+const origin = z.strictObject({
+  connectionId: z.string().optional(),
+  sessionId: z.string().optional(),
+  clientAddress: z.string().optional(),
+  claimedUser: z.string().optional(),
+  connectedUser: z.string().optional(),
+});
+
+const disclosedKey = z.strictObject({ keyId: z.string(), computerName: z.string() });
+
+/**
+ * What can be on the record: a closed union. Adding an event means adding it here, with its fields.
+ * No field may hold a secret; a refused command line is recorded as reason and length, never as text (design §5).
+ */
+export const auditEvent = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("server-started"),
+    version: z.string(),
+    listening: z.string(),
+    hostKey: z.string(),
+    runtime: z.string(),
+  }),
+  z.strictObject({ type: z.literal("server-stopped"), reason: z.string() }),
+  z.strictObject({
+    type: z.literal("log-repaired"),
+    file: z.string(),
+    /** Bytes of a torn last line, moved aside. */
+    droppedBytes: z.number().int(),
+    keptAs: z.string(),
+  }),
+  z.strictObject({
+    type: z.literal("configuration-loaded"),
+    what: z.enum(["roles", "endpoint", "authorized-keys"]),
+    digest: z.string(),
+  }),
+  z.strictObject({ type: z.literal("configuration-refused"), what: z.string(), problem: z.string() }),
+  z.strictObject({ type: z.literal("connection-opened"), ...origin.shape, clientSoftware: z.string() }),
+  z.strictObject({ type: z.literal("connection-closed"), ...origin.shape }),
+  /** Dropped by a guard of the SSH layer; `guard` is its name, for example `pre-authentication-message`. */
+  z.strictObject({ type: z.literal("connection-dropped"), ...origin.shape, guard: z.string() }),
+  z.strictObject({
+    type: z.literal("authentication"),
+    ...origin.shape,
+    outcome: z.enum(["accepted", "refused"]),
+    method: z.string(),
+    /** `SHA256:…` of the key that signed or was refused. */
+    keyFingerprint: z.string().optional(),
+    /** For the log only; the client is told nothing. */
+    reason: z.string().optional(),
+  }),
+  /** An SSH request that this endpoint does not serve: subsystem, forwarding, env, X11, agent, second shell, … */
+  z.strictObject({
+    type: z.literal("request-refused"),
+    ...origin.shape,
+    request: z.string(),
+    reason: z.string(),
+  }),
+  z.strictObject({
+    type: z.literal("session-started"),
+    ...origin.shape,
+    mode: z.enum(["exec", "interactive", "line"]),
+    /** File name below `audit/transcripts/`; an exec session has none. */
+    transcript: z.string().optional(),
+  }),
+  z.strictObject({
+    type: z.literal("session-ended"),
+    ...origin.shape,
+    exitStatus: z.number().int(),
+    /** SHA-256 of the closed transcript file, hexadecimal. */
+    transcriptDigest: z.string().optional(),
+    reason: z.string().optional(),
+  }),
+  /** A command line that did not become a command. */
+  z.strictObject({
+    type: z.literal("command-refused"),
+    ...origin.shape,
+    reason: z.enum(["syntax", "language", "unknown", "hidden", "parameter", "limit", "pattern", "reason", "audit"]),
+    /** Length of the line in UTF-16 code units; its text may be a secret. */
+    lineLength: z.number().int(),
+    /** The command's name when it exists, never what was typed. */
+    command: z.string().optional(),
+  }),
+  z.strictObject({
+    type: z.literal("command-started"),
+    ...origin.shape,
+    invocationId: z.string(),
+    command: z.string(),
+    /** Checked parameters; key-shaped values are masked. */
+    parameters: z.record(z.string(), z.union([z.string(), z.boolean(), z.number(), z.array(z.string())])),
+    /** The shaping commands after it, in canonical form. */
+    pipeline: z.array(z.string()),
+    roleCapability: z.string(),
+    reason: z.string().optional(),
+  }),
+  z.strictObject({
+    type: z.literal("command-finished"),
+    ...origin.shape,
+    invocationId: z.string(),
+    command: z.string(),
+    outcome: z.enum(["succeeded", "failed", "stopped"]),
+    exitStatus: z.number().int(),
+    rows: z.number().int(),
+    durationMs: z.number(),
+    /** Number and SHA-256 of the bytes sent on standard output (exec only). */
+    sentBytes: z.number().int().optional(),
+    sentDigest: z.string().optional(),
+    /** `R-…`, told to the user when the failure is ours; the details stand here and nowhere else. */
+    reference: z.string().optional(),
+    error: z.string().optional(),
+  }),
+  /** Durable before the first byte of these keys leaves the server. */
+  z.strictObject({
+    type: z.literal("disclosure"),
+    ...origin.shape,
+    invocationId: z.string(),
+    command: z.string(),
+    how: z.enum(["exec", "interactive", "line"]),
+    reason: z.string().optional(),
+    keys: z.array(disclosedKey),
+  }),
+  z.strictObject({
+    type: z.literal("import-started"),
+    /** Operating-system account that ran `pep import`. */
+    localUser: z.string(),
+    files: z.array(z.strictObject({ name: z.string(), sha256: z.string() })),
+  }),
+  z.strictObject({
+    type: z.literal("import-finished"),
+    localUser: z.string(),
+    outcome: z.enum(["succeeded", "failed"]),
+    files: z.array(
+      z.strictObject({
+        name: z.string(),
+        added: z.number().int(),
+        unchanged: z.number().int(),
+        skipped: z.number().int(),
+      }),
+    ),
+    error: z.string().optional(),
+  }),
+]);
+
+export type AuditEvent = z.infer<typeof auditEvent>;
+export type Origin = z.infer<typeof origin>;
+
+/** What every line of the log has besides its event. */
+export interface RecordedEvent {
+  /** From 1, without gaps over all segments. */
+  readonly seq: number;
+  /** UTC, ISO 8601. */
+  readonly at: string;
+  /** Milliseconds since the process started, from the monotonic clock: orders events when the wall clock jumps. */
+  readonly uptimeMs: number;
+  readonly event: AuditEvent;
+}
+
+/** The record, as the rest of the server sees it. */
+export interface EventLog {
+  /**
+   * Puts an event on the record. Resolves when it is durable (fdatasync has returned).
+   * Throws `EndpointError("AuditUnavailable")` when it is not; the caller must then neither run nor show anything.
+   */
+  append(event: AuditEvent): Promise<void>;
+}

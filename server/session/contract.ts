@@ -1,0 +1,73 @@
+/**
+ * What `ssh/` and `session/` agree on: bytes, sizes and an exit status. No SSH packet passes this line, no command does.
+ */
+
+/** A connection whose user proved who they are. */
+export interface AuthenticatedConnection {
+  readonly connectionId: string;
+  readonly connectedUser: string;
+  readonly clientAddress: string;
+  /** `SHA256:…` of the key that signed. */
+  readonly keyFingerprint: string;
+}
+
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** What the client said in `pty-req`; sizes are clamped to 1…1000, 0 becomes 80×24. */
+export interface PseudoTerminal extends TerminalSize {
+  /** TERM; empty when the client gave none. */
+  readonly term: string;
+}
+
+/** One session channel, from `exec` or `shell` to its close. */
+export interface SessionChannel {
+  /**
+   * Sends standard output. Resolves when the next write is welcome (SSH window, socket and key exchange considered),
+   * rejects with an `OperationStopped` EndpointError once the channel is closed. Never hangs after a close.
+   */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Sends standard error, after every byte of standard output written so far has gone (facts: ssh2 mixes them up otherwise). */
+  writeError(bytes: Uint8Array): Promise<void>;
+  /** The client's bytes in order; ends at EOF or close. Pulling slowly closes the SSH window. Iterate once. */
+  readonly input: AsyncIterable<Uint8Array>;
+  /** Aborts when the client closed the channel or the connection was lost. */
+  readonly closed: AbortSignal;
+  /** Sends exit-status, then EOF and close, in this order (RFC 4254 §6.10). Idempotent. */
+  end(exitStatus: number): Promise<void>;
+}
+
+/** What a client asked a session channel to be. */
+export type SessionRequest =
+  | {
+      readonly kind: "exec";
+      /** UTF-8, as sent. */
+      readonly commandLine: string;
+      readonly terminal: PseudoTerminal | undefined;
+    }
+  | {
+      readonly kind: "shell";
+      readonly terminal: PseudoTerminal | undefined;
+      /** Window changes, newest only; the listener is set at most once. */
+      onResize(listener: (size: TerminalSize) => void): void;
+    };
+
+/** What `ssh/` calls once a client is authenticated and asks for a session. Resolves when the session is over; never rejects. */
+export interface SessionHost {
+  serve(connection: AuthenticatedConnection, request: SessionRequest, channel: SessionChannel): Promise<void>;
+}
+
+/** What `ssh/` needs to know of keys: may this user log in with this key? */
+export interface Authenticator {
+  /**
+   * @param claimedUser as typed by the client; any text
+   * @param keyBlob the public key in RFC 4253 §6.6 wire form
+   * @returns the user's name in its canonical spelling, or why not (for the log only)
+   */
+  findUser(
+    claimedUser: string,
+    keyBlob: Uint8Array,
+  ): Promise<{ readonly connectedUser: string } | { readonly refused: string }>;
+}

@@ -1,0 +1,41 @@
+import type { Column, OutputFormat } from "../../commands/define-command.ts";
+import type { FailureCategory } from "../errors.ts";
+import type { Secret } from "../secret.ts";
+
+/** A cell after disclosure: no `Secret` is left, its text or its glyphs stand in its place. */
+export type DisclosedCell = string | number | boolean | null;
+
+export type Answer =
+  | {
+      readonly kind: "rows";
+      readonly columns: readonly Column[];
+      /** Batches of at most `Delivery.batchRows`; each was disclosed durably just before it is yielded. */
+      readonly batches: AsyncIterable<readonly (readonly DisclosedCell[])[]>;
+      readonly format: OutputFormat | undefined;
+    }
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "session"; readonly action: "clear" | "exit" };
+
+/** How one session shows an answer and asks its user: exec, the screen, or plain lines. */
+export interface Delivery {
+  readonly how: "exec" | "interactive" | "line";
+  /** Rows disclosed at a time: what is really shown, so a page on a screen. Read before each batch. */
+  readonly batchRows: () => number;
+  /** What to write in place of an opened recovery key: itself (exec), or glyphs that the painter replaces (screens). */
+  readonly reveal: (text: string) => string;
+  /** Asked before more than a screenful of keys is shown to a person; exec answers `true`. */
+  confirmBulk(count: number): Promise<boolean>;
+  askPassword(prompt: string, options: { readonly repeat: boolean }): Promise<Secret>;
+  /** Shows the whole answer. Rejects with an EndpointError when it could not (channel closed, record unavailable). */
+  show(answer: Answer): Promise<{ readonly sentBytes?: number; readonly sentDigest?: string }>;
+}
+
+/** How an invocation ended. `failure` is what the connected user reads. */
+export interface Outcome {
+  readonly exitStatus: number;
+  readonly rowCount: number;
+  readonly failure?: { readonly category: FailureCategory; readonly message: string };
+}
+
+/** The only way to a command (design §1.1): find, bind, log, run, log. Never rejects. */
+export type Invoke = (line: string, delivery: Delivery, signal: AbortSignal) => Promise<Outcome>;

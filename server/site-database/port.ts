@@ -1,0 +1,94 @@
+import type { Secret } from "../secret.ts";
+
+/** Named as in Win32_EncryptableVolume; `Unknown` where the source of the data did not say. */
+export const volumeTypes = ["OperatingSystem", "FixedData", "Removable", "Unknown"] as const;
+export type VolumeType = (typeof volumeTypes)[number];
+
+/** One recovery password of one volume on one computer. */
+export interface RecoveryKey {
+  /** GUID of the key protector, upper case, without braces: the "password id" of `manage-bde`. */
+  readonly passwordId: string;
+  /** 48 digits in eight groups with hyphens; labelled with its password id and computer name. */
+  readonly recoveryKey: Secret;
+  readonly computerName: string;
+  readonly volumeId: string;
+  readonly volumeType: VolumeType;
+  /** ISO 8601, UTC, milliseconds: `2026-11-22T09:30:00.000Z`. */
+  readonly lastUpdateTime: string;
+  /** Read by someone already, so the client will be told to rotate it. */
+  readonly disclosed: boolean;
+}
+
+/** Which keys; every part given must hold. No part at all means every key of the site. */
+export interface RecoveryKeyQuery {
+  /** Exact names, compared without case; any of them. */
+  readonly computerNames?: readonly string[];
+  /** Upper-case hexadecimal digits and hyphens of a GUID: whole (36 characters) or a prefix of at least 8. Any of them. */
+  readonly passwordIds?: readonly string[];
+  readonly volumeTypes?: readonly VolumeType[];
+  /** Keys whose LastUpdateTime is this or later. */
+  readonly since?: Date;
+  /** Only the newest key of each volume. */
+  readonly latest?: boolean;
+}
+
+/** One check of BitLockerManagement_CERT. */
+export interface CertificateFinding {
+  /** Short and stable, for scripts: `certificate`, `owner`, `key-protection`, `control`, … */
+  readonly check: string;
+  /** `advice` is worth reading but leaves the certificate valid (never backed up, expires soon). */
+  readonly weight: "required" | "advice";
+  readonly passed: boolean;
+  /** One sentence: what was found, and when it failed what to do. */
+  readonly finding: string;
+}
+
+export interface CertificateVerification {
+  /** What Microsoft's own script answers: at least three of the three principals hold or granted CONTROL. */
+  readonly microsoftCheck: boolean;
+  /** Microsoft's check and every required finding. */
+  readonly valid: boolean;
+  readonly findings: readonly CertificateFinding[];
+}
+
+export interface CertificateBackupRequest {
+  /** Letters, digits, `_` and `-`: the base name of the files. */
+  readonly name: string;
+  /** `Pkcs8`: DER certificate `NAME.cer` and encrypted PKCS#8 `NAME.key`; `Pfx`: one file `NAME.pfx`. */
+  readonly form: "Pkcs8" | "Pfx";
+  readonly password: Secret;
+}
+
+export interface CertificateBackup {
+  /** SHA-256 of the DER certificate, hexadecimal, lower case. */
+  readonly thumbprint: string;
+  readonly files: readonly { readonly fileName: string; readonly bytes: number; readonly sha256: string }[];
+}
+
+/**
+ * A site's recovery data, as commands see it. Implementations translate every failure of their own into an
+ * `EndpointError` (usually `ResourceUnavailable`) and yield nothing half-decrypted: a key that can't be opened is an error.
+ * Each method stops soon after `signal` aborts, with `OperationStopped`.
+ */
+export interface SiteDatabase {
+  countRecoveryKeys(query: RecoveryKeyQuery, signal: AbortSignal): Promise<number>;
+  /**
+   * Reads keys without marking them disclosed (bulk, `-NoRotation`). Batches of at most a few hundred rows, fetched only
+   * when asked for, in a stable order; ending the iteration closes the cursor.
+   */
+  readRecoveryKeys(query: RecoveryKeyQuery, signal: AbortSignal): AsyncIterable<readonly RecoveryKey[]>;
+  /** Reads keys and marks each disclosed before it is yielded, as RecoveryAndHardwareRead.GetRecoveryKey does. */
+  discloseRecoveryKeys(
+    query: RecoveryKeyQuery,
+    reason: string,
+    signal: AbortSignal,
+  ): AsyncIterable<readonly RecoveryKey[]>;
+  verifyCertificate(signal: AbortSignal): Promise<CertificateVerification>;
+  /**
+   * Writes the certificate and its private key into the configured backup directory, exclusively, 0600, all files or none,
+   * and reads them back before it answers. Throws `ResourceExists` when a file is there, `InvalidArgument` when the
+   * password breaks the policy.
+   */
+  backupCertificate(request: CertificateBackupRequest, signal: AbortSignal): Promise<CertificateBackup>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,139 @@
+/**
+ * What the server and a UI process say to each other, over two plain pipes (the UI process's stdin and stdout).
+ *
+ * One ordered stream each way, not pipes for bytes plus IPC for messages as first sketched: glyphs are released by a
+ * message that must not overtake the painted bytes that still use them.
+ *
+ * A frame: u32 big-endian payload length, u8 kind (0 terminal bytes, 1 JSON message), u32 session number, payload.
+ * Session 0 is the process itself (`ready`, `ping`, `pong`).
+ */
+
+/** A command for completion and inline validation: only what this user may run. */
+export interface UiCommand {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly synopsis: string;
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly synopsis: string;
+    readonly kind: "switch" | "value" | "list";
+    readonly placeholder: string;
+    readonly values?: readonly string[];
+  }[];
+}
+
+export interface UiColumn {
+  readonly name: string;
+  readonly width: number;
+  readonly secret: boolean;
+}
+
+/** Server → UI process. */
+export type ToUi =
+  | {
+      readonly type: "open";
+      readonly columns: number;
+      readonly rows: number;
+      readonly connectedUser: string;
+      readonly endpointName: string;
+      /** Shown above the first prompt; may be empty. */
+      readonly welcome: string;
+      readonly commands: readonly UiCommand[];
+    }
+  | { readonly type: "resize"; readonly columns: number; readonly rows: number }
+  /** The user's rights changed. */
+  | { readonly type: "commands"; readonly commands: readonly UiCommand[] }
+  /** Leave the screen to the server: erase the live part, answer `suspended`, paint nothing until `resume`. */
+  | { readonly type: "suspend" }
+  | { readonly type: "resume" }
+  /** Parts of the answer to the line `id`, in order: any number of `table`/`rows`/`text`/`error`, then one `end`. */
+  | { readonly type: "table"; readonly id: number; readonly columns: readonly UiColumn[]; readonly list: boolean }
+  /** A page of rows; a recovery key is a run of glyphs of its own width. `more`: answer `more` or `stop` to go on. */
+  | {
+      readonly type: "rows";
+      readonly id: number;
+      readonly rows: readonly (readonly string[])[];
+      readonly more: boolean;
+    }
+  | { readonly type: "text"; readonly id: number; readonly text: string }
+  | { readonly type: "error"; readonly id: number; readonly category: string; readonly message: string }
+  | {
+      readonly type: "end";
+      readonly id: number;
+      readonly exitStatus: number;
+      readonly rowCount: number;
+      /** What the screen itself should do. */
+      readonly action?: "clear" | "exit";
+    }
+  /** A line from the server to the user at any time (shutdown, idle warning). */
+  | { readonly type: "notice"; readonly text: string }
+  | { readonly type: "close" }
+  | { readonly type: "ping"; readonly nonce: number };
+
+/** UI process → server. Everything in it is untrusted: decoded, bounded, and out of turn means the process is killed. */
+export type FromUi =
+  /** Once, on session 0: the process is loaded. */
+  | { readonly type: "ready" }
+  | { readonly type: "pong"; readonly nonce: number }
+  /** Run this line. One at a time: not before the last one's `end`. */
+  | { readonly type: "line"; readonly id: number; readonly text: string }
+  /** The next page of the answer `id`. */
+  | { readonly type: "more"; readonly id: number }
+  /** Stop the answer `id`: Ctrl-C while it runs, or `q` at a page. */
+  | { readonly type: "stop"; readonly id: number }
+  /** Nothing painted from now on uses glyphs of the answers up to and including `id`. */
+  | { readonly type: "released"; readonly id: number }
+  | { readonly type: "suspended" }
+  /** The user left (Ctrl-D on an empty line). */
+  | { readonly type: "leave" };
+
+export const frameKind = { terminal: 0, message: 1 } as const;
+export type FrameKind = (typeof frameKind)[keyof typeof frameKind];
+
+export interface Frame {
+  readonly kind: FrameKind;
+  readonly session: number;
+  readonly payload: Uint8Array;
+}
+
+const headerBytes = 9;
+/** Larger than any honest frame: a page of rows is well below it. */
+export const maximumFrameBytes = 1024 * 1024;
+
+export const encodeFrame = (kind: FrameKind, session: number, payload: Uint8Array): Uint8Array => {
+  const frame = new Uint8Array(headerBytes + payload.length);
+  const view = new DataView(frame.buffer);
+  view.setUint32(0, payload.length);
+  view.setUint8(4, kind);
+  view.setUint32(5, session);
+  frame.set(payload, headerBytes);
+  return frame;
+};
+
+/** Cuts a byte stream into frames. Throws a RangeError on a length or kind that no honest peer sends. */
+export const createFrameReader = (): ((chunk: Uint8Array) => Frame[]) => {
+  let pending = new Uint8Array(0);
+  return (chunk) => {
+    const bytes = new Uint8Array(pending.length + chunk.length);
+    bytes.set(pending);
+    bytes.set(chunk, pending.length);
+    const view = new DataView(bytes.buffer);
+    const frames: Frame[] = [];
+    let at = 0;
+    while (bytes.length - at >= headerBytes) {
+      const length = view.getUint32(at);
+      const kind = view.getUint8(at + 4);
+      if (length > maximumFrameBytes) throw new RangeError(`frame of ${length} bytes`);
+      if (kind !== frameKind.terminal && kind !== frameKind.message) throw new RangeError(`frame kind ${kind}`);
+      if (bytes.length - at < headerBytes + length) break;
+      frames.push({
+        kind,
+        session: view.getUint32(at + 5),
+        payload: bytes.slice(at + headerBytes, at + headerBytes + length),
+      });
+      at += headerBytes + length;
+    }
+    pending = bytes.slice(at);
+    return frames;
+  };
+};
