@@ -1,0 +1,178 @@
+import { mkdirSync } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { EndpointError } from "../errors.ts";
+import { auditEvent, type AuditEvent, type EventLog, type RecordedEvent } from "./event.ts";
+import { takeLock } from "./lock.ts";
+import { findLogEnd, segmentName } from "./segments.ts";
+
+export interface EventLogOptions {
+  /** `audit/log`; made when it is not there. */
+  readonly directory: string;
+  readonly now: () => Date;
+  readonly uptimeMs: () => number;
+  /** Makes a file's data durable; an argument so that a test can make it fail as a disk does. */
+  readonly synchronize?: (file: FileHandle) => Promise<void>;
+  /** A new segment is begun once the last one is this large. */
+  readonly segmentBytes?: number;
+}
+
+/** The log of a running process; `close` gives the lock back. */
+export interface OpenEventLog extends EventLog {
+  close(): Promise<void>;
+}
+
+interface Pending {
+  readonly event: AuditEvent;
+  readonly resolve: () => void;
+  readonly reject: (error: EndpointError) => void;
+}
+
+const defaultSegmentBytes = 64 * 1024 * 1024;
+
+const unavailable = (cause: unknown): EndpointError =>
+  new EndpointError("AuditUnavailable", "This could not be recorded, so it was not done. Tell your administrator.", {
+    cause,
+  });
+
+class AppendOnlyLog implements OpenEventLog {
+  readonly #options: EventLogOptions;
+  readonly #releaseLock: () => void;
+  #lastSeq: number;
+  #segment: string | undefined;
+  /** Length of the segment that is known to be durable. */
+  #durableBytes: number;
+  #file: FileHandle | undefined;
+  /** A write or sync failed: bytes after `#durableBytes` are of no worth and are cut off before the next write. */
+  #dirty = false;
+  #pending: Pending[] = [];
+  #flushing: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: EventLogOptions, releaseLock: () => void, end: ReturnType<typeof findLogEnd>) {
+    this.#options = options;
+    this.#releaseLock = releaseLock;
+    this.#lastSeq = end.lastSeq;
+    this.#segment = end.segment;
+    this.#durableBytes = end.bytes;
+  }
+
+  append(event: AuditEvent): Promise<void> {
+    if (this.#closed) return Promise.reject(unavailable(new Error("the log is closed")));
+    const checked = auditEvent.safeParse(event);
+    if (!checked.success) return Promise.reject(unavailable(checked.error));
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ event: checked.data, resolve, reject });
+      this.#flushing ??= this.#flush();
+    });
+  }
+
+  /** Group commit: everything that came while the last fsync ran goes out with the next one. */
+  async #flush(): Promise<void> {
+    // One turn later, so that events appended together share their first fsync too.
+    await Promise.resolve();
+    while (this.#pending.length > 0) {
+      const group = this.#pending;
+      this.#pending = [];
+      try {
+        await this.#writeGroup(group.map(({ event }) => event));
+        for (const { resolve } of group) resolve();
+      } catch (error) {
+        this.#dirty = true;
+        for (const { reject } of group) reject(unavailable(error));
+      }
+    }
+    this.#flushing = undefined;
+  }
+
+  async #writeGroup(events: readonly AuditEvent[]): Promise<void> {
+    const file = await this.#openSegment();
+    if (this.#dirty) {
+      // What a failed write or fsync left behind was refused to its callers; a line of it must not stay by accident.
+      await file.truncate(this.#durableBytes);
+      await this.#synchronize(file);
+      this.#dirty = false;
+    }
+    const at = this.#options.now().toISOString();
+    const uptimeMs = this.#options.uptimeMs();
+    const lines = events.map((event, index) => {
+      const recorded: RecordedEvent = { seq: this.#lastSeq + 1 + index, at, uptimeMs, event };
+      return `${JSON.stringify(recorded)}\n`;
+    });
+    const bytes = Buffer.from(lines.join(""));
+    let written = 0;
+    while (written < bytes.length) {
+      const { bytesWritten } = await file.write(bytes, written, bytes.length - written, this.#durableBytes + written);
+      written += bytesWritten;
+    }
+    await this.#synchronize(file);
+    this.#lastSeq += events.length;
+    this.#durableBytes += bytes.length;
+  }
+
+  async #synchronize(file: FileHandle): Promise<void> {
+    await (this.#options.synchronize?.(file) ?? file.datasync());
+  }
+
+  async #openSegment(): Promise<FileHandle> {
+    const full = this.#durableBytes >= (this.#options.segmentBytes ?? defaultSegmentBytes);
+    if (this.#file !== undefined && !full) return this.#file;
+    if (full || this.#segment === undefined) {
+      await this.#file?.close();
+      this.#file = undefined;
+      const segment = segmentName(this.#lastSeq + 1);
+      const file = await open(join(this.#options.directory, segment), "wx", 0o600);
+      this.#file = file;
+      this.#segment = segment;
+      this.#durableBytes = 0;
+      await synchronizeDirectory(this.#options.directory);
+      return file;
+    }
+    this.#file = await open(join(this.#options.directory, this.#segment), "r+");
+    return this.#file;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#flushing;
+    await this.#file?.close();
+    this.#file = undefined;
+    this.#releaseLock();
+  }
+}
+
+/** A new file's name is durable only once its directory is (fsync(2), notes). */
+const synchronizeDirectory = async (directory: string): Promise<void> => {
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};
+
+/**
+ * Opens the log for appending, alone: takes its lock, repairs a torn last line and says so with a `log-repaired` event.
+ *
+ * @throws EndpointError ResourceExists when another process has it, AuditUnavailable when it is damaged
+ */
+export const openEventLog = async (options: EventLogOptions): Promise<OpenEventLog> => {
+  mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+  const releaseLock = takeLock(join(options.directory, "..", "log.lock"));
+  try {
+    const end = findLogEnd(options.directory);
+    const log = new AppendOnlyLog(options, releaseLock, end);
+    if (end.repaired !== undefined) {
+      await log.append({
+        type: "log-repaired",
+        file: end.segment ?? "",
+        droppedBytes: end.repaired.droppedBytes,
+        keptAs: end.repaired.keptAs,
+      });
+    }
+    return log;
+  } catch (error) {
+    releaseLock();
+    throw error;
+  }
+};

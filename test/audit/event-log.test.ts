@@ -1,0 +1,168 @@
+import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { openEventLog, type EventLogOptions, type OpenEventLog } from "../../server/audit/event-log.ts";
+import type { AuditEvent } from "../../server/audit/event.ts";
+import { temporaryDirectory } from "../harness/temporary-directory.ts";
+
+const stopped = (reason: string): AuditEvent => ({ type: "server-stopped", reason });
+
+const open = (directory: string, options: Partial<EventLogOptions> = {}): Promise<OpenEventLog> =>
+  openEventLog({
+    directory: join(directory, "log"),
+    now: () => new Date(),
+    uptimeMs: () => performance.now(),
+    ...options,
+  });
+
+const lines = (directory: string): { seq: number; event: { type: string; reason?: string } }[] =>
+  readdirSync(join(directory, "log"))
+    .filter((name) => name.endsWith(".ndjson"))
+    .sort()
+    .flatMap((name) =>
+      readFileSync(join(directory, "log", name), "utf8")
+        .trimEnd()
+        .split("\n"),
+    )
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line));
+
+test("an event is durable when append resolves", async () => {
+  const directory = temporaryDirectory();
+  const synchronized: string[] = [];
+  const log = await open(directory, {
+    synchronize: async (file: FileHandle) => {
+      await file.datasync();
+      synchronized.push(readFileSync(join(directory, "log", "000000000001.ndjson"), "utf8"));
+    },
+  });
+  await log.append(stopped("one"));
+  expect(synchronized.at(-1)).toContain('"reason":"one"');
+  await log.close();
+});
+
+test("events appended at the same time share one fsync and keep their order", async () => {
+  const directory = temporaryDirectory();
+  let fsyncs = 0;
+  const log = await open(directory, {
+    synchronize: async (file) => {
+      fsyncs += 1;
+      await file.datasync();
+    },
+  });
+  await Promise.all(Array.from({ length: 100 }, (_, index) => log.append(stopped(String(index)))));
+  await log.close();
+  expect(fsyncs).toBeLessThan(5);
+  expect(lines(directory).map(({ event }) => event.reason)).toEqual(Array.from({ length: 100 }, (_, i) => String(i)));
+  expect(lines(directory).map(({ seq }) => seq)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+});
+
+test("while fsync fails every append is refused, and none of it is in the log afterwards", async () => {
+  const directory = temporaryDirectory();
+  let broken = false;
+  const log = await open(directory, {
+    synchronize: async (file) => {
+      if (broken) throw Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" });
+      await file.datasync();
+    },
+  });
+  await log.append(stopped("before"));
+  broken = true;
+  await expect(log.append(stopped("lost 1"))).rejects.toMatchObject({ category: "AuditUnavailable" });
+  await expect(log.append(stopped("lost 2"))).rejects.toMatchObject({ category: "AuditUnavailable" });
+  broken = false;
+  await log.append(stopped("after"));
+  await log.close();
+  expect(lines(directory).map(({ seq, event }) => [seq, event.reason])).toEqual([
+    [1, "before"],
+    [2, "after"],
+  ]);
+});
+
+test("a torn last line is kept aside, and the repair is on the record", async () => {
+  const directory = temporaryDirectory();
+  const first = await open(directory);
+  await first.append(stopped("whole"));
+  await first.close();
+  const segment = join(directory, "log", "000000000001.ndjson");
+  appendFileSync(segment, '{"seq":2,"at":"2026');
+  const second = await open(directory);
+  await second.append(stopped("next"));
+  await second.close();
+  expect(lines(directory).map(({ seq, event }) => [seq, event.type])).toEqual([
+    [1, "server-stopped"],
+    [2, "log-repaired"],
+    [3, "server-stopped"],
+  ]);
+  const torn = readdirSync(join(directory, "log")).filter((name) => name.includes("torn"));
+  expect(torn).toHaveLength(1);
+  expect(readFileSync(join(directory, "log", torn[0] ?? ""), "utf8")).toBe('{"seq":2,"at":"2026');
+});
+
+test("a segment that is nothing but a torn line is repaired without using its number twice", async () => {
+  const directory = temporaryDirectory();
+  const first = await open(directory, { segmentBytes: 1 });
+  await first.append(stopped("a"));
+  await first.append(stopped("b"));
+  await first.close();
+  writeFileSync(join(directory, "log", "000000000002.ndjson"), '{"seq":2');
+  const second = await open(directory);
+  await second.append(stopped("c"));
+  await second.close();
+  expect(lines(directory).map(({ seq }) => seq)).toEqual([1, 2, 3]);
+});
+
+test("a damaged whole last line stops the start instead of being repaired away", async () => {
+  const directory = temporaryDirectory();
+  const first = await open(directory);
+  await first.append(stopped("whole"));
+  await first.close();
+  appendFileSync(join(directory, "log", "000000000001.ndjson"), "not an event\n");
+  await expect(open(directory)).rejects.toMatchObject({ category: "AuditUnavailable" });
+});
+
+test("numbers go on over segments and restarts", async () => {
+  const directory = temporaryDirectory();
+  for (let start = 0; start < 3; start += 1) {
+    const log = await open(directory, { segmentBytes: 300 });
+    for (let index = 0; index < 4; index += 1) await log.append(stopped(`${start}.${index}`));
+    await log.close();
+  }
+  expect(lines(directory).map(({ seq }) => seq)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+  expect(readdirSync(join(directory, "log")).length).toBeGreaterThan(2);
+});
+
+test("a second writer is refused by name, and a lock left by a dead process is taken over", async () => {
+  const directory = temporaryDirectory();
+  const log = await open(directory);
+  await expect(open(directory)).rejects.toMatchObject({
+    category: "ResourceExists",
+    message: `The log is in use by process ${process.pid}.`,
+  });
+  await log.close();
+  // No process has this start time: as if the pid had been given to somebody else since.
+  writeFileSync(join(directory, "log.lock"), JSON.stringify({ pid: process.pid, startedAt: "1" }));
+  const next = await open(directory);
+  await next.append(stopped("went on"));
+  await next.close();
+});
+
+test("the log's files are for their owner only", async () => {
+  const directory = temporaryDirectory();
+  const log = await open(directory);
+  await log.append(stopped("x"));
+  await log.close();
+  expect(statSync(join(directory, "log")).mode & 0o777).toBe(0o700);
+  expect(statSync(join(directory, "log", "000000000001.ndjson")).mode & 0o777).toBe(0o600);
+});
+
+test("an event that is not in the union is refused, not written", async () => {
+  const directory = temporaryDirectory();
+  const log = await open(directory);
+  // A cast, because the type forbids what this test is about.
+  const odd = { type: "server-stopped", reason: "x", recoveryKey: "1" } as unknown as AuditEvent;
+  await expect(log.append(odd)).rejects.toMatchObject({ category: "AuditUnavailable" });
+  await log.close();
+  expect(readdirSync(join(directory, "log"))).toEqual([]);
+});
