@@ -1,0 +1,52 @@
+import { revealSecret, Secret } from "../secret.ts";
+import type { EventLog, Origin } from "../audit/event.ts";
+import type { Row } from "../../commands/define-command.ts";
+import type { Delivery, DisclosedCell } from "./delivery.ts";
+import { withoutPrivateUse } from "./printable.ts";
+
+export interface Disclosure {
+  readonly log: EventLog;
+  readonly origin: Origin;
+  readonly invocationId: string;
+  readonly command: string;
+  readonly reason: string | undefined;
+  readonly delivery: Pick<Delivery, "how" | "reveal">;
+}
+
+/**
+ * The only way from a recovery key to its text: puts every key of the batch on the record, waits until that is durable,
+ * then opens them (design §5).
+ *
+ * @throws EndpointError AuditUnavailable; then nothing of the batch was opened
+ */
+export const disclose = async (
+  rows: readonly Row[],
+  { log, origin, invocationId, command, reason, delivery }: Disclosure,
+): Promise<readonly (readonly DisclosedCell[])[]> => {
+  const keys = rows.flatMap((row) =>
+    row.flatMap((cell) =>
+      cell instanceof Secret
+        ? [{ keyId: cell.label?.keyId ?? "unknown", computerName: cell.label?.computerName ?? "unknown" }]
+        : [],
+    ),
+  );
+  if (keys.length > 0) {
+    await log.append({
+      type: "disclosure",
+      ...origin,
+      invocationId,
+      command,
+      how: delivery.how,
+      ...(reason === undefined ? {} : { reason }),
+      keys,
+    });
+  }
+  // A screen's glyphs are private-use code points: none may come from the database.
+  const plain = delivery.how === "exec" ? (text: string) => text : withoutPrivateUse;
+  return rows.map((row) =>
+    row.map((cell) => {
+      if (cell instanceof Secret) return delivery.reveal(revealSecret(cell));
+      return typeof cell === "string" ? plain(cell) : cell;
+    }),
+  );
+};

@@ -1,0 +1,91 @@
+import { stringify } from "csv-stringify/sync";
+import type { Column } from "../../../commands/define-command.ts";
+import type { Answer, DisclosedCell } from "../delivery.ts";
+import { printable } from "../printable.ts";
+import { listEncoder, tableEncoder } from "./for-people.ts";
+
+export type DisclosedRow = readonly DisclosedCell[];
+
+/** Turns rows into text, a batch at a time; nothing is kept but what the next batch needs. */
+export interface RowEncoder {
+  begin(): string;
+  batch(rows: readonly DisclosedRow[]): string;
+  end(): string;
+}
+
+export interface EncodeOptions {
+  /** Terminal cells in a line; tables that fit better as a list become one. Ignored by the machine formats. */
+  readonly width: number;
+  /** The bytes go to a terminal: foreign control characters are made visible in every format. */
+  readonly terminal: boolean;
+}
+
+const asObject = (names: readonly string[], row: DisclosedRow): Record<string, DisclosedCell> =>
+  Object.fromEntries(names.map((name, index) => [name, row[index] ?? null]));
+
+const jsonEncoder = (names: readonly string[]): RowEncoder => {
+  let written = 0;
+  return {
+    begin: () => "[",
+    batch: (rows) =>
+      rows.map((row) => `${written++ === 0 ? "\n  " : ",\n  "}${JSON.stringify(asObject(names, row))}`).join(""),
+    end: () => (written === 0 ? "]\n" : "\n]\n"),
+  };
+};
+
+const ndjsonEncoder = (names: readonly string[]): RowEncoder => ({
+  begin: () => "",
+  batch: (rows) => rows.map((row) => `${JSON.stringify(asObject(names, row))}\n`).join(""),
+  end: () => "",
+});
+
+const csvEncoder = (names: readonly string[]): RowEncoder => ({
+  begin: () => stringify([names]),
+  batch: (rows) => stringify(rows.map((row) => row.map((cell) => (typeof cell === "boolean" ? String(cell) : cell)))),
+  end: () => "",
+});
+
+const encoderFor = (
+  answer: Extract<Answer, { kind: "rows" }>,
+  columns: readonly Column[],
+  { width }: EncodeOptions,
+): RowEncoder => {
+  const names = columns.map(({ name }) => name);
+  switch (answer.format ?? "table") {
+    case "table":
+      return tableEncoder(columns, width);
+    case "list":
+      return listEncoder(columns, width);
+    case "json":
+      return jsonEncoder(names);
+    case "ndjson":
+      return ndjsonEncoder(names);
+    case "csv":
+      return csvEncoder(names);
+  }
+};
+
+const printableCell = (cell: DisclosedCell): DisclosedCell => (typeof cell === "string" ? printable(cell) : cell);
+
+/**
+ * An answer as text, in pieces, pulled one batch at a time. Lines end in LF; a terminal's CR is added by who writes to it.
+ * `table` and `list` are for people, so foreign text is always made printable there.
+ */
+export async function* encodeAnswer(answer: Answer, options: EncodeOptions): AsyncGenerator<string> {
+  if (answer.kind === "session") return;
+  if (answer.kind === "text") {
+    const text = answer.text.endsWith("\n") || answer.text === "" ? answer.text : `${answer.text}\n`;
+    yield options.terminal ? text.split("\n").map(printable).join("\n") : text;
+    return;
+  }
+  const encoder = encoderFor(answer, answer.columns, options);
+  const forPeople = answer.format === undefined || answer.format === "table" || answer.format === "list";
+  const clean = options.terminal || forPeople;
+  let begun = false;
+  for await (const rows of answer.batches) {
+    const text = encoder.batch(clean ? rows.map((row) => row.map(printableCell)) : rows);
+    yield begun ? text : encoder.begin() + text;
+    begun = true;
+  }
+  yield (begun ? "" : encoder.begin()) + encoder.end();
+}

@@ -1,0 +1,197 @@
+import { randomBytes } from "node:crypto";
+import type { BoundLine, VisibleCommands } from "../authorization/contract.ts";
+import type { AuditEvent, EventLog, Origin } from "../audit/event.ts";
+import type { CommandContext, CommandResult } from "../../commands/define-command.ts";
+import { maskKeyShapedText } from "../../commands/mask-key-shaped-text.ts";
+import { EndpointError, Refusal } from "../errors.ts";
+import type { SiteDatabase } from "../site-database/port.ts";
+import type { Answer, Delivery, Invoke, Outcome } from "./delivery.ts";
+import { disclose } from "./disclose.ts";
+import { inBatchesOf, limitRows, tooManyRows } from "./limit-rows.ts";
+
+export interface InvokeDependencies {
+  readonly log: EventLog;
+  readonly siteDatabase: SiteDatabase;
+  /** Asked for each line, so that a reload counts from the next line on. */
+  readonly visibleCommands: () => VisibleCommands;
+  readonly connectedUser: string;
+  readonly origin: Origin;
+  readonly now: () => Date;
+  readonly uptimeMs: () => number;
+}
+
+type Finished = Extract<AuditEvent, { type: "command-finished" }>;
+
+/** What is still unknown when a command ends badly. */
+interface Progress {
+  rowCount: number;
+}
+
+const newReference = (): string => `R-${randomBytes(5).toString("hex").toUpperCase()}`;
+
+/** For the log: what a failure was, without a key that a driver's text may quote. */
+const describe = (error: unknown): string => {
+  const causes: string[] = [];
+  for (let at: unknown = error; at instanceof Error && causes.length < 4; at = at.cause) {
+    causes.push(`${at.name}: ${at.message}`);
+  }
+  return maskKeyShapedText(causes.length === 0 ? String(error) : causes.join(" ← ")).slice(0, 1000);
+};
+
+/** A failure's two messages: what the user reads, and what the log has. A failure that is no EndpointError is a bug. */
+const translate = (error: unknown, signal: AbortSignal): { readonly failure: EndpointError; reference?: string } => {
+  if (error instanceof EndpointError && error.category !== "InvalidResult") return { failure: error };
+  if (signal.aborted) return { failure: new EndpointError("OperationStopped", "Stopped.", { cause: error }) };
+  const reference = newReference();
+  return {
+    failure: new EndpointError("InvalidResult", `The command failed. Reference ${reference}.`, { cause: error }),
+    reference,
+  };
+};
+
+const failed = (failure: EndpointError, rowCount: number): Outcome => ({
+  exitStatus: failure.exitStatus,
+  rowCount,
+  failure: { category: failure.category, message: failure.message },
+});
+
+/** Makes the only way to a command for one session (design §4): find → bind → log → run → log. */
+export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
+  const { log, origin } = dependencies;
+
+  /** Text → a bound line, or the refusal on the record. */
+  const bind = async (line: string): Promise<BoundLine> => {
+    try {
+      return dependencies.visibleCommands().bindLine(line);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      await log.append({
+        type: "command-refused",
+        ...origin,
+        reason: error.reason,
+        lineLength: line.length,
+        ...(error.command === undefined ? {} : { command: error.command }),
+      });
+      throw error;
+    }
+  };
+
+  const run = async (
+    bound: BoundLine,
+    invocationId: string,
+    delivery: Delivery,
+    signal: AbortSignal,
+    progress: Progress,
+  ): Promise<Pick<Finished, "exitStatus" | "sentBytes" | "sentDigest">> => {
+    const context: CommandContext = {
+      connectedUser: dependencies.connectedUser,
+      siteDatabase: dependencies.siteDatabase,
+      visibleCommands: dependencies.visibleCommands().descriptions,
+      interactive: delivery.how !== "exec",
+      askPassword: (prompt, options) => delivery.askPassword(prompt, options),
+      signal,
+      now: dependencies.now,
+    };
+    const result = await bound.command.run(context);
+    if (result.kind !== "rows") {
+      const sent = await delivery.show(result);
+      return { exitStatus: result.kind === "text" ? (result.exitStatus ?? 0) : 0, ...sent };
+    }
+    // Asked before the first row is pulled: pulling marks keys disclosed, and a refusal should not make clients rotate.
+    if (bound.maxRows !== undefined && result.count !== undefined && (await result.count()) > bound.maxRows) {
+      throw tooManyRows(bound.maxRows);
+    }
+    const limited = { ...result, batches: limitRows(result.batches, bound.maxRows) };
+    const shaped = bound.shaping.reduce<Extract<CommandResult, { kind: "rows" }>>(
+      (rows, shaping) => shaping.apply(rows),
+      limited,
+    );
+    if (shaped.columns.some(({ secret }) => secret === true) && shaped.count !== undefined) {
+      const count = await shaped.count();
+      if (!(await delivery.confirmBulk(count))) {
+        throw new EndpointError("OperationStopped", "Nothing was shown.");
+      }
+    }
+    const disclosure = {
+      log,
+      origin,
+      invocationId,
+      command: bound.command.name,
+      reason: bound.command.reason,
+      delivery,
+    };
+    const answer: Answer = {
+      kind: "rows",
+      columns: shaped.columns,
+      format: shaped.format,
+      batches: (async function* disclosed() {
+        for await (const batch of inBatchesOf(shaped.batches, delivery.batchRows)) {
+          signal.throwIfAborted();
+          const rows = await disclose(batch, disclosure);
+          progress.rowCount += rows.length;
+          yield rows;
+        }
+      })(),
+    };
+    const sent = await delivery.show(answer);
+    return { exitStatus: shaped.exitStatus?.() ?? 0, ...sent };
+  };
+
+  return async (line, delivery, signal) => {
+    const progress: Progress = { rowCount: 0 };
+    let bound: BoundLine;
+    const invocationId = `I-${randomBytes(6).toString("hex")}`;
+    try {
+      bound = await bind(line);
+      await log.append({
+        type: "command-started",
+        ...origin,
+        invocationId,
+        command: bound.command.name,
+        parameters: { ...bound.command.parameters } as Record<string, string | boolean | number | string[]>, // zod's record is mutable in type; nothing writes to it
+        pipeline: bound.shaping.map(({ canonical }) => canonical),
+        roleCapability: bound.roleCapability,
+        ...(bound.command.reason === undefined ? {} : { reason: bound.command.reason }),
+      });
+    } catch (error) {
+      return failed(translate(error, signal).failure, 0);
+    }
+    const startedMs = dependencies.uptimeMs();
+    const finish = (outcome: Pick<Finished, "outcome" | "exitStatus"> & Partial<Finished>): Promise<void> =>
+      log.append({
+        type: "command-finished",
+        ...origin,
+        invocationId,
+        command: bound.command.name,
+        rows: progress.rowCount,
+        durationMs: Math.round(dependencies.uptimeMs() - startedMs),
+        ...outcome,
+      });
+    try {
+      const { exitStatus, ...sent } = await run(bound, invocationId, delivery, signal, progress);
+      try {
+        await finish({ outcome: "succeeded", exitStatus, ...sent });
+      } catch (error) {
+        // Its start and its disclosures are on the record; that it ended is not. Never simply "failed".
+        const message = "The command ran; its outcome could not be recorded. Tell your administrator.";
+        return failed(new EndpointError("AuditUnavailable", message, { cause: error }), progress.rowCount);
+      }
+      return { exitStatus, rowCount: progress.rowCount };
+    } catch (error) {
+      const { failure, reference } = translate(error, signal);
+      const outcome = failed(failure, progress.rowCount);
+      try {
+        await finish({
+          outcome: failure.category === "OperationStopped" ? "stopped" : "failed",
+          exitStatus: failure.exitStatus,
+          error: describe(failure),
+          ...(reference === undefined ? {} : { reference }),
+        });
+      } catch (recordError) {
+        const message = "The command failed, and its outcome could not be recorded. Tell your administrator.";
+        return failed(new EndpointError("AuditUnavailable", message, { cause: recordError }), progress.rowCount);
+      }
+      return outcome;
+    }
+  };
+};
