@@ -1,0 +1,166 @@
+import { resolve } from "node:path";
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import { pathsIn } from "../configuration.ts";
+import { EndpointError } from "../errors.ts";
+import { initCommand } from "./init.ts";
+import type { Io } from "./io.ts";
+import { runImport } from "./run-import.ts";
+import { rolesCommand } from "./roles.ts";
+import { serveCommand, type Signals } from "./serve.ts";
+
+type Options = NonNullable<ParseArgsConfig["options"]>;
+
+const defaultDataDirectory = ".pep";
+const dataDirectoryOption = { "data-dir": { type: "string" } } as const satisfies Options;
+const help = { help: { type: "boolean", short: "h" } } as const satisfies Options;
+
+const usage = `pep: a privileged endpoint for BitLocker recovery keys, over SSH
+
+  pep init    [--data-dir DIR] [--demo]
+  pep serve   [--data-dir DIR] [--config FILE] [--roles FILE] [--listen HOST:PORT] [--demo]
+  pep import  [--data-dir DIR] [--computer-name NAME] [--skip-invalid] FILE...
+  pep roles   test | show USER   [--data-dir DIR] [--roles FILE]
+
+pep COMMAND --help says more. DIR is ${defaultDataDirectory} when it is not given.
+`;
+
+const usages = {
+  init: `pep init [--data-dir DIR] [--demo]
+
+Makes a data directory: host key, log key, configuration, roles, site database, authorized-keys/.
+What is there already is never overwritten; running it again makes what is missing.
+
+  --data-dir DIR   the directory (${defaultDataDirectory})
+  --demo           with made-up computers and a key for each demo user; protects nothing
+`,
+  serve: `pep serve [--data-dir DIR] [--config FILE] [--roles FILE] [--listen HOST:PORT] [--demo]
+
+Serves until SIGTERM or Ctrl-C. SIGHUP reads roles and keys again.
+Prints one line on standard output when it is ready: listening on HOST:PORT SHA256:FINGERPRINT
+
+  --data-dir DIR       the directory made by pep init (${defaultDataDirectory})
+  --config FILE        instead of DIR/endpoint.json
+  --roles FILE         instead of DIR/jea-roles.json
+  --listen HOST:PORT   instead of the configured address; port 0 takes a free one
+  --demo               makes the data directory first when it is empty; loopback only
+`,
+  import: `pep import [--data-dir DIR] [--computer-name NAME] [--skip-invalid] FILE...
+
+Reads recovery data into the site database: manage-bde -protectors -get, (Get-BitLockerVolume).KeyProtector as JSON,
+an LDIF export of msFVE-RecoveryInformation, Microsoft Graph's recoveryKeys, or CSV with a header row.
+Each file is imported whole or not at all; importing it again changes nothing. Works while the server runs.
+
+  --data-dir DIR         the directory made by pep init (${defaultDataDirectory})
+  --computer-name NAME   for files that name no computer (manage-bde, KeyProtector JSON)
+  --skip-invalid         leave invalid entries out, and say which
+`,
+  roles: `pep roles test [--data-dir DIR] [--roles FILE]
+pep roles show USER [--data-dir DIR] [--roles FILE]
+
+test: checks the roles file and says what looks wrong. Exit status 0: no errors.
+show: what USER may run, and why.
+`,
+} as const;
+
+const isCommand = (name: string): name is keyof typeof usages => Object.hasOwn(usages, name);
+
+const parse = <T extends Options>(args: readonly string[], options: T) => {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new EndpointError("InvalidArgument", error instanceof Error ? error.message : String(error));
+  }
+};
+
+const noPositionals = (positionals: readonly string[]): void => {
+  const [first] = positionals;
+  if (first !== undefined) throw new EndpointError("InvalidArgument", `"${first}" is not an argument of this command.`);
+};
+
+const run = async (name: keyof typeof usages, args: readonly string[], io: Io, signals: Signals): Promise<number> => {
+  switch (name) {
+    case "init": {
+      const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption, demo: { type: "boolean" } });
+      noPositionals(positionals);
+      return initCommand(
+        { dataDirectory: resolve(values["data-dir"] ?? defaultDataDirectory), demo: values.demo ?? false },
+        io,
+      );
+    }
+    case "serve": {
+      const { values, positionals } = parse(args, {
+        ...help,
+        ...dataDirectoryOption,
+        config: { type: "string" },
+        roles: { type: "string" },
+        listen: { type: "string" },
+        demo: { type: "boolean" },
+      });
+      noPositionals(positionals);
+      return serveCommand(
+        {
+          dataDirectory: resolve(values["data-dir"] ?? defaultDataDirectory),
+          config: values.config,
+          roles: values.roles,
+          listen: values.listen,
+          demo: values.demo ?? false,
+        },
+        signals,
+        io,
+      );
+    }
+    case "import": {
+      const { values, positionals } = parse(args, {
+        ...help,
+        ...dataDirectoryOption,
+        "computer-name": { type: "string" },
+        "skip-invalid": { type: "boolean" },
+      });
+      if (positionals.length === 0) throw new EndpointError("InvalidArgument", "Name at least one file to import.");
+      return runImport(
+        {
+          dataDirectory: resolve(values["data-dir"] ?? defaultDataDirectory),
+          files: positionals,
+          computerName: values["computer-name"],
+          skipInvalid: values["skip-invalid"] ?? false,
+        },
+        signals.stop,
+        io,
+      );
+    }
+    case "roles": {
+      const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption, roles: { type: "string" } });
+      const path = values.roles ?? pathsIn(resolve(values["data-dir"] ?? defaultDataDirectory)).roles;
+      return rolesCommand({ path, arguments: positionals }, io);
+    }
+  }
+};
+
+/** Runs `pep ARGUMENTS`. A failure is one line on standard error and the exit status of its category. */
+export const runCommandLine = async (args: readonly string[], io: Io, signals: Signals): Promise<number> => {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    (name === undefined ? io.stderr : io.stdout).write(usage);
+    return name === undefined ? 2 : 0;
+  }
+  if (name === "--version") {
+    io.stdout.write(`pep ${io.version}\n`);
+    return 0;
+  }
+  try {
+    if (!isCommand(name)) {
+      throw new EndpointError("InvalidArgument", `pep has no command "${name}". pep --help lists them.`);
+    }
+    if (rest.includes("--help") || rest.includes("-h")) {
+      io.stdout.write(usages[name]);
+      return 0;
+    }
+    return await run(name, rest, io, signals);
+  } catch (error) {
+    // A local administrator reads this, not a connected user: the cause may be shown.
+    const known = error instanceof EndpointError;
+    const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : "";
+    io.stderr.write(`pep ${name}: ${error instanceof Error ? error.message : String(error)}${known ? cause : ""}\n`);
+    return known ? error.exitStatus : 70;
+  }
+};

@@ -1,0 +1,188 @@
+import { generateKeyPairSync } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { openEventLog } from "../audit/event-log.ts";
+import { pathsIn, readConfiguration, type EndpointFile } from "../configuration.ts";
+import { demoRecords } from "../demo/site.ts";
+import { EndpointError } from "../errors.ts";
+import {
+  createEmbeddedSiteDatabase,
+  createMasterKeyFile,
+  openRecoveryRecordWriter,
+} from "../site-database/embedded/index.ts";
+import { generateSshKeyPair } from "../ssh/generate-key.ts";
+import { fingerprintOf } from "../ssh/public-key.ts";
+import { readMasterKey } from "./master-key.ts";
+import type { Io } from "./io.ts";
+import { writeNewFile } from "./new-file.ts";
+
+export const demoUsers = ["support", "exporter", "certadmin", "approver", "auditor", "guest"] as const;
+
+export interface InitOptions {
+  readonly dataDirectory: string;
+  readonly demo: boolean;
+}
+
+const makeDirectory = (path: string): void => {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+};
+
+const isDemo = (endpoint: string): boolean => {
+  try {
+    const file: unknown = JSON.parse(readFileSync(endpoint, "utf8"));
+    return typeof file === "object" && file !== null && "demo" in file && file.demo === true;
+  } catch {
+    return false;
+  }
+};
+
+/** `--demo` must never turn someone's real data directory into a demo, nor fill a folder with other things in it. */
+const refuseForeignDirectory = (dataDirectory: string): void => {
+  if (!existsSync(dataDirectory) || readdirSync(dataDirectory).length === 0) return;
+  if (isDemo(pathsIn(dataDirectory).endpoint)) return;
+  throw new EndpointError(
+    "ResourceExists",
+    `${dataDirectory} is not empty and was not made by a demo; give --demo an empty --data-dir.`,
+  );
+};
+
+const makeSshKey = (path: string, comment: string): boolean => {
+  if (existsSync(path)) return false;
+  const pair = generateSshKeyPair(comment);
+  // The public half first: whoever finds the private key finds its public one too.
+  writeNewFile(`${path}.pub`, `${pair.publicKey.trim()}\n`, 0o644);
+  return writeNewFile(path, pair.privateKey, 0o600);
+};
+
+/** The key that will sign checkpoints of the log. */
+const makeLogKey = (path: string): boolean => {
+  if (existsSync(path)) return false;
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  writeNewFile(`${path}.pub`, publicKey.export({ type: "spki", format: "pem" }), 0o644);
+  return writeNewFile(path, privateKey.export({ type: "pkcs8", format: "pem" }), 0o600);
+};
+
+const demoNotice = `Everything in this folder was made by a demo, its keys and its master key too. Nothing in it protects anything.\n`;
+
+/** Fills a demo's site database through the door that `pep import` uses, on the record. */
+const fillDemo = async (dataDirectory: string, io: Io): Promise<void> => {
+  const configuration = readConfiguration(dataDirectory, pathsIn(dataDirectory).endpoint);
+  const log = await openEventLog({ directory: pathsIn(dataDirectory).log, now: io.now, uptimeMs: io.uptimeMs });
+  try {
+    const writer = openRecoveryRecordWriter({
+      file: configuration.siteDatabase.file,
+      masterKey: readMasterKey(configuration),
+    });
+    try {
+      const files = [{ name: "demo", sha256: "" }];
+      await log.append({ type: "import-started", localUser: io.localUser, files });
+      const { added, unchanged } = await writer.importFile(demoRecords(io.now()), {
+        onProgress: () => undefined,
+        signal: new AbortController().signal,
+      });
+      await log.append({
+        type: "import-finished",
+        localUser: io.localUser,
+        outcome: "succeeded",
+        files: [{ name: "demo", added, unchanged, skipped: 0 }],
+      });
+    } finally {
+      await writer.close();
+    }
+  } finally {
+    await log.close();
+  }
+};
+
+/**
+ * Makes a data directory, or what is missing in one; never overwrites (design §10).
+ *
+ * @returns whether anything was made
+ */
+export const initDataDirectory = async ({ dataDirectory, demo }: InitOptions, io: Io): Promise<boolean> => {
+  const paths = pathsIn(dataDirectory);
+  if (demo) refuseForeignDirectory(dataDirectory);
+  const made: string[] = [];
+  const note = (path: string, isNew: boolean): void => {
+    if (isNew) made.push(path);
+  };
+  makeDirectory(dataDirectory);
+  chmodSync(dataDirectory, 0o700);
+  for (const directory of [paths.authorizedKeys, paths.state, paths.log, paths.transcripts]) makeDirectory(directory);
+  const beside = join(dirname(dataDirectory), basename(dataDirectory));
+  const endpoint: EndpointFile = {
+    siteDatabase: { kind: "embedded" },
+    masterKey: { file: demo ? "demo/master-key" : `${beside}.master-key` },
+    backupDirectory: `${beside}.backup`,
+    ...(demo ? { demo: true } : {}),
+  };
+  if (demo) {
+    makeDirectory(paths.demoKeys);
+    writeNewFile(join(dataDirectory, "demo", "README"), demoNotice, 0o644);
+  }
+  note(paths.endpoint, writeNewFile(paths.endpoint, `${JSON.stringify(endpoint, null, 2)}\n`, 0o600));
+  const shippedRoles = readFileSync(join(io.packageRoot, "jea-roles.json"));
+  note(paths.roles, writeNewFile(paths.roles, shippedRoles, 0o600));
+  note(paths.hostKey, makeSshKey(paths.hostKey, "pep host key"));
+  note(paths.logKey, makeLogKey(paths.logKey));
+  if (demo) {
+    for (const user of demoUsers) {
+      const key = join(paths.demoKeys, user);
+      note(key, makeSshKey(key, `pep demo ${user}`));
+      writeNewFile(join(paths.authorizedKeys, user), readFileSync(`${key}.pub`), 0o600);
+    }
+  }
+  const configuration = readConfiguration(dataDirectory, paths.endpoint);
+  if ("file" in configuration.masterKey && !existsSync(configuration.masterKey.file)) {
+    if (existsSync(configuration.siteDatabase.file)) {
+      throw new EndpointError(
+        "ObjectNotFound",
+        `The master key ${configuration.masterKey.file} is missing, and ${configuration.siteDatabase.file} needs it. Restore it; a new one could not open a single key.`,
+      );
+    }
+    createMasterKeyFile(configuration.masterKey.file);
+    note(configuration.masterKey.file, true);
+  }
+  makeDirectory(configuration.backupDirectory);
+  if (!existsSync(configuration.siteDatabase.file)) {
+    await createEmbeddedSiteDatabase({
+      file: configuration.siteDatabase.file,
+      masterKey: readMasterKey(configuration),
+      plainText: configuration.siteDatabase.plainText,
+    });
+    note(configuration.siteDatabase.file, true);
+    if (demo) await fillDemo(dataDirectory, io);
+  }
+  for (const path of made) io.stderr.write(`made ${path}\n`);
+  return made.length > 0;
+};
+
+/** `pep init`: makes the data directory and says what an administrator does next. */
+export const initCommand = async (options: InitOptions, io: Io): Promise<number> => {
+  const dataDirectory = resolve(options.dataDirectory);
+  const made = await initDataDirectory({ ...options, dataDirectory }, io);
+  const paths = pathsIn(dataDirectory);
+  if (!made) io.stderr.write(`${dataDirectory} is complete; nothing was changed.\n`);
+  const publicKey = readFileSync(`${paths.hostKey}.pub`, "utf8").trim();
+  const [type = "", blob = ""] = publicKey.split(" ");
+  const { listen } = readConfiguration(dataDirectory, paths.endpoint);
+  io.stdout.write(
+    [
+      `host key fingerprint  ${fingerprintOf(Buffer.from(blob, "base64"))}`,
+      `known_hosts line      [${listen.host}]:${listen.port} ${type} ${blob}`,
+      "",
+    ].join("\n"),
+  );
+  io.stderr.write(
+    options.demo
+      ? `Next: pep serve --demo --data-dir ${dataDirectory}\n`
+      : [
+          "Next:",
+          `  1. move the master key to where backups of the data directory don't go, and say where in ${paths.endpoint}`,
+          `  2. put each user's public key into ${paths.authorizedKeys}/<user> and the user into ${paths.roles}`,
+          `  3. pep import --data-dir ${dataDirectory} FILE...   then   pep serve --data-dir ${dataDirectory}`,
+          "",
+        ].join("\n"),
+  );
+  return 0;
+};

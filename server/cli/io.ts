@@ -1,0 +1,13 @@
+/** Where a local command writes, and who runs it; handed in by main.ts, the only file that touches `process`. */
+export interface Io {
+  /** Results only, so that a script can read them. */
+  readonly stdout: { write(text: string): void };
+  readonly stderr: { readonly isTTY: boolean; readonly columns: number; write(text: string): void };
+  /** Operating-system account. */
+  readonly localUser: string;
+  /** Folder with package.json, jea-roles.json and the built UI. */
+  readonly packageRoot: string;
+  readonly version: string;
+  readonly now: () => Date;
+  readonly uptimeMs: () => number;
+}

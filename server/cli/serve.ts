@@ -1,0 +1,227 @@
+import { createHash } from "node:crypto";
+import { closeSync, constants, existsSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openEventLog, type OpenEventLog } from "../audit/event-log.ts";
+import { transcriptsIn } from "../audit/transcript.ts";
+import { commands } from "../../commands/index.ts";
+import type { Roles } from "../authorization/contract.ts";
+import { loadRolesFile } from "../authorization/roles-file.ts";
+import { isLoopback, parseListen, pathsIn, readConfiguration, type Configuration } from "../configuration.ts";
+import { startControlSocket } from "../control/control-socket.ts";
+import { EndpointError } from "../errors.ts";
+import { createSessionHost } from "../session/serve-session.ts";
+import { createUiPool } from "../session/interactive/ui-pool.ts";
+import { openEmbeddedSiteDatabase } from "../site-database/embedded/index.ts";
+import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
+import { startSshServer } from "../ssh/server.ts";
+import { demoUsers, initDataDirectory } from "./init.ts";
+import type { Io } from "./io.ts";
+import { readMasterKey } from "./master-key.ts";
+
+export interface ServeOptions {
+  readonly dataDirectory: string;
+  readonly config: string | undefined;
+  readonly roles: string | undefined;
+  readonly listen: string | undefined;
+  readonly demo: boolean;
+}
+
+/** What the operating system tells a running server: SIGHUP, and SIGTERM or Ctrl-C. */
+export interface Signals {
+  onReload(reload: () => void): void;
+  readonly stop: AbortSignal;
+}
+
+const drainMs = 10_000;
+
+/** @throws EndpointError when the key can be read by others or not at all */
+const readPrivateKey = (path: string, name: string): string => {
+  try {
+    if ((statSync(path).mode & 0o077) !== 0) {
+      throw new EndpointError("InvalidArgument", `The ${name} may be read by others; run: chmod 600 ${path}`);
+    }
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof EndpointError) throw error;
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    throw new EndpointError("ResourceUnavailable", `The ${name} ${path} can't be read (${code}).`, { cause: error });
+  }
+};
+
+const digestOf = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
+
+/** ssh_config(5) quoting: a path may hold blanks. */
+const quoted = (path: string): string => `"${path}"`;
+
+/** Writes the demo's own ssh_config and known_hosts, and shows lines to paste. */
+const greetDemo = (configuration: Configuration, port: number, io: Io): void => {
+  const paths = pathsIn(configuration.dataDirectory);
+  const [type = "", blob = ""] = readFileSync(`${paths.hostKey}.pub`, "utf8").trim().split(" ");
+  writeFileSync(paths.knownHosts, `[127.0.0.1]:${port} ${type} ${blob}\n`);
+  writeFileSync(
+    paths.sshConfiguration,
+    [
+      "Host pep",
+      "  HostName 127.0.0.1",
+      `  Port ${port}`,
+      `  IdentityFile ${quoted(join(paths.demoKeys, "%r"))}`,
+      "  IdentitiesOnly yes",
+      `  UserKnownHostsFile ${quoted(paths.knownHosts)}`,
+      "  StrictHostKeyChecking yes",
+      "",
+    ].join("\n"),
+  );
+  const ssh = `ssh -F ${paths.sshConfiguration}`;
+  io.stderr.write(
+    [
+      "WARNING: this is a demo. Its master key lies in its data directory, so its recovery keys are not protected.",
+      "",
+      `Log in, with a screen:   ${ssh} support@pep`,
+      `One key, for a script:   ${ssh} support@pep 'Get-RecoveryKeys -ComputerName DEMO-PC-01'`,
+      `All keys as CSV:         ${ssh} exporter@pep 'Get-RecoveryKeys -raw -Format csv'`,
+      `Check the certificate:   ${ssh} certadmin@pep verify-cert`,
+      "",
+      `Users: ${demoUsers.join(", ")}. Stop with Ctrl-C.`,
+      "",
+    ].join("\n"),
+  );
+};
+
+/** Everything that must be closed again, last opened first. */
+const createClosers = () => {
+  const closers: (() => Promise<void> | void)[] = [];
+  return {
+    add: (close: () => Promise<void> | void): void => {
+      closers.unshift(close);
+    },
+    async closeAll(): Promise<void> {
+      for (const close of closers.splice(0)) await close();
+    },
+  };
+};
+
+/** Reads roles and keys again on SIGHUP; what is broken never replaces what is good (design §8). */
+const createReload = (
+  rolesPath: string,
+  apply: (roles: Roles) => void,
+  reloadKeys: () => readonly string[],
+  log: OpenEventLog,
+  io: Io,
+) => {
+  return async (): Promise<void> => {
+    try {
+      const roles = loadRolesFile(rolesPath, commands);
+      await log.append({ type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) });
+      apply(roles);
+      io.stderr.write(`pep: reloaded ${rolesPath}\n`);
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      io.stderr.write(`pep: kept the roles in force: ${problem}\n`);
+      await log.append({ type: "configuration-refused", what: "roles", problem: problem.slice(0, 1000) });
+    }
+    for (const problem of reloadKeys()) io.stderr.write(`pep: ${problem}\n`);
+    await log.append({ type: "configuration-loaded", what: "authorized-keys", digest: "" });
+  };
+};
+
+/** `pep serve`: runs until a stop signal, then drains. Resolves with the exit status. */
+export const serveCommand = async (options: ServeOptions, signals: Signals, io: Io): Promise<number> => {
+  const paths = pathsIn(options.dataDirectory);
+  if (options.demo) {
+    const asked = options.listen === undefined ? undefined : parseListen(options.listen);
+    if (asked !== undefined && !isLoopback(asked.host)) {
+      throw new EndpointError("InvalidArgument", "A demo listens on loopback only: its keys protect nothing.");
+    }
+    await initDataDirectory({ dataDirectory: options.dataDirectory, demo: true }, io);
+  }
+  const configuration = readConfiguration(options.dataDirectory, options.config ?? paths.endpoint);
+  const listen = options.listen === undefined ? configuration.listen : parseListen(options.listen);
+  if (configuration.demo && !isLoopback(listen.host)) {
+    throw new EndpointError("InvalidArgument", "A demo's data directory is served on loopback only.");
+  }
+  const hostKeyPem = readPrivateKey(paths.hostKey, "host key");
+  readPrivateKey(paths.logKey, "log key");
+  const rolesPath = options.roles ?? paths.roles;
+  let roles = loadRolesFile(rolesPath, commands);
+  const uiBundle = join(io.packageRoot, "dist", "ui", "ui.mjs");
+  if (!existsSync(uiBundle)) {
+    throw new EndpointError("ObjectNotFound", `${uiBundle} is missing; run: npm run build`);
+  }
+  const authenticator = readAuthorizedKeys(paths.authorizedKeys);
+  const report = (problem: string): void => io.stderr.write(`pep: ${problem}\n`);
+
+  const closers = createClosers();
+  try {
+    const log = await openEventLog({ directory: paths.log, now: io.now, uptimeMs: io.uptimeMs });
+    closers.add(() => log.close());
+    const siteDatabase = await openEmbeddedSiteDatabase({
+      file: configuration.siteDatabase.file,
+      masterKey: readMasterKey(configuration),
+      backupDirectory: configuration.backupDirectory,
+    });
+    closers.add(() => siteDatabase.close());
+    const uiLog = openSync(paths.uiLog, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o600);
+    closers.add(() => closeSync(uiLog));
+    const uiPool = createUiPool({ bundle: uiBundle, spare: configuration.spareUiProcesses, logFd: uiLog });
+    closers.add(() => uiPool.close());
+    const sessions = createSessionHost({
+      log,
+      siteDatabase,
+      roles: () => roles,
+      uiPool,
+      openTranscript: transcriptsIn(paths.transcripts, io.now, io.uptimeMs),
+      endpointName: configuration.endpointName,
+      now: io.now,
+      uptimeMs: io.uptimeMs,
+      report,
+    });
+    const server = await startSshServer({
+      listen,
+      hostKeyPem,
+      ident: "pep",
+      banner: () => roles.session.legalNotice,
+      authenticator,
+      sessions,
+      log,
+      report,
+    });
+    closers.add(() => server.close());
+    const control = await startControlSocket({ path: paths.control, log });
+    closers.add(() => control.close());
+    await log.append({
+      type: "server-started",
+      version: io.version,
+      listening: `${server.address.host}:${server.address.port}`,
+      hostKey: server.hostKeyFingerprint,
+      runtime: `node ${process.versions.node}`,
+    });
+    await log.append({ type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) });
+
+    const reload = createReload(
+      rolesPath,
+      (next) => {
+        roles = next;
+        sessions.rolesChanged();
+      },
+      () => authenticator.reload(),
+      log,
+      io,
+    );
+    signals.onReload(() => {
+      reload().catch((error: unknown) => report(`the reload could not be recorded: ${String(error)}`));
+    });
+    if (configuration.demo) greetDemo(configuration, server.address.port, io);
+    io.stdout.write(`listening on ${server.address.host}:${server.address.port} ${server.hostKeyFingerprint}\n`);
+
+    if (!signals.stop.aborted) {
+      await new Promise<void>((resolve) => signals.stop.addEventListener("abort", () => resolve(), { once: true }));
+    }
+    server.stopAccepting();
+    await sessions.drain(drainMs);
+    await server.close();
+    await log.append({ type: "server-stopped", reason: String(signals.stop.reason) });
+    return 0;
+  } finally {
+    await closers.closeAll();
+  }
+};

@@ -1,0 +1,159 @@
+import { readFileSync, statSync } from "node:fs";
+import { isAbsolute, join, relative, resolve } from "node:path";
+import { z } from "zod";
+import { EndpointError } from "./errors.ts";
+
+const listenAddress = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[^:[\]]+):\d{1,5}$/, "must be HOST:PORT, as 127.0.0.1:2222 or [::1]:2222");
+
+/** endpoint.json, as written. Paths may be relative to the data directory. */
+const endpointFile = z.strictObject({
+  $schema: z.string().optional(),
+  /** Name in the prompt: `PS support@NAME>`. */
+  endpointName: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+    .default("pep"),
+  listen: listenAddress.default("127.0.0.1:2222"),
+  siteDatabase: z
+    .strictObject({
+      kind: z.literal("embedded"),
+      file: z.string().default("site.sqlite"),
+      /** "Allow recovery information to be stored in plain text": counts when `pep init` makes the database. */
+      plainText: z.boolean().default(false),
+    })
+    .default({ kind: "embedded", file: "site.sqlite", plainText: false }),
+  /** Where the master key of the embedded site database comes from; outside the data directory. */
+  masterKey: z.union([
+    z.strictObject({ file: z.string() }),
+    /** First line of a file, for example a systemd credential; the key is derived with scrypt. */
+    z.strictObject({ passwordFile: z.string() }),
+  ]),
+  /** Where backup-cert writes; outside the data directory. */
+  backupDirectory: z.string(),
+  /** UI processes kept started for the next log-in. */
+  spareUiProcesses: z.number().int().min(0).max(16).default(2),
+  /** Made by `pep init --demo`: its master key may lie in the data directory, and it listens on loopback only. */
+  demo: z.boolean().default(false),
+});
+
+export type EndpointFile = z.input<typeof endpointFile>;
+
+export interface Configuration {
+  readonly dataDirectory: string;
+  readonly endpointName: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly siteDatabase: { readonly file: string; readonly plainText: boolean };
+  readonly masterKey: { readonly file: string } | { readonly passwordFile: string };
+  readonly backupDirectory: string;
+  readonly spareUiProcesses: number;
+  readonly demo: boolean;
+}
+
+export const parseListen = (text: string): Configuration["listen"] => {
+  const checked = listenAddress.safeParse(text);
+  const at = text.lastIndexOf(":");
+  const port = Number(text.slice(at + 1));
+  if (!checked.success || port > 65535) {
+    throw new EndpointError("InvalidArgument", `"${text}" is no address: it must be HOST:PORT, as 127.0.0.1:2222.`);
+  }
+  return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port };
+};
+
+export const isLoopback = (host: string): boolean => /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host);
+
+const lies = (path: string, directory: string): boolean => {
+  const way = relative(directory, path);
+  return way === "" || (!way.startsWith("..") && !isAbsolute(way));
+};
+
+/** Refuses a file that someone else could have written. @throws EndpointError InvalidArgument */
+export const refuseWritableByOthers = (path: string, name: string): void => {
+  const { mode } = statSync(path);
+  if ((mode & 0o022) !== 0) {
+    throw new EndpointError("InvalidArgument", `${name} may be written by group or others; run: chmod go-w ${path}`);
+  }
+};
+
+const decode = (text: string, path: string): z.infer<typeof endpointFile> => {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (error) {
+    throw new EndpointError("InvalidArgument", `${path} is not JSON: ${error instanceof Error ? error.message : ""}`);
+  }
+  const decoded = endpointFile.safeParse(raw);
+  if (decoded.success) return decoded.data;
+  const problems = decoded.error.issues.map(({ path: where, message }) => `${where.join(".") || "file"}: ${message}`);
+  throw new EndpointError("InvalidArgument", `${path}: ${problems.join("; ")}`);
+};
+
+/**
+ * Reads and checks endpoint.json.
+ *
+ * @param path `endpoint.json`, usually in the data directory
+ * @throws EndpointError InvalidArgument with one line that says what to change
+ */
+export const readConfiguration = (dataDirectory: string, path: string): Configuration => {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+    refuseWritableByOthers(path, "The configuration");
+  } catch (error) {
+    if (error instanceof EndpointError) throw error;
+    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw new EndpointError(
+      "ObjectNotFound",
+      missing
+        ? `There is no ${path}. Make a data directory with: pep init --data-dir ${dataDirectory}`
+        : `${path} can't be read${error instanceof Error && "code" in error ? ` (${String(error.code)})` : ""}.`,
+      { cause: error },
+    );
+  }
+  const file = decode(text, path);
+  const from = (relativePath: string): string => resolve(dataDirectory, relativePath);
+  const backupDirectory = from(file.backupDirectory);
+  const masterKey =
+    "file" in file.masterKey
+      ? { file: from(file.masterKey.file) }
+      : { passwordFile: from(file.masterKey.passwordFile) };
+  const masterKeyPath = "file" in masterKey ? masterKey.file : masterKey.passwordFile;
+  if (lies(backupDirectory, dataDirectory)) {
+    throw new EndpointError("InvalidArgument", `${path}: backupDirectory must lie outside the data directory.`);
+  }
+  if (!file.demo && lies(masterKeyPath, dataDirectory)) {
+    throw new EndpointError(
+      "InvalidArgument",
+      `${path}: the master key must lie outside the data directory, or whoever copies the one has both.`,
+    );
+  }
+  return {
+    dataDirectory,
+    endpointName: file.endpointName,
+    listen: parseListen(file.listen),
+    siteDatabase: { file: from(file.siteDatabase.file), plainText: file.siteDatabase.plainText },
+    masterKey,
+    backupDirectory,
+    spareUiProcesses: file.spareUiProcesses,
+    demo: file.demo,
+  };
+};
+
+/** The names inside a data directory (design §10). */
+export const pathsIn = (dataDirectory: string) => ({
+  endpoint: join(dataDirectory, "endpoint.json"),
+  roles: join(dataDirectory, "jea-roles.json"),
+  hostKey: join(dataDirectory, "host-key"),
+  logKey: join(dataDirectory, "log-key"),
+  authorizedKeys: join(dataDirectory, "authorized-keys"),
+  state: join(dataDirectory, "state"),
+  control: join(dataDirectory, "state", "control.sock"),
+  uiLog: join(dataDirectory, "state", "ui.log"),
+  log: join(dataDirectory, "audit", "log"),
+  transcripts: join(dataDirectory, "audit", "transcripts"),
+  demoKeys: join(dataDirectory, "demo", "keys"),
+  demoMasterKey: join(dataDirectory, "demo", "master-key"),
+  sshConfiguration: join(dataDirectory, "demo", "ssh_config"),
+  knownHosts: join(dataDirectory, "demo", "known_hosts"),
+});

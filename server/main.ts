@@ -1,0 +1,45 @@
+import { existsSync, readFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { runCommandLine } from "./cli/command-line.ts";
+import type { Io } from "./cli/io.ts";
+
+const findPackageRoot = (from: string): string => {
+  const root = existsSync(join(from, "package.json")) ? from : dirname(from);
+  return root === from || dirname(root) === root ? root : findPackageRoot(root);
+};
+
+const readVersion = (packageRoot: string): string => {
+  const description: unknown = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
+  return typeof description === "object" && description !== null && "version" in description
+    ? String(description.version)
+    : "unknown";
+};
+
+const stop = new AbortController();
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  process.on(signal, () => {
+    if (stop.signal.aborted && signal === "SIGINT") process.exit(130); // asked twice by hand: don't wait for the drain
+    stop.abort(signal);
+  });
+}
+
+const packageRoot = findPackageRoot(resolve(import.meta.dirname));
+const io: Io = {
+  stdout: { write: (text) => void process.stdout.write(text) },
+  stderr: {
+    isTTY: process.stderr.isTTY,
+    columns: process.stderr.columns,
+    write: (text) => void process.stderr.write(text),
+  },
+  localUser: userInfo().username,
+  packageRoot,
+  version: readVersion(packageRoot),
+  now: () => new Date(),
+  uptimeMs: () => performance.now(),
+};
+
+process.exitCode = await runCommandLine(process.argv.slice(2), io, {
+  onReload: (reload) => void process.on("SIGHUP", reload),
+  stop: stop.signal,
+});

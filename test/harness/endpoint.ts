@@ -1,0 +1,139 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import type { AuditEvent } from "../../server/audit/event.ts";
+import { temporaryDirectory } from "./temporary-directory.ts";
+import { openTerminal, type Terminal } from "./terminal.ts";
+
+export const root = join(import.meta.dirname, "..", "..");
+const main = join(root, "dist", "server", "main.js");
+
+export interface Finished {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end. Its output is text; use `stdoutBytes` where bytes count. */
+export const run = async (
+  program: string,
+  args: readonly string[],
+  options: { readonly input?: string | Uint8Array; readonly cwd?: string } = {},
+): Promise<Finished & { readonly stdoutBytes: Buffer }> => {
+  const child = spawn(program, [...args], { cwd: options.cwd, stdio: ["pipe", "pipe", "pipe"] });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on("data", (bytes: Buffer) => stdout.push(bytes));
+  child.stderr.on("data", (bytes: Buffer) => stderr.push(bytes));
+  child.stdin.on("error", () => undefined); // a program may end before it has read everything
+  child.stdin.end(options.input ?? "");
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  const stdoutBytes = Buffer.concat(stdout);
+  return { status, stdout: stdoutBytes.toString("utf8"), stderr: Buffer.concat(stderr).toString("utf8"), stdoutBytes };
+};
+
+/** Runs the built `pep` as an administrator would. */
+export const pep = (args: readonly string[], input?: string): ReturnType<typeof run> =>
+  run(process.execPath, [main, ...args], input === undefined ? {} : { input });
+
+export type DemoUser = "support" | "exporter" | "certadmin" | "approver" | "auditor" | "guest";
+
+export interface Endpoint {
+  readonly dataDirectory: string;
+  readonly host: string;
+  readonly port: number;
+  readonly fingerprint: string;
+  readonly pid: number;
+  /** Everything the server wrote to standard error so far. */
+  readonly stderr: () => string;
+  sshArguments(user: DemoUser, options?: readonly string[]): string[];
+  ssh(user: DemoUser, commandLine: string, options?: SshOptions): ReturnType<typeof run>;
+  /** An interactive session in a terminal of its own. */
+  terminal(user: DemoUser, size: { readonly columns: number; readonly rows: number }, env?: Record<string, string>): Terminal;
+  events(): AuditEvent[];
+  signal(signal: NodeJS.Signals): void;
+  /** Resolves with the exit status. */
+  readonly exited: Promise<number | null>;
+}
+
+export interface SshOptions {
+  readonly input?: string | Uint8Array;
+  readonly options?: readonly string[];
+}
+
+export interface StartOptions {
+  readonly dataDirectory?: string;
+  /** A program in front of the server, for example a fault injector. */
+  readonly wrapper?: readonly string[];
+  readonly arguments?: readonly string[];
+}
+
+const readyLine = /^listening on (\S+):(\d+) (SHA256:\S+)$/m;
+
+export const readEvents = (dataDirectory: string): AuditEvent[] =>
+  readdirSync(join(dataDirectory, "audit", "log"))
+    .filter((name) => name.endsWith(".ndjson"))
+    .sort()
+    .flatMap((name) => readFileSync(join(dataDirectory, "audit", "log", name), "utf8").split("\n"))
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line).event);
+
+const waitUntilListening = (child: ChildProcess, output: () => { stdout: string; stderr: string }) =>
+  new Promise<RegExpExecArray>((resolve, reject) => {
+    const look = (): void => {
+      const match = readyLine.exec(output().stdout);
+      if (match !== null) resolve(match);
+    };
+    child.stdout?.on("data", look);
+    child.once("exit", (status) => {
+      reject(new Error(`the server ended with ${status} before it listened: ${output().stderr}`));
+    });
+  });
+
+/** Starts the built server with a demo's data directory on a free port; it is ended when the test is over. */
+export const startEndpoint = async (options: StartOptions = {}): Promise<Endpoint> => {
+  const dataDirectory = options.dataDirectory ?? join(temporaryDirectory(), "pep");
+  const serve = [main, "serve", "--demo", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0"];
+  const [program = process.execPath, ...args] = [
+    ...(options.wrapper ?? []),
+    process.execPath,
+    ...serve,
+    ...(options.arguments ?? []),
+  ];
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (bytes: Buffer) => (stdout += bytes.toString()));
+  child.stderr.on("data", (bytes: Buffer) => (stderr += bytes.toString()));
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await exited;
+  });
+  const [, host = "", port = "", fingerprint = ""] = await waitUntilListening(child, () => ({ stdout, stderr }));
+  const sshArguments: Endpoint["sshArguments"] = (user, more = []) => [
+    "-F",
+    join(dataDirectory, "demo", "ssh_config"),
+    ...more,
+    `${user}@pep`,
+  ];
+  return {
+    dataDirectory,
+    host,
+    port: Number(port),
+    fingerprint,
+    pid: child.pid ?? 0,
+    stderr: () => stderr,
+    sshArguments,
+    ssh: (user, commandLine, { input, options: more } = {}) =>
+      run("ssh", [...sshArguments(user, more), commandLine], input === undefined ? {} : { input }),
+    terminal: (user, size, env) => openTerminal("ssh", sshArguments(user), size, env),
+    events: () => readEvents(dataDirectory),
+    signal: (signal) => void child.kill(signal),
+    exited,
+  };
+};
