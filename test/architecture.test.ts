@@ -1,0 +1,144 @@
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "..");
+const sources = globSync(["server/**/*.ts", "commands/**/*.ts", "ui/**/*.{ts,tsx}"], { cwd: root }).sort();
+
+interface Import {
+  readonly from: string;
+  /** A path from the root, a package's name, or `node:…`. */
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
+
+/** Every import and re-export of a file. Formatted code only: the formatter keeps one statement in one form. */
+const importsOf = (file: string): readonly Import[] => {
+  const text = readFileSync(join(root, file), "utf8").replace(/^\s*(\/\/|\*|\/\*).*$/gm, "");
+  const statements = text.matchAll(/^(?:import|export)\s(?<what>[^;"]*?\sfrom\s|\s*)"(?<to>[^"]+)";/gms);
+  const dynamic = text.matchAll(/\bimport\(\s*"(?<to>[^"]+)"/g);
+  return [...statements, ...dynamic].map((match) => {
+    const to = match.groups?.["to"] ?? "";
+    const what = match.groups?.["what"] ?? "";
+    const names = /^\{(.*)\}\s+from\s$/s.exec(what)?.[1]?.split(",").map((name) => name.trim()).filter((name) => name !== "");
+    return {
+      from: file,
+      to: to.startsWith(".") ? relative(root, resolve(root, dirname(file), to)) : packageOf(to),
+      typeOnly: what.startsWith("type ") || (names !== undefined && names.every((name) => name.startsWith("type "))),
+    };
+  });
+};
+
+const packageOf = (specifier: string): string => {
+  if (specifier.startsWith("node:")) return specifier;
+  return specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+};
+
+const imports = new Map(sources.map((file) => [file, importsOf(file)]));
+
+const within = (folder: string): readonly Import[] =>
+  [...imports].flatMap(([file, found]) => (file.startsWith(folder) ? found : []));
+
+/** What a file pulls in at run time, through everything it imports. */
+const reachableFrom = (entries: readonly string[]): Set<string> => {
+  const seen = new Set<string>();
+  const visit = (file: string): void => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const { to, typeOnly } of imports.get(file) ?? []) if (!typeOnly) visit(to);
+  };
+  entries.forEach(visit);
+  return seen;
+};
+
+const shown = (found: readonly Import[]): string[] => found.map(({ from, to }) => `${from} → ${to}`);
+
+const isOurs = (path: string): boolean => /^(server|commands|ui)\//.test(path);
+
+test("the test itself sees the imports", () => {
+  expect(sources.length).toBeGreaterThan(30);
+  expect(shown(within("server/main.ts"))).toContain("server/main.ts → server/cli/command-line.ts");
+  expect([...reachableFrom(["server/main.ts"])]).toContain("ssh2");
+});
+
+test("a package is imported in its own folder only", () => {
+  const homes: Record<string, string> = {
+    ssh2: "server/ssh/",
+    tedious: "server/site-database/",
+    "node:sqlite": "server/site-database/",
+    ink: "ui/",
+    react: "ui/",
+    "@peculiar/x509": "server/site-database/",
+    pkijs: "server/site-database/",
+    asn1js: "server/site-database/",
+    re2js: "server/authorization/",
+    "csv-parse": "server/import/",
+    "@streamparser/json": "server/import/",
+    "csv-stringify": "server/session/format/",
+  };
+  const strays = [...imports.values()].flat().filter(({ from, to }) => to in homes && !from.startsWith(homes[to] ?? ""));
+  expect(shown(strays)).toEqual([]);
+});
+
+test("commands import no package, no node: module, and of the server only errors and types", () => {
+  const strays = within("commands/").filter(({ to, typeOnly }) => {
+    if (!isOurs(to)) return true;
+    return !(to.startsWith("commands/") || to === "server/errors.ts" || typeOnly);
+  });
+  expect(shown(strays)).toEqual([]);
+});
+
+test("no command reaches a package or a node: module through something it imports, but for hiding secrets from inspect", () => {
+  const reached = [...reachableFrom(sources.filter((file) => file.startsWith("commands/")))];
+  expect(reached.filter((path) => !isOurs(path))).toEqual([]);
+});
+
+test("the UI knows nothing of the server but the protocol, and has no way out of its process", () => {
+  const reached = [...reachableFrom(sources.filter((file) => file.startsWith("ui/")))];
+  expect(reached.filter((path) => path.startsWith("server/") || path.startsWith("commands/"))).toEqual([]);
+  const outside = reached.filter((path) => !isOurs(path) && !["ink", "react", "string-width"].includes(path));
+  expect(outside.filter((path) => !["node:stream", "node:process", "node:string_decoder"].includes(path))).toEqual([]);
+});
+
+test("the network side reaches neither the site database nor a command nor the UI", () => {
+  const strays = within("server/ssh/").filter(({ to }) => /^(server\/site-database|commands|ui)\//.test(to));
+  expect(shown(strays)).toEqual([]);
+});
+
+test("the site database reaches neither the network side nor a session nor the UI", () => {
+  const strays = within("server/site-database/").filter(({ to }) => /^(server\/(ssh|session)|commands|ui)\//.test(to));
+  expect(shown(strays)).toEqual([]);
+});
+
+test("the server imports of the UI only the protocol", () => {
+  const strays = within("server/").filter(({ to }) => to.startsWith("ui/") && to !== "ui/protocol.ts");
+  expect(shown(strays)).toEqual([]);
+});
+
+test("a secret's text is opened in the few files that must", () => {
+  const opening = sources.filter((file) =>
+    /import\s*(?:type\s*)?\{[^}]*\brevealSecret\b/.test(readFileSync(join(root, file), "utf8")),
+  );
+  const allowed = /^server\/(session\/disclose\.ts|site-database\/embedded\/[a-z-]+\.ts)$/;
+  expect(opening.filter((file) => !allowed.test(file))).toEqual([]);
+  expect(opening).toContain("server/session/disclose.ts");
+  expect(opening.length).toBeLessThanOrEqual(5);
+});
+
+test("process.env and process.argv are read by main.ts and the UI's entry only", () => {
+  const reading = sources.filter((file) => /process\.(env|argv)\b/.test(readFileSync(join(root, file), "utf8")));
+  expect(reading.filter((file) => file !== "server/main.ts" && !file.startsWith("ui/"))).toEqual([]);
+});
+
+test("no file is longer than one job needs", () => {
+  const long = sources
+    .map((file) => ({ file, lines: readFileSync(join(root, file), "utf8").split("\n").length }))
+    .filter(({ lines }) => lines > 320);
+  expect(long).toEqual([]);
+});
+
+test("every folder says what it is for", () => {
+  const folders = new Set(sources.map((file) => dirname(file)));
+  const silent = [...folders].filter((folder) => globSync(`${folder}/README.md`, { cwd: root }).length === 0);
+  expect(silent).toEqual([]);
+});
