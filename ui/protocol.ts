@@ -110,30 +110,41 @@ export const encodeFrame = (kind: FrameKind, session: number, payload: Uint8Arra
   return frame;
 };
 
-/** Cuts a byte stream into frames. Throws a RangeError on a length or kind that no honest peer sends. */
+/**
+ * Cuts a byte stream into frames. Throws a RangeError on a length or kind that no honest peer sends.
+ * Work is linear in the bytes read: a peer that sends a large frame one byte at a time costs no copy of what came before.
+ */
 export const createFrameReader = (): ((chunk: Uint8Array) => Frame[]) => {
-  let pending = new Uint8Array(0);
+  let buffer = new Uint8Array(64 * 1024);
+  let held = 0;
   return (chunk) => {
-    const bytes = new Uint8Array(pending.length + chunk.length);
-    bytes.set(pending);
-    bytes.set(chunk, pending.length);
-    const view = new DataView(bytes.buffer);
+    if (held + chunk.length > buffer.length) {
+      const larger = new Uint8Array(Math.max(buffer.length * 2, held + chunk.length));
+      larger.set(buffer.subarray(0, held));
+      buffer = larger;
+    }
+    buffer.set(chunk, held);
+    held += chunk.length;
+    const view = new DataView(buffer.buffer);
     const frames: Frame[] = [];
     let at = 0;
-    while (bytes.length - at >= headerBytes) {
+    while (held - at >= headerBytes) {
       const length = view.getUint32(at);
       const kind = view.getUint8(at + 4);
       if (length > maximumFrameBytes) throw new RangeError(`frame of ${length} bytes`);
       if (kind !== frameKind.terminal && kind !== frameKind.message) throw new RangeError(`frame kind ${kind}`);
-      if (bytes.length - at < headerBytes + length) break;
+      if (held - at < headerBytes + length) break;
       frames.push({
         kind,
         session: view.getUint32(at + 5),
-        payload: bytes.slice(at + headerBytes, at + headerBytes + length),
+        payload: buffer.slice(at + headerBytes, at + headerBytes + length),
       });
       at += headerBytes + length;
     }
-    pending = bytes.slice(at);
+    if (at > 0) {
+      buffer.copyWithin(0, at, held);
+      held -= at;
+    }
     return frames;
   };
 };

@@ -32,6 +32,8 @@ export interface Delivery {
 
 /** How an invocation ended. `failure` is what the connected user reads. */
 export interface Outcome {
+  /** The command's name in its own spelling, once a line was bound; absent where it was refused. */
+  readonly command?: string;
   readonly exitStatus: number;
   readonly rowCount: number;
   readonly failure?: { readonly category: FailureCategory; readonly message: string };
