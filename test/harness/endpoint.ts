@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { AuditEvent } from "../../server/audit/event.ts";
@@ -53,9 +54,15 @@ export interface Endpoint {
   sshArguments(user: DemoUser, options?: readonly string[]): string[];
   ssh(user: DemoUser, commandLine: string, options?: SshOptions): ReturnType<typeof run>;
   /** An interactive session in a terminal of its own. */
-  terminal(user: DemoUser, size: { readonly columns: number; readonly rows: number }, env?: Record<string, string>): Terminal;
+  terminal(
+    user: DemoUser,
+    size: { readonly columns: number; readonly rows: number },
+    env?: Record<string, string>,
+  ): Terminal;
   events(): AuditEvent[];
   signal(signal: NodeJS.Signals): void;
+  /** Kills it and waits until it is gone. */
+  readonly end: () => Promise<void>;
   /** Resolves with the exit status. */
   readonly exited: Promise<number | null>;
 }
@@ -96,7 +103,26 @@ const waitUntilListening = (child: ChildProcess, output: () => { stdout: string;
 
 /** Starts the built server with a demo's data directory on a free port; it is ended when the test is over. */
 export const startEndpoint = async (options: StartOptions = {}): Promise<Endpoint> => {
-  const dataDirectory = options.dataDirectory ?? join(temporaryDirectory(), "pep");
+  const endpoint = await launch({ dataDirectory: join(temporaryDirectory(), "pep"), ...options });
+  onTestFinished(endpoint.end);
+  return endpoint;
+};
+
+/** One for all tests of a file, which leave it as they found it; `beforeAll` returns its `end`. */
+export const startSharedEndpoint = async (): Promise<Endpoint> => {
+  const directory = mkdtempSync(join(tmpdir(), "pep-"));
+  const endpoint = await launch({ dataDirectory: join(directory, "pep") });
+  return {
+    ...endpoint,
+    end: async () => {
+      await endpoint.end();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+};
+
+const launch = async (options: StartOptions & { readonly dataDirectory: string }): Promise<Endpoint> => {
+  const { dataDirectory } = options;
   const serve = [main, "serve", "--demo", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0"];
   const [program = process.execPath, ...args] = [
     ...(options.wrapper ?? []),
@@ -110,11 +136,16 @@ export const startEndpoint = async (options: StartOptions = {}): Promise<Endpoin
   child.stdout.on("data", (bytes: Buffer) => (stdout += bytes.toString()));
   child.stderr.on("data", (bytes: Buffer) => (stderr += bytes.toString()));
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
-  onTestFinished(async () => {
+  const end = async (): Promise<void> => {
     child.kill("SIGKILL");
     await exited;
-  });
-  const [, host = "", port = "", fingerprint = ""] = await waitUntilListening(child, () => ({ stdout, stderr }));
+  };
+  const [, host = "", port = "", fingerprint = ""] = await waitUntilListening(child, () => ({ stdout, stderr })).catch(
+    async (error: unknown) => {
+      await end();
+      throw error;
+    },
+  );
   const sshArguments: Endpoint["sshArguments"] = (user, more = []) => [
     "-F",
     join(dataDirectory, "demo", "ssh_config"),
@@ -135,5 +166,6 @@ export const startEndpoint = async (options: StartOptions = {}): Promise<Endpoin
     events: () => readEvents(dataDirectory),
     signal: (signal) => void child.kill(signal),
     exited,
+    end,
   };
 };
