@@ -49,7 +49,8 @@ const translate = (error: unknown, signal: AbortSignal): { readonly failure: End
   };
 };
 
-const failed = (failure: EndpointError, rowCount: number): Outcome => ({
+const failed = (failure: EndpointError, rowCount: number, command?: string): Outcome => ({
+  ...(command === undefined ? {} : { command }),
   exitStatus: failure.exitStatus,
   rowCount,
   failure: { category: failure.category, message: failure.message },
@@ -174,12 +175,16 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       } catch (error) {
         // Its start and its disclosures are on the record; that it ended is not. Never simply "failed".
         const message = "The command ran; its outcome could not be recorded. Tell your administrator.";
-        return failed(new EndpointError("AuditUnavailable", message, { cause: error }), progress.rowCount);
+        return failed(
+          new EndpointError("AuditUnavailable", message, { cause: error }),
+          progress.rowCount,
+          bound.command.name,
+        );
       }
-      return { exitStatus, rowCount: progress.rowCount };
+      return { command: bound.command.name, exitStatus, rowCount: progress.rowCount };
     } catch (error) {
       const { failure, reference } = translate(error, signal);
-      const outcome = failed(failure, progress.rowCount);
+      const outcome = failed(failure, progress.rowCount, bound.command.name);
       try {
         await finish({
           outcome: failure.category === "OperationStopped" ? "stopped" : "failed",
@@ -189,7 +194,11 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
         });
       } catch (recordError) {
         const message = "The command failed, and its outcome could not be recorded. Tell your administrator.";
-        return failed(new EndpointError("AuditUnavailable", message, { cause: recordError }), progress.rowCount);
+        return failed(
+          new EndpointError("AuditUnavailable", message, { cause: recordError }),
+          progress.rowCount,
+          bound.command.name,
+        );
       }
       return outcome;
     }
