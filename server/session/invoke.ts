@@ -107,7 +107,8 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       (rows, shaping) => shaping.apply(rows),
       limited,
     );
-    if (shaped.columns.some(({ secret }) => secret === true) && shaped.count !== undefined) {
+    const showsKeys = shaped.columns.some(({ secret }) => secret === true);
+    if (delivery.how !== "exec" && showsKeys && shaped.count !== undefined) {
       const count = await shaped.count();
       if (!(await delivery.confirmBulk(count))) {
         throw new EndpointError("OperationStopped", "Nothing was shown.");
