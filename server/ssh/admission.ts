@@ -1,0 +1,147 @@
+import { randomInt } from "node:crypto";
+import { createServer } from "node:net";
+import type { Server, Socket } from "node:net";
+import { addressGroup, ClientSocket } from "./client-socket.ts";
+import type { Limits } from "./limits.ts";
+
+/*
+ * ssh2 shows a client to its application only after the identification line, and keeps silent ones for ever. So the
+ * listener is ours: it limits, reads the line, and only then hands the socket over.
+ */
+
+export interface AdmissionEvents {
+  accepted(client: ClientSocket): void;
+  /** A whole identification line is there. `firstBytes` begins with it; the socket is paused. */
+  identified(client: ClientSocket, software: string, firstBytes: Buffer): void;
+  /** Dropped before its identification line was read. */
+  dropped(client: ClientSocket, guard: string): void;
+}
+
+interface AddressCount {
+  open: number;
+  loggingIn: number;
+  readonly waiting: Set<() => void>;
+}
+
+const identification = /^SSH-2\.0-([\x21-\x7e][\x20-\x7e]*)\r?$/;
+
+export const createAdmission = (limits: Limits, events: AdmissionEvents): Server => {
+  const counts = new Map<string, AddressCount>();
+  let open = 0;
+  let loggingIn = 0;
+  let failures = new Map<string, number>();
+  let failuresSince = Date.now();
+
+  const countFailure = (group: string): void => {
+    failures.set(group, (failures.get(group) ?? 0) + 1);
+  };
+  const failsTooOften = (group: string): boolean => {
+    if (Date.now() - failuresSince > 60_000) {
+      failures = new Map();
+      failuresSince = Date.now();
+    }
+    return (failures.get(group) ?? 0) >= limits.failedConnectionsPerMinute;
+  };
+
+  const mayBeDropped = (): boolean => {
+    const { startupsBegin: begin, startupsRatePercent: rate, startupsFull: full } = limits;
+    if (loggingIn >= full) return true;
+    if (loggingIn < begin) return false;
+    return randomInt(100) < rate + ((100 - rate) * (loggingIn - begin)) / (full - begin);
+  };
+
+  const collectIdentification = (client: ClientSocket): void => {
+    const { socket } = client;
+    const timer = setTimeout(() => client.drop("identification-time"), limits.identificationMs);
+    socket.once("close", () => clearTimeout(timer));
+    let collected = Buffer.alloc(0);
+    // ssh2 loses bytes of a line that comes in more than two segments.
+    const collect = (chunk: Buffer): void => {
+      collected = Buffer.concat([collected, chunk]);
+      const end = collected.indexOf(0x0a);
+      if (end > limits.identificationBytes || (end < 0 && collected.length > limits.identificationBytes)) {
+        client.drop("identification-length");
+        return;
+      }
+      if (end < 0) return;
+      const software = identification.exec(collected.toString("latin1", 0, end))?.[1];
+      if (software === undefined) {
+        client.drop("identification");
+        return;
+      }
+      clearTimeout(timer);
+      socket.off("data", collect).pause();
+      events.identified(client, software, collected);
+    };
+    socket.on("data", collect).resume();
+  };
+
+  const startLogin = (client: ClientSocket, count: AddressCount): void => {
+    if (mayBeDropped()) {
+      client.drop("startups");
+      return;
+    }
+    loggingIn += 1;
+    count.loggingIn += 1;
+    const grace = setTimeout(() => client.drop("login-grace"), limits.loginGraceMs);
+    let left = false;
+    const leave = (): void => {
+      if (left) return;
+      left = true;
+      clearTimeout(grace);
+      loggingIn -= 1;
+      count.loggingIn -= 1;
+      const [next] = count.waiting;
+      next?.();
+    };
+    client.socket.once("close", leave);
+    client.onAuthenticated(leave);
+    collectIdentification(client);
+  };
+
+  const wait = (client: ClientSocket, count: AddressCount): void => {
+    client.socket.pause();
+    const timer = setTimeout(() => client.drop("waiting-time"), limits.loginGraceMs);
+    const go = (): void => {
+      clearTimeout(timer);
+      count.waiting.delete(go);
+      if (!client.gone) startLogin(client, count);
+    };
+    count.waiting.add(go);
+    client.socket.once("close", () => {
+      clearTimeout(timer);
+      count.waiting.delete(go);
+    });
+  };
+
+  return createServer({ noDelay: true, keepAlive: true }, (socket: Socket) => {
+    const client = new ClientSocket(socket, limits);
+    client.onDrop((guard) => events.dropped(client, guard));
+    if (client.address === "") {
+      socket.destroy(); // reset before it was accepted
+      return;
+    }
+    const group = addressGroup(client.address);
+    if (failsTooOften(group)) {
+      client.drop("failed-connections");
+      return;
+    }
+    const count = counts.get(group) ?? { open: 0, loggingIn: 0, waiting: new Set() };
+    if (open >= limits.connections || count.open >= limits.connectionsPerAddress) {
+      client.drop(open >= limits.connections ? "connections" : "connections-per-address");
+      return;
+    }
+    counts.set(group, count);
+    events.accepted(client);
+    open += 1;
+    count.open += 1;
+    socket.once("close", () => {
+      open -= 1;
+      count.open -= 1;
+      if (count.open === 0) counts.delete(group);
+      if (!client.authenticated) countFailure(group);
+    });
+    if (count.loggingIn >= limits.loginsPerAddress) wait(client, count);
+    else startLogin(client, count);
+  });
+};

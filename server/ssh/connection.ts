@@ -1,0 +1,100 @@
+import type { Connection } from "ssh2";
+import type { Origin } from "../audit/event.ts";
+import type { AuthenticatedConnection, Authenticator, SessionHost } from "../session/contract.ts";
+import { decideLogin } from "./authentication.ts";
+import { serveChannels } from "./channels.ts";
+import type { ClientSocket } from "./client-socket.ts";
+import type { Limits } from "./limits.ts";
+import { readableText } from "./readable-text.ts";
+import type { Recorder } from "./recorder.ts";
+import { createRefusals } from "./refusals.ts";
+import { disconnectReason, openTransport } from "./ssh2-internals.ts";
+import { guardTransport } from "./transport-guards.ts";
+
+export interface ConnectionOptions {
+  readonly authenticator: Authenticator;
+  readonly sessions: SessionHost;
+  readonly recorder: Recorder;
+  readonly limits: Limits;
+  readonly report: (problem: string) => void;
+}
+
+/** One identified client, from its first line to its last event. */
+export interface LiveConnection {
+  readonly identity: () => AuthenticatedConnection | undefined;
+  /** Tells the client why, in a sentence, and hangs up. */
+  disconnect(message: string): void;
+  /** Resolves when the socket is closed and every session of it is over. */
+  readonly over: Promise<void>;
+}
+
+/** Serves a client: log-in, then channels. Called by ssh2's `connection` event, before our KEXINIT is sent. */
+export const serveConnection = (
+  client: ClientSocket,
+  software: string,
+  connection: Connection,
+  options: ConnectionOptions,
+): LiveConnection => {
+  const { limits, recorder, report } = options;
+  let identity: AuthenticatedConnection | undefined;
+  const origin = (): Origin => ({
+    connectionId: client.connectionId,
+    clientAddress: client.address,
+    ...(identity === undefined ? {} : { connectedUser: identity.connectedUser }),
+  });
+
+  const transport = openTransport(connection);
+  client.socket.setMaxListeners(0); // each part listens for "close"; ssh2 adds more
+  client.onDrop((guard) => void recorder.record({ type: "connection-dropped", ...origin(), guard }));
+  const opened = recorder.record({
+    type: "connection-opened",
+    ...origin(),
+    clientSoftware: readableText(software, 255),
+  });
+
+  const refusals = createRefusals(recorder, origin, limits);
+  const channels = serveChannels({
+    client,
+    transport,
+    limits,
+    refusals,
+    report,
+    sessions: options.sessions,
+    identity: () => identity,
+  });
+  guardTransport({ client, connection, transport, limits, resumeOutput: () => channels.resumeOutput() });
+  decideLogin({
+    client,
+    connection,
+    transport,
+    recorder,
+    origin,
+    opened,
+    limits,
+    report,
+    authenticator: options.authenticator,
+    onProved: (proved) => {
+      identity = proved;
+      client.markAuthenticated();
+    },
+  });
+
+  const { promise: over, resolve: isOver } = Promise.withResolvers<void>();
+  client.socket.once("close", () => {
+    const sessionsOver = channels.lose();
+    refusals.close();
+    void recorder.record({ type: "connection-closed", ...origin() });
+    void sessionsOver.then(isOver);
+  });
+
+  return {
+    identity: () => identity,
+    disconnect: (message) => {
+      if (client.gone || !client.socket.writable) return;
+      transport.sendDisconnect(disconnectReason.byApplication, message);
+      client.socket.end();
+      client.destroyAfter(limits.closeMs);
+    },
+    over,
+  };
+};

@@ -1,0 +1,186 @@
+import type { Server as TcpServer } from "node:net";
+import ssh2 from "ssh2";
+import type { ServerConfig } from "ssh2";
+import type { EventLog } from "../audit/event.ts";
+import type { AuthenticatedConnection, Authenticator, SessionHost } from "../session/contract.ts";
+import { createAdmission } from "./admission.ts";
+import { offeredAlgorithms } from "./algorithms.ts";
+import type { ClientSocket } from "./client-socket.ts";
+import { serveConnection } from "./connection.ts";
+import type { LiveConnection } from "./connection.ts";
+import { readHostKey } from "./host-key.ts";
+import { defaultLimits } from "./limits.ts";
+import type { Limits } from "./limits.ts";
+import { createRecorder } from "./recorder.ts";
+import { socketOf } from "./ssh2-internals.ts";
+
+export interface SshServerOptions {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** An ed25519 private key in OpenSSH's format, without a passphrase. */
+  readonly hostKeyPem: string | Buffer;
+  /** Software name in the identification line: `SSH-2.0-<ident>`. */
+  readonly ident: string;
+  /** Legal notice shown before log-in, asked for at each connection; may be empty. */
+  readonly banner: string | (() => string);
+  readonly authenticator: Authenticator;
+  readonly sessions: SessionHost;
+  readonly log: EventLog;
+  readonly limits?: Partial<Limits>;
+  /** Where problems go that are nobody's event: for the operator's eyes. */
+  readonly report: (problem: string) => void;
+}
+
+export interface SshServer {
+  readonly address: { readonly host: string; readonly port: number };
+  /** `SHA256:…` */
+  readonly hostKeyFingerprint: string;
+  /** No new connections; those that are there go on. */
+  stopAccepting(): void;
+  /** Disconnects everybody. Resolves when their sessions are over and their events are recorded. */
+  close(): Promise<void>;
+  connections(): readonly AuthenticatedConnection[];
+  /** @returns whether there was such a connection */
+  disconnect(connectionId: string, message: string): boolean;
+}
+
+/** Drops before identification are the cheapest thing a stranger can cause, so only so many are recorded one by one. */
+const recordedDropsPerMinute = 60;
+
+const createDropRecord = (record: (client: ClientSocket, guard: string) => void, report: (problem: string) => void) => {
+  let since = Date.now();
+  let recorded = 0;
+  let leftOut = 0;
+  return (client: ClientSocket, guard: string): void => {
+    if (Date.now() - since > 60_000) {
+      if (leftOut > 0) report(`${leftOut} connections were dropped at the door and not recorded one by one`);
+      since = Date.now();
+      recorded = 0;
+      leftOut = 0;
+    }
+    if (recorded < recordedDropsPerMinute) {
+      recorded += 1;
+      record(client, guard);
+    } else leftOut += 1;
+  };
+};
+
+const listenOn = (server: TcpServer, listen: SshServerOptions["listen"]): Promise<{ host: string; port: number }> =>
+  new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(listen.port, listen.host, () => {
+      server.off("error", reject);
+      const address = server.address();
+      if (address === null || typeof address === "string") reject(new Error("no TCP address"));
+      else resolve({ host: listen.host, port: address.port });
+    });
+  });
+
+/** Waits, but not for ever. */
+const within = async (ms: number, promise: Promise<unknown>): Promise<boolean> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const inTime = await Promise.race([promise.then(() => true), late]);
+  clearTimeout(timer);
+  return inTime;
+};
+
+/**
+ * Starts the SSH server. Throws an EndpointError for a host key it can't use; rejects when the address is taken.
+ */
+export const startSshServer = async (options: SshServerOptions): Promise<SshServer> => {
+  const limits: Limits = { ...defaultLimits, ...options.limits };
+  const { report } = options;
+  const hostKey = readHostKey(options.hostKeyPem);
+  // RFC 4253 §4.2: no blanks and no minus sign in the software name.
+  if (!/^[\x21-\x2c\x2e-\x7e]{1,100}$/.test(options.ident)) throw new Error("ident must be one printable ASCII word");
+  const recorder = createRecorder(options.log, report);
+  const live = new Map<string, LiveConnection>();
+  const identified = new WeakMap<object, { readonly client: ClientSocket; readonly software: string }>();
+
+  const configuration: ServerConfig = {
+    hostKeys: [hostKey.privateKey],
+    ident: options.ident,
+    // ssh2 reads it anew for each client.
+    get banner() {
+      const notice = typeof options.banner === "string" ? options.banner : options.banner();
+      return notice.replaceAll(/\r?\n/g, "\r\n");
+    },
+    keepaliveInterval: limits.keepaliveMs,
+    keepaliveCountMax: limits.keepaliveCount,
+    algorithms: {
+      kex: [...offeredAlgorithms.kex],
+      serverHostKey: [...offeredAlgorithms.serverHostKey],
+      cipher: [...offeredAlgorithms.cipher],
+      hmac: [...offeredAlgorithms.hmac],
+      compress: [...offeredAlgorithms.compress],
+    },
+  };
+
+  const ssh2Server = new ssh2.Server(configuration, (connection) => {
+    // First of all, before anything that may throw: an error nobody listens to ends the process.
+    connection.on("error", () => undefined);
+    const found = identified.get(socketOf(connection));
+    if (found === undefined) throw new Error("a connection that was not admitted");
+    const { client, software } = found;
+    const served = serveConnection(client, software, connection, {
+      limits,
+      recorder,
+      report,
+      authenticator: options.authenticator,
+      sessions: options.sessions,
+    });
+    live.set(client.connectionId, served);
+    void served.over.then(() => live.delete(client.connectionId));
+  });
+
+  const recordDrop = createDropRecord(
+    (client, guard) => void recorder.record({ type: "connection-dropped", clientAddress: client.address, guard }),
+    report,
+  );
+  const sockets = new Set<ClientSocket>();
+  const admission = createAdmission(limits, {
+    accepted: (client) => {
+      sockets.add(client);
+      client.socket.once("close", () => sockets.delete(client));
+    },
+    dropped: recordDrop,
+    identified: (client, software, firstBytes) => {
+      identified.set(client.socket, { client, software });
+      ssh2Server.injectSocket(client.socket);
+      client.socket.unshift(firstBytes);
+    },
+  });
+  const address = await listenOn(admission, options.listen);
+  admission.on("error", (error) => report(`the listener failed: ${error.message}`));
+
+  return {
+    address,
+    hostKeyFingerprint: hostKey.fingerprint,
+    stopAccepting: () => {
+      admission.close();
+    },
+    connections: () =>
+      [...live.values()].flatMap((connection) => {
+        const identity = connection.identity();
+        return identity === undefined ? [] : [identity];
+      }),
+    disconnect: (connectionId, message) => {
+      const connection = live.get(connectionId);
+      connection?.disconnect(message);
+      return connection !== undefined;
+    },
+    close: async () => {
+      admission.close();
+      const leaving = [...live.values()];
+      for (const connection of leaving) connection.disconnect("The endpoint is shutting down.");
+      for (const client of sockets) client.destroyAfter(limits.closeMs);
+      const over = Promise.all(leaving.map((connection) => connection.over));
+      if (!(await within(limits.closeMs + limits.sessionEndMs, over))) {
+        report("some sessions did not end when their connections were closed");
+      }
+      await recorder.settled();
+    },
+  };
+};

@@ -1,0 +1,133 @@
+/* oxlint-disable no-underscore-dangle -- ssh2's private fields are this file's subject, and no other file's */
+import type { Socket } from "node:net";
+import type { Connection } from "ssh2";
+import { uint32, wireString } from "./wire.ts";
+
+/*
+ * The private fields of ssh2 1.17.0 this folder stands on, in one place, behind names of our own. ssh2 is used for the
+ * transport and for reading messages; its channel layer is replaced (see README.md). test/ssh/ssh2-pins.test.ts fails when a
+ * field or the version moves.
+ */
+
+/** Messages of the connection protocol, in the order and form that ssh2 hands them over. */
+export const channelMethods = [
+  "requestSuccess",
+  "requestFailure",
+  "channelOpenConfirm",
+  "channelOpenFail",
+  "channelData",
+  "channelExtData",
+  "channelWindowAdjust",
+  "channelEOF",
+  "channelClose",
+  "channelSuccess",
+  "channelFailure",
+  "exitStatus",
+] as const;
+
+/** What can be sent on channels. */
+export interface ChannelMessages {
+  requestSuccess(): void;
+  requestFailure(): void;
+  channelOpenConfirm(peerId: number, ownId: number, window: number, packetSize: number): void;
+  channelOpenFail(peerId: number, reason: number, description: string): void;
+  channelData(peerId: number, bytes: Buffer): void;
+  channelExtData(peerId: number, bytes: Buffer, type: number): void;
+  channelWindowAdjust(peerId: number, bytes: number): void;
+  channelEOF(peerId: number): void;
+  channelClose(peerId: number): void;
+  channelSuccess(peerId: number): void;
+  channelFailure(peerId: number): void;
+  exitStatus(peerId: number, status: number): void;
+}
+
+type MessageHandler = (protocol: unknown, ...args: readonly unknown[]) => void;
+
+interface Protocol extends ChannelMessages {
+  /** One object for each client; message name → what to do with it. */
+  readonly _handlers: Record<string, MessageHandler | undefined>;
+  /** Our KEXINIT while a key exchange is unfinished. */
+  readonly _kexinit: Buffer | undefined;
+  /** Packets waiting for the end of a key exchange. */
+  readonly _queue: readonly unknown[] | undefined;
+  /** Set by the first KEXINIT of the client. */
+  readonly _strictMode: boolean | undefined;
+  readonly _packetRW: {
+    readonly write: {
+      readonly allocStartKEX: number;
+      alloc(length: number, force: true): Buffer;
+      finalize(packet: Buffer, force: true): Buffer;
+    };
+  };
+  readonly _cipher: { encrypt(packet: Buffer): void };
+  rekey(): void;
+}
+
+interface Client {
+  readonly _sock: Socket;
+  readonly _protocol: Protocol;
+  readonly authenticated: boolean;
+}
+
+/** Reason codes of RFC 4253 §11.1. */
+export const disconnectReason = { byApplication: 11, noMoreAuthenticationMethods: 14 } as const;
+
+/** One client's SSH transport. */
+export interface Transport {
+  readonly messages: ChannelMessages;
+  readonly authenticated: () => boolean;
+  /** While a key exchange is unfinished ssh2 queues output without bound. */
+  readonly exchangingKeys: () => boolean;
+  readonly queuedPackets: () => number;
+  /** Both sides agreed to strict key exchange (OpenSSH's PROTOCOL §1.10). */
+  readonly strict: () => boolean;
+  readonly rekey: () => void;
+  /** Takes a message over from ssh2. */
+  readonly handle: (message: string, handler: (...args: readonly unknown[]) => void) => void;
+  readonly sendDisconnect: (reason: number, description: string) => void;
+}
+
+// The published types leave the private fields out; `openTransport` checks that they are there.
+const opened = (connection: Connection): Client => connection as unknown as Client;
+
+export const socketOf = (connection: Connection): Socket => opened(connection)._sock;
+
+/** Opens ssh2's client object. Throws when it isn't built as the pinned version is; a connection must then not go on. */
+export const openTransport = (connection: Connection): Transport => {
+  const client = opened(connection);
+  const protocol = client._protocol as Protocol | undefined; // absent in another version
+  const whole =
+    protocol !== undefined &&
+    typeof protocol._handlers === "object" &&
+    "_kexinit" in protocol &&
+    "_queue" in protocol &&
+    "_strictMode" in protocol &&
+    typeof protocol._packetRW.write.alloc === "function" &&
+    typeof protocol._packetRW.write.finalize === "function" &&
+    typeof protocol._packetRW.write.allocStartKEX === "number" &&
+    typeof protocol._cipher.encrypt === "function" &&
+    typeof client.authenticated === "boolean" &&
+    typeof protocol.rekey === "function" &&
+    channelMethods.every((name) => typeof protocol[name] === "function");
+  if (!whole) throw new Error("ssh2 is not the version that server/ssh was written for");
+  return {
+    messages: protocol,
+    authenticated: () => client.authenticated,
+    exchangingKeys: () => protocol._kexinit !== undefined,
+    queuedPackets: () => protocol._queue?.length ?? 0,
+    strict: () => protocol._strictMode === true,
+    rekey: () => protocol.rekey(),
+    handle: (message, handler) => {
+      protocol._handlers[message] = (_protocol, ...args) => handler(...args);
+    },
+    // ssh2's own `disconnect()` always leaves the description empty. This too goes out in the middle of a key exchange:
+    // in its queue it would be lost.
+    sendDisconnect: (reason, description) => {
+      const { write } = protocol._packetRW;
+      const payload = Buffer.concat([Buffer.of(1), uint32(reason), wireString(description), wireString("")]);
+      const packet = write.alloc(payload.length, true);
+      packet.set(payload, write.allocStartKEX);
+      protocol._cipher.encrypt(write.finalize(packet, true));
+    },
+  };
+};

@@ -1,0 +1,106 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished, vi } from "vitest";
+import type { AuditEvent, EventLog } from "../../server/audit/event.ts";
+import type { AuthenticatedConnection, SessionChannel, SessionRequest } from "../../server/session/contract.ts";
+import { readAuthorizedKeys } from "../../server/ssh/authorized-keys.ts";
+import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
+import type { SshKeyPair } from "../../server/ssh/generate-key.ts";
+import type { Limits } from "../../server/ssh/limits.ts";
+import { startSshServer } from "../../server/ssh/server.ts";
+import type { SshServer } from "../../server/ssh/server.ts";
+
+export type Serve = (
+  connection: AuthenticatedConnection,
+  request: SessionRequest,
+  channel: SessionChannel,
+) => Promise<void>;
+
+export interface TestServer {
+  readonly server: SshServer;
+  readonly port: number;
+  readonly events: AuditEvent[];
+  readonly problems: string[];
+  /** Key of the user `support`, whose public half is authorised. */
+  readonly key: SshKeyPair;
+  readonly directory: string;
+  /** Adds a key to a user's file and reloads. */
+  authorize(user: string, publicKeyLine: string): void;
+  eventsOf<T extends AuditEvent["type"]>(type: T): Extract<AuditEvent, { type: T }>[];
+  /** Resolves when a connection was dropped by this guard. */
+  dropped(guard: string): Promise<void>;
+}
+
+/** Ends every command with status 0 and no output. */
+export const quietHost: Serve = (_connection, _request, channel) => channel.end(0);
+
+/** The real server on a port of its own, with a log in memory; closed when the test finishes. */
+export const startTestServer = async (
+  serve: Serve = quietHost,
+  options: {
+    readonly limits?: Partial<Limits>;
+    readonly banner?: string;
+    readonly append?: (event: AuditEvent) => Promise<void>;
+  } = {},
+): Promise<TestServer> => {
+  const directory = mkdtempSync(join(tmpdir(), "pep-ssh-"));
+  const keysDirectory = join(directory, "authorized-keys");
+  mkdirSync(keysDirectory, { mode: 0o700 });
+  const key = generateSshKeyPair("support@test");
+  const lines = new Map<string, string[]>();
+  const writeKeys = (user: string, line: string): void => {
+    lines.set(user, [...(lines.get(user) ?? []), line]);
+    writeFileSync(join(keysDirectory, user), `${lines.get(user)?.join("\n")}\n`, { mode: 0o600 });
+  };
+  writeKeys("support", key.publicKey);
+  const authenticator = readAuthorizedKeys(keysDirectory);
+
+  const events: AuditEvent[] = [];
+  const problems: string[] = [];
+  const log: EventLog = {
+    append: async (event) => {
+      await options.append?.(event);
+      events.push(event);
+    },
+  };
+  const server = await startSshServer({
+    listen: { host: "127.0.0.1", port: 0 },
+    hostKeyPem: generateSshKeyPair("host").privateKey,
+    ident: "pep_test",
+    banner: options.banner ?? "",
+    authenticator,
+    sessions: { serve },
+    log,
+    limits: { failureDelayMs: 1, ...options.limits },
+    report: (problem) => problems.push(problem),
+  });
+  onTestFinished(async () => {
+    await server.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  const eventsOf: TestServer["eventsOf"] = (type) =>
+    events.filter((event): event is Extract<AuditEvent, { type: typeof type }> => event.type === type);
+  return {
+    server,
+    port: server.address.port,
+    events,
+    problems,
+    key,
+    directory,
+    authorize: (user, line) => {
+      writeKeys(user, line);
+      authenticator.reload();
+    },
+    eventsOf,
+    dropped: async (guard) => {
+      await vi.waitFor(
+        () => {
+          const guards = eventsOf("connection-dropped").map((event) => event.guard);
+          if (!guards.includes(guard)) throw new Error(`not dropped by ${guard}, only by [${guards.join()}]`);
+        },
+        { timeout: 20_000 },
+      );
+    },
+  };
+};
