@@ -1,0 +1,204 @@
+import stringWidth from "string-width";
+import { createKeyMask } from "./key-mask.ts";
+import { isPrivateUse } from "./glyphs.ts";
+import { maximumLineLength } from "./from-ui.ts";
+
+/** How a line that was asked for ended. */
+export type Typed =
+  | { readonly kind: "line"; readonly text: string }
+  | { readonly kind: "too-long" }
+  /** Ctrl-C. */
+  | { readonly kind: "interrupt" }
+  /** Ctrl-D on an empty line, or the input is over. */
+  | { readonly kind: "end" };
+
+/** `command`: shown, and key-shaped text masked first; `answer`: shown; `none`: nothing at all, not even its length. */
+export type Echo = "command" | "answer" | "none";
+
+/** Typed ahead of a prompt and not read yet; then reading stops, and the SSH window closes. */
+const maximumTypeAhead = 64 * 1024;
+
+const interrupt = "\u0003";
+
+/**
+ * Reads lines without the UI process: for the server's own prompts, and for plain line mode.
+ * With a terminal the client sends single keys and shows nothing itself; without one it sends lines it has shown.
+ */
+export class LineReader {
+  readonly #terminal: boolean;
+  readonly #write: (echo: string, to: Echo) => void;
+  readonly #onInterrupt: () => void;
+  #pending = "";
+  #over = false;
+  #room: PromiseWithResolvers<void> | undefined;
+  #reading: { readonly echo: Echo; readonly done: (typed: Typed) => void; mask: (text: string) => string } | undefined;
+  #line: string[] = [];
+  #tooLong = false;
+  #escape: "none" | "begun" | "control" | "single-shift" = "none";
+  #afterReturn = false;
+
+  /** @param onInterrupt Ctrl-C while no line is asked for */
+  constructor(options: {
+    readonly terminal: boolean;
+    readonly write: (echo: string, to: Echo) => void;
+    readonly onInterrupt?: () => void;
+  }) {
+    this.#terminal = options.terminal;
+    this.#write = options.write;
+    this.#onInterrupt = options.onInterrupt ?? (() => undefined);
+  }
+
+  /** More was typed. Resolves when there is room for yet more. */
+  feed(text: string): Promise<void> | void {
+    this.#pending += text;
+    if (this.#terminal && this.#reading === undefined && text.includes(interrupt)) {
+      this.#pending = "";
+      this.#onInterrupt();
+    }
+    this.#consume();
+    if (this.#pending.length <= maximumTypeAhead) return undefined;
+    this.#room ??= Promise.withResolvers();
+    return this.#room.promise;
+  }
+
+  /** The input is over. */
+  end(): void {
+    this.#over = true;
+    this.#consume();
+  }
+
+  /** Forgets what was typed ahead. */
+  discard(): void {
+    this.#pending = "";
+    this.#consume();
+  }
+
+  /** The next line. One at a time. */
+  read(echo: Echo): Promise<Typed> {
+    const { promise, resolve } = Promise.withResolvers<Typed>();
+    this.#line = [];
+    this.#tooLong = false;
+    this.#reading = {
+      echo,
+      mask: this.#terminal && echo === "command" ? createKeyMask() : (text) => text,
+      done: (typed) => {
+        this.#reading = undefined;
+        resolve(typed);
+      },
+    };
+    this.#consume();
+    return promise;
+  }
+
+  #consume(): void {
+    while (this.#reading !== undefined) {
+      const before = this.#pending.length;
+      if (this.#terminal) this.#takeKeys();
+      else this.#takeLine();
+      if (this.#pending.length === before) break;
+    }
+    if (this.#over && this.#pending === "" && this.#reading !== undefined) this.#reading.done({ kind: "end" });
+    if (this.#pending.length <= maximumTypeAhead) {
+      this.#room?.resolve();
+      this.#room = undefined;
+    }
+  }
+
+  #takeLine(): void {
+    let end = this.#pending.indexOf("\n");
+    if (end < 0 && (this.#over || this.#pending.length > maximumLineLength)) end = this.#pending.length;
+    if (end < 0 || this.#pending === "") return;
+    const text = this.#pending.slice(0, end).replace(/\r$/, "");
+    const whole = end < this.#pending.length || this.#over;
+    this.#pending = this.#pending.slice(end + 1);
+    // A line without its end yet: dropped as it comes, so that it never grows beyond what is told to be too long.
+    if (!whole) this.#tooLong = true;
+    else
+      this.#reading?.done(
+        this.#tooLong || text.length > maximumLineLength ? { kind: "too-long" } : { kind: "line", text },
+      );
+  }
+
+  #takeKeys(): void {
+    const reading = this.#reading;
+    if (reading === undefined || this.#pending === "") return;
+    const end = this.#pending.search(/[\r\n]/);
+    const cut = end < 0 ? this.#pending.length : end + 1;
+    const keys = reading.mask(this.#pending.slice(0, cut));
+    const rest = this.#pending.slice(cut);
+    let echo = "";
+    let used = 0;
+    let typed: Typed | undefined;
+    for (const key of keys) {
+      used += key.length;
+      const { shown, ends } = this.#key(key);
+      echo += shown;
+      if (ends !== undefined) {
+        typed = ends;
+        break;
+      }
+    }
+    this.#pending = keys.slice(used) + rest;
+    const visible = reading.echo === "none" ? (typed === undefined ? "" : "\r\n") : echo;
+    if (visible !== "") this.#write(visible, reading.echo);
+    if (typed !== undefined) reading.done(typed);
+  }
+
+  #key(key: string): { readonly shown: string; readonly ends?: Typed } {
+    const afterReturn = this.#afterReturn;
+    this.#afterReturn = key === "\r";
+    if (key === "\n" && afterReturn) return { shown: "" };
+    if (this.#swallowedByEscape(key)) return { shown: "" };
+    switch (key) {
+      case "\r":
+      case "\n":
+        return {
+          shown: "\r\n",
+          ends: this.#tooLong ? { kind: "too-long" } : { kind: "line", text: this.#line.join("") },
+        };
+      case interrupt:
+        return { shown: "^C\r\n", ends: { kind: "interrupt" } };
+      case "\u0004":
+        return this.#line.length === 0 ? { shown: "\r\n", ends: { kind: "end" } } : { shown: "" };
+      case "\b":
+      case "\u007f":
+        return { shown: rubOut(this.#line.pop() ?? "") };
+      case "\u0015":
+        return { shown: this.#line.splice(0).toReversed().map(rubOut).join("") };
+      default:
+        return { shown: this.#append(key) };
+    }
+  }
+
+  #append(key: string): string {
+    const code = key.codePointAt(0) ?? 0;
+    if (code < 0x20 || (code >= 0x7f && code <= 0x9f) || isPrivateUse(code)) return "";
+    if (this.#line.length >= maximumLineLength) {
+      this.#tooLong = true;
+      return "";
+    }
+    this.#line.push(key);
+    return key;
+  }
+
+  /** Arrow keys, function keys and the marks around a paste say nothing here. A bare ESC takes no key with it. */
+  #swallowedByEscape(key: string): boolean {
+    if (key === "\u001b") {
+      this.#escape = "begun";
+      return true;
+    }
+    const state = this.#escape;
+    this.#escape = "none";
+    if (state === "begun" && (key === "[" || key === "O")) {
+      this.#escape = key === "[" ? "control" : "single-shift";
+      return true;
+    }
+    if (state === "control") {
+      if (/^[ -?]$/.test(key)) this.#escape = "control";
+      return key >= " ";
+    }
+    return state === "single-shift" && key >= " ";
+  }
+}
+
+const rubOut = (character: string): string => "\b \b".repeat(stringWidth(character));

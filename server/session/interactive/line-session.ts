@@ -1,0 +1,179 @@
+import { EndpointError } from "../../errors.ts";
+import type { PseudoTerminal, TerminalSize } from "../contract.ts";
+import type { Answer, Delivery, Outcome } from "../delivery.ts";
+import { encodeAnswer } from "../format/encode.ts";
+import { withoutPrivateUse } from "../printable.ts";
+import { Glyphs } from "./glyphs.ts";
+import { maximumLineLength } from "./from-ui.ts";
+import { LineReader } from "./line-reader.ts";
+import { Painter } from "./painter.ts";
+import { screenText } from "./screen-delivery.ts";
+import { boundaryLabel, label, type ShownSession, type ShownSessionParts } from "./shown-session.ts";
+import { TrustedPath } from "./trusted-path.ts";
+import { trustedMark } from "./trusted-mark.ts";
+
+/** Keys disclosed at a time: what was sent when a user stops is on the record, little more. */
+const rowsAtATime = 50;
+const widthWithoutTerminal = 120;
+
+const stopped = (): EndpointError => new EndpointError("OperationStopped", "Stopped.");
+
+/**
+ * A session in plain lines, without a UI process: for a terminal that knows no escape sequences (`TERM=dumb`, screen
+ * readers) and for a shell without a pty, where the client shows what is typed.
+ */
+export class LineSession implements ShownSession {
+  readonly #parts: ShownSessionParts;
+  readonly #hasTerminal: boolean;
+  readonly #reader: LineReader;
+  readonly #trustedPath: TrustedPath;
+  readonly #glyphs = new Glyphs();
+  readonly #painter = new Painter(this.#glyphs);
+  #columns: number;
+  #rows: number | undefined;
+  #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
+  #lineId = 0;
+  /** The prompt on the screen, to be painted again after something was said. */
+  #prompt = "";
+
+  constructor(parts: ShownSessionParts, terminal: PseudoTerminal | undefined) {
+    this.#parts = parts;
+    this.#hasTerminal = terminal !== undefined;
+    this.#columns = terminal?.columns ?? widthWithoutTerminal;
+    this.#rows = terminal?.rows;
+    this.#reader = new LineReader({
+      terminal: this.#hasTerminal,
+      write: (echo, to) => parts.terminal.post(echo, to === "answer" ? "" : echo),
+      onInterrupt: () => this.#running?.controller.abort(stopped()),
+    });
+    this.#trustedPath = new TrustedPath(
+      {
+        escapes: false,
+        clientEchoes: !this.#hasTerminal,
+        isLost: () => false,
+        // A file on standard input has its answers in it, in order: only what a person typed too early is dropped.
+        take: async () => {
+          if (this.#hasTerminal) this.#reader.discard();
+        },
+        read: (echo) => {
+          if (this.#hasTerminal) this.#reader.discard();
+          return this.#reader.read(echo);
+        },
+        giveBack: async () => {
+          if (this.#hasTerminal) this.#reader.discard();
+        },
+      },
+      parts.terminal,
+      parts.endpointName,
+    );
+  }
+
+  start(): void {
+    this.#parts.keyboard.leadTo((text) => this.#reader.feed(text));
+    this.#converse().catch((error: unknown) => this.#parts.ending.endFrom(error));
+  }
+
+  inputEnded(): void {
+    this.#reader.end();
+  }
+
+  resized({ columns, rows }: TerminalSize): void {
+    this.#columns = columns;
+    this.#rows = rows;
+  }
+
+  commandsChanged(): void {
+    // Nothing here shows them: `invoke` asks anew for each line.
+  }
+
+  notify(text: string): void {
+    if (this.#trustedPath.isOpen) this.#trustedPath.interject(text);
+    else this.#parts.terminal.post(this.#lines(`\n${trustedMark} ${screenText(text)}\n${this.#prompt}`));
+  }
+
+  async idle(): Promise<void> {
+    await this.#running?.ended;
+  }
+
+  async stop(): Promise<void> {
+    this.#running?.controller.abort(stopped());
+    await this.idle();
+  }
+
+  /** A terminal in raw mode needs CR LF. */
+  #lines(text: string): string {
+    return this.#hasTerminal ? text.replace(/\r?\n/g, "\r\n") : text;
+  }
+
+  /** Everything that may quote foreign text goes through the painter, as on a screen. */
+  async #show(text: string): Promise<void> {
+    const { shown, recorded } = this.#painter.paintText(this.#lines(text));
+    await this.#parts.terminal.write(shown, recorded);
+  }
+
+  async #converse(): Promise<void> {
+    const { terminal, ending, connectedUser, endpointName, welcome } = this.#parts;
+    const prompt = `${label(`${connectedUser}@${endpointName}`)}> `;
+    if (welcome !== "") await this.#show(`${screenText(welcome)}\n`);
+    for (;;) {
+      this.#prompt = prompt;
+      const [, typed] = await Promise.all([terminal.write(prompt), this.#reader.read("command")]);
+      this.#prompt = "";
+      if (ending.signal.aborted) return;
+      if (typed.kind === "end") {
+        ending.end({ exitStatus: 0, reason: "left" });
+        return;
+      }
+      if (typed.kind === "too-long") await this.#show(`A line has at most ${maximumLineLength} characters.\n`);
+      if (typed.kind !== "line" || typed.text.trim() === "") continue;
+      const controller = new AbortController();
+      const answering = this.#answer(typed.text, controller.signal);
+      this.#running = { controller, ended: answering.then(undefined, () => undefined) };
+      await answering;
+      this.#running = undefined;
+    }
+  }
+
+  async #answer(line: string, signal: AbortSignal): Promise<void> {
+    this.#lineId += 1;
+    const { invoke, terminal } = this.#parts;
+    const outcome: Outcome = await invoke(withoutPrivateUse(line), this.#delivery(this.#lineId, signal), signal);
+    this.#glyphs.release(this.#lineId);
+    await terminal.marker(boundaryLabel(outcome));
+    if (outcome.failure !== undefined) {
+      await this.#show(`${outcome.failure.category}: ${screenText(outcome.failure.message)}\n`);
+    }
+  }
+
+  #delivery(id: number, signal: AbortSignal): Delivery {
+    return {
+      how: "line",
+      batchRows: () => rowsAtATime,
+      reveal: (text) => {
+        // Lines are painted once, in order: of the many glyphs in use the oldest were sent long ago.
+        while (!this.#glyphs.hasRoomFor(text) && this.#glyphs.releaseOldest());
+        return this.#glyphs.reveal(text, id);
+      },
+      confirmBulk: (count) =>
+        this.#rows === undefined || count < this.#rows
+          ? Promise.resolve(true)
+          : this.#trustedPath.confirm(`Show ${count} recovery keys?`, signal),
+      askPassword: (question, options) => this.#trustedPath.askPassword(question, options, signal),
+      show: (answer) => this.#showAnswer(answer, signal),
+    };
+  }
+
+  async #showAnswer(answer: Answer, signal: AbortSignal): Promise<Record<string, never>> {
+    if (answer.kind === "session") {
+      // `Clear-Host` has nothing to clear: a terminal without escape sequences can't be cleared.
+      if (answer.action === "exit") this.#parts.ending.end({ exitStatus: 0, reason: "exit" });
+      return {};
+    }
+    const plain = answer.kind === "text" ? { ...answer, text: withoutPrivateUse(answer.text) } : answer;
+    for await (const piece of encodeAnswer(plain, { width: this.#columns, terminal: true })) {
+      if (signal.aborted) throw stopped();
+      await this.#show(piece);
+    }
+    return {};
+  }
+}

@@ -1,0 +1,139 @@
+import type { UiColumn } from "../../../ui/protocol.ts";
+import { EndpointError } from "../../errors.ts";
+import type { TerminalSize } from "../contract.ts";
+import type { Answer, Delivery, DisclosedCell } from "../delivery.ts";
+import { encodeAnswer } from "../format/encode.ts";
+import { printable, withoutPrivateUse } from "../printable.ts";
+import type { ScreenFace } from "./screen.ts";
+import type { TrustedPath } from "./trusted-path.ts";
+
+type RowsAnswer = Extract<Answer, { kind: "rows" }>;
+
+/** Lines of a page that are not rows: the table's head and rule, the question for more, the prompt. */
+const linesBesidesRows = 4;
+const gap = 2;
+/** UTF-16 units in one message: far below the largest frame, whatever they cost in UTF-8. */
+const textPerMessage = 64 * 1024;
+/** A cell longer than this is cut on a screen, visibly; exec has it whole. */
+const longestCell = 8 * 1024;
+
+export interface ScreenDeliveryParts {
+  readonly answerId: number;
+  readonly face: ScreenFace;
+  readonly size: () => TerminalSize;
+  readonly trustedPath: TrustedPath;
+  readonly signal: AbortSignal;
+  /** The user asked for the next page. Rejects with `OperationStopped` when they did not. */
+  readonly nextPage: () => Promise<void>;
+  /** The answer is for the screen itself. */
+  readonly onAction: (action: "clear" | "exit") => void;
+}
+
+/** Text of ours that may quote foreign text, safe for a screen; its lines stay. */
+export const screenText = (text: string): string => withoutPrivateUse(text).split(/\r?\n/).map(printable).join("\n");
+
+const screenCell = (cell: DisclosedCell | undefined): string => {
+  if (cell === undefined || cell === null) return "";
+  if (typeof cell === "boolean") return cell ? "True" : "False";
+  // Private-use code points were taken out of everything but keys when the row was disclosed.
+  const text = printable(String(cell));
+  return text.length <= longestCell ? text : `${text.slice(0, longestCell).replace(/[\ud800-\udbff]$/, "")}…`;
+};
+
+/** Pieces of a text, none longer than a message takes, no surrogate pair cut. */
+const piecesOf = (text: string): string[] => {
+  const pieces: string[] = [];
+  for (let at = 0; at < text.length;) {
+    let end = Math.min(at + textPerMessage, text.length);
+    if (end < text.length && /[\ud800-\udbff]/.test(text[end - 1] ?? "")) end -= 1;
+    pieces.push(text.slice(at, end));
+    at = end;
+  }
+  return pieces;
+};
+
+/** Rows in messages that fit a frame. */
+const partsOf = (rows: readonly (readonly string[])[]): (readonly string[])[][] => {
+  const parts: (readonly string[])[][] = [];
+  let room = 0;
+  for (const row of rows) {
+    const size = row.reduce((sum, cell) => sum + cell.length, 0);
+    if (size > room) {
+      parts.push([]);
+      room = textPerMessage;
+    }
+    parts.at(-1)?.push(row);
+    room -= size;
+  }
+  return parts;
+};
+
+/** Shows answers on a screen, a page at a time: what the user does not page to is not even disclosed. */
+export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
+  const { answerId: id, face, size, trustedPath, signal } = parts;
+  let linesPerRow = 1;
+  let rowsOnPage = 0;
+  const pageRows = (): number => Math.max(1, Math.floor((size().rows - linesBesidesRows) / linesPerRow));
+
+  const throwIfStopped = (): void => {
+    if (signal.aborted || !face.ui.isAlive) throw new EndpointError("OperationStopped", "Stopped.");
+  };
+
+  const showText = async (text: string): Promise<void> => {
+    for (const piece of piecesOf(text)) {
+      throwIfStopped();
+      await face.ui.send({ type: "text", id, text: piece });
+    }
+  };
+
+  const showRows = async (answer: RowsAnswer): Promise<void> => {
+    const columns: UiColumn[] = answer.columns.map(({ name, width, secret }) => ({
+      name: printable(withoutPrivateUse(name)),
+      width: Math.max(width, name.length),
+      secret: secret === true,
+    }));
+    const tableWidth = columns.reduce((sum, { width }) => sum + width + gap, -gap);
+    // As `format/` does: a table that doesn't fit is a list, so that no key is ever cut off.
+    const list = answer.format === "list" || tableWidth > size().columns;
+    linesPerRow = list ? columns.length + 1 : 1;
+    await face.ui.send({ type: "table", id, columns, list });
+    for await (const batch of answer.batches) {
+      throwIfStopped();
+      rowsOnPage += batch.length;
+      const more = rowsOnPage >= pageRows();
+      const messages = partsOf(batch.map((row) => columns.map((_, index) => screenCell(row[index]))));
+      for (const [index, rows] of messages.entries()) {
+        await face.ui.send({ type: "rows", id, rows, more: more && index === messages.length - 1 });
+      }
+      if (more) {
+        await parts.nextPage();
+        rowsOnPage = 0;
+      }
+    }
+  };
+
+  return {
+    how: "interactive",
+    batchRows: () => Math.max(1, pageRows() - rowsOnPage),
+    reveal: (text) => {
+      throwIfStopped();
+      return face.glyphs.reveal(text, id);
+    },
+    confirmBulk: (count) =>
+      count <= pageRows() ? Promise.resolve(true) : trustedPath.confirm(`Show ${count} recovery keys?`, signal),
+    askPassword: (prompt, options) => trustedPath.askPassword(prompt, options, signal),
+    async show(answer) {
+      throwIfStopped();
+      if (answer.kind === "session") parts.onAction(answer.action);
+      else if (answer.kind === "text") await showText(screenText(answer.text));
+      else if (answer.format === undefined || answer.format === "table" || answer.format === "list") {
+        await showRows(answer);
+      } else {
+        for await (const piece of encodeAnswer(answer, { width: size().columns, terminal: true }))
+          await showText(piece);
+      }
+      throwIfStopped();
+      return {};
+    },
+  };
+};

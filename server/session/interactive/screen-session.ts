@@ -1,0 +1,266 @@
+import type { ToUi } from "../../../ui/protocol.ts";
+import { EndpointError } from "../../errors.ts";
+import type { TerminalSize } from "../contract.ts";
+import type { Outcome } from "../delivery.ts";
+import { withoutPrivateUse } from "../printable.ts";
+import type { ScreenMessage } from "./from-ui.ts";
+import { createKeyMask } from "./key-mask.ts";
+import { LineReader } from "./line-reader.ts";
+import { createScreenDelivery, screenText } from "./screen-delivery.ts";
+import { Screen, type ScreenFace } from "./screen.ts";
+import { boundaryLabel, label, type ShownSession, type ShownSessionParts } from "./shown-session.ts";
+import { toUiCommands } from "./ui-commands.ts";
+import { type PromptPlace, TrustedPath } from "./trusted-path.ts";
+import type { UiPool } from "./ui-pool.ts";
+
+interface Running {
+  readonly id: number;
+  readonly controller: AbortController;
+  /** The answer waits for `more`. */
+  page: PromiseWithResolvers<void> | undefined;
+  stoppedByUser: boolean;
+  ended: Promise<void>;
+}
+
+/** How long after `exit` a UI process may take to say good-bye. */
+const farewellMs = 1_000;
+/** After the client's input is over, a session without a running command ends when nothing came for so long. */
+const afterInputMs = 500;
+
+const stopped = (): EndpointError => new EndpointError("OperationStopped", "Stopped.");
+
+/** A session on a screen: lines from the UI process → `invoke` → parts of an answer for the UI process. */
+export class ScreenSession implements ShownSession {
+  readonly #parts: ShownSessionParts;
+  readonly #screen: Screen;
+  readonly #trustedPath: TrustedPath;
+  #size: TerminalSize;
+  #keyMask = createKeyMask();
+  #reader: LineReader | undefined;
+  #running: Running | undefined;
+  #lastId = 0;
+  #inputOver = false;
+  #afterInput: NodeJS.Timeout | undefined;
+  #farewell: NodeJS.Timeout | undefined;
+
+  constructor(parts: ShownSessionParts, uiPool: UiPool, size: TerminalSize) {
+    this.#parts = parts;
+    this.#size = size;
+    this.#screen = new Screen(uiPool, parts.connectedUser, parts.terminal, {
+      opening: () => this.#opening(),
+      message: (message) => this.#take(message),
+      stopRead: (id) => {
+        if (this.#running?.id === id) this.#stopRunning();
+      },
+      lost: () => this.#lost(),
+      failed: (message) => parts.ending.end({ exitStatus: 70, reason: "no screen", message }),
+    });
+    this.#trustedPath = new TrustedPath(this.#promptPlace(), parts.terminal, parts.endpointName);
+  }
+
+  start(): void {
+    this.#screen.open();
+    this.#leadToUi();
+  }
+
+  inputEnded(): void {
+    this.#inputOver = true;
+    this.#reader?.end();
+    this.#endAfterInput();
+  }
+
+  resized(size: TerminalSize): void {
+    this.#size = size;
+    void this.#screen.send({ type: "resize", columns: size.columns, rows: size.rows });
+  }
+
+  commandsChanged(): void {
+    void this.#screen.send({ type: "commands", commands: toUiCommands(this.#parts.visibleCommands()) });
+  }
+
+  notify(text: string): void {
+    if (this.#trustedPath.isOpen) this.#trustedPath.interject(text);
+    else void this.#screen.send({ type: "notice", text: screenText(text) });
+  }
+
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running.ended;
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#afterInput);
+    clearTimeout(this.#farewell);
+    this.#running?.controller.abort(stopped());
+    this.#screen.close();
+    await this.idle();
+  }
+
+  #opening(): Extract<ToUi, { type: "open" }> {
+    this.#lastId = 0;
+    const { connectedUser, endpointName, welcome, visibleCommands } = this.#parts;
+    return {
+      type: "open",
+      columns: this.#size.columns,
+      rows: this.#size.rows,
+      connectedUser: label(connectedUser),
+      endpointName: label(endpointName),
+      welcome: screenText(welcome),
+      commands: toUiCommands(visibleCommands()),
+    };
+  }
+
+  #leadToUi(): void {
+    this.#keyMask = createKeyMask();
+    this.#parts.keyboard.leadTo((text) => this.#screen.type(this.#keyMask(withoutPrivateUse(text))));
+  }
+
+  #promptPlace(): PromptPlace {
+    const { keyboard, terminal } = this.#parts;
+    const isLost = (): boolean => !this.#screen.isAlive;
+    return {
+      escapes: true,
+      clientEchoes: false,
+      isLost,
+      take: async () => {
+        keyboard.leadTo(() => undefined);
+        await this.#screen.suspend();
+        // What was typed before the prompt may still stand in buffers on its way here: one turn of the event loop for it.
+        await new Promise((resolve) => setImmediate(resolve));
+        const reader = new LineReader({
+          terminal: true,
+          write: (echo, to) => terminal.post(echo, to === "none" ? echo : ""),
+        });
+        this.#reader = reader;
+        keyboard.leadTo((text) => reader.feed(text));
+        if (this.#inputOver) reader.end();
+      },
+      read: (echo) => {
+        this.#reader?.discard();
+        return this.#reader?.read(echo) ?? Promise.resolve({ kind: "end" });
+      },
+      giveBack: async () => {
+        // What stands behind the answer in the same paste goes nowhere: it may belong to the password.
+        this.#reader = undefined;
+        keyboard.leadTo(() => undefined);
+        await this.#screen.resume();
+        this.#leadToUi();
+      },
+    };
+  }
+
+  #take(message: Exclude<ScreenMessage, { type: "suspended" }>): void {
+    const running = this.#running;
+    switch (message.type) {
+      case "line":
+        if (running !== undefined || message.id <= this.#lastId) this.#screen.breach("line out of turn");
+        else this.#run(message.id, message.text);
+        break;
+      case "more":
+        if (running?.id !== message.id || running.page === undefined) this.#screen.breach("more out of turn");
+        else running.page.resolve();
+        break;
+      case "stop":
+        if (message.id > this.#lastId) this.#screen.breach("stop out of turn");
+        else if (running?.id === message.id) this.#stopRunning(); // else it crossed the answer's end
+        break;
+      case "released":
+        if (message.id > this.#lastId || message.id === running?.id) this.#screen.breach("released out of turn");
+        else this.#screen.face?.glyphs.release(message.id);
+        break;
+      case "leave":
+        this.#parts.ending.end({ exitStatus: 0, reason: "left" });
+    }
+  }
+
+  /**
+   * While a prompt is open no stop counts until it is answered: otherwise a UI process could close the prompt under the
+   * user's hands and get the rest of the password they are typing.
+   */
+  #stopRunning(): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    running.stoppedByUser = true;
+    void this.#trustedPath.closed().then(() => running.controller.abort(stopped()));
+  }
+
+  async #lost(): Promise<boolean> {
+    await this.#trustedPath.closed();
+    const running = this.#running;
+    running?.controller.abort(stopped());
+    await running?.ended;
+    return running !== undefined;
+  }
+
+  #run(id: number, text: string): void {
+    const face = this.#screen.face;
+    if (face === undefined || this.#farewell !== undefined || this.#parts.ending.signal.aborted) return;
+    this.#lastId = id;
+    clearTimeout(this.#afterInput);
+    const running: Running = {
+      id,
+      controller: new AbortController(),
+      page: undefined,
+      stoppedByUser: false,
+      ended: Promise.resolve(),
+    };
+    this.#running = running;
+    running.ended = this.#answer(running, text, face).catch((error: unknown) => this.#parts.ending.endFrom(error));
+  }
+
+  async #answer(running: Running, text: string, face: ScreenFace): Promise<void> {
+    const { invoke, terminal } = this.#parts;
+    let action: "clear" | "exit" | undefined;
+    const delivery = createScreenDelivery({
+      answerId: running.id,
+      face,
+      size: () => this.#size,
+      trustedPath: this.#trustedPath,
+      signal: running.controller.signal,
+      nextPage: () => this.#nextPage(running),
+      onAction: (asked) => {
+        action = asked;
+      },
+    });
+    let outcome: Outcome;
+    try {
+      outcome = await invoke(withoutPrivateUse(text), delivery, running.controller.signal);
+      await terminal.marker(boundaryLabel(outcome));
+      const { failure } = outcome;
+      if (failure !== undefined && !(running.stoppedByUser && failure.category === "OperationStopped")) {
+        const message = screenText(failure.message);
+        await face.ui.send({ type: "error", id: running.id, category: failure.category, message });
+      }
+    } finally {
+      this.#running = undefined; // before `end` is sent: the next line may be here before the sending is through
+    }
+    const { exitStatus, rowCount } = outcome;
+    const end = { type: "end", id: running.id, exitStatus, rowCount } as const;
+    if (action === "exit") {
+      this.#farewell = setTimeout(() => this.#parts.ending.end({ exitStatus: 0, reason: "exit" }), farewellMs);
+    }
+    await face.ui.send(action === undefined ? end : { ...end, action });
+    this.#endAfterInput();
+  }
+
+  async #nextPage(running: Running): Promise<void> {
+    const { signal } = running.controller;
+    const page = Promise.withResolvers<void>();
+    const stop = (): void => page.reject(stopped());
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    running.page = page;
+    try {
+      await page.promise;
+    } finally {
+      running.page = undefined;
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  /** `ssh -tt host <file`: lines are still queued in the UI process when the file is over. */
+  #endAfterInput(): void {
+    if (!this.#inputOver || this.#running !== undefined) return;
+    clearTimeout(this.#afterInput);
+    this.#afterInput = setTimeout(() => this.#parts.ending.end({ exitStatus: 0, reason: "input ended" }), afterInputMs);
+  }
+}

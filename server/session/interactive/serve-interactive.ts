@@ -1,0 +1,193 @@
+import type { OpenTranscript, Transcript } from "../../audit/contract.ts";
+import type { CommandDescription } from "../../../commands/define-command.ts";
+import { EndpointError, failures } from "../../errors.ts";
+import type { AuthenticatedConnection, SessionChannel, SessionRequest, TerminalSize } from "../contract.ts";
+import type { Invoke } from "../delivery.ts";
+import { Ending, type SessionEnd } from "./ending.ts";
+import { Keyboard } from "./keyboard.ts";
+import { LineSession } from "./line-session.ts";
+import { RecordedTerminal } from "./recorded-terminal.ts";
+import { ScreenSession } from "./screen-session.ts";
+import type { ShownSession } from "./shown-session.ts";
+import { terminalReset } from "./screen.ts";
+import { startSessionClock } from "./session-clock.ts";
+import { trustedMark } from "./trusted-mark.ts";
+import type { UiPool } from "./ui-pool.ts";
+
+export interface InteractiveDependencies {
+  /** This session's only way to a command. */
+  readonly invoke: Invoke;
+  readonly sessionId: string;
+  readonly visibleCommands: () => readonly CommandDescription[];
+  /** @returns how to stop listening */
+  readonly onCommandsChanged: (listener: () => void) => () => void;
+  readonly uiPool: UiPool;
+  readonly openTranscript: OpenTranscript;
+  readonly endpointName: string;
+  readonly welcome: string;
+  readonly idleTimeoutMs: number;
+  readonly longestSessionMs: number;
+  /** Aborts when the server stops: an idle session ends at once, a running command may finish within `drainMs`. */
+  readonly shutdown: AbortSignal;
+  readonly drainMs?: number;
+  /** Puts the session's start on the record; before it resolves nothing is shown. */
+  readonly onStarted: (transcriptFile: string, mode: "interactive" | "line") => Promise<void>;
+}
+
+export interface InteractiveResult {
+  readonly exitStatus: number;
+  readonly transcriptFile?: string;
+  readonly transcriptDigest?: string;
+  readonly reason?: string;
+}
+
+type ShellRequest = Extract<SessionRequest, { kind: "shell" }>;
+
+const defaultDrainMs = 8_000;
+/** How long a client that doesn't read may hold up the end of its session. */
+const goodbyeMs = 2_000;
+/** Size of a session without a terminal, for the transcript. */
+const noTerminal = { columns: 80, rows: 24, term: "" };
+const encoder = new TextEncoder();
+
+/** Window changes come in streams while a window is dragged: one at a time, the newest. */
+const coalesced = (apply: (size: TerminalSize) => Promise<void>): ((size: TerminalSize) => void) => {
+  let newest: TerminalSize | undefined;
+  let applying = false;
+  const applyAll = async (): Promise<void> => {
+    applying = true;
+    try {
+      while (newest !== undefined) {
+        await new Promise((resolve) => setTimeout(resolve, 25));
+        const size = newest;
+        newest = undefined;
+        await apply(size);
+      }
+    } finally {
+      applying = false;
+    }
+  };
+  return (size) => {
+    newest = size;
+    if (!applying) applyAll().catch(() => undefined); // the terminal's failure ends the session by itself
+  };
+};
+
+const refused = async (channel: SessionChannel, request: ShellRequest, error: unknown): Promise<InteractiveResult> => {
+  if (!(error instanceof EndpointError)) throw error;
+  const lineEnd = request.terminal === undefined ? "\n" : "\r\n";
+  const message = `${trustedMark} This session can't be recorded, so it was not started.${lineEnd}`;
+  await channel.writeError(encoder.encode(message)).catch(() => undefined); // who hung up needs no message
+  return { exitStatus: failures.AuditUnavailable.exitStatus, reason: "transcript unavailable" };
+};
+
+/** The last thing the user sees. */
+const sayGoodbye = (end: SessionEnd, isScreen: boolean, terminal: RecordedTerminal): Promise<void> => {
+  const reset = isScreen ? terminalReset : "";
+  const text = end.message === undefined ? reset : `${reset}\r\n${trustedMark} ${end.message}\r\n`;
+  return end.unrecorded === true ? terminal.writeUnrecorded(text) : terminal.write(text);
+};
+
+/**
+ * Serves a shell request: a screen, or plain lines where the terminal can't show one. The transcript is open before
+ * anything is shown, and closed when it resolves. The caller records the session's end, then ends the channel.
+ */
+export const serveInteractive = async (
+  dependencies: InteractiveDependencies,
+  connection: AuthenticatedConnection,
+  request: ShellRequest,
+  channel: SessionChannel,
+): Promise<InteractiveResult> => {
+  const size = request.terminal ?? noTerminal;
+  const isScreen = request.terminal !== undefined && !/^(?:dumb)?$/i.test(request.terminal.term);
+  let transcript: Transcript;
+  try {
+    transcript = await dependencies.openTranscript({
+      sessionId: dependencies.sessionId,
+      columns: size.columns,
+      rows: size.rows,
+      term: size.term,
+    });
+  } catch (error) {
+    return refused(channel, request, error);
+  }
+  const { fileName } = transcript;
+  try {
+    await dependencies.onStarted(fileName, isScreen ? "interactive" : "line");
+  } catch (error) {
+    await transcript.close(failures.AuditUnavailable.exitStatus).catch(() => undefined); // it is refused all the same
+    return refused(channel, request, error);
+  }
+
+  const ending = new Ending();
+  const terminal = new RecordedTerminal(transcript, channel, (error) => ending.endFrom(error));
+  const clock = startSessionClock({
+    ...dependencies,
+    warn: (text) => session.notify(text),
+    expire: (reason, message) => ending.end({ exitStatus: failures.OperationTimeout.exitStatus, reason, message }),
+  });
+  const keyboard = new Keyboard(() => clock.input());
+  const parts = { ...dependencies, connectedUser: connection.connectedUser, terminal, keyboard, ending };
+  const session: ShownSession = isScreen
+    ? new ScreenSession(parts, dependencies.uiPool, size)
+    : new LineSession(parts, request.terminal);
+
+  const onClosed = (): void => ending.endFrom(new EndpointError("OperationStopped", "The channel was closed."));
+  channel.closed.addEventListener("abort", onClosed, { once: true });
+  if (channel.closed.aborted) onClosed();
+  let drainTimer: NodeJS.Timeout | undefined;
+  const drain = (): void => {
+    session.notify("The server is shutting down.");
+    const end = (): void =>
+      ending.end({
+        exitStatus: failures.ResourceUnavailable.exitStatus,
+        reason: "shutdown",
+        message: "The server is shutting down, so the session was ended.",
+      });
+    drainTimer = setTimeout(end, dependencies.drainMs ?? defaultDrainMs);
+    void session.idle().then(end);
+  };
+  const stopListening = dependencies.onCommandsChanged(() => session.commandsChanged());
+
+  try {
+    session.start();
+    request.onResize(
+      coalesced(async (newest) => {
+        await terminal.resized(newest);
+        session.resized(newest);
+      }),
+    );
+    dependencies.shutdown.addEventListener("abort", drain, { once: true });
+    if (dependencies.shutdown.aborted) drain();
+    keyboard.run(channel.input, ending.signal).then(
+      () => session.inputEnded(),
+      () => session.inputEnded(), // the channel is gone: its `closed` signal ends the session
+    );
+  } catch (error) {
+    const message = error instanceof EndpointError ? error.message : "The session could not be started.";
+    ending.end({ exitStatus: failures.ResourceUnavailable.exitStatus, reason: "no screen", message });
+  }
+
+  const end = await ending.reached;
+  clock.stop();
+  clearTimeout(drainTimer);
+  stopListening();
+  channel.closed.removeEventListener("abort", onClosed);
+  dependencies.shutdown.removeEventListener("abort", drain);
+  const abandoning = setTimeout(() => terminal.abandon(), goodbyeMs);
+  await session.stop();
+  await sayGoodbye(end, isScreen, terminal).catch(() => undefined); // the client or the transcript is gone
+  clearTimeout(abandoning);
+  return closed(transcript, end);
+};
+
+const closed = async (transcript: Transcript, end: SessionEnd): Promise<InteractiveResult> => {
+  const { fileName: transcriptFile } = transcript;
+  try {
+    const transcriptDigest = await transcript.close(end.exitStatus);
+    return { exitStatus: end.exitStatus, transcriptFile, transcriptDigest, reason: end.reason };
+  } catch {
+    // The record of the session is not whole: whatever it ended with, that is what counts.
+    return { exitStatus: failures.AuditUnavailable.exitStatus, transcriptFile, reason: "transcript unavailable" };
+  }
+};

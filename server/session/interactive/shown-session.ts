@@ -1,0 +1,41 @@
+import type { CommandDescription } from "../../../commands/define-command.ts";
+import type { TerminalSize } from "../contract.ts";
+import type { Invoke, Outcome } from "../delivery.ts";
+import { printable, withoutPrivateUse } from "../printable.ts";
+import type { Ending } from "./ending.ts";
+import type { Keyboard } from "./keyboard.ts";
+import type { RecordedTerminal } from "./recorded-terminal.ts";
+
+/** What the screen and plain line mode have in common, for who ends, resizes and warns them. */
+export interface ShownSession {
+  /** Throws when it can't be shown at all. */
+  start(): void;
+  /** The client sends nothing more. */
+  inputEnded(): void;
+  resized(size: TerminalSize): void;
+  commandsChanged(): void;
+  /** Tells the user something at any time. */
+  notify(text: string): void;
+  /** Resolves when no command runs. */
+  idle(): Promise<void>;
+  /** Stops what runs; resolves when it has ended. */
+  stop(): Promise<void>;
+}
+
+export interface ShownSessionParts {
+  readonly invoke: Invoke;
+  readonly visibleCommands: () => readonly CommandDescription[];
+  readonly connectedUser: string;
+  readonly endpointName: string;
+  readonly welcome: string;
+  readonly terminal: RecordedTerminal;
+  readonly keyboard: Keyboard;
+  readonly ending: Ending;
+}
+
+/** What a transcript's boundary says: the command by name, never what was typed. */
+export const boundaryLabel = ({ command, exitStatus, rowCount }: Outcome): string =>
+  `${command ?? "refused line"}: exit status ${exitStatus}, ${rowCount} rows`;
+
+/** A text of one line that may quote foreign text, safe for a screen. */
+export const label = (text: string): string => printable(withoutPrivateUse(text));

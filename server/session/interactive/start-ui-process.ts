@@ -1,0 +1,59 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { dirname } from "node:path";
+import { EndpointError } from "../../errors.ts";
+
+export interface UiProcessOptions {
+  /** The UI's program, alone in its folder: the process may read nothing else. */
+  readonly bundle: string;
+  readonly heartbeatMs: number;
+  /** A heartbeat unanswered for so long, and the process is killed. */
+  readonly silenceMs: number;
+  readonly startMs: number;
+  /** Heap; V8 ends the process above it. */
+  readonly heapMb: number;
+  /** Resident memory, buffers outside the heap included; the server ends the process above it. */
+  readonly residentMb: number;
+  /** Descriptor opened on the null device, laid over each inheritable one of this process. */
+  readonly covered: readonly number[];
+  readonly nullDescriptor: number;
+}
+
+const nobody = 65_534;
+const commandLine = (options: UiProcessOptions): string[] => [
+  "--permission",
+  `--allow-fs-read=${dirname(options.bundle)}`,
+  `--max-old-space-size=${options.heapMb}`,
+  "--disallow-code-generation-from-strings",
+  options.bundle,
+  // The process drops itself as its first statement, before it reads any input: so the bundle may lie where nobody
+  // can't traverse (spawn's `uid` would need a bundle that nobody can read).
+  ...(process.getuid?.() === 0 ? [`--uid=${nobody}`, `--gid=${nobody}`] : []),
+];
+
+/** Own, short environment: CI makes Ink non-interactive, chalk fixes its colour level at import (facts §3). */
+const environment = {
+  PATH: "/usr/bin:/bin",
+  TERM: "xterm-256color",
+  FORCE_COLOR: "2",
+  LANG: "C.UTF-8",
+  NODE_ENV: "production",
+};
+
+export const screenUnavailable = (cause: unknown): EndpointError =>
+  new EndpointError("ResourceUnavailable", "The server can't start a screen now. Try again later.", { cause });
+
+/** @throws EndpointError ResourceUnavailable when the system gives no process */
+export const startUiProcess = (options: UiProcessOptions): ChildProcess => {
+  const covers = Array.from({ length: Math.max(0, ...options.covered) - 2 }, (_, index) =>
+    options.covered.includes(index + 3) ? options.nullDescriptor : ("ignore" as const),
+  );
+  try {
+    return spawn(process.execPath, commandLine(options), {
+      stdio: ["pipe", "pipe", "pipe", ...covers],
+      cwd: "/",
+      env: environment,
+    });
+  } catch (error) {
+    throw screenUnavailable(error);
+  }
+};

@@ -1,0 +1,156 @@
+import { EndpointError } from "../../errors.ts";
+import { Secret } from "../../secret.ts";
+import type { Echo, Typed } from "./line-reader.ts";
+import type { RecordedTerminal } from "./recorded-terminal.ts";
+import { label } from "./shown-session.ts";
+import { trustedMark } from "./trusted-mark.ts";
+
+/** Where a prompt is painted and answered: over a screen, or between plain lines. */
+export interface PromptPlace {
+  /** Takes terminal and keyboard away from whoever has them. */
+  take(): Promise<void>;
+  read(echo: Echo): Promise<Typed>;
+  giveBack(): Promise<void>;
+  /** Whether who had the terminal is gone meanwhile, and the command with it. */
+  isLost(): boolean;
+  /** The terminal understands escape sequences. */
+  readonly escapes: boolean;
+  /** The client itself shows what is typed (no pty): the server can't hide a password. */
+  readonly clientEchoes: boolean;
+}
+
+const attempts = 3;
+const longestPassword = 1024;
+
+const stopped = (message = "Stopped."): EndpointError => new EndpointError("OperationStopped", message);
+
+/** Rejects with `OperationStopped` when the signal aborts first. */
+const orStopped = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const stop = (): void => reject(stopped());
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+
+/**
+ * Questions that the server itself asks (design §3): passwords and confirmations of consequence. While one is open the
+ * UI process neither paints nor sees a key, and nothing typed is in the transcript.
+ */
+export class TrustedPath {
+  readonly #place: PromptPlace;
+  readonly #terminal: RecordedTerminal;
+  readonly #endpointName: string;
+  #last: Promise<unknown> = Promise.resolve();
+  #prompt: string | undefined;
+  #open = 0;
+
+  constructor(place: PromptPlace, terminal: RecordedTerminal, endpointName: string) {
+    this.#place = place;
+    this.#terminal = terminal;
+    this.#endpointName = label(endpointName);
+  }
+
+  /** A prompt is open, or waits for its turn. */
+  get isOpen(): boolean {
+    return this.#open > 0;
+  }
+
+  /** Resolves when no prompt is open. */
+  async closed(): Promise<void> {
+    while (this.isOpen) await this.#last;
+  }
+
+  /**
+   * Asks for a password; nothing at all is shown of it. Throws `OperationStopped` on Ctrl-C, Ctrl-D or an abort,
+   * `InvalidArgument` when two passwords differed three times.
+   */
+  askPassword(prompt: string, { repeat }: { readonly repeat: boolean }, signal: AbortSignal): Promise<Secret> {
+    return this.#inTurn(signal, async () => {
+      if (this.#place.clientEchoes) await this.#say("This session has no terminal: your own may show what you type.");
+      for (let attempt = 0; attempt < attempts; attempt += 1) {
+        const first = await this.#ask(`${prompt}: `, "none", signal);
+        if (first === undefined || first.length > longestPassword) {
+          await this.#say(`A password has at most ${longestPassword} characters.`);
+          continue;
+        }
+        if (!repeat || (await this.#ask(`${prompt}, again: `, "none", signal)) === first) return new Secret(first);
+        await this.#say("The two differ.");
+      }
+      throw new EndpointError("InvalidArgument", "No password was given in three attempts.");
+    });
+  }
+
+  /** Asks a question of consequence; anything but `y` or `yes` is no. */
+  confirm(question: string, signal: AbortSignal): Promise<boolean> {
+    return this.#inTurn(signal, async () => {
+      const answer = await this.#ask(`${question} [y/N] `, "answer", signal);
+      return /^\s*y(?:es)?\s*$/i.test(answer ?? "");
+    });
+  }
+
+  /** Says something while a prompt is open, and paints the prompt again. */
+  interject(text: string): void {
+    this.#terminal.post(`\r\n${this.#line(text)}${this.#prompt ?? ""}`);
+  }
+
+  async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    this.#open += 1;
+    const turn = this.#exchange(this.#last, signal, work);
+    this.#last = turn.catch(() => undefined); // the next prompt waits for the end of this one, however it ended
+    try {
+      return await turn;
+    } finally {
+      this.#open -= 1;
+    }
+  }
+
+  async #exchange<T>(before: Promise<unknown>, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    await before;
+    if (signal.aborted || this.#place.isLost()) throw stopped();
+    await this.#place.take();
+    try {
+      const answer = await work();
+      if (this.#place.isLost()) throw stopped("The screen was lost, so the command was stopped.");
+      return answer;
+    } finally {
+      this.#prompt = undefined;
+      await this.#place.giveBack();
+    }
+  }
+
+  /** @returns undefined when the line was too long */
+  async #ask(question: string, echo: Echo, signal: AbortSignal): Promise<string | undefined> {
+    this.#prompt = this.#paint(question);
+    // Reading begins while the prompt is on its way: who answers it in the moment it arrives is not too early.
+    const [, typed] = await orStopped(
+      Promise.all([this.#terminal.write(this.#prompt), this.#place.read(echo)]),
+      signal,
+    );
+    if (echo === "answer") this.#terminal.post("", "\r\n"); // the line's end is recorded, what stood before it is not
+    switch (typed.kind) {
+      case "line":
+        return typed.text;
+      case "too-long":
+        return undefined;
+      case "interrupt":
+      case "end":
+        throw stopped();
+    }
+  }
+
+  async #say(text: string): Promise<void> {
+    await this.#terminal.write(this.#line(text));
+  }
+
+  #line(text: string): string {
+    return `${trustedMark} ${label(text)}\r\n`;
+  }
+
+  /** Reverse video is the server's own: the painter lets no UI process use it (see `terminal-sequence.ts`). */
+  #paint(question: string): string {
+    const text = label(question);
+    if (!this.#place.escapes) return `${trustedMark} ${this.#endpointName} asks: ${text}`;
+    return `\r\u001b[0m\u001b[?25h\u001b[7m ${trustedMark} ${this.#endpointName} asks \u001b[27m ${text}`;
+  }
+}

@@ -1,0 +1,126 @@
+import { closeSync, openSync } from "node:fs";
+import { findInheritableDescriptors, nullDevice } from "./descriptors.ts";
+import type { UiProcessOptions } from "./start-ui-process.ts";
+import { UiProcess, type UiScreen } from "./ui-process.ts";
+import type { UiProcessEnd, UiScreenListener } from "./ui-screen-queue.ts";
+
+export interface UiPoolOptions {
+  /** The UI's program, alone in its folder: a UI process may read that folder and nothing else. */
+  readonly bundle: string;
+  /** For the operator's log: a UI process ended otherwise than by being closed. Holds no text that it chose. */
+  readonly onLost: (end: UiProcessEnd & { readonly connectedUser: string | undefined }) => void;
+  /** Processes started ahead, so that a first prompt doesn't wait for one. */
+  readonly spare?: number;
+  readonly screensPerProcess?: number;
+  readonly heartbeatMs?: number;
+  readonly silenceMs?: number;
+  readonly startMs?: number;
+  readonly heapMb?: number;
+  readonly residentMb?: number;
+}
+
+export interface UiPool {
+  /** Starts the spare processes; otherwise the first screen does. */
+  warm(): void;
+  /**
+   * Opens a screen in a process that serves this user only.
+   *
+   * @param alone after a crash: in a process of its own, so that one screen can't take the others with it again
+   */
+  openScreen(connectedUser: string, listener: UiScreenListener, options: { readonly alone: boolean }): UiScreen;
+  /** Ids of the processes that run, for a look from outside. */
+  readonly processIds: () => readonly number[];
+  /** Ends every process; opens no more. */
+  close(): void;
+}
+
+interface Serving {
+  readonly process: UiProcess;
+  readonly connectedUser: string;
+  readonly alone: boolean;
+}
+
+/** Starts UI processes, keeps spare ones, and gives each connected user their own (design §3). */
+export const createUiPool = (options: UiPoolOptions): UiPool => {
+  const spareCount = options.spare ?? 2;
+  const screensPerProcess = options.screensPerProcess ?? 8;
+  // Once: what this process opens itself is close-on-exec, so an inheritable descriptor has been here from its start.
+  const covered = findInheritableDescriptors();
+  const processOptions: UiProcessOptions = {
+    bundle: options.bundle,
+    heartbeatMs: options.heartbeatMs ?? 2_000,
+    silenceMs: options.silenceMs ?? 10_000,
+    startMs: options.startMs ?? 20_000,
+    heapMb: options.heapMb ?? 96,
+    residentMb: options.residentMb ?? 384,
+    covered,
+    nullDescriptor: covered.length === 0 ? -1 : openSync(nullDevice, "r+"),
+  };
+  const spare = new Set<UiProcess>();
+  const serving = new Set<Serving>();
+  let closed = false;
+  let refilling: NodeJS.Timeout | undefined;
+
+  const start = (): UiProcess => {
+    const started: UiProcess = new UiProcess(processOptions, (end) => {
+      const servedHere = [...serving].find(({ process }) => process === started);
+      spare.delete(started);
+      if (servedHere !== undefined) serving.delete(servedHere);
+      // A spare one that dies is not replaced before somebody needs it: a broken bundle must not become a loop of starts.
+      if (end.cause !== "closed") options.onLost({ ...end, connectedUser: servedHere?.connectedUser });
+    });
+    return started;
+  };
+
+  const refill = (): void => {
+    refilling = undefined;
+    if (closed) return;
+    try {
+      while (spare.size < spareCount) spare.add(start());
+    } catch {
+      options.onLost({ cause: "not-started", detail: "could not be spawned", connectedUser: undefined });
+    }
+  };
+
+  const take = (connectedUser: string, alone: boolean): Serving => {
+    const shared = [...serving].find(
+      (candidate) =>
+        !alone &&
+        !candidate.alone &&
+        candidate.connectedUser === connectedUser &&
+        candidate.process.isAlive &&
+        !candidate.process.isStalled &&
+        candidate.process.screenCount < screensPerProcess,
+    );
+    if (shared !== undefined) return shared;
+    const ready = [...spare].find(({ isAlive }) => isAlive);
+    if (ready !== undefined) spare.delete(ready);
+    const taken: Serving = { process: ready ?? start(), connectedUser, alone };
+    serving.add(taken);
+    // Not at once: starting takes the processor just when this user waits for a first prompt.
+    refilling ??= setTimeout(refill, 50).unref();
+    return taken;
+  };
+
+  return {
+    warm: refill,
+    openScreen(connectedUser, listener, { alone }) {
+      if (closed) throw new Error("the pool of UI processes is closed");
+      const { process } = take(connectedUser, alone);
+      return process.openScreen(listener, () => {
+        // Single-use: what it knows of one user is never there for another.
+        if (process.screenCount === 0) process.kill({ cause: "closed", detail: "last screen closed" });
+      });
+    },
+    processIds: () => [...spare, ...[...serving].map(({ process }) => process)].flatMap(({ pid }) => pid ?? []),
+    close() {
+      if (closed) return;
+      closed = true;
+      clearTimeout(refilling);
+      for (const process of [...spare, ...[...serving].map((one) => one.process)]) {
+        process.kill({ cause: "closed", detail: "server stops" });
+      }
+      if (covered.length > 0) closeSync(processOptions.nullDescriptor);
+    },
+  };
+};
