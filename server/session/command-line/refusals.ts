@@ -1,0 +1,66 @@
+import { Refusal } from "../../errors.ts";
+
+/**
+ * The answer for a command that does not exist and for one this user can't see: word for word the same, without what
+ * was typed, so that neither the words nor their length tell the two apart (design §1.2).
+ */
+export const notRecognised = (details: { readonly reason: "unknown" | "hidden"; readonly command?: string }): Refusal =>
+  new Refusal(
+    "CommandNotFound",
+    "That is not recognised as the name of a command. Get-Command lists the commands you can run.",
+    details,
+  );
+
+export const syntax = (message: string): Refusal => new Refusal("InvalidArgument", message, { reason: "syntax" });
+
+export const tooMuch = (message: string): Refusal => new Refusal("LimitsExceeded", message, { reason: "limit" });
+
+const language = (message: string): Refusal =>
+  new Refusal("ScriptsNotAllowed", `This endpoint runs single commands, not scripts. ${message}`, {
+    reason: "language",
+  });
+
+const insteads = {
+  variable: "Variables are not available: write the value itself, or put a text with a dollar sign in single quotes.",
+  switchValue:
+    "A switch is on when it is named and off when it is left out: write -Name alone, without $true or $false.",
+  block: "Script blocks are not available: filter with the command's own parameters; Get-Help NAME lists them.",
+  parenthesis: "Parentheses and sub-expressions are not available: write the value itself, for example -Since 7d.",
+  separator: "Send one command a line.",
+  call: "Write the command's name alone, without an operator before or after it, one command a line.",
+  redirection: "Redirection is not available here: redirect on your own machine, for example ssh HOST COMMAND > FILE.",
+  splat: "Splatting, arrays in @( ) and here-strings are not available: write a list with commas, as A,B,C.",
+  comment: "Comments are not available: leave it out, or put a text that begins with # in quotes.",
+  stopParsing: "The stop-parsing token is not available: put values with special characters in single quotes.",
+  quotedName: "A command's name is written without quotes.",
+  expression: "This is an expression; begin with a command's name.",
+  lines: "Send one command a line.",
+  orElse: "Send one command a line; a script can look at the exit status.",
+  pipe: "A pipe leads only into Select-Object and Measure-Object.",
+} as const;
+
+/** What a script construct is answered with: that it is not available, and what works instead. */
+export const scriptsNotAllowed = (construct: keyof typeof insteads): Refusal => language(insteads[construct]);
+
+const constructs: Readonly<Record<string, keyof typeof insteads>> = {
+  $: "variable",
+  "{": "block",
+  "}": "block",
+  "(": "parenthesis",
+  ")": "parenthesis",
+  ";": "separator",
+  "&": "call",
+  "<": "redirection",
+  ">": "redirection",
+};
+
+/** Characters that begin or end a construct of the language wherever they stand outside quotes. */
+export const refuseLanguage = (line: string, at: number): void => {
+  const character = line.charAt(at);
+  const construct = Object.hasOwn(constructs, character) ? constructs[character] : undefined;
+  if (construct === undefined) return;
+  if (construct === "variable" && /^\$(?:true|false)(?![a-z0-9_])/i.test(line.slice(at, at + 7))) {
+    throw scriptsNotAllowed("switchValue");
+  }
+  throw scriptsNotAllowed(construct);
+};
