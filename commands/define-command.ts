@@ -1,5 +1,8 @@
+import { Refusal } from "../server/errors.ts";
 import type { Secret } from "../server/secret.ts";
 import type { SiteDatabase } from "../server/site-database/port.ts";
+import { maskKeyShapedText } from "./mask-key-shaped-text.ts";
+import type { Parameter, Parameters, Values } from "./parameters.ts";
 
 /** What a cell of a result can be. A `Secret` leaves the server only through `disclose()`. */
 export type Cell = string | number | boolean | null | Secret;
@@ -24,6 +27,11 @@ export type CommandResult =
       readonly columns: readonly Column[];
       /** Pulled one batch at a time; nothing is fetched ahead of the reader. */
       readonly batches: AsyncIterable<readonly Row[]>;
+      /**
+       * The same rows, read without marking their keys as disclosed; set where reading `batches` would mark them.
+       * Taken by shaping commands that drop the secret columns: a key that nobody sees must not make its client rotate.
+       */
+      readonly unmarked?: AsyncIterable<readonly Row[]>;
       /** Chosen by `-Format` or implied by `-raw`; without it the session's default. */
       readonly format?: OutputFormat;
       /** How many rows will come, where the command can tell cheaply; asked before keys are shown in bulk. */
@@ -34,6 +42,8 @@ export type CommandResult =
   | { readonly kind: "text"; readonly text: string; readonly exitStatus?: 0 | 1 }
   /** Something the session itself does. */
   | { readonly kind: "session"; readonly action: "clear" | "exit" };
+
+export type RowsResult = Extract<CommandResult, { kind: "rows" }>;
 
 /** A command that the connected user can see, as help and completion need it. */
 export interface CommandDescription {
@@ -58,6 +68,13 @@ export interface ParameterDescription {
   readonly values?: readonly string[];
   /** Patterns of the roles, as written; any of them. */
   readonly patterns?: readonly string[];
+  /** What the value must be, in words: `a computer's exact name`. */
+  readonly expects?: string;
+  /** Values worth offering where any text is allowed. */
+  readonly suggestions?: readonly string[];
+  /** Place among the values given without a parameter's name, from 0. */
+  readonly position?: number;
+  readonly required?: boolean;
 }
 
 /** What a command may use. No command imports a package or a `node:` module: everything comes from here. */
@@ -91,3 +108,184 @@ export interface BoundCommand {
   readonly reason: string | undefined;
   run(context: CommandContext): Promise<CommandResult>;
 }
+
+/** A shaping command (`Select-Object`, `Measure-Object`) with its parameters checked. Works on rows before disclosure. */
+export interface BoundShaping {
+  /** For the record: name and parameters in one canonical text. */
+  readonly canonical: string;
+  /** Throws `InvalidArgument` when a named column does not exist. */
+  apply(result: RowsResult): RowsResult;
+}
+
+/** What every command says about itself. */
+interface Facts {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly synopsis: string;
+  readonly description: string;
+  readonly examples: readonly { readonly line: string; readonly explains: string }[];
+  /** JEA's default set: everyone who may connect has it, and no role can narrow it. */
+  readonly forEveryone: boolean;
+}
+
+/** What roles are checked against: each given parameter's values in canonical spelling, not masked. Stays in authorization. */
+export type CheckedTexts = ReadonlyMap<string, readonly string[]>;
+
+/** The values this user may give, by parameter; for the words of a refusal only. */
+export type NarrowedValues = ReadonlyMap<string, readonly string[]>;
+
+export interface CommandDefinition extends Facts {
+  readonly kind: "command";
+  readonly parameters: ReadonlyMap<string, Parameter<unknown>>;
+  /** @throws Refusal InvalidArgument, in words that name what this user may give */
+  bind(
+    raw: RawParameters,
+    narrowed?: NarrowedValues,
+  ): {
+    readonly command: BoundCommand;
+    readonly texts: CheckedTexts;
+    /** Only rows can be shaped. */
+    readonly answersRows: boolean;
+  };
+}
+
+export interface ShapingDefinition extends Facts {
+  readonly kind: "shaping";
+  readonly parameters: ReadonlyMap<string, Parameter<unknown>>;
+  /** @throws Refusal InvalidArgument */
+  bind(raw: RawParameters): BoundShaping;
+}
+
+export type AnyDefinition = CommandDefinition | ShapingDefinition;
+
+type Recorded = BoundCommand["parameters"][string];
+
+interface Checked<P extends Parameters> {
+  readonly values: Values<P>;
+  readonly texts: CheckedTexts;
+  readonly recorded: Readonly<Record<string, Recorded>>;
+}
+
+const refuse = (command: string, message: string): Refusal =>
+  new Refusal("InvalidArgument", message, { reason: "parameter", command });
+
+/** The one place where typed texts become typed values. */
+const check = <P extends Parameters>(
+  command: string,
+  parameters: P,
+  raw: RawParameters,
+  narrowed: NarrowedValues | undefined,
+): Checked<P> => {
+  for (const name of raw.keys()) {
+    if (!Object.hasOwn(parameters, name)) throw refuse(command, `${command} has no such parameter.`);
+  }
+  const values: [string, unknown][] = [];
+  const texts = new Map<string, readonly string[]>();
+  const recorded: [string, Recorded][] = [];
+  for (const [name, parameter] of Object.entries(parameters)) {
+    const given = raw.get(name);
+    if (given === undefined) {
+      if (parameter.required) throw refuse(command, `-${name} is needed: ${parameter.expects}.`);
+      continue;
+    }
+    const decoded = parameter.decode(given);
+    if ("problem" in decoded) {
+      const allowed = narrowed?.get(name) ?? parameter.values;
+      throw refuse(
+        command,
+        decoded.problem === "value" && allowed !== undefined
+          ? `-${name} must be one of: ${allowed.join(", ")}.`
+          : `-${name} must be ${decoded.problem === "value" ? parameter.expects : decoded.problem}.`,
+      );
+    }
+    values.push([name, decoded.value]);
+    texts.set(name, decoded.texts);
+    const masked = decoded.texts.map(maskKeyShapedText);
+    recorded.push([
+      name,
+      parameter.shape === "switch" ? true : parameter.shape === "list" ? masked : (masked[0] ?? ""),
+    ]);
+  }
+  return {
+    values: Object.fromEntries(values) as Values<P>, // each name's value came from that name's own decoder
+    texts,
+    recorded: Object.fromEntries(recorded),
+  };
+};
+
+interface DefinedFacts<P extends Parameters> {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  readonly synopsis: string;
+  readonly description: string;
+  readonly examples: Facts["examples"];
+  readonly forEveryone?: boolean;
+  readonly parameters: P;
+  /** Rules between parameters: a sentence when they don't go together. */
+  readonly conflict?: (values: Values<P>) => string | undefined;
+}
+
+const factsOf = <P extends Parameters>(definition: DefinedFacts<P>): Facts => ({
+  name: definition.name,
+  aliases: definition.aliases ?? [],
+  synopsis: definition.synopsis,
+  description: definition.description,
+  examples: definition.examples,
+  forEveryone: definition.forEveryone ?? false,
+});
+
+const checkAll = <P extends Parameters>(
+  definition: DefinedFacts<P>,
+  raw: RawParameters,
+  narrowed?: NarrowedValues,
+): Checked<P> => {
+  const checked = check(definition.name, definition.parameters, raw, narrowed);
+  const conflict = definition.conflict?.(checked.values);
+  if (conflict !== undefined) throw refuse(definition.name, conflict);
+  return checked;
+};
+
+/**
+ * Makes a command. `run` stays inside what `bind` returns: nothing can call it with parameters that were not checked.
+ */
+export const defineCommand = <P extends Parameters>(
+  definition: DefinedFacts<P> & {
+    /** False for answers that are a text or an action of the session; absent means rows. */
+    readonly answersRows?: (values: Values<P>) => boolean;
+    readonly run: (values: Values<P>, context: CommandContext) => CommandResult | Promise<CommandResult>;
+  },
+): CommandDefinition => ({
+  ...factsOf(definition),
+  kind: "command",
+  parameters: new Map(Object.entries(definition.parameters)),
+  bind: (raw, narrowed) => {
+    const { values, texts, recorded } = checkAll(definition, raw, narrowed);
+    const reason = recorded["Reason"];
+    return {
+      command: {
+        name: definition.name,
+        parameters: recorded,
+        reason: typeof reason === "string" ? reason : undefined,
+        run: async (context) => definition.run(values, context),
+      },
+      texts,
+      answersRows: definition.answersRows?.(values) ?? true,
+    };
+  },
+});
+
+/** Makes a shaping command: rows to rows, before anything is disclosed. */
+export const defineShaping = <P extends Parameters>(
+  definition: DefinedFacts<P> & { readonly shape: (values: Values<P>, rows: RowsResult) => RowsResult },
+): ShapingDefinition => ({
+  ...factsOf(definition),
+  kind: "shaping",
+  parameters: new Map(Object.entries(definition.parameters)),
+  bind: (raw) => {
+    const { values, recorded } = checkAll(definition, raw);
+    const canonical = Object.entries(recorded).map(([name, value]) =>
+      value === true ? ` -${name}` : ` -${name} ${Array.isArray(value) ? value.join(",") : String(value)}`,
+    );
+    return { canonical: `${definition.name}${canonical.join("")}`, apply: (rows) => definition.shape(values, rows) };
+  },
+});

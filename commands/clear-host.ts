@@ -1,0 +1,13 @@
+import { defineCommand } from "./define-command.ts";
+
+export const clearHost = defineCommand({
+  name: "Clear-Host",
+  aliases: ["cls", "clear"],
+  synopsis: "Clears the screen.",
+  description: "Clears the screen. Nothing is removed from the record.",
+  examples: [{ line: "cls", explains: "An empty screen." }],
+  forEveryone: true,
+  parameters: {},
+  answersRows: () => false,
+  run: () => ({ kind: "session", action: "clear" }),
+});

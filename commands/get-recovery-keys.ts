@@ -1,0 +1,172 @@
+import { EndpointError } from "../server/errors.ts";
+import type { RecoveryKey, RecoveryKeyQuery } from "../server/site-database/port.ts";
+import { defineCommand, outputFormats } from "./define-command.ts";
+import type { Cell, Column, CommandContext, Row } from "./define-command.ts";
+import { computerName, freeText, keyIdOrPrefix, momentOf, oneOf, since, wholeKeyIdLength } from "./parameter-kinds.ts";
+import { flag, list, value } from "./parameters.ts";
+import type { Values } from "./parameters.ts";
+
+/** Configuration Manager's own wording of the helpdesk's drive recovery reasons; any other words are taken too. */
+const driveRecoveryReasons = [
+  "Operating system boot order changed",
+  "BIOS changed",
+  "Operating system files modified",
+  "Lost startup key",
+  "Lost PIN",
+  "TPM reset",
+  "Lost passphrase",
+  "Lost smartcard",
+  "Other",
+] as const;
+
+const parameters = {
+  ComputerName: list(computerName, { synopsis: "Only keys of these computers.", position: 0 }),
+  RecoveryKeyId: list(keyIdOrPrefix, {
+    synopsis: "Only the keys with these ids, as manage-bde and the recovery screen show them.",
+  }),
+  VolumeType: list(oneOf(["OperatingSystem", "FixedData", "Removable", "Unknown"]), {
+    synopsis: "Only keys of these kinds of volume.",
+  }),
+  Since: value(since, { synopsis: "Only keys stored at this time or later." }),
+  Latest: flag({ synopsis: "Only the newest key of each volume." }),
+  Reason: value(
+    freeText({
+      placeholder: "<text>",
+      expects: "a text of at most 256 characters",
+      longest: 256,
+      suggestions: driveRecoveryReasons,
+    }),
+    { synopsis: "Why the key is needed; it goes on the record." },
+  ),
+  NoRotation: flag({
+    synopsis: "Do not mark the keys as disclosed, so that clients keep them instead of making new ones.",
+    restricted: true,
+  }),
+  Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
+  raw: flag({
+    synopsis:
+      "The mapping between password id, recovery key and computer name of each encrypted volume, one row a password; keys are not marked as disclosed.",
+    restricted: true,
+  }),
+};
+
+interface KeyColumn extends Column {
+  readonly cell: (key: RecoveryKey) => Cell;
+}
+
+const passwordId: KeyColumn = { name: "PasswordId", width: wholeKeyIdLength, cell: (key) => key.passwordId };
+const recoveryKey: KeyColumn = { name: "RecoveryKey", width: 55, secret: true, cell: (key) => key.recoveryKey };
+const computer: KeyColumn = { name: "ComputerName", width: 16, cell: (key) => key.computerName };
+const volumeId: KeyColumn = { name: "VolumeId", width: wholeKeyIdLength, cell: (key) => key.volumeId };
+const volumeType: KeyColumn = { name: "VolumeType", width: 15, cell: (key) => key.volumeType };
+const lastUpdateTime: KeyColumn = { name: "LastUpdateTime", width: 24, cell: (key) => key.lastUpdateTime };
+const disclosed: KeyColumn = { name: "Disclosed", width: 9, cell: (key) => key.disclosed };
+
+const ordinaryColumns = [computer, volumeType, passwordId, recoveryKey, lastUpdateTime, disclosed];
+/** Scripts read these by place (design §6): names and order stay. */
+const rawColumns = [passwordId, recoveryKey, computer, volumeId, volumeType, lastUpdateTime];
+
+const queryOf = (values: Values<typeof parameters>, now: Date): RecoveryKeyQuery => ({
+  ...(values.ComputerName === undefined ? {} : { computerNames: values.ComputerName }),
+  ...(values.RecoveryKeyId === undefined ? {} : { passwordIds: values.RecoveryKeyId }),
+  ...(values.VolumeType === undefined ? {} : { volumeTypes: values.VolumeType }),
+  ...(values.Since === undefined ? {} : { since: momentOf(values.Since, now) }),
+  ...(values.Latest === undefined ? {} : { latest: true }),
+});
+
+const named = (query: RecoveryKeyQuery): { readonly words: string; readonly query: RecoveryKeyQuery }[] => [
+  ...(query.computerNames ?? []).map((name) => ({
+    words: `computer ${name}`,
+    query: { ...query, computerNames: [name] },
+  })),
+  ...(query.passwordIds ?? []).map((id) => ({
+    words: id.length === wholeKeyIdLength ? `key id ${id}` : `a key id that begins with ${id}`,
+    query: { ...query, passwordIds: [id] },
+  })),
+];
+
+/**
+ * Refuses before anything is disclosed when one of the computers or ids asked for has no key. Rows with an error after
+ * them were rejected: a script that saves keys by list must not take a misspelt name for a computer without keys.
+ */
+const refuseWhatIsNotThere = async (
+  query: RecoveryKeyQuery,
+  countAll: () => Promise<number>,
+  { siteDatabase, signal }: CommandContext,
+): Promise<void> => {
+  const wanted = named(query);
+  if (wanted.length === 0) return;
+  const missing: string[] = [];
+  if ((await countAll()) === 0) {
+    missing.push(...wanted.map(({ words }) => words));
+  } else if (wanted.length > 1) {
+    for (const { words, query: one } of wanted) {
+      if ((await siteDatabase.countRecoveryKeys(one, signal)) === 0) missing.push(words);
+    }
+  }
+  if (missing.length === 0) return;
+  const narrowed = query.volumeTypes !== undefined || query.since !== undefined;
+  throw new EndpointError(
+    "ObjectNotFound",
+    `No recovery key was found for ${missing.slice(0, 10).join(", ")}${missing.length > 10 ? ` and ${missing.length - 10} more` : ""}${
+      narrowed ? " with the given -VolumeType or -Since" : ""
+    }.`,
+  );
+};
+
+/** Nothing is asked of the database before the first row is. */
+async function* rowsOf(
+  read: () => AsyncIterable<readonly RecoveryKey[]>,
+  columns: readonly KeyColumn[],
+): AsyncGenerator<readonly Row[]> {
+  for await (const keys of read()) yield keys.map((key) => columns.map(({ cell }) => cell(key)));
+}
+
+export const getRecoveryKeys = defineCommand({
+  name: "Get-RecoveryKeys",
+  aliases: ["Get-AzsRecoveryKeys"],
+  synopsis: "Shows recovery keys of encrypted volumes.",
+  description:
+    "Reads BitLocker recovery keys from the site database. Every key that is shown is on the record with your name before you see it, " +
+    "and its client is told to replace it. All filters given must hold; the values of one filter are alternatives.",
+  examples: [
+    { line: "Get-RecoveryKeys -ComputerName PC-0001", explains: "Every key of one computer." },
+    {
+      line: 'Get-RecoveryKeys -RecoveryKeyId 24B0AA32 -Reason "Lost PIN"',
+      explains: "The key whose id begins with the digits on the recovery screen.",
+    },
+    {
+      line: "Get-RecoveryKeys PC-0001,PC-0002 -VolumeType OperatingSystem -Latest",
+      explains: "The newest key of each.",
+    },
+    {
+      line: "Get-RecoveryKeys -ComputerName PC-0001 | Select-Object PasswordId,LastUpdateTime",
+      explains: "Which keys there are, without showing one.",
+    },
+    { line: "Get-RecoveryKeys -Since 7d -Format csv", explains: "The keys of the last seven days." },
+    { line: "Get-RecoveryKeys | Measure-Object", explains: "How many keys there are." },
+    { line: "Get-RecoveryKeys -raw", explains: "Every key of the site as one JSON array, for safe-keeping elsewhere." },
+  ],
+  parameters,
+  run: async (values, context) => {
+    const { siteDatabase, signal } = context;
+    const query = queryOf(values, context.now());
+    let counted: Promise<number> | undefined;
+    const count = (): Promise<number> => (counted ??= siteDatabase.countRecoveryKeys(query, signal));
+    await refuseWhatIsNotThere(query, count, context);
+    const columns = values.raw === true ? rawColumns : ordinaryColumns;
+    const read = (): AsyncIterable<readonly RecoveryKey[]> => siteDatabase.readRecoveryKeys(query, signal);
+    const keep = values.raw === true || values.NoRotation === true;
+    const format = values.Format ?? (values.raw === true ? "json" : undefined);
+    return {
+      kind: "rows",
+      columns,
+      batches: keep
+        ? rowsOf(read, columns)
+        : rowsOf(() => siteDatabase.discloseRecoveryKeys(query, values.Reason ?? "No reason given", signal), columns),
+      ...(keep ? {} : { unmarked: rowsOf(read, columns) }),
+      count,
+      ...(format === undefined ? {} : { format }),
+    };
+  },
+});

@@ -1,0 +1,23 @@
+import { backupCert } from "./backup-cert.ts";
+import { clearHost } from "./clear-host.ts";
+import type { AnyDefinition } from "./define-command.ts";
+import { exitPSSession } from "./exit-pssession.ts";
+import { getCommand } from "./get-command.ts";
+import { getHelp } from "./get-help.ts";
+import { getRecoveryKeys } from "./get-recovery-keys.ts";
+import { measureObject } from "./measure-object.ts";
+import { selectObject } from "./select-object.ts";
+import { verifyCert } from "./verify-cert.ts";
+
+/** Every command there is, in the order of help. A command that is not here can't be run, whatever the roles say. */
+export const commands: readonly AnyDefinition[] = [
+  getRecoveryKeys,
+  verifyCert,
+  backupCert,
+  getCommand,
+  getHelp,
+  selectObject,
+  measureObject,
+  clearHost,
+  exitPSSession,
+];

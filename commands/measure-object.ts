@@ -1,0 +1,30 @@
+import { defineShaping } from "./define-command.ts";
+import type { RowsResult } from "./define-command.ts";
+
+async function* counted({ count, unmarked, batches }: RowsResult): AsyncGenerator<readonly (readonly number[])[]> {
+  let rows = 0;
+  if (count === undefined) {
+    for await (const batch of unmarked ?? batches) rows += batch.length;
+  } else {
+    rows = await count();
+  }
+  yield [[rows]];
+}
+
+export const measureObject = defineShaping({
+  name: "Measure-Object",
+  aliases: ["measure"],
+  synopsis: "Counts the rows of another command's answer.",
+  description: "Stands after a pipe. The rows themselves are not shown, so nothing is disclosed.",
+  examples: [{ line: "Get-Command | Measure-Object", explains: "How many commands you can run." }],
+  forEveryone: true,
+  parameters: {},
+  shape: (_, result) => ({
+    kind: "rows",
+    columns: [{ name: "Count", width: 10 }],
+    batches: counted(result),
+    count: () => Promise.resolve(1),
+    ...(result.format === undefined ? {} : { format: result.format }),
+    ...(result.exitStatus === undefined ? {} : { exitStatus: result.exitStatus }),
+  }),
+});

@@ -1,0 +1,134 @@
+import { isKeyShaped, maskKeyShapedText } from "./mask-key-shaped-text.ts";
+import type { Kind } from "./parameters.ts";
+
+const mismatch = { problem: "value" } as const;
+
+/** Some of a closed set of words, compared without case, taken in the set's own spelling. */
+export const oneOf = <const T extends string>(values: readonly T[]): Kind<T> => ({
+  placeholder: `<${values.join("|")}>`,
+  expects: `one of: ${values.join(", ")}`,
+  values,
+  decode: (text) => {
+    const found = values.find((value) => value.toLowerCase() === text.toLowerCase());
+    return found === undefined ? mismatch : { value: found, text: found };
+  },
+});
+
+/** A text of one line that fits a regular expression; `fits` must be anchored and can't backtrack. */
+export const text = (kind: { placeholder: string; expects: string; fits: RegExp }): Kind<string> => ({
+  placeholder: kind.placeholder,
+  expects: kind.expects,
+  decode: (typed) => (kind.fits.test(typed) ? { value: typed, text: typed } : mismatch),
+});
+
+/** Free words for the record, with some to choose from; those are taken in their own spelling. */
+export const freeText = (kind: {
+  placeholder: string;
+  expects: string;
+  longest: number;
+  suggestions: readonly string[];
+}): Kind<string> => ({
+  placeholder: kind.placeholder,
+  expects: kind.expects,
+  suggestions: kind.suggestions,
+  decode: (typed) => {
+    if (typed.trim() === "" || typed.length > kind.longest || /\p{Cc}/u.test(typed)) return mismatch;
+    const suggested = kind.suggestions.find((words) => words.toLowerCase() === typed.trim().toLowerCase());
+    // Masked here already: a reason goes into the site database too, not only into the log.
+    const kept = suggested ?? maskKeyShapedText(typed.trim());
+    return { value: kept, text: kept };
+  },
+});
+
+export const integer = (least: number, most: number): Kind<number> => ({
+  placeholder: "<number>",
+  expects: `a whole number from ${least} to ${most.toLocaleString("en-US")}`,
+  decode: (typed) => {
+    const number = /^[0-9]{1,9}$/.test(typed) ? Number(typed) : Number.NaN;
+    return number >= least && number <= most ? { value: number, text: String(number) } : mismatch;
+  },
+});
+
+/**
+ * A computer's exact name. Letters of any script, because Windows allows them, but only as Unicode composes them (NFKC):
+ * a full-width or ligature letter would pass a role's pattern as one name and be compared by SQL Server's
+ * width-insensitive collations as another.
+ */
+export const computerName: Kind<string> = {
+  placeholder: "<name>",
+  expects: "a computer's exact name: letters, digits, dots, hyphens and underscores, no wildcards",
+  decode: (typed) =>
+    typed.length <= 255 &&
+    /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}._-]*$/u.test(typed) &&
+    typed.normalize("NFKC") === typed &&
+    !isKeyShaped(typed)
+      ? { value: typed, text: typed }
+      : mismatch,
+};
+
+const guidGroups = [8, 12, 16, 20] as const;
+
+/** Upper case, without braces, hyphens where a GUID has them. `undefined` when the text is no GUID and begins none. */
+const canonicalId = (typed: string): string | undefined => {
+  const inside = typed.startsWith("{") && typed.endsWith("}") ? typed.slice(1, -1) : typed;
+  const digits = inside.replaceAll("-", "").toUpperCase();
+  if (!/^[0-9A-F]{8,32}$/.test(digits)) return undefined;
+  const cuts = [0, ...guidGroups.filter((at) => at < digits.length), digits.length];
+  const canonical = cuts
+    .slice(1)
+    .map((end, index) => digits.slice(cuts[index], end))
+    .join("-");
+  const asTyped = inside.toUpperCase().replace(/-$/, "");
+  return asTyped === canonical || asTyped === digits ? canonical : undefined;
+};
+
+/** A key id: a GUID, or at least its first eight digits, with or without braces. */
+export const keyIdOrPrefix: Kind<string> = {
+  placeholder: "<GUID>",
+  expects: "a key id: a GUID with or without braces, or its first 8 or more hexadecimal digits",
+  decode: (typed) => {
+    const canonical = canonicalId(typed);
+    if (canonical !== undefined) return { value: canonical, text: canonical };
+    return isKeyShaped(typed)
+      ? { problem: "a key id; that was a recovery key, which is neither repeated nor recorded here" }
+      : mismatch;
+  },
+};
+
+export const wholeKeyIdLength = 36;
+
+/** A moment: fixed, or so long before the command runs. */
+export type Since = { readonly at: Date } | { readonly agoMs: number };
+
+const unitsMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const isoDate = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,7})?)?(Z|[+-]\d{2}:\d{2})?)?$/i;
+
+const decodeIso = (typed: string): Date | undefined => {
+  const parts = isoDate.exec(typed);
+  if (parts === null) return undefined;
+  const [, year, month, day, hour = "00", minute = "00", second = "00", zone = "Z"] = parts;
+  const date = `${year}-${month}-${day}`;
+  const at = new Date(`${date}T${hour}:${minute}:${second}${zone.toUpperCase()}`);
+  if (Number.isNaN(at.getTime())) return undefined;
+  // The 30th of February rolls over to March in some engines and is an error in others: compare it with itself.
+  const start = new Date(`${date}T00:00:00Z`);
+  return Number.isNaN(start.getTime()) || start.toISOString().slice(0, 10) !== date ? undefined : at;
+};
+
+/** A date, a date with time, or so long ago. Without a zone it is UTC, as every time this endpoint shows. */
+export const since: Kind<Since> = {
+  placeholder: "<date>",
+  expects:
+    "a date as 2026-11-22, a time as 2026-11-22T09:30Z (UTC when no zone is given), or how long ago as 30m, 12h, 7d, 4w",
+  decode: (typed) => {
+    const ago = /^([1-9][0-9]{0,4})([mhdw])$/i.exec(typed);
+    const unitMs = ago === null ? undefined : unitsMs[(ago[2] ?? "").toLowerCase()];
+    if (ago !== null && unitMs !== undefined)
+      return { value: { agoMs: Number(ago[1]) * unitMs }, text: typed.toLowerCase() };
+    const at = decodeIso(typed);
+    return at === undefined ? mismatch : { value: { at }, text: typed.toUpperCase() };
+  },
+};
+
+export const momentOf = (since: Since, now: Date): Date =>
+  "at" in since ? since.at : new Date(now.getTime() - since.agoMs);

@@ -1,0 +1,93 @@
+import { EndpointError } from "../server/errors.ts";
+import { defineShaping } from "./define-command.ts";
+import type { Row } from "./define-command.ts";
+import { integer, text } from "./parameter-kinds.ts";
+import { list, value } from "./parameters.ts";
+
+const mostRows = 1_000_000;
+/** -Last has to hold that many rows until the end is reached. */
+const mostLastRows = 1000;
+
+type Batches = AsyncIterable<readonly Row[]>;
+
+/** Stops pulling as soon as it has enough: what is not asked for is not read, not marked, not disclosed. */
+async function* window(batches: Batches, skip: number, first: number): AsyncGenerator<readonly Row[]> {
+  let toSkip = skip;
+  let left = first;
+  for await (const batch of batches) {
+    const rows = batch.slice(toSkip, toSkip + left);
+    toSkip = Math.max(0, toSkip - batch.length);
+    left -= rows.length;
+    if (rows.length > 0) yield rows;
+    if (left === 0) return;
+  }
+}
+
+async function* lastOf(batches: Batches, last: number): AsyncGenerator<readonly Row[]> {
+  let held: Row[] = [];
+  for await (const batch of batches) held = [...held, ...batch].slice(-last);
+  if (held.length > 0) yield held;
+}
+
+async function* only(batches: Batches, indexes: readonly number[]): AsyncGenerator<readonly Row[]> {
+  for await (const batch of batches) yield batch.map((row) => indexes.map((index) => row[index] ?? null));
+}
+
+export const selectObject = defineShaping({
+  name: "Select-Object",
+  aliases: ["select"],
+  synopsis: "Keeps some columns or some rows of another command's answer.",
+  description:
+    "Stands after a pipe. Columns and rows that are left out are dropped before anything is disclosed: what is not selected is " +
+    "neither shown nor put on the record as shown.",
+  examples: [
+    { line: "Get-Command | Select-Object Name,Synopsis", explains: "Two columns only." },
+    { line: "Get-Command | Select-Object -First 3", explains: "The first three rows." },
+  ],
+  forEveryone: true,
+  parameters: {
+    Property: list(text({ placeholder: "<column>", expects: "a column's name", fits: /^[A-Za-z][A-Za-z0-9]{0,63}$/ }), {
+      synopsis: "Only these columns, in this order.",
+      position: 0,
+    }),
+    First: value(integer(1, mostRows), { synopsis: "Only so many rows from the beginning." }),
+    Last: value(integer(1, mostLastRows), { synopsis: "Only so many rows from the end." }),
+    Skip: value(integer(1, mostRows), { synopsis: "Leave so many rows out at the beginning." }),
+  },
+  conflict: (values) =>
+    values.Last !== undefined && (values.First !== undefined || values.Skip !== undefined)
+      ? "-Last goes without -First and -Skip."
+      : undefined,
+  shape: (values, result) => {
+    const indexes = (values.Property ?? result.columns.map(({ name }) => name)).map((wanted) => {
+      const index = result.columns.findIndex(({ name }) => name.toLowerCase() === wanted.toLowerCase());
+      if (index >= 0) return index;
+      const names = result.columns.map(({ name }) => name).join(", ");
+      throw new EndpointError("InvalidArgument", `There is no such column. The columns are: ${names}.`);
+    });
+    if (new Set(indexes).size < indexes.length) {
+      throw new EndpointError("InvalidArgument", "A column is selected once at most.");
+    }
+    const columns = indexes.flatMap((index) => result.columns[index] ?? []);
+    const { Last: last, First: first = mostRows, Skip: skip = 0 } = values;
+    const cut = values.First !== undefined || values.Skip !== undefined;
+    const shape = (batches: Batches): Batches => {
+      const rows = last !== undefined ? lastOf(batches, last) : cut ? window(batches, skip, first) : batches;
+      return only(rows, indexes);
+    };
+    const { unmarked, count, ...rest } = result;
+    const keepsSecrets = columns.some(({ secret }) => secret === true);
+    return {
+      ...rest,
+      columns,
+      batches: shape(keepsSecrets ? result.batches : (unmarked ?? result.batches)),
+      ...(keepsSecrets && unmarked !== undefined ? { unmarked: shape(unmarked) } : {}),
+      ...(count === undefined
+        ? {}
+        : {
+            count: async () =>
+              last === undefined ? Math.min(first, Math.max(0, (await count()) - skip)) : Math.min(last, await count()),
+          }),
+    };
+  },
+});

@@ -1,0 +1,61 @@
+import { describe, expect, test } from "vitest";
+import { revealSecret } from "../../server/secret.ts";
+import { createMemorySite } from "./memory-site.ts";
+import { columnNames, readAll, rowsOf, runLine } from "./run-line.ts";
+
+const findings = [
+  { check: "certificate", weight: "required", passed: true, finding: "It is there." },
+  { check: "control", weight: "required", passed: false, finding: "Read lacks CONTROL." },
+] as const;
+const valid = { microsoftCheck: true, valid: true, findings };
+const invalid = { microsoftCheck: false, valid: false, findings };
+
+describe("verify-cert", () => {
+  test.each([
+    { verification: valid, raw: "1", exitStatus: 0 },
+    { verification: invalid, raw: "0", exitStatus: 1 },
+    { verification: { ...invalid, microsoftCheck: true }, raw: "0", exitStatus: 1 },
+  ])("-raw prints $raw, and both ways end with $exitStatus", async ({ verification, raw, exitStatus }) => {
+    const site = createMemorySite([], verification);
+    expect((await runLine("verify-cert -raw", site)).result).toEqual({ kind: "text", text: raw, exitStatus });
+    const { result } = await runLine("verify-cert -Format json", site);
+    expect(rowsOf(result).exitStatus?.()).toBe(exitStatus);
+    expect(rowsOf(result).format).toBe("json");
+  });
+
+  test("answers each finding as a row", async () => {
+    const { result } = await runLine("verify-cert", createMemorySite([], invalid));
+    expect(columnNames(result)).toEqual(["Check", "Weight", "Passed", "Finding"]);
+    expect(await readAll(result)).toEqual([
+      ["certificate", "required", true, "It is there."],
+      ["control", "required", false, "Read lacks CONTROL."],
+    ]);
+  });
+
+  test("keeps its exit status behind a pipe", async () => {
+    const { result } = await runLine("verify-cert | Measure-Object", createMemorySite([], invalid));
+    expect(await readAll(result)).toEqual([[2]]);
+    expect(rowsOf(result).exitStatus?.()).toBe(1);
+  });
+});
+
+describe("backup-cert", () => {
+  test("asks for the password twice, passes it on, and answers the files", async () => {
+    const site = createMemorySite([]);
+    const asked = { prompts: [] };
+    const { result, bound } = await runLine("backup-cert site-1 -Form pfx", site, asked);
+    expect(asked.prompts).toEqual([{ prompt: "Password for the private key's backup", repeat: true }]);
+    const backup = site.asked[0]?.backup;
+    expect(backup).toMatchObject({ name: "site-1", form: "Pfx" });
+    expect(backup === undefined ? "" : revealSecret(backup.password)).toBe("correct horse battery staple");
+    expect(columnNames(result)).toEqual(["File", "Bytes", "SHA256", "Thumbprint"]);
+    expect(await readAll(result)).toEqual([["site-1.pfx", 1024, "0".repeat(64), "f".repeat(64)]]);
+    expect(bound.command.parameters).toEqual({ Name: "site-1", Form: "Pfx" });
+  });
+
+  test("makes certificate and key in two files when no form is given", async () => {
+    const site = createMemorySite([]);
+    expect(await readAll((await runLine("backup-cert -Name a", site)).result)).toHaveLength(2);
+    expect(site.asked[0]?.backup?.form).toBe("Pkcs8");
+  });
+});

@@ -1,0 +1,184 @@
+import { describe, expect, test } from "vitest";
+import { EndpointError } from "../../server/errors.ts";
+import { createMemorySite, makeKeys } from "./memory-site.ts";
+import { columnNames, readAll, rowsOf, runLine } from "./run-line.ts";
+
+const keys = makeKeys(9);
+
+describe("what is asked of the site", () => {
+  test("every filter reaches it, in canonical spelling", async () => {
+    const site = createMemorySite(keys);
+    const { result } = await runLine(
+      'Get-RecoveryKeys -ComputerName pc-0001 -RecoveryKeyId "{abcd00010000}" -VolumeType operatingsystem -Since 30d -Latest -Reason "lost pin"',
+      site,
+    );
+    await readAll(result);
+    expect(site.asked.at(-1)).toEqual({
+      what: "disclose",
+      reason: "Lost PIN",
+      query: {
+        computerNames: ["pc-0001"],
+        passwordIds: ["ABCD0001-0000"],
+        volumeTypes: ["OperatingSystem"],
+        since: new Date("2026-10-23T12:00:00.000Z"),
+        latest: true,
+      },
+    });
+  });
+
+  test("without a filter it is every key of the site", async () => {
+    const site = createMemorySite(keys);
+    expect(await readAll((await runLine("Get-RecoveryKeys", site)).result)).toHaveLength(9);
+    expect(site.asked).toEqual([{ what: "disclose", query: {}, reason: "No reason given" }]);
+  });
+
+  test("nothing is read before the first row is pulled, and then only a batch at a time", async () => {
+    const site = createMemorySite(keys);
+    const rows = rowsOf((await runLine("Get-RecoveryKeys", site)).result);
+    expect(site.asked).toEqual([]);
+    for await (const batch of rows.batches) {
+      expect(batch).toHaveLength(2);
+      break;
+    }
+    expect(site.marked).toHaveLength(2);
+  });
+});
+
+describe("what is marked as disclosed", () => {
+  test("an ordinary read marks every key it yields", async () => {
+    const site = createMemorySite(keys);
+    const { result } = await runLine("Get-RecoveryKeys PC-0001", site);
+    expect(columnNames(result)).toEqual([
+      "ComputerName",
+      "VolumeType",
+      "PasswordId",
+      "RecoveryKey",
+      "LastUpdateTime",
+      "Disclosed",
+    ]);
+    expect((await readAll(result))[0]).toEqual([
+      "PC-0001",
+      "OperatingSystem",
+      "ABCD0001-0000-4000-8000-000000000001",
+      "•••",
+      "2026-11-01T00:00:00.000Z",
+      true,
+    ]);
+    expect(site.marked).toHaveLength(3);
+  });
+
+  test.each(["Get-RecoveryKeys -raw", "Get-RecoveryKeys -NoRotation", "Get-RecoveryKeys PC-0001 -NoRotation -raw"])(
+    "%s marks none",
+    async (line) => {
+      const site = createMemorySite(keys);
+      expect((await readAll((await runLine(line, site)).result)).length).toBeGreaterThan(0);
+      expect(site.marked).toEqual([]);
+      expect(site.asked.map(({ what }) => what)).not.toContain("disclose");
+    },
+  );
+
+  test.each([
+    "Get-RecoveryKeys | Select-Object ComputerName,PasswordId",
+    "Get-RecoveryKeys | Select-Object PasswordId -First 2",
+    "Get-RecoveryKeys | Select-Object PasswordId | Select-Object -Last 1",
+    "Get-RecoveryKeys | Measure-Object",
+    "Get-RecoveryKeys | Select-Object -First 2 | Measure-Object",
+  ])("%s shows no key, so it marks none", async (line) => {
+    const site = createMemorySite(keys);
+    const { result } = await runLine(line, site);
+    expect(rowsOf(result).columns.some(({ secret }) => secret === true)).toBe(false);
+    expect((await readAll(result)).flat().filter((cell) => cell === "•••")).toEqual([]);
+    expect(site.marked).toEqual([]);
+  });
+
+  test("-First marks no batch beyond the one that fills it", async () => {
+    const site = createMemorySite(keys);
+    expect(await readAll((await runLine("Get-RecoveryKeys | Select-Object -First 2", site)).result)).toHaveLength(2);
+    expect(site.marked).toHaveLength(2);
+  });
+});
+
+describe("-raw", () => {
+  test("has its six columns in the promised order, and JSON unless told otherwise", async () => {
+    const site = createMemorySite(keys);
+    const { result } = await runLine("Get-RecoveryKeys -raw", site);
+    expect(columnNames(result)).toEqual([
+      "PasswordId",
+      "RecoveryKey",
+      "ComputerName",
+      "VolumeId",
+      "VolumeType",
+      "LastUpdateTime",
+    ]);
+    expect(rowsOf(result).format).toBe("json");
+    expect(rowsOf((await runLine("Get-RecoveryKeys -raw -Format csv", site)).result).format).toBe("csv");
+    expect(await readAll(result)).toHaveLength(9);
+  });
+
+  test("of an empty site is no rows, not an error", async () => {
+    expect(await readAll((await runLine("Get-RecoveryKeys -raw", createMemorySite([]))).result)).toEqual([]);
+  });
+});
+
+describe("what is not there", () => {
+  const notFound: readonly (readonly [string, string])[] = [
+    ["Get-RecoveryKeys NO-PC", "No recovery key was found for computer NO-PC."],
+    [
+      "Get-RecoveryKeys -RecoveryKeyId FFFFFFFF-0000-4000-8000-000000000001",
+      "No recovery key was found for key id FFFFFFFF-0000-4000-8000-000000000001.",
+    ],
+    ["Get-RecoveryKeys -RecoveryKeyId ffffffff", "No recovery key was found for a key id that begins with FFFFFFFF."],
+    ["Get-RecoveryKeys PC-0001,NO-PC,PC-0002,NO-2", "No recovery key was found for computer NO-PC, computer NO-2."],
+    [
+      "Get-RecoveryKeys PC-0001 -Since 2027-01-01",
+      "No recovery key was found for computer PC-0001 with the given -VolumeType or -Since.",
+    ],
+    ["Get-RecoveryKeys -raw NO-PC", "No recovery key was found for computer NO-PC."],
+  ];
+  test.each(notFound)("%s", async (line, message) => {
+    const site = createMemorySite(keys);
+    const failure = await runLine(line, site).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(failure).toBeInstanceOf(EndpointError);
+    expect(failure).toMatchObject({ category: "ObjectNotFound", exitStatus: 3, message });
+    expect(site.marked).toEqual([]);
+  });
+
+  test("a filter that names nothing may find nothing", async () => {
+    const site = createMemorySite(keys);
+    expect(await readAll((await runLine("Get-RecoveryKeys -VolumeType Unknown", site)).result)).toEqual([]);
+  });
+});
+
+describe("what goes on the record", () => {
+  test("every parameter in canonical spelling, and the reason", async () => {
+    const { bound } = await runLine(
+      "get-azsrecoverykeys -comp PC-0001,PC-0002 -vol operatingsystem,fixeddata" +
+        " -lat -rea 'TPM reset' -form JSON | select passwordid,computername -first 3",
+      createMemorySite(keys),
+    );
+    expect(bound.command.name).toBe("Get-RecoveryKeys");
+    expect(bound.command.parameters).toEqual({
+      ComputerName: ["PC-0001", "PC-0002"],
+      VolumeType: ["OperatingSystem", "FixedData"],
+      Latest: true,
+      Reason: "TPM reset",
+      Format: "json",
+    });
+    expect(bound.command.reason).toBe("TPM reset");
+    expect(bound.shaping.map(({ canonical }) => canonical)).toEqual([
+      "Select-Object -Property passwordid,computername -First 3",
+    ]);
+  });
+
+  test("a recovery key typed as a reason is masked there, and in what the site stores", async () => {
+    const key = "235818-357951-253979-013365-241120-245575-342914-591910";
+    const site = createMemorySite(keys);
+    const { bound, result } = await runLine(`Get-RecoveryKeys PC-0001 -Reason 'user read ${key} to me'`, site);
+    await readAll(result);
+    expect(JSON.stringify([bound.command, site.asked])).not.toContain("357951");
+    expect(bound.command.reason).toContain("••••••-••••••");
+  });
+});

@@ -1,0 +1,95 @@
+import { Secret } from "../../server/secret.ts";
+import type {
+  CertificateBackupRequest,
+  CertificateVerification,
+  RecoveryKey,
+  RecoveryKeyQuery,
+  SiteDatabase,
+  VolumeType,
+} from "../../server/site-database/port.ts";
+
+/** What a command asked of its site, in order. */
+export interface Asked {
+  readonly what: "count" | "read" | "disclose" | "verify" | "backup";
+  readonly query?: RecoveryKeyQuery;
+  readonly reason?: string;
+  readonly backup?: CertificateBackupRequest;
+}
+
+export interface MemorySite extends SiteDatabase {
+  readonly asked: Asked[];
+  /** Password ids, in the order in which they were marked. */
+  readonly marked: string[];
+}
+
+const volumeTypes: readonly VolumeType[] = ["OperatingSystem", "FixedData", "Removable"];
+
+/** Made-up keys: computers PC-0001… with three volumes each; ids that tell their number, and a key of 48 digits. */
+export const makeKeys = (count: number): readonly RecoveryKey[] =>
+  Array.from({ length: count }, (_, index) => {
+    const number = String(index + 1).padStart(4, "0");
+    const passwordId = `ABCD${number}-0000-4000-8000-00000000${number}`;
+    const computerName = `PC-${String(Math.floor(index / 3) + 1).padStart(4, "0")}`;
+    const group = String((index + 1) * 11).padStart(6, "0");
+    return {
+      passwordId,
+      recoveryKey: new Secret(Array.from({ length: 8 }, () => group).join("-"), { keyId: passwordId, computerName }),
+      computerName,
+      volumeId: `DCBA${number}-0000-4000-8000-00000000${number}`,
+      volumeType: volumeTypes[index % 3] ?? "Unknown",
+      lastUpdateTime: new Date(Date.UTC(2026, 10, 1 + index)).toISOString(),
+      disclosed: false,
+    };
+  });
+
+const matches = (query: RecoveryKeyQuery, key: RecoveryKey): boolean =>
+  (query.computerNames?.some((name) => name.toLowerCase() === key.computerName.toLowerCase()) ?? true) &&
+  (query.passwordIds?.some((id) => key.passwordId.startsWith(id)) ?? true) &&
+  (query.volumeTypes?.includes(key.volumeType) ?? true) &&
+  (query.since === undefined || new Date(key.lastUpdateTime) >= query.since);
+
+/** The port over an array, two keys a batch: it shows what was asked and marked, which no real database tells. */
+export const createMemorySite = (
+  keys: readonly RecoveryKey[],
+  verification: CertificateVerification = { microsoftCheck: true, valid: true, findings: [] },
+): MemorySite => {
+  const asked: Asked[] = [];
+  const marked: string[] = [];
+  async function* batches(query: RecoveryKeyQuery, mark: boolean): AsyncGenerator<readonly RecoveryKey[]> {
+    const found = keys.filter((key) => matches(query, key));
+    for (let at = 0; at < found.length; at += 2) {
+      const batch = found.slice(at, at + 2);
+      if (mark) marked.push(...batch.map(({ passwordId }) => passwordId));
+      yield mark ? batch.map((key) => ({ ...key, disclosed: true })) : batch;
+    }
+  }
+  return {
+    asked,
+    marked,
+    countRecoveryKeys: async (query) => {
+      asked.push({ what: "count", query });
+      return keys.filter((key) => matches(query, key)).length;
+    },
+    readRecoveryKeys: (query) => {
+      asked.push({ what: "read", query });
+      return batches(query, false);
+    },
+    discloseRecoveryKeys: (query, reason) => {
+      asked.push({ what: "disclose", query, reason });
+      return batches(query, true);
+    },
+    verifyCertificate: async () => {
+      asked.push({ what: "verify" });
+      return verification;
+    },
+    backupCertificate: async (request) => {
+      asked.push({ what: "backup", backup: request });
+      const files = request.form === "Pfx" ? [`${request.name}.pfx`] : [`${request.name}.cer`, `${request.name}.key`];
+      return {
+        thumbprint: "f".repeat(64),
+        files: files.map((fileName) => ({ fileName, bytes: 1024, sha256: "0".repeat(64) })),
+      };
+    },
+    close: async () => undefined,
+  };
+};

@@ -1,0 +1,178 @@
+import { describe, expect, test } from "vitest";
+import { isKeyShaped, maskKeyShapedText } from "../../commands/mask-key-shaped-text.ts";
+import {
+  computerName,
+  freeText,
+  integer,
+  keyIdOrPrefix,
+  momentOf,
+  oneOf,
+  since,
+} from "../../commands/parameter-kinds.ts";
+import type { Kind } from "../../commands/parameters.ts";
+
+const textOf = (kind: Kind<unknown>, typed: string): string | undefined => {
+  const decoded = kind.decode(typed);
+  return "problem" in decoded ? undefined : decoded.text;
+};
+
+describe("a key id", () => {
+  const whole = "24B0AA32-F8D0-40BA-BB05-73A800324C09";
+  test.each([
+    [whole, whole],
+    [whole.toLowerCase(), whole],
+    [`{${whole}}`, whole],
+    [whole.replaceAll("-", ""), whole],
+    ["24b0aa32", "24B0AA32"],
+    ["24b0aa32-", "24B0AA32"],
+    ["24b0aa32-f8", "24B0AA32-F8"],
+    ["24b0aa32f8", "24B0AA32-F8"],
+    ["{24b0aa32}", "24B0AA32"],
+  ])("%s is %s", (typed, canonical) => {
+    expect(textOf(keyIdOrPrefix, typed)).toBe(canonical);
+  });
+
+  test.each([
+    "24b0aa3",
+    "",
+    "{}",
+    "24b0aa3z",
+    "24b0-aa32",
+    "24b0aa32--f8",
+    `${whole}0`,
+    `{${whole}`,
+    `${whole}}`,
+    "24b0aa32%",
+    "２４b0aa32",
+  ])("%j is none", (typed) => {
+    expect(textOf(keyIdOrPrefix, typed)).toBeUndefined();
+  });
+
+  test("a recovery key given by mistake is named as such", () => {
+    expect(keyIdOrPrefix.decode("235818-357951-253979-013365-241120-245575-342914-591910")).toEqual({
+      problem: "a key id; that was a recovery key, which is neither repeated nor recorded here",
+    });
+  });
+});
+
+describe("a moment", () => {
+  const now = new Date("2026-11-22T12:00:00.000Z");
+  const moment = (typed: string): string | undefined => {
+    const decoded = since.decode(typed);
+    return "problem" in decoded ? undefined : momentOf(decoded.value, now).toISOString();
+  };
+  test.each([
+    ["2026-11-20", "2026-11-20T00:00:00.000Z"],
+    ["2026-11-20T09:30", "2026-11-20T09:30:00.000Z"],
+    ["2026-11-20 09:30:15", "2026-11-20T09:30:15.000Z"],
+    ["2026-11-20t09:30:15.1234567z", "2026-11-20T09:30:15.000Z"],
+    ["2026-11-20T09:30:00+02:00", "2026-11-20T07:30:00.000Z"],
+    ["2024-02-29", "2024-02-29T00:00:00.000Z"],
+    ["30m", "2026-11-22T11:30:00.000Z"],
+    ["12H", "2026-11-22T00:00:00.000Z"],
+    ["7d", "2026-11-15T12:00:00.000Z"],
+    ["4w", "2026-10-25T12:00:00.000Z"],
+  ])("%s is %s", (typed, at) => {
+    expect(moment(typed)).toBe(at);
+  });
+
+  test.each([
+    "",
+    "0d",
+    "-7d",
+    "7",
+    "7y",
+    "100000d",
+    "yesterday",
+    "22.11.2026",
+    "11/22/2026",
+    "2026-02-29",
+    "2026-13-01",
+    "2026-04-31",
+    "2026-11-20T25:00",
+    "2026-11-20T09:30+99:00",
+    "2026-11-20T",
+  ])("%j is none", (typed) => {
+    expect(moment(typed)).toBeUndefined();
+  });
+});
+
+describe("a computer's name", () => {
+  test.each(["PC-0001", "pc_1", "host.example.org", "BÜRO-PC", "Ноутбук-1", "_x", "a".repeat(255)])("%s", (typed) => {
+    expect(textOf(computerName, typed)).toBe(typed);
+  });
+
+  test.each([
+    "",
+    "*",
+    "PC-*",
+    "a b",
+    "-pc",
+    "a/b",
+    "a\\b",
+    "a%b",
+    "PC\u0301'",
+    "ＰＣ-0001",
+    "ﬁle",
+    "a".repeat(256),
+    "pc\n",
+    "123456-123456-123456-123456",
+  ])("%j is none", (typed) => {
+    expect(textOf(computerName, typed)).toBeUndefined();
+  });
+});
+
+describe("the other kinds", () => {
+  test("a closed set takes its own spelling, and no beginning of a word", () => {
+    const kind = oneOf(["Pkcs8", "Pfx"]);
+    expect([textOf(kind, "PFX"), textOf(kind, "pf"), textOf(kind, "")]).toEqual(["Pfx", undefined, undefined]);
+  });
+
+  test("a whole number has its bounds", () => {
+    const kind = integer(1, 1000);
+    const typed = ["1", "01000", "0", "1001", "-1", "1.0", "1e2", " 1", "٣", "9".repeat(40)];
+    expect(typed.map((one) => textOf(kind, one))).toEqual(["1", "1000", ...Array.from({ length: 8 })]);
+  });
+
+  test("free text is kept, cut of blanks at its ends, masked, and has its length", () => {
+    const kind = freeText({ placeholder: "", expects: "", longest: 256, suggestions: ["Lost PIN"] });
+    expect(textOf(kind, " lost pin ")).toBe("Lost PIN");
+    expect(textOf(kind, "caller 4711: “Müller”")).toBe("caller 4711: “Müller”");
+    expect(textOf(kind, "x".repeat(256))).toHaveLength(256);
+    expect([textOf(kind, "x".repeat(257)), textOf(kind, "  "), textOf(kind, "a\nb")]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+});
+
+describe("what is shaped like a recovery key is masked", () => {
+  const key = "235818-357951-253979-013365-241120-245575-342914-591910";
+  test.each([
+    key,
+    key.replaceAll("-", ""),
+    key.replaceAll("-", " "),
+    key.replaceAll("-", "–"),
+    key.slice(0, -1),
+    key.slice(0, 27),
+    `${key}${key}`,
+    `x${key}y`,
+  ])("%s", (text) => {
+    expect(maskKeyShapedText(`before ${text} after`)).not.toMatch(/[0-9]{2}/);
+    expect(maskKeyShapedText(text)).toHaveLength(text.length);
+  });
+
+  test.each([
+    "24B0AA32-F8D0-40BA-BB05-73A800324C09",
+    "12345678-1234-1234-1234-123456789012",
+    "2026-11-22T09:30:00.000Z",
+    "20261122-093000",
+    "235818-357951-253979",
+    "PC-0001",
+    "+49 30 123456",
+  ])("%s is left alone", (text) => {
+    expect(isKeyShaped(text)).toBe(false);
+    expect(maskKeyShapedText(text)).toBe(text);
+  });
+});

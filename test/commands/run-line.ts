@@ -1,0 +1,70 @@
+import { commands } from "../../commands/index.ts";
+import type { Cell, CommandResult, RowsResult } from "../../commands/define-command.ts";
+import type { BoundLine, VisibleCommands } from "../../server/authorization/contract.ts";
+import { decodeRoles } from "../../server/authorization/decode-roles.ts";
+import { Secret } from "../../server/secret.ts";
+import type { SiteDatabase } from "../../server/site-database/port.ts";
+
+/** A user who may do everything that can be granted. */
+export const allPowers = (): VisibleCommands => {
+  const visibleCommands = commands
+    .filter(({ forEveryone }) => !forEveryone)
+    .map(({ name, parameters }) => ({ name, parameters: [...parameters.keys()] }));
+  const file = {
+    roleCapabilities: { all: { visibleCommands } },
+    roleDefinitions: { "user:alice": { roleCapabilities: ["all"] } },
+  };
+  return decodeRoles(JSON.stringify(file), commands).commandsFor("alice");
+};
+
+export const now = new Date("2026-11-22T12:00:00.000Z");
+
+export interface Ran {
+  readonly bound: BoundLine;
+  readonly result: CommandResult;
+}
+
+/** Binds and runs a line as `invoke` does, without a record: the answer is shaped and not read yet. */
+export const runLine = async (
+  line: string,
+  siteDatabase: SiteDatabase,
+  asked: { readonly prompts: { readonly prompt: string; readonly repeat: boolean }[] } = { prompts: [] },
+): Promise<Ran> => {
+  const visible = allPowers();
+  const bound = visible.bindLine(line);
+  const result = await bound.command.run({
+    connectedUser: "alice",
+    siteDatabase,
+    visibleCommands: visible.descriptions,
+    interactive: false,
+    askPassword: async (prompt, { repeat }) => {
+      asked.prompts.push({ prompt, repeat });
+      return new Secret("correct horse battery staple");
+    },
+    signal: new AbortController().signal,
+    now: () => now,
+  });
+  return {
+    bound,
+    result:
+      result.kind === "rows"
+        ? bound.shaping.reduce<RowsResult>((rows, shaping) => shaping.apply(rows), result)
+        : result,
+  };
+};
+
+export const rowsOf = (result: CommandResult): RowsResult => {
+  if (result.kind !== "rows") throw new Error(`answered ${result.kind}, not rows`);
+  return result;
+};
+
+/** Every row, secrets as they print. */
+export const readAll = async (
+  result: CommandResult,
+): Promise<readonly (readonly (string | number | boolean | null)[])[]> => {
+  const rows: (readonly Cell[])[] = [];
+  for await (const batch of rowsOf(result).batches) rows.push(...batch);
+  return rows.map((row) => row.map((cell) => (cell instanceof Secret ? String(cell) : cell)));
+};
+
+export const columnNames = (result: CommandResult): readonly string[] => rowsOf(result).columns.map(({ name }) => name);
