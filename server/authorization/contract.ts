@@ -1,14 +1,6 @@
-import type { BoundCommand, CommandDescription, CommandResult } from "../../commands/define-command.ts";
+import type { BoundCommand, BoundShaping, CommandDescription } from "../../commands/define-command.ts";
 
-export type RowsResult = Extract<CommandResult, { kind: "rows" }>;
-
-/** A shaping command (`Select-Object`, `Measure-Object`) with its parameters checked. Works on rows before disclosure. */
-export interface BoundShaping {
-  /** For the record: name and parameters in one canonical text. */
-  readonly canonical: string;
-  /** Throws `InvalidArgument` when a named column does not exist. */
-  apply(result: RowsResult): RowsResult;
-}
+export type { BoundShaping, RowsResult } from "../../commands/define-command.ts";
 
 /** A whole line, found, decoded and accepted by one entry of one role capability. Nothing after this asks "may they?". */
 export interface BoundLine {
@@ -28,7 +20,7 @@ export interface VisibleCommands {
    * Throws `Refusal`: `ScriptsNotAllowed` (language), `CommandNotFound` (unknown and hidden, word for word the same),
    * `InvalidArgument` (with this user's allowed values), `LimitsExceeded`.
    */
-  bindLine(line: string): BoundLine;
+  readonly bindLine: (line: string) => BoundLine;
 }
 
 /** A checked jea-roles.json. */

@@ -1,0 +1,196 @@
+import type { AnyDefinition } from "../../commands/define-command.ts";
+import { checkEntry } from "./check-entry.ts";
+import type { Complain } from "./check-entry.ts";
+import type { Roles } from "./contract.ts";
+import { findJsonPositions } from "./json-positions.ts";
+import type { JsonPositions } from "./json-positions.ts";
+import type { RoleEntry } from "./role-entry.ts";
+import { pathInWords, problemsOf, RolesFileError } from "./roles-problem.ts";
+import type { RolesProblem } from "./roles-problem.ts";
+import { rolesFile } from "./roles-schema.ts";
+import type { GroupCondition, RolesFile } from "./roles-schema.ts";
+import { makeVisibleCommands } from "./visible-commands.ts";
+
+/** One role capability a user has, and every reason why. */
+export interface HeldRole {
+  readonly roleCapability: string;
+  /** Keys of `roleDefinitions`: `user:support`, `group:operators`. */
+  readonly because: readonly string[];
+}
+
+/** A checked roles file, with what `pep roles` reports. */
+export interface CheckedRoles extends Roles {
+  /** Whether the user meets `requiredGroups`; without it everyone does. */
+  mayConnect(user: string): boolean;
+  heldRoles(user: string): readonly HeldRole[];
+  groupsOf(user: string): readonly string[];
+  /** Every entry of every role capability, in file order. */
+  readonly entries: readonly RoleEntry[];
+  readonly file: RolesFile;
+  readonly positions: JsonPositions;
+  readonly commands: readonly AnyDefinition[];
+}
+
+/** JEA's own idle limit is two hours; 15 minutes is what a screen with recovery keys on it should have. */
+const defaultIdleMinutes = 15;
+const defaultLongestMinutes = 8 * 60;
+const deepestCondition = 16;
+
+/** A user's name in the spelling that counts (design §10: lower case). */
+const canonicalUser = (name: string): string => name.toLowerCase();
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const at = / position (\d+)/.exec(why)?.[1];
+    // V8 names a position for everything but an end that comes too early.
+    const before = at === undefined ? text.trimEnd() : text.slice(0, Number(at));
+    throw new RolesFileError([{ line: before.split("\n").length, path: "", message: `is not JSON: ${why}.` }]);
+  }
+};
+
+const decodeFile = (text: string): { readonly file: RolesFile; readonly positions: JsonPositions } => {
+  const raw = parseJson(text);
+  const positions = findJsonPositions(text);
+  const at = (path: readonly PropertyKey[], message: string): RolesProblem => ({
+    line: positions.lineOf(path),
+    path: pathInWords(path),
+    message,
+  });
+  const problems = [
+    ...positions.duplicates.map((path) => at(path, "stands twice in the same object; only one of them would count.")),
+    ...positions.prototypes.map((path) => at(path, "is no possible name.")),
+  ];
+  const decoded = rolesFile.safeParse(raw);
+  if (!decoded.success) problems.push(...problemsOf(decoded.error.issues, positions));
+  if (!decoded.success || problems.length > 0) throw new RolesFileError(problems);
+  return { file: decoded.data, positions };
+};
+
+const checkGroups = (file: RolesFile, complain: Complain): ReadonlyMap<string, ReadonlySet<string>> => {
+  const groups = new Map<string, ReadonlySet<string>>();
+  for (const [name, members] of Object.entries(file.groups ?? {})) {
+    if (groups.has(name.toLowerCase()))
+      complain(["groups", name], "differs from another group in upper and lower case only.");
+    groups.set(name.toLowerCase(), new Set(members.map(canonicalUser)));
+  }
+  return groups;
+};
+
+/** Compiles a condition to a question about the groups a user is in. */
+const checkCondition = (
+  condition: GroupCondition,
+  path: readonly PropertyKey[],
+  groups: ReadonlyMap<string, unknown>,
+  complain: Complain,
+): ((inGroups: ReadonlySet<string>) => boolean) => {
+  if (path.length > 2 * deepestCondition) {
+    complain(path, `conditions are nested at most ${deepestCondition} deep.`);
+    return () => false;
+  }
+  if (typeof condition === "string") {
+    const group = condition.toLowerCase();
+    if (!groups.has(group)) complain(path, `there is no group ${condition}.`);
+    return (inGroups) => inGroups.has(group);
+  }
+  const [word, inner] = "And" in condition ? (["And", condition.And] as const) : (["Or", condition.Or] as const);
+  const parts = inner.map((part, index) => checkCondition(part, [...path, word, index], groups, complain));
+  return word === "And"
+    ? (inGroups) => parts.every((part) => part(inGroups))
+    : (inGroups) => parts.some((part) => part(inGroups));
+};
+
+interface Definition {
+  /** As written. */
+  readonly key: string;
+  readonly applies: (user: string, inGroups: ReadonlySet<string>) => boolean;
+  readonly roleCapabilities: readonly string[];
+}
+
+const checkDefinitions = (
+  file: RolesFile,
+  groups: ReadonlyMap<string, unknown>,
+  complain: Complain,
+): readonly Definition[] => {
+  const seen = new Set<string>();
+  return Object.entries(file.roleDefinitions).map(([key, { roleCapabilities }]) => {
+    const path = ["roleDefinitions", key];
+    const name = key.slice(key.indexOf(":") + 1).toLowerCase();
+    if (seen.has(key.toLowerCase())) complain(path, "differs from another in upper and lower case only.");
+    seen.add(key.toLowerCase());
+    if (key.startsWith("group:") && !groups.has(name)) complain(path, `there is no group ${name}.`);
+    if (key.startsWith("user:") && !/^[a-z0-9][a-z0-9._@-]{0,63}$/.test(name))
+      complain(path, "names no possible user.");
+    roleCapabilities.forEach((role, index) => {
+      if (!Object.hasOwn(file.roleCapabilities, role)) {
+        complain([...path, "roleCapabilities", index], `there is no role capability ${role}.`);
+      }
+    });
+    return {
+      key,
+      applies: key.startsWith("group:")
+        ? (_user: string, inGroups: ReadonlySet<string>) => inGroups.has(name)
+        : (user: string) => user === name,
+      roleCapabilities,
+    };
+  });
+};
+
+/**
+ * jea-roles.json → checked roles. Everything is checked before anything is granted: a misspelt command, parameter, group
+ * or key is an error with its line and path, where JEA silently ignores it.
+ *
+ * @throws RolesFileError
+ */
+export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): CheckedRoles => {
+  const { file, positions } = decodeFile(text);
+  const problems: RolesProblem[] = [];
+  const complain: Complain = (path, message) =>
+    problems.push({ line: positions.lineOf(path), path: pathInWords(path), message });
+  const groups = checkGroups(file, complain);
+  const mayConnectWith =
+    file.requiredGroups === undefined
+      ? () => true
+      : checkCondition(file.requiredGroups, ["requiredGroups"], groups, complain);
+  const definitions = checkDefinitions(file, groups, complain);
+  const entries = Object.entries(file.roleCapabilities).flatMap(([role, { visibleCommands }]) =>
+    visibleCommands.flatMap(
+      (raw, index) =>
+        checkEntry(role, raw, ["roleCapabilities", role, "visibleCommands", index], commands, complain) ?? [],
+    ),
+  );
+  if (problems.length > 0) throw new RolesFileError(problems);
+
+  const groupsOf = (user: string): readonly string[] =>
+    [...groups].filter(([, members]) => members.has(canonicalUser(user))).map(([name]) => name);
+  const heldRoles = (user: string): readonly HeldRole[] => {
+    const inGroups = new Set(groupsOf(user));
+    const applying = definitions.filter(({ applies }) => applies(canonicalUser(user), inGroups));
+    return Object.keys(file.roleCapabilities).flatMap((role) => {
+      const because = applying.filter(({ roleCapabilities }) => roleCapabilities.includes(role)).map(({ key }) => key);
+      return because.length === 0 ? [] : [{ roleCapability: role, because }];
+    });
+  };
+  const mayConnect = (user: string): boolean => mayConnectWith(new Set(groupsOf(user)));
+  return {
+    commandsFor: (connectedUser) => {
+      const held = new Set(heldRoles(connectedUser).map(({ roleCapability }) => roleCapability));
+      const own = entries.filter(({ roleCapability }) => held.has(roleCapability));
+      return makeVisibleCommands(commands, own, mayConnect(connectedUser));
+    },
+    session: {
+      idleTimeoutMs: (file.session?.idleTimeoutMinutes ?? defaultIdleMinutes) * 60_000,
+      longestSessionMs: (file.session?.longestSessionMinutes ?? defaultLongestMinutes) * 60_000,
+      legalNotice: file.session?.legalNotice ?? "",
+    },
+    mayConnect,
+    heldRoles,
+    groupsOf,
+    entries,
+    file,
+    positions,
+    commands,
+  };
+};

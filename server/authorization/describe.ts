@@ -1,0 +1,99 @@
+import type { AnyDefinition, CommandDescription, ParameterDescription } from "../../commands/define-command.ts";
+import type { Parameter } from "../../commands/parameters.ts";
+import { needsOneOf, ruleInWords } from "./role-entry.ts";
+import type { RoleEntry } from "./role-entry.ts";
+
+/** Parameters that at least one of the entries grants, in the definition's order. */
+export const visibleParameters = (
+  definition: AnyDefinition,
+  entries: readonly RoleEntry[],
+): ReadonlyMap<string, Parameter<unknown>> =>
+  definition.forEveryone
+    ? definition.parameters
+    : new Map([...definition.parameters].filter(([name]) => entries.some((entry) => entry.parameters.has(name))));
+
+/** The values that some entry allows; `undefined` where one of them allows any text. */
+export const narrowedValues = (
+  name: string,
+  parameter: Parameter<unknown>,
+  entries: readonly RoleEntry[],
+): readonly string[] | undefined => {
+  const allowed: string[] = [];
+  for (const { parameters } of entries) {
+    if (!parameters.has(name)) continue;
+    const rule = parameters.get(name);
+    const values = rule?.set ?? parameter.values;
+    if (values === undefined) return undefined;
+    allowed.push(...values.filter((value) => rule?.allows(value) ?? true));
+  }
+  if (allowed.length === 0) return parameter.values;
+  return [...new Set(allowed)];
+};
+
+const describeParameter = (
+  name: string,
+  parameter: Parameter<unknown>,
+  entries: readonly RoleEntry[],
+): ParameterDescription => {
+  const rules = entries.filter(({ parameters }) => parameters.has(name)).map(({ parameters }) => parameters.get(name));
+  const values = narrowedValues(name, parameter, entries);
+  const patterns = [...new Set(rules.flatMap((rule) => rule?.pattern ?? []))];
+  const everyRuleHasOne = rules.length > 0 && rules.every((rule) => rule?.pattern !== undefined);
+  return {
+    name,
+    synopsis: parameter.synopsis,
+    kind: parameter.shape,
+    placeholder: parameter.placeholder,
+    expects: parameter.expects,
+    ...(values === undefined ? {} : { values }),
+    // Where the set of values is known, it is narrowed by the pattern already.
+    ...(everyRuleHasOne && values === undefined ? { patterns } : {}),
+    ...(parameter.suggestions === undefined || values !== undefined ? {} : { suggestions: parameter.suggestions }),
+    ...(parameter.position === undefined ? {} : { position: parameter.position }),
+    ...(parameter.required ? { required: true } : {}),
+  };
+};
+
+/** Each rule of an entry as one sentence. Value rules stand with their parameter, unless entries differ. */
+export const entryRules = (entry: RoleEntry, withValueRules: boolean): string[] => [
+  ...(entry.requireOneOf === undefined ? [] : [needsOneOf(entry.requireOneOf)]),
+  ...(entry.requireReason ? ["-Reason must be given."] : []),
+  ...(entry.maxRows === undefined
+    ? []
+    : [
+        `At most ${entry.maxRows} ${entry.maxRows === 1 ? "row" : "rows"} at a time; when there are more, none is shown.`,
+      ]),
+  ...(withValueRules
+    ? [...entry.parameters].flatMap(([name, rule]) => (rule === undefined ? [] : [ruleInWords(name, rule)]))
+    : []),
+];
+
+const rulesOf = (entries: readonly RoleEntry[]): string[] => {
+  const [only, ...others] = entries;
+  if (only === undefined) return [];
+  if (others.length === 0) return entryRules(only, false);
+  return entries.map((entry) => {
+    const names = [...entry.parameters.keys()].map((name) => `-${name}`).join(", ");
+    const rules = entryRules(entry, true)
+      .map((rule) => ` ${rule}`)
+      .join("");
+    return `As ${entry.roleCapability}, with ${names === "" ? "no parameters" : names}:${rules === "" ? " no further rule." : rules}`;
+  });
+};
+
+/** What help, completion and Get-Command show of one command to one user. */
+export const describeCommand = (
+  definition: AnyDefinition,
+  entries: readonly RoleEntry[],
+  mayRun: (line: string) => boolean,
+): CommandDescription => ({
+  name: definition.name,
+  aliases: definition.aliases,
+  synopsis: definition.synopsis,
+  description: definition.description,
+  examples: definition.examples.filter(({ line }) => mayRun(line)),
+  parameters: [...visibleParameters(definition, entries)].map(([name, parameter]) =>
+    describeParameter(name, parameter, entries),
+  ),
+  rules: rulesOf(entries),
+});

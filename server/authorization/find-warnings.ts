@@ -1,0 +1,137 @@
+import type { CheckedRoles } from "./decode-roles.ts";
+import type { RoleEntry } from "./role-entry.ts";
+import { pathInWords } from "./roles-problem.ts";
+import type { RolesProblem } from "./roles-problem.ts";
+import { sameText } from "./value-rule.ts";
+import type { ValueRule } from "./value-rule.ts";
+
+type Warn = (path: readonly PropertyKey[], message: string) => void;
+
+/** Texts that have nothing in common. A pattern that takes all of them takes, as far as anyone cares, everything. */
+const unlikeTexts = ["x", "0", "A-1", "qZ.9_", "a b", "24B0AA32-F8D0-40BA-BB05-73A800324C09", "é", "~".repeat(200)];
+
+const isWithin = (inner: readonly string[], outer: readonly string[]): boolean =>
+  inner.every((one) => outer.some((other) => sameText(one, other)));
+
+const ruleCovers = (earlier: ValueRule | undefined, later: ValueRule | undefined): boolean => {
+  if (earlier === undefined) return true;
+  if (later?.set !== undefined) return later.set.filter(later.allows).every(earlier.allows);
+  return later !== undefined && earlier.set === undefined && earlier.pattern === later.pattern;
+};
+
+/** Whether the earlier entry accepts everything that the later one accepts, so that the later one never counts. */
+const covers = (earlier: RoleEntry, later: RoleEntry): boolean =>
+  earlier.definition === later.definition &&
+  [...later.parameters].every(
+    ([name, rule]) => earlier.parameters.has(name) && ruleCovers(earlier.parameters.get(name), rule),
+  ) &&
+  (earlier.requireOneOf === undefined ||
+    (later.requireOneOf !== undefined && isWithin(later.requireOneOf, earlier.requireOneOf))) &&
+  (!earlier.requireReason || later.requireReason);
+
+const warnOfEntry = (entry: RoleEntry, warn: Warn): void => {
+  const { definition, parameters, path } = entry;
+  for (const [name, rule] of parameters) {
+    if (rule?.pattern !== undefined && rule.set === undefined && unlikeTexts.every(rule.allows)) {
+      warn(path, `the pattern of ${name} accepts everything; leave it out, or write what is meant.`);
+    }
+  }
+  const restricted = [...parameters.keys()].filter((name) => definition.parameters.get(name)?.restricted === true);
+  const hasRule =
+    entry.maxRows !== undefined ||
+    entry.requireOneOf !== undefined ||
+    entry.requireReason ||
+    [...parameters.values()].some((rule) => rule !== undefined);
+  if (restricted.length > 0 && !hasRule) {
+    warn(
+      path,
+      `grants the restricted ${restricted.join(", ")} without any rule: every key of the site may be taken at once.`,
+    );
+  }
+};
+
+const warnOfShadows = (entries: readonly RoleEntry[], warn: Warn): void => {
+  entries.forEach((later, index) => {
+    const earlier = entries
+      .slice(0, index)
+      .find((one) => one.roleCapability === later.roleCapability && covers(one, later));
+    if (earlier !== undefined) {
+      warn(later.path, `never counts: the earlier ${pathInWords(earlier.path)} accepts everything that it accepts.`);
+    }
+  });
+};
+
+/** For people who have several roles: only their own entries compete with each other. */
+const warnOfShadowsBetweenRoles = (roles: CheckedRoles, users: readonly string[], warn: Warn): void => {
+  const told = new Set<RoleEntry>();
+  for (const user of users) {
+    const held = new Set(roles.heldRoles(user).map(({ roleCapability }) => roleCapability));
+    const own = roles.entries.filter(({ roleCapability }) => held.has(roleCapability));
+    own.forEach((later, index) => {
+      const earlier = own
+        .slice(0, index)
+        .find((one) => one.roleCapability !== later.roleCapability && covers(one, later));
+      if (earlier === undefined || told.has(later)) return;
+      told.add(later);
+      warn(
+        later.path,
+        `never counts for ${user}: the earlier ${pathInWords(earlier.path)} accepts everything that it accepts.`,
+      );
+    });
+  }
+};
+
+const warnOfUnused = (roles: CheckedRoles, users: readonly string[], warn: Warn): void => {
+  const { file, commands } = roles;
+  const held = new Set(users.flatMap((user) => roles.heldRoles(user).map(({ roleCapability }) => roleCapability)));
+  for (const role of Object.keys(file.roleCapabilities)) {
+    if (!held.has(role)) warn(["roleCapabilities", role], "nobody has this role.");
+  }
+  for (const [group, members] of Object.entries(file.groups ?? {})) {
+    if (members.length === 0) warn(["groups", group], "has no members.");
+  }
+  for (const definition of commands) {
+    const granted = roles.entries.some((entry) => entry.definition === definition && held.has(entry.roleCapability));
+    if (!definition.forEveryone && !granted) warn(["roleCapabilities"], `nobody can run ${definition.name}.`);
+  }
+  for (const user of users) {
+    if (!roles.mayConnect(user) && roles.heldRoles(user).length > 0) {
+      warn(["requiredGroups"], `${user} has roles but may not connect.`);
+    }
+  }
+};
+
+/**
+ * What is allowed in a roles file and still probably not meant.
+ *
+ * @param knownUsers who has a key on this endpoint; `undefined` where that is not known
+ */
+export const findWarnings = (
+  roles: CheckedRoles,
+  knownUsers: readonly string[] | undefined,
+): readonly RolesProblem[] => {
+  const warnings: RolesProblem[] = [];
+  const warn: Warn = (path, message) =>
+    warnings.push({ line: roles.positions.lineOf(path), path: pathInWords(path), message });
+  const { file, entries } = roles;
+  const named = [
+    ...Object.keys(file.roleDefinitions).flatMap((key) =>
+      key.startsWith("user:") ? [{ user: key.slice("user:".length), path: ["roleDefinitions", key] }] : [],
+    ),
+    ...Object.entries(file.groups ?? {}).flatMap(([group, members]) =>
+      members.map((user, index) => ({ user, path: ["groups", group, index] })),
+    ),
+  ];
+  const known = knownUsers?.map((user) => user.toLowerCase());
+  for (const { user, path } of named) {
+    if (known !== undefined && !known.includes(user.toLowerCase())) {
+      warn(path, `${user} is not known: no authorized key of that name.`);
+    }
+  }
+  const users = [...new Set([...named.map(({ user }) => user.toLowerCase()), ...(known ?? [])])];
+  for (const entry of entries) warnOfEntry(entry, warn);
+  warnOfShadows(entries, warn);
+  warnOfShadowsBetweenRoles(roles, users, warn);
+  warnOfUnused(roles, users, warn);
+  return warnings.sort((a, b) => a.line - b.line);
+};

@@ -1,0 +1,81 @@
+import type { CheckedTexts, CommandDefinition } from "../../commands/define-command.ts";
+import { Refusal } from "../errors.ts";
+import type { ValueRule } from "./value-rule.ts";
+
+/** One visible command of one role capability, checked against the command's definition. */
+export interface RoleEntry {
+  readonly roleCapability: string;
+  readonly definition: CommandDefinition;
+  /** Parameters that may be given, in the definition's spelling and order; with a rule where values are limited. */
+  readonly parameters: ReadonlyMap<string, ValueRule | undefined>;
+  readonly requireOneOf: readonly string[] | undefined;
+  readonly maxRows: number | undefined;
+  readonly requireReason: boolean;
+  /** Where it stands in the file, for messages of `pep roles`. */
+  readonly path: readonly PropertyKey[];
+}
+
+interface Violation {
+  readonly reason: "parameter" | "pattern" | "reason";
+  /** A whole sentence, in this user's words: what their role allows. */
+  readonly message: string;
+}
+
+const dashed = (names: readonly string[]): string => names.map((name) => `-${name}`).join(", ");
+
+export const needsOneOf = (names: readonly string[]): string =>
+  names.length === 1 ? `-${names[0] ?? ""} must be given.` : `Give at least one of ${dashed(names)}.`;
+
+export const ruleInWords = (name: string, rule: ValueRule): string => {
+  const allowed = rule.set?.filter(rule.allows);
+  if (allowed !== undefined) return `-${name} must be one of: ${allowed.join(", ")}.`;
+  return `-${name} must match, as a whole, the pattern ${rule.pattern ?? ""} (upper and lower case are the same).`;
+};
+
+/** Why this entry does not accept an invocation; `undefined` when it accepts all of it. */
+const findViolation = (entry: RoleEntry, texts: CheckedTexts): Violation | undefined => {
+  const given = [...texts.keys()];
+  const excess = given.filter((name) => !entry.parameters.has(name));
+  if (excess.length > 0) {
+    return { reason: "parameter", message: `${dashed(excess)} can't be given together with the rest.` };
+  }
+  for (const [name, values] of texts) {
+    const rule = entry.parameters.get(name);
+    if (rule !== undefined && !values.every(rule.allows))
+      return { reason: "pattern", message: ruleInWords(name, rule) };
+  }
+  if (entry.requireOneOf !== undefined && !entry.requireOneOf.some((name) => texts.has(name))) {
+    return { reason: "parameter", message: needsOneOf(entry.requireOneOf) };
+  }
+  if (entry.requireReason && !texts.has("Reason")) {
+    return { reason: "reason", message: "-Reason must be given: say why the keys are needed." };
+  }
+  return undefined;
+};
+
+/**
+ * The first entry, in file order, that accepts the whole invocation. Never a mixture: what one entry allows and what
+ * another allows do not add up to a line that neither allows.
+ *
+ * @throws Refusal InvalidArgument, with the rules of this user's roles
+ */
+export const findAcceptingEntry = (entries: readonly RoleEntry[], texts: CheckedTexts): RoleEntry => {
+  const violations: { readonly entry: RoleEntry; readonly violation: Violation }[] = [];
+  for (const entry of entries) {
+    const violation = findViolation(entry, texts);
+    if (violation === undefined) return entry;
+    violations.push({ entry, violation });
+  }
+  const [first, ...others] = violations;
+  if (first === undefined) throw new RangeError("a visible command has an entry");
+  const message =
+    others.length === 0
+      ? `Your role ${first.entry.roleCapability} does not allow this: ${first.violation.message}`
+      : `None of your roles allows all of this: ${violations
+          .map(({ entry, violation }) => `as ${entry.roleCapability}: ${violation.message}`)
+          .join(" ")}`;
+  throw new Refusal("InvalidArgument", message, {
+    reason: first.violation.reason,
+    command: first.entry.definition.name,
+  });
+};

@@ -1,0 +1,126 @@
+import { z } from "zod";
+
+/** A letter first: such keys keep the file's order in a JavaScript object, and none is `__proto__`. */
+const roleName = z
+  .string()
+  .regex(
+    /^[A-Za-z][A-Za-z0-9._-]{0,63}$/,
+    "must be a name: a letter, then up to 63 letters, digits, dots, underscores or hyphens",
+  );
+
+/** As design §10: what names a file of authorized keys. */
+const userName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/,
+    "must be a user's name: letters, digits, dots, underscores, @ or hyphens",
+  );
+
+const commandOrParameterName = z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, "must be a name, without wildcards");
+
+const limitedParameter = z
+  .strictObject({
+    name: commandOrParameterName,
+    validateSet: z
+      .array(z.string().min(1).max(1024))
+      .min(1)
+      .max(500)
+      .optional()
+      .describe("The values allowed, compared without case; each value of a list is checked."),
+    validatePattern: z
+      .string()
+      .min(1)
+      .max(500)
+      .optional()
+      .describe("A regular expression (RE2) for the whole value, without case. With a set too, both must hold."),
+  })
+  .describe("A parameter, and which of its values are allowed.");
+
+const limitedCommand = z
+  .strictObject({
+    name: commandOrParameterName,
+    parameters: z
+      .array(z.union([commandOrParameterName, limitedParameter]))
+      .max(50)
+      .optional()
+      .describe("Only these parameters. Left out: all but the restricted ones."),
+    requireOneOf: z
+      .array(commandOrParameterName)
+      .min(1)
+      .max(50)
+      .optional()
+      .describe("At least one of these parameters must be given."),
+    maxRows: z
+      .number()
+      .int()
+      .min(1)
+      .max(10_000)
+      .optional()
+      .describe("More rows than this are refused, and none is shown."),
+    requireReason: z.boolean().optional().describe("-Reason must be given."),
+  })
+  .describe("A command, and how it may be used.");
+
+const roleCapability = z.strictObject({
+  description: z.string().max(500).optional(),
+  visibleCommands: z.array(z.union([commandOrParameterName, limitedCommand])).max(200),
+});
+
+export type GroupCondition =
+  | string
+  | { readonly And: readonly GroupCondition[] }
+  | { readonly Or: readonly GroupCondition[] };
+
+const groupCondition: z.ZodType<GroupCondition> = z.lazy(() =>
+  z.union([
+    roleName,
+    z.strictObject({ And: z.array(groupCondition).min(1).max(50) }),
+    z.strictObject({ Or: z.array(groupCondition).min(1).max(50) }),
+  ]),
+);
+
+const minutesADay = 24 * 60;
+
+/** jea-roles.json as written: the decoder and the published JSON Schema both come from here. */
+export const rolesFile = z
+  .strictObject({
+    $schema: z.string().optional(),
+    roleCapabilities: z
+      .record(roleName, roleCapability)
+      .describe("What a role may run. Where several entries allow a line, the first in this file's order counts."),
+    roleDefinitions: z
+      .record(
+        z.string().regex(/^(?:user|group):.+$/, 'must be "user:NAME" or "group:NAME"'),
+        z.strictObject({ roleCapabilities: z.array(roleName).min(1).max(50) }),
+      )
+      .describe('Who has which roles: "user:NAME" or "group:NAME".'),
+    groups: z.record(roleName, z.array(userName).max(10_000)).optional().describe("The members of each group."),
+    requiredGroups: groupCondition
+      .optional()
+      .describe('Who may connect at all: a group, or {"And": […]} or {"Or": […]} of such conditions.'),
+    session: z
+      .strictObject({
+        idleTimeoutMinutes: z.number().int().min(1).max(minutesADay).optional(),
+        longestSessionMinutes: z
+          .number()
+          .int()
+          .min(1)
+          .max(7 * minutesADay)
+          .optional(),
+        legalNotice: z
+          .string()
+          .max(4096)
+          .regex(
+            /^[^\p{Cc}\p{Cf}\p{Co}\p{Cs}]*(?:\n[^\p{Cc}\p{Cf}\p{Co}\p{Cs}]*)*$/u,
+            "must not hold control characters but line breaks",
+          )
+          .optional(),
+      })
+      .optional(),
+  })
+  .describe("Who may run what on a privileged endpoint.");
+
+export type RolesFile = z.infer<typeof rolesFile>;
+
+/** The JSON Schema for editors; `jea-roles.schema.json` is this, and a test keeps it so. */
+export const rolesJsonSchema = (): unknown => z.toJSONSchema(rolesFile, { io: "input" });

@@ -1,0 +1,126 @@
+import type { AnyDefinition, BoundShaping, NarrowedValues } from "../../commands/define-command.ts";
+import { Refusal } from "../errors.ts";
+import { parseCommandLine } from "../session/command-line/parse.ts";
+import type { Stage } from "../session/command-line/parse.ts";
+import { notRecognised, scriptsNotAllowed } from "../session/command-line/refusals.ts";
+import { bindParameters } from "./bind-parameters.ts";
+import type { BoundLine, VisibleCommands } from "./contract.ts";
+import { describeCommand, narrowedValues, visibleParameters } from "./describe.ts";
+import { findAcceptingEntry } from "./role-entry.ts";
+import type { RoleEntry } from "./role-entry.ts";
+
+/** Every command there is, as one user sees it: an empty grant is a hidden command. */
+interface Grant {
+  readonly definition: AnyDefinition;
+  readonly visible: boolean;
+  readonly entries: readonly RoleEntry[];
+  readonly parameters: ReturnType<typeof visibleParameters>;
+  readonly narrowed: NarrowedValues;
+}
+
+const grantOf = (definition: AnyDefinition, entries: readonly RoleEntry[], visible: boolean): Grant => {
+  const parameters = visibleParameters(definition, entries);
+  return {
+    definition,
+    visible,
+    entries,
+    parameters,
+    narrowed: new Map(
+      [...parameters].flatMap(([name, parameter]) => {
+        const values = definition.forEveryone ? parameter.values : narrowedValues(name, parameter, entries);
+        return values === undefined ? [] : [[name, values] as const];
+      }),
+    ),
+  };
+};
+
+const asksForHelp = (stage: Stage): boolean =>
+  stage.words.some((word) => word.kind === "parameter" && word.name === "?");
+
+/**
+ * Makes one user's commands: a map from every name and alias to what the roles grant.
+ *
+ * @param entries the user's role entries in file order
+ * @param mayConnect false when the user does not meet `requiredGroups`: then not even the default commands exist
+ */
+export const makeVisibleCommands = (
+  definitions: readonly AnyDefinition[],
+  entries: readonly RoleEntry[],
+  mayConnect: boolean,
+): VisibleCommands => {
+  const grants = definitions.map((definition) => {
+    const own = mayConnect ? entries.filter((entry) => entry.definition === definition) : [];
+    return grantOf(definition, own, mayConnect && (definition.forEveryone || own.length > 0));
+  });
+  const byName = new Map(
+    grants.flatMap((grant) =>
+      [grant.definition.name, ...grant.definition.aliases].map((name) => [name.toLowerCase(), grant] as const),
+    ),
+  );
+
+  /** Hidden and unknown take the same way: one look into one map, one refusal made of the same words. */
+  const findGrant = (name: string): Grant => {
+    const grant = byName.get(name.toLowerCase());
+    if (grant === undefined || !grant.visible) {
+      throw notRecognised(
+        grant === undefined ? { reason: "unknown" } : { reason: "hidden", command: grant.definition.name },
+      );
+    }
+    return grant;
+  };
+
+  const bindShaping = (stage: Stage): BoundShaping => {
+    const grant = byName.get(stage.name.toLowerCase());
+    if (grant?.definition.kind !== "shaping" || !grant.visible) throw scriptsNotAllowed("pipe");
+    return grant.definition.bind(bindParameters(grant.definition.name, grant.parameters, stage.words));
+  };
+
+  const bindStages = ([first, ...rest]: readonly [Stage, ...Stage[]]): BoundLine => {
+    const grant = findGrant(first.name);
+    const { definition, parameters, narrowed } = grant;
+    if (asksForHelp(first)) {
+      return bindStages([{ name: "Get-Help", words: [{ kind: "value", value: definition.name }] }, ...rest]);
+    }
+    if (definition.kind === "shaping") {
+      throw new Refusal(
+        "InvalidArgument",
+        `${definition.name} stands after a pipe: Get-Command | ${definition.name}.`,
+        { reason: "syntax", command: definition.name },
+      );
+    }
+    const bound = definition.bind(bindParameters(definition.name, parameters, first.words), narrowed);
+    const entry = definition.forEveryone ? undefined : findAcceptingEntry(grant.entries, bound.texts);
+    const shaping = rest.map(bindShaping);
+    if (shaping.length > 0 && !bound.answersRows) {
+      throw new Refusal("InvalidArgument", `This answers no rows, so there is nothing for a pipe to take.`, {
+        reason: "syntax",
+        command: definition.name,
+      });
+    }
+    return {
+      command: bound.command,
+      shaping,
+      roleCapability: entry?.roleCapability ?? "default",
+      maxRows: entry?.maxRows,
+    };
+  };
+
+  const bindLine = (line: string): BoundLine => bindStages(parseCommandLine(line));
+
+  const mayRun = (line: string): boolean => {
+    try {
+      bindLine(line);
+      return true;
+    } catch (error) {
+      if (error instanceof Refusal) return false;
+      throw error;
+    }
+  };
+
+  return {
+    descriptions: grants
+      .filter(({ visible }) => visible)
+      .map(({ definition, entries: own }) => describeCommand(definition, own, mayRun)),
+    bindLine,
+  };
+};

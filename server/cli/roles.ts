@@ -1,0 +1,86 @@
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { commands } from "../../commands/index.ts";
+import type { CheckedRoles } from "../authorization/decode-roles.ts";
+import { entryRules } from "../authorization/describe.ts";
+import { findWarnings } from "../authorization/find-warnings.ts";
+import type { RoleEntry } from "../authorization/role-entry.ts";
+import { pathInWords, problemInWords } from "../authorization/roles-problem.ts";
+import { loadRolesFile } from "../authorization/roles-file.ts";
+import { EndpointError } from "../errors.ts";
+import type { Io } from "./io.ts";
+
+type Output = Pick<Io, "stdout">;
+
+/** Who has a key: the files beside a data directory's roles file. `undefined` for a roles file that lies elsewhere. */
+const findKnownUsers = (rolesPath: string): readonly string[] | undefined => {
+  const authorizedKeys = join(dirname(rolesPath), "authorized-keys");
+  return existsSync(authorizedKeys) ? readdirSync(authorizedKeys) : undefined;
+};
+
+const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
+
+const test = (path: string, roles: CheckedRoles, { stdout }: Output): number => {
+  const warnings = findWarnings(roles, findKnownUsers(path));
+  for (const warning of warnings) stdout.write(`warning: ${problemInWords(warning)}\n`);
+  stdout.write(`${path}: no errors, ${counted(warnings.length, "warning")}\n`);
+  return 0;
+};
+
+const entryInWords = (entry: RoleEntry, roles: CheckedRoles): string[] => {
+  const line = roles.positions.lineOf(entry.path);
+  const names = [...entry.parameters.keys()].map(
+    (name) => `-${name}${entry.definition.parameters.get(name)?.restricted === true ? " (restricted)" : ""}`,
+  );
+  return [
+    `  ${entry.definition.name}`,
+    `      from ${pathInWords(entry.path)}, line ${line}`,
+    `      parameters: ${names.length === 0 ? "none" : names.join(", ")}`,
+    ...entryRules(entry, true).map((rule) => `      rule: ${rule}`),
+  ];
+};
+
+const show = (user: string, roles: CheckedRoles, { stdout }: Output): number => {
+  const print = (line: string): void => stdout.write(`${line}\n`);
+  const groups = roles.groupsOf(user);
+  print(`${user}: ${groups.length === 0 ? "in no group" : `in ${groups.join(", ")}`}`);
+  if (!roles.mayConnect(user)) {
+    print("does not meet requiredGroups: no command exists for this user, not even the default ones");
+    return 0;
+  }
+  const held = roles.heldRoles(user);
+  if (held.length === 0) print("has no role: the default commands only");
+  for (const { roleCapability, because } of held) {
+    const description = roles.file.roleCapabilities[roleCapability]?.description;
+    print("");
+    print(`role ${roleCapability}, through ${because.join(" and ")}`);
+    if (description !== undefined) print(`  ${description}`);
+    const entries = roles.entries.filter((entry) => entry.roleCapability === roleCapability);
+    for (const line of entries.flatMap((entry) => entryInWords(entry, roles))) print(line);
+    if (entries.length === 0) print("  grants no command beyond the default ones");
+  }
+  const everyones = roles.commands.filter(({ forEveryone }) => forEveryone).map(({ name }) => name);
+  print("");
+  print(`default commands, as everyone who may connect: ${everyones.join(", ")}`);
+  if (held.length > 1)
+    print("Several entries: a line is allowed when one of them, the first in this order, accepts all of it.");
+  return 0;
+};
+
+/**
+ * `pep roles test` and `pep roles show USER`.
+ *
+ * @returns exit status 0: the file has no errors; warnings do not count
+ * @throws EndpointError InvalidArgument with every error of the file, its line and its path
+ */
+export const rolesCommand = (
+  options: { readonly path: string; readonly arguments: readonly string[] },
+  output: Output,
+): number => {
+  const [verb, user, ...more] = options.arguments;
+  if (verb === "test" && user === undefined) return test(options.path, loadRolesFile(options.path, commands), output);
+  if (verb === "show" && user !== undefined && more.length === 0) {
+    return show(user.toLowerCase(), loadRolesFile(options.path, commands), output);
+  }
+  throw new EndpointError("InvalidArgument", "Write: pep roles test, or: pep roles show USER.");
+};

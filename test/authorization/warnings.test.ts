@@ -1,0 +1,109 @@
+import { describe, expect, test } from "vitest";
+import { findWarnings } from "../../server/authorization/find-warnings.ts";
+import { decode, withEntries } from "./roles-text.ts";
+
+const warningsOf = (text: string, knownUsers?: readonly string[]): readonly string[] =>
+  findWarnings(decode(text), knownUsers).map(({ line, path, message }) => `${line} ${path}: ${message}`);
+
+const keys = (more: object) => ({ name: "Get-RecoveryKeys", ...more });
+const everything = [keys({}), "verify-cert", "backup-cert"];
+const later = "roleCapabilities.role.visibleCommands[3]";
+const shadowed = `1 ${later}: never counts: the earlier roleCapabilities.role.visibleCommands[0] accepts everything that it accepts.`;
+
+test("a file without doubts has no warnings", () => {
+  expect(warningsOf(withEntries(...everything), ["alice"])).toEqual([]);
+});
+
+describe("patterns that accept everything", () => {
+  test.each([".*", ".+", "[^x]*|.*", "(?s:.*)", String.raw`[\s\S]+`, "^.*$"])("%s", (validatePattern) => {
+    const entry = keys({ parameters: [{ name: "ComputerName", validatePattern }] });
+    expect(warningsOf(withEntries(entry, "verify-cert", "backup-cert"))).toEqual([
+      "1 roleCapabilities.role.visibleCommands[0]: the pattern of ComputerName accepts everything; leave it out, or write what is meant.",
+    ]);
+  });
+  test.each(["PC-.*", String.raw`\w+`, "[a-z0-9-]+", ".{1,15}"])("%s does not", (validatePattern) => {
+    const entry = keys({ parameters: [{ name: "ComputerName", validatePattern }] });
+    expect(warningsOf(withEntries(entry, "verify-cert", "backup-cert"))).toEqual([]);
+  });
+});
+
+describe("entries that never count", () => {
+  const one = (rule: object, more: object = {}) => keys({ parameters: [{ name: "ComputerName", ...rule }], ...more });
+  const covered: readonly (readonly [string, object, object])[] = [
+    ["the same again", keys({}), keys({})],
+    ["a larger row limit", keys({ maxRows: 5 }), keys({ maxRows: 50 })],
+    ["fewer parameters", keys({}), one({})],
+    ["a narrower set", one({ validateSet: ["a", "b"] }), one({ validateSet: ["B"] })],
+    ["a set within a pattern", one({ validatePattern: "a.*" }), one({ validateSet: ["ab", "AC"] })],
+    ["the same pattern", one({ validatePattern: "a.*" }), one({ validatePattern: "a.*" })],
+    ["a rule where there was none", keys({}), one({}, { requireOneOf: ["ComputerName"] })],
+    ["a reason more", keys({}), keys({ requireReason: true })],
+    ["fewer to choose from", keys({ requireOneOf: ["ComputerName", "Since"] }), keys({ requireOneOf: ["Since"] })],
+  ];
+  test.each(covered)("%s", (_what, earlier, entry) => {
+    expect(warningsOf(withEntries(earlier, "verify-cert", "backup-cert", entry))).toEqual([shadowed]);
+  });
+
+  const needed: readonly (readonly [string, object, object])[] = [
+    ["a parameter more", one({}), keys({ parameters: ["ComputerName", "Since"] })],
+    ["a wider set", one({ validateSet: ["a"] }), one({ validateSet: ["a", "b"] })],
+    ["any value", one({ validateSet: ["a"] }), one({})],
+    ["another pattern", one({ validatePattern: "a.*" }), one({ validatePattern: "ab.*" })],
+    ["no reason", keys({ requireReason: true }), keys({})],
+    ["nothing to choose from", keys({ requireOneOf: ["ComputerName"] }), keys({})],
+    [
+      "more to choose from",
+      keys({ requireOneOf: ["ComputerName"] }),
+      keys({ requireOneOf: ["ComputerName", "Since"] }),
+    ],
+  ];
+  test.each(needed)("%s counts", (_what, earlier, entry) => {
+    expect(warningsOf(withEntries(earlier, "verify-cert", "backup-cert", entry))).toEqual([]);
+  });
+
+  test("between roles, for the people who have both", () => {
+    const file = {
+      roleCapabilities: { a: { visibleCommands: everything }, b: { visibleCommands: [keys({ maxRows: 100 })] } },
+      roleDefinitions: { "user:alice": { roleCapabilities: ["a", "b"] }, "user:bob": { roleCapabilities: ["b"] } },
+    };
+    expect(warningsOf(JSON.stringify(file))).toEqual([
+      "1 roleCapabilities.b.visibleCommands[0]: never counts for alice: the earlier roleCapabilities.a.visibleCommands[0] accepts everything that it accepts.",
+    ]);
+  });
+});
+
+test("restricted parameters without any rule, and not with one", () => {
+  const bare = keys({ parameters: ["raw", "NoRotation", "ComputerName"] });
+  expect(warningsOf(withEntries(bare, "verify-cert", "backup-cert"))).toEqual([
+    "1 roleCapabilities.role.visibleCommands[0]: grants the restricted raw, NoRotation without any rule: every key of the site may be taken at once.",
+  ]);
+  for (const rule of [{ maxRows: 10 }, { requireOneOf: ["ComputerName"] }]) {
+    expect(warningsOf(withEntries({ ...bare, ...rule }, "verify-cert", "backup-cert"))).toEqual([]);
+  }
+});
+
+test("what nobody has: roles, members, commands, keys", () => {
+  const text = `{
+  "roleCapabilities": {
+    "held": { "visibleCommands": ["verify-cert"] },
+    "unheld": { "visibleCommands": ["backup-cert"] }
+  },
+  "roleDefinitions": {
+    "user:alice": { "roleCapabilities": ["held"] },
+    "group:empty": { "roleCapabilities": ["unheld"] }
+  },
+  "groups": {
+    "empty": [],
+    "door": ["bob"]
+  },
+  "requiredGroups": "door"
+}`;
+  expect(warningsOf(text, ["alice"])).toEqual([
+    "2 roleCapabilities: nobody can run Get-RecoveryKeys.",
+    "2 roleCapabilities: nobody can run backup-cert.",
+    "4 roleCapabilities.unheld: nobody has this role.",
+    "11 groups.empty: has no members.",
+    "12 groups.door[0]: bob is not known: no authorized key of that name.",
+    "14 requiredGroups: alice has roles but may not connect.",
+  ]);
+});
