@@ -1,0 +1,126 @@
+import { expect, test } from "vitest";
+import type { OpenTranscript } from "../../../server/audit/contract.ts";
+import { EndpointError } from "../../../server/errors.ts";
+import { recoveryKeyAt, startShell } from "./shell.ts";
+
+const unavailable = new EndpointError("AuditUnavailable", "no space left");
+
+/** Real transcripts that fail from the moment the returned function is called: a disk that becomes full. */
+const failing = () => {
+  let full = false;
+  const wrap =
+    (real: OpenTranscript): OpenTranscript =>
+    async (header) => {
+      const transcript = await real(header);
+      const orFull = async (write: () => Promise<void>): Promise<void> => {
+        if (full) throw unavailable;
+        await write();
+      };
+      return {
+        fileName: transcript.fileName,
+        output: (text) => orFull(() => transcript.output(text)),
+        resize: (columns, rows) => orFull(() => transcript.resize(columns, rows)),
+        marker: (label) => orFull(() => transcript.marker(label)),
+        close: (exitStatus) => transcript.close(exitStatus),
+      };
+    };
+  return { wrap, fill: () => (full = true) };
+};
+
+test("without a transcript no session is started: a plain sentence and status 254", async () => {
+  const shell = startShell({ transcripts: () => () => Promise.reject(unavailable) });
+  await expect(shell.result).resolves.toEqual({ exitStatus: 254, reason: "transcript unavailable" });
+  expect(shell.output()).toBe("");
+  expect(shell.errors()).toBe("◆ This session can't be recorded, so it was not started.\r\n");
+  expect(shell.pool.processIds()).toEqual([]);
+});
+
+test("when its start can't be put on the record, no session is started", async () => {
+  const shell = startShell({ dependencies: { onStarted: () => Promise.reject(unavailable) } });
+  await expect(shell.result).resolves.toMatchObject({ exitStatus: 254 });
+  expect(shell.output()).toBe("");
+});
+
+test.each([{ term: "xterm-256color" }, { term: "dumb" }])(
+  "when the transcript fails in mid-session nothing more is shown ($term)",
+  async ({ term }) => {
+    const transcripts = failing();
+    const shell = startShell({ transcripts: transcripts.wrap, terminal: { columns: 100, rows: 24, term } });
+    await shell.sees("> ");
+    transcripts.fill();
+    const from = shell.output().length;
+    shell.type("keys 1\r");
+    await expect(shell.result).resolves.toMatchObject({ exitStatus: 254, reason: "transcript unavailable" });
+    const after = shell.output().slice(from);
+    expect(after).not.toContain(recoveryKeyAt(0).slice(0, 6));
+    expect(after).toMatch(/^[^k]*◆ This session can't be recorded any more, so it ends here\.\r\n$/);
+  },
+);
+
+test("an idle session is warned, then ended", async () => {
+  const shell = startShell({ dependencies: { idleTimeoutMs: 1_500 } });
+  await shell.sees("> ");
+  await shell.sees(/notice: This session ends in \d seconds? unless you type something|notice: This session ends in 1/);
+  await expect(shell.result).resolves.toMatchObject({ exitStatus: 6, reason: "idle" });
+  expect(shell.output()).toMatch(/◆ The session was ended: nothing was typed for too long\.\r\n$/);
+});
+
+test("the longest session ends although its user types", async () => {
+  const shell = startShell({ dependencies: { longestSessionMs: 1_500 } });
+  await shell.sees("> ");
+  const typing = setInterval(() => shell.type("x"), 50);
+  await expect(shell.result).resolves.toMatchObject({ exitStatus: 6, reason: "longest-session" });
+  clearInterval(typing);
+  expect(shell.output()).toContain("it reaches its longest time");
+});
+
+test("a shutdown ends an idle session at once, with a word about it", async () => {
+  const shell = startShell();
+  await shell.sees("> ");
+  shell.shutdown.abort();
+  await expect(shell.result).resolves.toMatchObject({ exitStatus: 7, reason: "shutdown" });
+  expect(shell.output()).toMatch(/◆ The server is shutting down, so the session was ended\.\r\n$/);
+});
+
+test("a shutdown lets a running command finish", async () => {
+  const shell = startShell();
+  await shell.sees("> ");
+  shell.type("brief\r");
+  await expect.poll(() => shell.events.map(({ type }) => type)).toContain("command-started");
+  shell.shutdown.abort();
+  await expect(shell.result).resolves.toMatchObject({ exitStatus: 7 });
+  expect(shell.events.at(-1)).toMatchObject({ type: "command-finished", outcome: "succeeded" });
+});
+
+test("a shutdown ends a command that does not finish in time", async () => {
+  const shell = startShell({ dependencies: { drainMs: 200 } });
+  await shell.sees("> ");
+  shell.type("slow\r");
+  await expect.poll(() => shell.events.map(({ type }) => type)).toContain("command-started");
+  shell.shutdown.abort();
+  await expect(shell.result).resolves.toMatchObject({ exitStatus: 7 });
+  expect(shell.events.at(-1)).toMatchObject({ type: "command-finished", outcome: "stopped" });
+});
+
+test("a channel that closes stops the running command, and the session's UI process ends with it", async () => {
+  const shell = startShell();
+  await shell.sees("> ");
+  shell.type("slow\r");
+  await expect.poll(() => shell.events.map(({ type }) => type)).toContain("command-started");
+  shell.close();
+  const { transcriptDigest, exitStatus } = await shell.result;
+  expect(exitStatus).toBe(130);
+  expect(transcriptDigest).toMatch(/^[0-9a-f]{64}$/);
+  expect(shell.events.at(-1)).toMatchObject({ outcome: "stopped" });
+  await expect.poll(() => shell.pool.processIds()).toEqual([]);
+});
+
+test("a client that reads nothing does not hold up the end of its session", async () => {
+  for (const term of ["dumb", "xterm"]) {
+    const shell = startShell({ dependencies: { idleTimeoutMs: 2_000 }, terminal: { columns: 80, rows: 24, term } });
+    await shell.sees("> ");
+    shell.stall();
+    shell.type("text\r");
+    await expect(shell.result).resolves.toMatchObject({ reason: "idle" });
+  }
+});

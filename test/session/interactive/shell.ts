@@ -1,0 +1,234 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import type { CommandDescription, CommandResult, Row } from "../../../commands/define-command.ts";
+import type { OpenTranscript } from "../../../server/audit/contract.ts";
+import type { AuditEvent } from "../../../server/audit/event.ts";
+import { transcriptsIn } from "../../../server/audit/transcript.ts";
+import type { VisibleCommands } from "../../../server/authorization/contract.ts";
+import { EndpointError, Refusal } from "../../../server/errors.ts";
+import { Secret } from "../../../server/secret.ts";
+import type { PseudoTerminal, TerminalSize } from "../../../server/session/contract.ts";
+import { serveInteractive, type InteractiveDependencies } from "../../../server/session/interactive/serve-interactive.ts";
+import { createUiPool, type UiPool, type UiPoolOptions } from "../../../server/session/interactive/ui-pool.ts";
+import type { UiProcessEnd } from "../../../server/session/interactive/ui-screen-queue.ts";
+import { createInvoke } from "../../../server/session/invoke.ts";
+import type { SiteDatabase } from "../../../server/site-database/port.ts";
+import { temporaryDirectory } from "../../harness/temporary-directory.ts";
+import { createMemoryChannel, type MemoryChannel } from "./memory-channel.ts";
+
+export const fixture = (name: string): string => join(import.meta.dirname, "fixtures", name);
+
+/** Eight groups of six digits, different for each index. */
+export const recoveryKeyAt = (index: number): string =>
+  Array.from({ length: 8 }, (_, group) => String(100_000 + ((index * 8 + group) * 7919) % 900_000)).join("-");
+
+const describe = (name: string): CommandDescription => ({
+  name,
+  aliases: [],
+  synopsis: `does ${name}`,
+  description: "",
+  examples: [],
+  parameters: [],
+  rules: [],
+});
+
+const keyRows = (count: number, name: (index: number) => string): Row[] =>
+  Array.from({ length: count }, (_, index) => [
+    name(index),
+    new Secret(recoveryKeyAt(index), { keyId: `ID-${index}`, computerName: name(index) }),
+  ]);
+
+const keys = (rows: readonly Row[], format?: "json" | "list" | "table"): CommandResult => ({
+  kind: "rows",
+  columns: [
+    { name: "ComputerName", width: 8 },
+    { name: "RecoveryKey", width: 55, secret: true },
+  ],
+  batches: (async function* batches() {
+    for (let at = 0; at < rows.length; at += 7) yield rows.slice(at, at + 7);
+  })(),
+  count: async () => rows.length,
+  ...(format === undefined ? {} : { format }),
+});
+
+/** A few commands that answer in every way a command can. */
+const run = async (
+  line: string,
+  context: { readonly signal: AbortSignal; askPassword(prompt: string, o: { repeat: boolean }): Promise<Secret> },
+): Promise<CommandResult> => {
+  const [name = "", argument = "", format] = line.split(" ");
+  switch (name) {
+    case "keys":
+      return keys(keyRows(Number(argument), (index) => `PC-${index}`), format as "json" | undefined); // as the test typed it
+    case "planted":
+      // A computer that calls itself what the first key's glyphs will be, and more.
+      return keys(keyRows(1, () => `\u{F0000}\u{F0001}\uE123\u001b[7mevil\u001b]52;c;x\u0007`));
+    case "text":
+      return { kind: "text", text: `${argument || "plain"}\nsecond line\n` };
+    case "foreign":
+      return { kind: "text", text: "a\u{F0000}b\uE000c\u001b[31md\u0007e\n" };
+    case "password":
+    case "password-twice": {
+      const password = await context.askPassword("Password for the file", { repeat: name === "password-twice" });
+      return { kind: "text", text: `got ${password instanceof Secret ? "a secret" : "nothing"}\n` };
+    }
+    case "slow":
+      await new Promise((_, reject) => {
+        context.signal.addEventListener("abort", () => reject(new EndpointError("OperationStopped", "Stopped.")));
+      });
+      throw new Error("never reached");
+    case "brief":
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return { kind: "text", text: "brief is done\n" };
+    case "crash":
+      throw new TypeError("a bug quoting a\u{F0000}key");
+    case "clear":
+    case "exit":
+      return { kind: "session", action: name };
+    default:
+      throw new Error(`no such command in this test: ${name}`);
+  }
+};
+
+const known = ["keys", "planted", "text", "foreign", "password", "password-twice", "slow", "brief", "crash", "clear", "exit"];
+
+const visible: VisibleCommands = {
+  descriptions: known.map(describe),
+  bindLine(line) {
+    const [name = ""] = line.split(" ");
+    if (!known.includes(name)) {
+      throw new Refusal("CommandNotFound", `'${line}' is not recognised.`, { reason: "unknown" });
+    }
+    return {
+      command: { name, parameters: {}, reason: undefined, run: (context) => run(line, context) },
+      shaping: [],
+      roleCapability: "test",
+      maxRows: undefined,
+    };
+  },
+};
+
+export interface Shell extends MemoryChannel {
+  readonly result: ReturnType<typeof serveInteractive>;
+  readonly pool: UiPool;
+  /** UI processes that ended otherwise than by being closed. */
+  readonly lost: UiProcessEnd[];
+  readonly events: AuditEvent[];
+  resize(size: TerminalSize): void;
+  readonly shutdown: AbortController;
+  changeCommands(): void;
+  /** The transcript's output events, in one text. */
+  transcript(): string;
+  markers(): string[];
+  /** Types a line and waits for its answer's end. */
+  run(line: string): Promise<string>;
+  readonly ui: { process(): number };
+}
+
+export interface ShellOptions {
+  readonly bundle?: string;
+  readonly pool?: UiPool;
+  readonly poolOptions?: Partial<UiPoolOptions>;
+  readonly connectedUser?: string;
+  /** `undefined`: no pty. */
+  readonly terminal?: PseudoTerminal | undefined;
+  readonly dependencies?: Partial<InteractiveDependencies>;
+  /** Wraps the real transcripts, to make them fail. */
+  readonly transcripts?: (real: OpenTranscript) => OpenTranscript;
+}
+
+export const poolFor = (bundle: string, lost: UiProcessEnd[], options: Partial<UiPoolOptions> = {}): UiPool => {
+  const pool = createUiPool({ bundle, spare: 0, onLost: (end) => void lost.push(end), ...options });
+  onTestFinished(() => pool.close());
+  return pool;
+};
+
+export const xterm: PseudoTerminal = { columns: 80, rows: 24, term: "xterm-256color" };
+
+/** A shell session as a client has it, on real UI processes, a real transcript and the real `invoke`. */
+export const startShell = (options: ShellOptions = {}): Shell => {
+  const directory = temporaryDirectory();
+  const client = createMemoryChannel();
+  const lost: UiProcessEnd[] = [];
+  const events: AuditEvent[] = [];
+  const pool = options.pool ?? poolFor(options.bundle ?? fixture("plain-ui.mts"), lost, options.poolOptions);
+  const connectedUser = options.connectedUser ?? "alice";
+  const listeners = new Set<() => void>();
+  const shutdown = new AbortController();
+  let resize: (size: TerminalSize) => void = () => undefined;
+  const invoke = createInvoke({
+    log: { append: async (event) => void events.push(event) },
+    siteDatabase: {} as SiteDatabase, // no command of these tests asks it
+    visibleCommands: () => visible,
+    connectedUser,
+    origin: {},
+    now: () => new Date(),
+    uptimeMs: () => performance.now(),
+  });
+  const open = transcriptsIn(directory, () => new Date(), () => performance.now());
+  const result = serveInteractive(
+    {
+      invoke,
+      sessionId: "S-1",
+      visibleCommands: () => visible.descriptions,
+      onCommandsChanged: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+      uiPool: pool,
+      openTranscript: options.transcripts?.(open) ?? open,
+      endpointName: "demo",
+      welcome: "Welcome",
+      idleTimeoutMs: 600_000,
+      longestSessionMs: 600_000,
+      shutdown: shutdown.signal,
+      onStarted: async () => undefined,
+      ...options.dependencies,
+    },
+    { connectionId: "C-1", connectedUser, clientAddress: "127.0.0.1", keyFingerprint: "SHA256:x" },
+    {
+      kind: "shell",
+      terminal: "terminal" in options ? options.terminal : xterm,
+      onResize: (listener) => {
+        resize = listener;
+      },
+    },
+    client.channel,
+  );
+  result.catch(() => undefined); // a test that cares awaits it
+  onTestFinished(async () => {
+    client.read();
+    client.close();
+    await result.catch(() => undefined);
+  });
+  const recorded = (code: string): string[] =>
+    readFileSync(join(directory, "S-1.cast"), "utf8")
+      .split("\n")
+      .slice(1)
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as readonly [number, string, string]) // asciicast v3, as our own writer makes it
+      .filter(([, kind]) => kind === code)
+      .map(([, , text]) => text);
+  return {
+    ...client,
+    result,
+    pool,
+    lost,
+    events,
+    shutdown,
+    resize: (size) => resize(size),
+    changeCommands: () => listeners.forEach((listener) => listener()),
+    transcript: () => recorded("o").join(""),
+    markers: () => recorded("m"),
+    async run(line) {
+      const from = client.output().length;
+      client.type(`${line}\r`);
+      await client.sees(/end \d+ \d+ [a-z]*\r\n/, from);
+      return client.output().slice(from);
+    },
+    ui: {
+      process: () => Number(/.*pid (\d+)/s.exec(client.output())?.[1]),
+    },
+  };
+};
