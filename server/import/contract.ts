@@ -1,0 +1,27 @@
+import type { RecoveryRecord } from "../site-database/recovery-record.ts";
+
+/** One thing that is wrong with a file, for the administrator. Never quotes what stands in the file. */
+export interface Problem {
+  readonly line: number;
+  readonly message: string;
+}
+
+export interface ReadOptions {
+  /** For the forms that name no computer (manage-bde, PowerShell); for Graph it replaces the device id. */
+  readonly computerName?: string | undefined;
+  /** Given (`--skip-invalid`): an invalid record is told here and left out. Absent: it stops the file. */
+  readonly onSkipped?: ((problem: Problem) => void) | undefined;
+  /** A protector that is no recovery information (TPM, PIN, passphrase, smart card). */
+  readonly onPassedOver?: ((line: number) => void) | undefined;
+  /** Every chunk as it is read, for progress and digest. */
+  readonly onBytes?: ((bytes: Uint8Array) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Where recovery records go. `importFile` keeps all of a file or, when it rejects, nothing of it. */
+export interface RecoveryRecordWriter {
+  importFile(
+    records: AsyncIterable<RecoveryRecord>,
+    options: { readonly onProgress: (count: number) => void; readonly signal: AbortSignal },
+  ): Promise<{ readonly added: number; readonly unchanged: number }>;
+}

@@ -1,0 +1,134 @@
+import { isUtf8 } from "node:buffer";
+import { BrokenFile } from "./reading.ts";
+
+const newline = 0x0a;
+/** A line longer than this is handed on in pieces (JSON on one line), so that memory stays flat. */
+const largestPiece = 64 * 1024;
+
+const startsWith = (bytes: Uint8Array, ...mark: readonly number[]): boolean =>
+  mark.every((byte, index) => bytes[index] === byte);
+
+/** Steps back from `end` to the first byte of the UTF-8 character that would be cut in two there (RFC 3629 §3). */
+const characterBoundary = (bytes: Uint8Array, end: number): number => {
+  for (let back = 1; back <= 3 && back <= end; back += 1) {
+    const byte = bytes[end - back] ?? 0;
+    if (byte >= 0xc0) return end - back;
+    if (byte < 0x80) return end;
+  }
+  return end;
+};
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+
+/**
+ * UTF-8, or line by line the ANSI code page of western Windows: `Add-Content` and ldifde write ANSI, so a name with an
+ * umlaut is one stray byte. Never fails: what matters (ids, passwords, computer names) is checked character by character
+ * afterwards and ASCII in both.
+ */
+const decodeBytes = (bytes: Uint8Array, ansi: InstanceType<typeof TextDecoder>): string => {
+  if (isUtf8(bytes)) return text(bytes);
+  const lines: string[] = [];
+  for (let start = 0; start < bytes.length;) {
+    const end = bytes.indexOf(newline, start) + 1 || bytes.length;
+    const line = bytes.subarray(start, end);
+    lines.push(isUtf8(line) ? text(line) : ansi.decode(line));
+    start = end;
+  }
+  return lines.join("");
+};
+
+async function* decodeUtf8(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const ansi = new TextDecoder("windows-1252");
+  let pending: Uint8Array = new Uint8Array(0);
+  for await (const chunk of chunks) {
+    const bytes = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
+    const lastLine = bytes.lastIndexOf(newline) + 1;
+    const cut = lastLine === 0 && bytes.length >= largestPiece ? characterBoundary(bytes, bytes.length) : lastLine;
+    pending = bytes.subarray(cut);
+    if (cut > 0) yield decodeBytes(bytes.subarray(0, cut), ansi);
+  }
+  if (pending.length > 0) yield decodeBytes(pending, ansi);
+}
+
+async function* decodeUtf16(chunks: AsyncIterable<Uint8Array>, encoding: string): AsyncGenerator<string> {
+  const decoder = new TextDecoder(encoding, { fatal: true, ignoreBOM: true });
+  const decode = (chunk?: Uint8Array): string => {
+    try {
+      return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
+    } catch (error) {
+      // The decoder's error says nothing but "not valid for encoding"; there is nothing in it to keep.
+      if (error instanceof TypeError)
+        throw new BrokenFile(undefined, "it is cut off, or not the UTF-16 it says it is.");
+      throw error;
+    }
+  };
+  for await (const chunk of chunks) yield decode(chunk);
+  yield decode();
+}
+
+/** Puts bytes that were read ahead back in front of the rest. */
+async function* joined<Part>(first: readonly Part[], rest: AsyncIterator<Part>): AsyncGenerator<Part> {
+  try {
+    yield* first;
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
+}
+
+const withoutMark = (bytes: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncIterable<string> => {
+  if (startsWith(bytes, 0xef, 0xbb, 0xbf)) return decodeUtf8(joined([bytes.subarray(3)], rest));
+  if (startsWith(bytes, 0xff, 0xfe)) return decodeUtf16(joined([bytes.subarray(2)], rest), "utf-16le");
+  if (startsWith(bytes, 0xfe, 0xff)) return decodeUtf16(joined([bytes.subarray(2)], rest), "utf-16be");
+  return decodeUtf8(joined([bytes], rest));
+};
+
+/**
+ * Bytes → pieces of text, by byte order mark, with `\n` line ends and none of them empty.
+ *
+ * @throws BrokenFile on a NUL: an archive, a database, or UTF-16 without its mark
+ */
+export async function* decodeText(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  try {
+    let start: Uint8Array = new Uint8Array(0);
+    while (start.length < 3) {
+      const next = await iterator.next();
+      if (next.done === true) break;
+      start = Buffer.concat([start, next.value]);
+    }
+    let carriageReturn = "";
+    for await (const decoded of withoutMark(start, iterator)) {
+      let piece = carriageReturn + decoded;
+      // CR LF may be cut in two between pieces.
+      carriageReturn = piece.endsWith("\r") ? "\r" : "";
+      piece = piece.slice(0, piece.length - carriageReturn.length).replaceAll("\r\n", "\n");
+      if (piece.includes("\0")) {
+        throw new BrokenFile(undefined, "it is not a text file, or it is UTF-16 without a byte order mark.");
+      }
+      if (piece !== "") yield piece;
+    }
+    if (carriageReturn !== "") yield "\n";
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+/**
+ * Reads ahead until there is enough text to tell the file's form by.
+ *
+ * @returns the beginning, and the whole text including it
+ */
+export const lookAhead = async (
+  pieces: AsyncIterable<string>,
+  characters: number,
+): Promise<{ readonly head: string; readonly text: AsyncIterable<string> }> => {
+  const iterator = pieces[Symbol.asyncIterator]();
+  let head = "";
+  while (head.length < characters) {
+    const next = await iterator.next();
+    if (next.done === true) break;
+    head += next.value;
+  }
+  return { head, text: joined([head], iterator) };
+};

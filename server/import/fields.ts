@@ -1,0 +1,82 @@
+import type { VolumeType } from "../site-database/port.ts";
+
+const guid = /[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}/i;
+const wholeGuid = new RegExp(`^(?:${guid.source}|\\{${guid.source}\\})$`, "i");
+const bracedGuid = new RegExp(`\\{(${guid.source})\\}`, "i");
+
+/** A GUID with or without braces, in any case → upper case without; undefined when it isn't one. */
+export const decodeGuid = (text: string): string | undefined =>
+  wholeGuid.test(text) ? text.replace(/[{}]/g, "").toUpperCase() : undefined;
+
+/** The GUID at the end of the name of a recovery object: `2021-11-28T15:37:06-00:00{…}`. */
+export const guidInName = (text: string): string | undefined => bracedGuid.exec(text)?.[1]?.toUpperCase();
+
+/** 16 bytes as Active Directory keeps a GUID: the first three fields little-endian (MS-DTYP 2.3.4.2). */
+export const guidFromBytes = (bytes: Uint8Array): string | undefined => {
+  if (bytes.length !== 16) return undefined;
+  const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+  const hex = order.map((index) => (bytes[index] ?? 0).toString(16).padStart(2, "0")).join("");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`.toUpperCase();
+};
+
+/**
+ * NetBIOS names and DNS names, and the device ids of Graph. Letters of any script, because Active Directory allows them;
+ * not `\ / : * ? " < > |` and blanks, which Microsoft's naming conventions forbid, nor quotes and control characters.
+ * Begins with a letter, digit or `_`, so that no spreadsheet takes an exported name for a formula.
+ */
+const computerName = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.$!#%&()@^{}~-]{0,254}$/u;
+
+export const decodeComputerName = (text: string): string | undefined => {
+  const name = text.trim().normalize("NFC");
+  return computerName.test(name) ? name : undefined;
+};
+
+const generalizedTime = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d{4})$/;
+const isoTime = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
+const dotNetTime = /^\/Date\((-?\d{1,15})\)\/$/;
+
+/**
+ * A moment in one of the forms that leave no doubt: ISO 8601 with its offset, GeneralizedTime (RFC 4517 §3.3.13), or
+ * `/Date(ms)/` of Windows PowerShell. `03/09/2025` is in doubt and gives undefined, as anything else does.
+ */
+export const decodeTime = (text: string): string | undefined => {
+  const milliseconds = dotNetTime.exec(text)?.[1];
+  if (milliseconds !== undefined) {
+    const date = new Date(Number(milliseconds));
+    return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+  }
+  const match = isoTime.exec(text) ?? generalizedTime.exec(text);
+  if (match === null) return undefined;
+  const [, year, month, day, hour, minute, second, fraction = "", offset = ""] = match;
+  const clock = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
+  const written = new Date(`${clock}.${fraction.slice(0, 3).padEnd(3, "0")}Z`);
+  // Date rolls the 31st of April over to May; such a date was never written by a clock.
+  if (Number.isNaN(written.getTime()) || !written.toISOString().startsWith(clock)) return undefined;
+  const sign = offset.startsWith("-") ? 1 : -1;
+  const digits = offset.replace(/\D/g, "").padEnd(4, "0");
+  const shiftMinutes = sign * (Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2)));
+  return new Date(written.getTime() + shiftMinutes * 60_000).toISOString();
+};
+
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** Strict, as `Buffer.from` skips what it doesn't know and so hides a cut. */
+export const decodeBase64 = (text: string): Uint8Array | undefined =>
+  base64.test(text) ? Buffer.from(text, "base64") : undefined;
+
+const volumeTypeNames: ReadonlyMap<string, VolumeType> = new Map([
+  ["1", "OperatingSystem"],
+  ["operatingsystem", "OperatingSystem"],
+  ["operatingsystemvolume", "OperatingSystem"],
+  ["2", "FixedData"],
+  ["fixeddata", "FixedData"],
+  ["fixeddatavolume", "FixedData"],
+  ["3", "Removable"],
+  ["removable", "Removable"],
+  ["removabledata", "Removable"],
+  ["removabledatavolume", "Removable"],
+]);
+
+/** The numbers and names of Microsoft Graph and of Win32_EncryptableVolume. */
+export const decodeVolumeType = (text: string): VolumeType =>
+  volumeTypeNames.get(text.toLowerCase().replace(/[^a-z0-9]/g, "")) ?? "Unknown";

@@ -1,0 +1,82 @@
+import type { RecoveryRecord } from "../site-database/recovery-record.ts";
+import { decodeTime, decodeVolumeType } from "./fields.ts";
+import type { JsonObject } from "./json-objects.ts";
+import { BrokenFile, type Reading } from "./reading.ts";
+import { checkRecord } from "./record.ts";
+
+const textOf = (value: unknown): string | undefined =>
+  typeof value === "string" ? value : typeof value === "number" ? String(value) : undefined;
+
+export interface GraphKeys {
+  read(object: JsonObject): RecoveryRecord[];
+  /** Objects that had no key are judged when it is known whether any had one. */
+  finish(): void;
+}
+
+/** How many lines are remembered of objects without a key. */
+const remembered = 20;
+
+/**
+ * The bitlockerRecoveryKey objects of one file. Graph gives a key for one id at a time (`?$select=key`) and never in a
+ * list, so a file without any key is not a damaged file but the wrong question.
+ */
+export const createGraphKeys = (reading: Reading): GraphKeys => {
+  let withKey = 0;
+  let withoutKey = 0;
+  let device: string | undefined;
+  const lines: number[] = [];
+
+  /** Only ever one computer when `--computer-name` names it: else the keys of all would be filed under that one. */
+  const checkDevice = (line: number, deviceId: string): void => {
+    device ??= deviceId.toLowerCase();
+    if (reading.computerName !== undefined && device !== deviceId.toLowerCase()) {
+      throw new BrokenFile(line, "a second device begins here; --computer-name can name only one. Leave it out.");
+    }
+  };
+
+  return {
+    read: ({ line, properties }) => {
+      const password = textOf(properties.get("key"));
+      if (password === undefined || password.trim() === "") {
+        withoutKey += 1;
+        if (lines.length < remembered) lines.push(line);
+        return [];
+      }
+      withKey += 1;
+      const deviceId = textOf(properties.get("deviceid"));
+      if (deviceId !== undefined) checkDevice(line, deviceId);
+      const time = textOf(properties.get("createddatetime"));
+      const lastUpdateTime = time === undefined ? undefined : decodeTime(time);
+      if (time !== undefined && lastUpdateTime === undefined) {
+        reading.refuse(line, "createdDateTime is not a time.");
+        return [];
+      }
+      const record = checkRecord(
+        {
+          line,
+          // Graph itself names devices by id; a script that collects keys often adds the name.
+          computerName: reading.computerName ?? textOf(properties.get("devicename")) ?? deviceId,
+          keyId: textOf(properties.get("id")),
+          protector: { kind: "NumericalPassword", password },
+          volumeType: decodeVolumeType(textOf(properties.get("volumetype")) ?? ""),
+          lastUpdateTime,
+        },
+        reading,
+      );
+      return record === undefined ? [] : [record];
+    },
+    finish: () => {
+      if (withoutKey > 0 && withKey === 0) {
+        throw new BrokenFile(
+          undefined,
+          `nothing to import: this list of Microsoft Graph names ${withoutKey} recovery keys but holds none of them. ` +
+            "Graph gives a key for one id at a time: GET /informationProtection/bitlocker/recoveryKeys/{id}?$select=key",
+        );
+      }
+      for (const line of lines) reading.refuse(line, "the key itself is missing.");
+      for (let left = lines.length; left < withoutKey; left += 1) {
+        reading.refuse(lines.at(-1) ?? 1, "one more after this line: the key itself is missing.");
+      }
+    },
+  };
+};

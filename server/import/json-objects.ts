@@ -1,0 +1,119 @@
+import { Tokenizer, TokenParser, TokenType } from "@streamparser/json";
+import { BrokenFile } from "./reading.ts";
+
+export interface JsonObject {
+  /** Line of its opening brace. */
+  readonly line: number;
+  /** Keys in lower case: PowerShell's own scripts write `KeyProtectorId` and `KeyProtectorID`. */
+  readonly properties: ReadonlyMap<string, unknown>;
+}
+
+/** An object of one key protector is below a kilobyte; one of a volume with forty of them below thirty. */
+const longestObject = 1024 * 1024;
+const deepest = 32;
+
+export const propertiesOf = (value: unknown): ReadonlyMap<string, unknown> | undefined =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? new Map(Object.entries(value).map(([key, property]) => [key.toLowerCase(), property]))
+    : undefined;
+
+/** Tells which line a token stands on, and refuses what is too long or too deep. */
+const createCollector = (): {
+  readonly write: (line: number, text: string) => void;
+  readonly end: () => void;
+  readonly take: () => JsonObject[];
+} => {
+  let line = 1;
+  let length = 0;
+  let ended = false;
+  let streamed = false;
+  let found: JsonObject[] = [];
+  /** Lines of the brackets that are open. */
+  const opened: number[] = [];
+  const tokenizer = new Tokenizer({ separator: "" });
+  const parser = new TokenParser({ separator: "", paths: ["$", "$.*", "$.value.*"] });
+
+  // The library's errors quote the text they stumbled over: a recovery password, if bad luck will have it.
+  const fail = (error: Error): never => {
+    if (error instanceof BrokenFile) throw error;
+    throw new BrokenFile(line, ended ? "the JSON ends in the middle: the file is cut off." : "this is not valid JSON.");
+  };
+  tokenizer.onError = fail;
+  parser.onError = fail;
+
+  const keep = (value: unknown): void => {
+    const properties = propertiesOf(value);
+    if (properties === undefined) throw new BrokenFile(line, "an object was expected here.");
+    found.push({ line: opened.at(-1) ?? line, properties });
+    length = 0;
+  };
+
+  parser.onValue = ({ value, key, parent, stack }) => {
+    const inList = Array.isArray(parent) && (stack.length === 1 || stack[1]?.key === "value");
+    if (stack.length === 0) {
+      const root = propertiesOf(value);
+      if (root === undefined && !Array.isArray(value)) keep(value);
+      // `{"value": [...]}` was taken element by element; `{"value": {...}}` and a bare object are taken here.
+      if (root !== undefined && !streamed)
+        keep(propertiesOf(root.get("value")) === undefined ? value : root.get("value"));
+      streamed = false;
+      length = 0;
+    } else if (inList) {
+      keep(value);
+      // Given away, so not kept: a list of a million objects needs the memory of one.
+      parent.length = 0;
+    } else if (stack.length === 1 && key === "value" && Array.isArray(value)) {
+      streamed = true;
+    }
+  };
+
+  tokenizer.onToken = (token) => {
+    if (token.token === TokenType.LEFT_BRACE || token.token === TokenType.LEFT_BRACKET) {
+      opened.push(line);
+      if (opened.length > deepest) throw new BrokenFile(line, "the JSON is nested too deeply.");
+    }
+    parser.write(token);
+    if (token.token === TokenType.RIGHT_BRACE || token.token === TokenType.RIGHT_BRACKET) opened.pop();
+  };
+
+  return {
+    write: (at, text) => {
+      line = at;
+      length += text.length;
+      if (length > longestObject) throw new BrokenFile(line, `an object is longer than ${longestObject} characters.`);
+      tokenizer.write(text);
+    },
+    end: () => {
+      ended = true;
+      tokenizer.end();
+      parser.end();
+    },
+    take: () => {
+      const objects = found;
+      found = [];
+      return objects;
+    },
+  };
+};
+
+/**
+ * Streams the objects of a JSON text: the elements of a list, those of the list in `value`, the object in `value`, or the
+ * object itself; and the same again for every further value, as a script makes that appends answer after answer.
+ */
+export async function* readJsonObjects(pieces: AsyncIterable<string>): AsyncGenerator<readonly JsonObject[]> {
+  const collector = createCollector();
+  let line = 1;
+  for await (const piece of pieces) {
+    // Line by line, so that every token's line is known; the tokenizer itself only counts bytes.
+    for (let start = 0; start < piece.length;) {
+      const newline = piece.indexOf("\n", start);
+      const end = newline === -1 ? piece.length : newline + 1;
+      collector.write(line, piece.slice(start, end));
+      if (newline !== -1) line += 1;
+      start = end;
+    }
+    yield collector.take();
+  }
+  collector.end();
+  yield collector.take();
+}

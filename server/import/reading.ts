@@ -1,0 +1,97 @@
+import { EndpointError } from "../errors.ts";
+import type { Problem, ReadOptions } from "./contract.ts";
+
+/**
+ * The file's structure is broken, so no more of it can be understood; `--skip-invalid` does not help.
+ * Becomes an EndpointError in `readRecoveryFile`, which knows the file's name. Has no `cause` on purpose: the parsers'
+ * own errors quote what they found, which may be a recovery password.
+ */
+export class BrokenFile extends Error {
+  readonly line: number | undefined;
+
+  constructor(line: number | undefined, message: string) {
+    super(message);
+    this.name = "BrokenFile";
+    this.line = line;
+  }
+}
+
+/** What a parser may say about the file besides its records. */
+export interface Reading {
+  /** As given with `--computer-name`. */
+  readonly computerName: string | undefined;
+  /** A record that can't be taken: left out with `--skip-invalid`, else one of the problems that stop the file. */
+  refuse(line: number, message: string): void;
+  /** A protector that is no recovery information. */
+  passOver(line: number): void;
+}
+
+/** As many as fit on a screen; an administrator who sees twenty of a kind knows the kind. */
+const mostProblems = 20;
+
+const count = (number: number, noun: string): string =>
+  `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
+
+/** Collects a file's problems and counts what was found, so that one error can tell all of it. */
+export class FileReading implements Reading {
+  readonly computerName: string | undefined;
+  readonly #file: string;
+  readonly #options: ReadOptions;
+  readonly #problems: Problem[] = [];
+  #refused = 0;
+  #passedOver = 0;
+  #taken = 0;
+
+  constructor(file: string, computerName: string | undefined, options: ReadOptions) {
+    this.#file = file;
+    this.computerName = computerName;
+    this.#options = options;
+  }
+
+  refuse(line: number, message: string): void {
+    this.#refused += 1;
+    if (this.#options.onSkipped !== undefined) {
+      this.#options.onSkipped({ line, message });
+      return;
+    }
+    this.#problems.push({ line, message });
+    if (this.#problems.length >= mostProblems) throw this.#refusal("; there may be more");
+  }
+
+  passOver(line: number): void {
+    this.#passedOver += 1;
+    this.#options.onPassedOver?.(line);
+  }
+
+  /** A record was read. @returns false when it is of no use, because the file is refused anyway */
+  take(): boolean {
+    this.#taken += 1;
+    return this.#problems.length === 0;
+  }
+
+  /** The whole file was read. Throws what has to be said about it. */
+  finish(): void {
+    if (this.#problems.length > 0) throw this.#refusal("");
+    if (this.#taken > 0 || this.#refused > 0) return;
+    const others = this.#passedOver === 0 ? "" : ` (${count(this.#passedOver, "other protector")} passed over)`;
+    throw new EndpointError(
+      "InvalidArgument",
+      `${this.#file}: nothing to import: it holds no recovery password and no other recovery information${others}.`,
+    );
+  }
+
+  broken(problem: BrokenFile): EndpointError {
+    if (this.#problems.length === 0) {
+      const where = problem.line === undefined ? "" : `:${problem.line}`;
+      return new EndpointError("InvalidArgument", `${this.#file}${where}: ${problem.message}`);
+    }
+    this.#problems.push({ line: problem.line ?? 0, message: problem.message });
+    return this.#refusal("");
+  }
+
+  #refusal(more: string): EndpointError {
+    const head = `${this.#file}: nothing of it was imported: ${count(this.#problems.length, "problem")}${more}.`;
+    const lines = this.#problems.map(({ line, message }) => `  line ${line}: ${message}`);
+    return new EndpointError("InvalidArgument", [head, ...lines].join("\n"));
+  }
+}

@@ -1,0 +1,105 @@
+import { Secret } from "../secret.ts";
+import type { VolumeType } from "../site-database/port.ts";
+import { canonicalRecoveryPassword } from "../site-database/recovery-password.ts";
+import type { KeyProtector, RecoveryRecord } from "../site-database/recovery-record.ts";
+import { decodeComputerName, decodeGuid } from "./fields.ts";
+import type { Reading } from "./reading.ts";
+
+/** A record as a file has it, before any of it is believed. */
+export interface RawRecord {
+  /** Where it begins. */
+  readonly line: number;
+  /** As in the file; undefined when the file names none. */
+  readonly computerName: string | undefined;
+  readonly keyId: string | undefined;
+  readonly protector:
+    | { readonly kind: "NumericalPassword"; readonly password: string; readonly passwordLine?: number }
+    | { readonly kind: "ExternalKey"; readonly fileName?: string | undefined }
+    | { readonly kind: "DataRecoveryAgent"; readonly certificateThumbprint?: string | undefined };
+  readonly volumeId?: string | undefined;
+  readonly volumeType?: VolumeType;
+  readonly lastUpdateTime?: string | undefined;
+  readonly recoveryPackage?: Uint8Array | undefined;
+}
+
+/** MBAM's own limit for BitLockerRecoveryKeyPackage. */
+const largestPackage = 7000;
+
+const findComputerName = (raw: RawRecord, reading: Reading): string | undefined => {
+  const given = reading.computerName;
+  if (raw.computerName === undefined || raw.computerName.trim() === "") {
+    if (given === undefined) reading.refuse(raw.line, "the computer's name is missing; give it with --computer-name.");
+    return given;
+  }
+  const name = decodeComputerName(raw.computerName);
+  if (name === undefined) {
+    reading.refuse(raw.line, "the computer's name has characters that no computer's name has, or is too long.");
+  } else if (given !== undefined && given.toLowerCase() !== name.toLowerCase()) {
+    reading.refuse(raw.line, "this belongs to another computer than --computer-name says.");
+    return undefined;
+  }
+  return name;
+};
+
+const thumbprint = /^[0-9a-f]{40}$/i;
+/** One path component: no separators, no control characters. */
+const fileName = /^[^\p{C}/\\]{1,255}$/u;
+
+const findProtector = (raw: RawRecord, keyId: string, name: string, reading: Reading): KeyProtector | undefined => {
+  const { protector } = raw;
+  switch (protector.kind) {
+    case "NumericalPassword": {
+      const password = canonicalRecoveryPassword(protector.password.trim());
+      if (password === undefined) {
+        reading.refuse(
+          protector.passwordLine ?? raw.line,
+          "the recovery password is not well-formed: eight groups of six digits, each divisible by 11, 720885 at most.",
+        );
+        return undefined;
+      }
+      return { kind: protector.kind, keyId, recoveryPassword: new Secret(password, { keyId, computerName: name }) };
+    }
+    case "ExternalKey": {
+      const file = protector.fileName ?? "";
+      return fileName.test(file) ? { kind: protector.kind, keyId, fileName: file } : { kind: protector.kind, keyId };
+    }
+    case "DataRecoveryAgent": {
+      const print = (protector.certificateThumbprint ?? "").replace(/\s/g, "");
+      return thumbprint.test(print)
+        ? { kind: protector.kind, keyId, certificateThumbprint: print.toLowerCase() }
+        : { kind: protector.kind, keyId };
+    }
+  }
+};
+
+/** Checks a record. @returns undefined when it was refused; the reading knows why */
+export const checkRecord = (raw: RawRecord, reading: Reading): RecoveryRecord | undefined => {
+  const keyId = decodeGuid((raw.keyId ?? "").trim());
+  if (keyId === undefined) {
+    const missing = raw.keyId === undefined || raw.keyId.trim() === "";
+    reading.refuse(raw.line, missing ? "the key id is missing." : "the key id is not a whole GUID.");
+    return undefined;
+  }
+  const name = findComputerName(raw, reading);
+  if (name === undefined) return undefined;
+  const volumeId = raw.volumeId === undefined ? undefined : decodeGuid(raw.volumeId);
+  if (raw.volumeId !== undefined && volumeId === undefined) {
+    reading.refuse(raw.line, "the volume's id is not a whole GUID.");
+    return undefined;
+  }
+  if (raw.recoveryPackage !== undefined && raw.recoveryPackage.length > largestPackage) {
+    reading.refuse(raw.line, `the recovery package is larger than ${largestPackage} bytes.`);
+    return undefined;
+  }
+  const protector = findProtector(raw, keyId, name, reading);
+  if (protector === undefined) return undefined;
+  return {
+    line: raw.line,
+    computerName: name,
+    volumeType: raw.volumeType ?? "Unknown",
+    protector,
+    ...(volumeId !== undefined && { volumeId }),
+    ...(raw.lastUpdateTime !== undefined && { lastUpdateTime: raw.lastUpdateTime }),
+    ...(raw.recoveryPackage !== undefined && { recoveryPackage: raw.recoveryPackage }),
+  };
+};

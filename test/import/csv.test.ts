@@ -1,0 +1,150 @@
+import { describe, expect, test } from "vitest";
+import { temporaryDirectory } from "../harness/temporary-directory.ts";
+import { fixture, pairs, readAll, writeFile } from "./recovery-data.ts";
+
+const password = "490270-696377-450109-664092-596629-028820-126104-257345";
+const id = "00FB8673-8B42-C835-484F-3E32248C1E89";
+const other = {
+  id: "601C567F-BB55-22E5-3A50-AE8DAE18AEFD",
+  password: "428373-694848-697466-395450-590062-004103-372031-236489",
+};
+
+const readText = (text: string | Uint8Array, options = {}): ReturnType<typeof readAll> =>
+  readAll(writeFile(temporaryDirectory(), "keys.csv", text), options);
+const header = "ComputerName,PasswordID,RecoveryPassword";
+const row = `PC-1,${id},${password}`;
+
+describe("CSV by its header row", () => {
+  test.each([
+    ["commas", [header, row]],
+    ["semicolons", [header, row].map((line) => line.replaceAll(",", ";"))],
+    ["tabs", [header, row].map((line) => line.replaceAll(",", "\t"))],
+    ["quotes", [header, row].map((line) => `"${line.replaceAll(",", '","')}"`)],
+    ["braces and lower case", [header, `pc-1,{${id.toLowerCase()}},${password}`]],
+    ["Excel's hint of the delimiter", ["sep=,", header, row]],
+    ["PowerShell's type line", ["#TYPE System.Object", header, row]],
+    ["other names in another order", ["Recovery Key,Device Name,Other,KeyProtectorId", `${password},PC-1,,${id}`]],
+    ["names of Active Directory", ["msFVE-RecoveryPassword,msFVE-RecoveryGuid,Name", `${password},${id},PC-1`]],
+    ["blank rows", ["", header, "", row, ",,", ""]],
+  ])("%s", async (_, lines) => {
+    for (const end of ["\n", "\r\n"]) {
+      const records = await readText(lines.join(end));
+      expect(pairs(records)).toEqual([[id, password]]);
+      expect(records[0]?.computerName.toUpperCase()).toBe("PC-1");
+      expect(records[0]?.line).toBe(lines.findIndex((line) => line.includes(password)) + 1);
+    }
+  });
+
+  test("an export of Get-ADObject: key id and computer from the distinguished name", async () => {
+    const records = await readAll(fixture("get-adobject.csv"));
+    expect(pairs(records)).toEqual([
+      [id, password],
+      [other.id, other.password],
+    ]);
+    expect(records.map(({ computerName, line }) => [computerName, line])).toEqual([
+      ["PC-7", 3],
+      ["PC-8", 4],
+    ]);
+    // `5/6/2024` is May or June: not told.
+    expect(records[0]).not.toHaveProperty("lastUpdateTime");
+  });
+
+  test("this endpoint's own output can be imported again", async () => {
+    const lines = [
+      "PasswordId,RecoveryKey,ComputerName,VolumeId,VolumeType,LastUpdateTime",
+      `${id},${password},PC-1,${other.id},Removable,2026-11-22T09:30:00.000Z`,
+    ];
+    expect(await readText(lines.join("\r\n"))).toMatchObject([
+      { volumeId: other.id, volumeType: "Removable", lastUpdateTime: "2026-11-22T09:30:00.000Z" },
+    ]);
+  });
+
+  test("a file of keys without computers takes --computer-name, and asks for it", async () => {
+    const text = `"Id","Key"\r\n"${id}","${password}"\r\n`;
+    expect(await readText(text, { computerName: "PC-5" })).toMatchObject([{ computerName: "PC-5" }]);
+    await expect(readText(text)).rejects.toThrow(
+      "line 2: the computer's name is missing; give it with --computer-name",
+    );
+  });
+
+  test("--computer-name does not rename: another computer's record is a problem", async () => {
+    expect(await readText(`${header}\n${row}`, { computerName: "pc-1" })).toHaveLength(1);
+    await expect(readText(`${header}\n${row}`, { computerName: "PC-2" })).rejects.toThrow(
+      "line 2: this belongs to another computer",
+    );
+  });
+
+  test("several protectors in one row, one a line, and the rows after them keep their lines", async () => {
+    const lines = [header, `PC-1,"${id}\r\n${other.id}","${password}\r\n${other.password}"`, `PC-2,${id},none`];
+    await expect(readText(lines.join("\r\n"))).rejects.toThrow("line 5: the recovery password is not well-formed");
+    const records = await readText(lines.slice(0, 2).join("\r\n"));
+    expect(pairs(records)).toEqual([
+      [id, password],
+      [other.id, other.password],
+    ]);
+    expect(records.map(({ line }) => line)).toEqual([2, 2]);
+  });
+
+  test("an unquoted distinguished name at the end keeps its own commas", async () => {
+    const text = `${header},DistinguishedName\n${row},CN=PC-1,OU=A,DC=corp\n`;
+    expect(pairs(await readText(text))).toEqual([[id, password]]);
+  });
+
+  test("a computer without BitLocker in a report is no problem", async () => {
+    expect(await readText([header, "PC-0,,", "PC-2,N/A,N/A", row].join("\n"))).toHaveLength(1);
+  });
+
+  test("quotes inside an unquoted field are text", async () => {
+    expect(await readText(`${header},Note\n${row},15" screen\n`)).toHaveLength(1);
+  });
+
+  test.each([
+    ["umlauts in ANSI", "latin1"],
+    ["umlauts in UTF-8", "utf8"],
+  ] as const)("%s", async (_, encoding) => {
+    expect(await readText(Buffer.from(`${header}\nBÜRO-1,${id},${password}\n`, encoding))).toMatchObject([
+      { computerName: "BÜRO-1" },
+    ]);
+  });
+
+  test.each([
+    ["a row cut off", [header, row, `PC-2,${other.id}`], "line 3: this row has 2 of 3 columns"],
+    ["a row too long", [header, `${row},more`], "line 2: this row has 4 columns, the header has 3"],
+    ["no password", [header, `PC-1,${id},`], "line 2: the recovery password is missing"],
+    ["no key id", [header, `PC-1,,${password}`], "line 2: the key id is missing"],
+    ["a key id of eight digits", [header, `PC-1,00FB8673,${password}`], "line 2: the key id is not a whole GUID"],
+    ["half a brace", [header, `PC-1,{${id},${password}`], "line 2: the key id is not a whole GUID"],
+    ["no computer", [header, `,${id},${password}`], "line 2: the computer's name is missing"],
+    ["a formula for a computer", [header, `=cmd(),${id},${password}`], "line 2: the computer's name has characters"],
+    [
+      "an escape for a computer",
+      [header, `\u001B[31mPC,${id},${password}`],
+      "line 2: the computer's name has characters",
+    ],
+    [
+      "a name of 256 characters",
+      [header, `${"A".repeat(256)},${id},${password}`],
+      "line 2: the computer's name has characters",
+    ],
+    ["more ids than passwords", [header, `PC-1,"${id}\n${other.id}",${password}`], "line 2: this row has not as many"],
+    ["a quote that is not closed", [header, row, `"PC-2,${id},${password}`], "a quoted field is not closed"],
+    [
+      "a quote that swallows a row",
+      [`${header},A`, `${row},"x`, `PC-2,${other.id},${other.password},y"`],
+      ":2: a field beginning here holds other rows",
+    ],
+    ["a header alone", [header], "nothing to import"],
+    ["no password column", ["ComputerName,PasswordID", `PC-1,${id}`], "this is none of the forms"],
+    ["no header", [row], "this is none of the forms"],
+    ["a volume id that is none", [`${header},VolumeId`, `${row},C:`], "line 2: the volume's id is not"],
+  ])("%s: an error with its line that quotes no password", async (_, lines, message) => {
+    const error: unknown = await readText(lines.join("\r\n")).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ category: "InvalidArgument", message: expect.stringContaining(message) });
+    expect(String(error)).not.toMatch(/\d{6}-\d{6}/);
+    expect(error).not.toHaveProperty("cause.message");
+  });
+
+  test("a row of a megabyte is refused", async () => {
+    await expect(readText(`${header}\n"${"x".repeat(1_000_000)}`)).rejects.toThrow("a row is too long");
+  });
+});
