@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { auditEvent, type AuditEvent } from "../audit/event.ts";
+
+/** An import of ten thousand files fits; nothing honest is longer. */
+export const maximumMessageBytes = 2 * 1024 * 1024;
+
+/** What a local command may put on the record of the running server. Everything else the server writes itself. */
+const openTypes: ReadonlySet<AuditEvent["type"]> = new Set(["import-started", "import-finished"]);
+
+const request = z.strictObject({
+  append: auditEvent.refine((event) => openTypes.has(event.type), "not an event of a local command"),
+});
+/** Sent only after the event is durable, or refused. */
+const answer = z.discriminatedUnion("recorded", [
+  z.strictObject({ recorded: z.literal(true) }),
+  z.strictObject({ recorded: z.literal(false), message: z.string().max(1000) }),
+]);
+
+export type Answer = z.infer<typeof answer>;
+
+export const encodeRequest = (event: AuditEvent): string => `${JSON.stringify({ append: event })}\n`;
+export const encodeAnswer = (message: Answer): string => `${JSON.stringify(message)}\n`;
+
+const decodeJson = (line: Uint8Array): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(line));
+
+/** Throws on anything but one event of the closed set. */
+export const decodeRequest = (line: Uint8Array): AuditEvent => request.parse(decodeJson(line)).append;
+export const decodeAnswer = (line: Uint8Array): Answer => answer.parse(decodeJson(line));
+
+/** Cuts a byte stream into lines. Throws a RangeError on a line longer than any honest peer sends. */
+export async function* readMessages(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of chunks) {
+    for (let start = 0; start < chunk.length;) {
+      const newline = chunk.indexOf(0x0a, start);
+      const part = chunk.subarray(start, newline === -1 ? chunk.length : newline);
+      parts.push(part);
+      length += part.length;
+      if (length > maximumMessageBytes) throw new RangeError(`a message of more than ${maximumMessageBytes} bytes`);
+      if (newline === -1) break;
+      const line = Buffer.concat(parts);
+      parts = [];
+      length = 0;
+      start = newline + 1;
+      yield line;
+    }
+  }
+}
