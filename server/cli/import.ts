@@ -1,0 +1,163 @@
+import { createHash } from "node:crypto";
+import type { AuditEvent, EventLog } from "../audit/event.ts";
+import { EndpointError } from "../errors.ts";
+import type { Problem, RecoveryRecordWriter } from "../import/contract.ts";
+import { createProgress, type ErrorOutput } from "../import/progress.ts";
+import { printableFileName, readFileBytes, readRecoveryFile } from "../import/read-recovery-file.ts";
+import type { RecoveryRecord } from "../site-database/recovery-record.ts";
+
+export interface ImportCommand {
+  readonly files: readonly string[];
+  readonly computerName: string | undefined;
+  readonly skipInvalid: boolean;
+  readonly log: EventLog;
+  readonly writer: RecoveryRecordWriter;
+  /** Operating-system account, for the record. */
+  readonly localUser: string;
+  readonly stderr: ErrorOutput;
+  readonly signal: AbortSignal;
+}
+
+interface Digest {
+  readonly name: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+type ImportedFile = Extract<AuditEvent, { type: "import-finished" }>["files"][number];
+
+/** More skipped records than this are counted, not told one by one. */
+const mostSkippedTold = 20;
+
+const count = (number: number, noun: string): string =>
+  `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
+
+const digestFile = async (name: string, signal: AbortSignal): Promise<Digest> => {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for await (const chunk of readFileBytes(name, signal)) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  return { name, sha256: hash.digest("hex"), bytes };
+};
+
+const importFile = async (file: Digest, command: ImportCommand): Promise<ImportedFile> => {
+  const shown = printableFileName(file.name);
+  const progress = createProgress({ name: shown, bytes: file.bytes }, command.stderr, () => performance.now());
+  const hash = createHash("sha256");
+  let bytes = 0;
+  let keys = 0;
+  let skipped = 0;
+  let passedOver = 0;
+
+  const tellSkipped = ({ line, message }: Problem): void => {
+    skipped += 1;
+    if (skipped <= mostSkippedTold) progress.print(`${shown}:${line}: skipped: ${message}`);
+    if (skipped === mostSkippedTold + 1) progress.print(`${shown}: more records are skipped than are told here.`);
+  };
+  /** What is imported is what was recorded: a file that changed in between is refused before it is stored. */
+  async function* readRecords(): AsyncGenerator<RecoveryRecord> {
+    yield* readRecoveryFile(file.name, {
+      computerName: command.computerName,
+      onSkipped: command.skipInvalid ? tellSkipped : undefined,
+      onPassedOver: () => {
+        passedOver += 1;
+      },
+      onBytes: (chunk) => {
+        hash.update(chunk);
+        bytes += chunk.length;
+        progress.show({ bytes, keys });
+      },
+      signal: command.signal,
+    });
+    if (hash.digest("hex") !== file.sha256) {
+      throw new EndpointError("InvalidArgument", `${shown}: the file changed while it was read; import it again.`);
+    }
+  }
+
+  try {
+    const { added, unchanged } = await command.writer.importFile(readRecords(), {
+      onProgress: (stored) => {
+        keys = stored;
+        progress.show({ bytes, keys });
+      },
+      signal: command.signal,
+    });
+    progress.end();
+    const others = passedOver === 0 ? "" : `, ${count(passedOver, "other protector")} passed over`;
+    progress.print(
+      `${shown}: ${count(added, "key")} added, ${unchanged.toLocaleString("en-US")} already known, ` +
+        `${skipped.toLocaleString("en-US")} skipped${others}`,
+    );
+    return { name: file.name, added, unchanged, skipped };
+  } finally {
+    progress.end();
+  }
+};
+
+/** A bug's own words stay out of the record: they may quote what the file holds. */
+const wordsFor = (error: unknown): string =>
+  error instanceof EndpointError
+    ? `${error.category}: ${error.message}`
+    : error instanceof Error
+      ? error.name
+      : "error";
+
+/** Runs the import of all files in order; the first that fails is the last. @returns its error */
+const importFiles = async (
+  files: readonly Digest[],
+  command: ImportCommand,
+  imported: ImportedFile[],
+): Promise<unknown> => {
+  for (const file of files) {
+    try {
+      imported.push(await importFile(file, command));
+    } catch (error) {
+      return error;
+    }
+  }
+  return undefined;
+};
+
+/**
+ * `pep import FILE...`: puts recovery data into the site database, on the record.
+ *
+ * The files' digests are durable before the first is imported. A file is imported whole or not at all; files before one
+ * that failed stay imported, and the record says so.
+ *
+ * @returns the exit status; a failure has been told on stderr
+ */
+export const importCommand = async (command: ImportCommand): Promise<number> => {
+  const { log, localUser, stderr, signal } = command;
+  try {
+    if (command.files.length === 0) throw new EndpointError("InvalidArgument", "Name the files to import.");
+    const files: Digest[] = [];
+    for (const name of command.files) files.push(await digestFile(name, signal));
+    await log.append({
+      type: "import-started",
+      localUser,
+      files: files.map(({ name, sha256 }) => ({ name, sha256 })),
+    });
+    const imported: ImportedFile[] = [];
+    const failure = await importFiles(files, command, imported);
+    // Told before it is recorded: when the record fails too, the administrator still reads why.
+    if (failure instanceof EndpointError) stderr.write(`${failure.message}\n`);
+    const left = files.length - imported.length - 1;
+    if (failure !== undefined && left > 0) stderr.write(`${count(left, "later file")} not imported.\n`);
+    await log.append({
+      type: "import-finished",
+      localUser,
+      outcome: failure === undefined ? "succeeded" : "failed",
+      files: imported,
+      ...(failure !== undefined && { error: wordsFor(failure) }),
+    });
+    if (failure instanceof EndpointError) return failure.exitStatus;
+    if (failure !== undefined) throw failure;
+    return 0;
+  } catch (error) {
+    if (!(error instanceof EndpointError)) throw error;
+    stderr.write(`${error.message}\n`);
+    return error.exitStatus;
+  }
+};
