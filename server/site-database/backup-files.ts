@@ -1,0 +1,138 @@
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { lstat, open, readFile, realpath, rm } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { EndpointError } from "../errors.ts";
+import type { CertificateBackup } from "./port.ts";
+
+export interface BackupFile {
+  readonly fileName: string;
+  readonly bytes: Uint8Array;
+}
+
+const namePattern = /^[A-Za-z0-9_-]{1,64}$/;
+/** Names that are devices on Windows, with any extension. */
+const devicePattern = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])$/i;
+
+/** Throws `InvalidArgument` unless the name can only ever be a plain file of the backup directory. */
+export const checkBackupName = (name: string): void => {
+  if (!namePattern.test(name) || devicePattern.test(name))
+    throw new EndpointError(
+      "InvalidArgument",
+      "The name of a backup must have 1 to 64 letters, digits, underscores and hyphens, and not be a device's.",
+    );
+};
+
+/** The path with every symbolic link followed; where its end does not exist yet, that of the part that does. */
+const realPathOf = async (path: string): Promise<string> => {
+  const absolute = resolve(path);
+  try {
+    return await realpath(absolute);
+  } catch (error) {
+    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    if (!missing || dirname(absolute) === absolute) throw error;
+    return join(await realPathOf(dirname(absolute)), basename(absolute));
+  }
+};
+
+/**
+ * Throws unless the backup directory lies outside the data directory: a backup beside the database is lost with it, and
+ * whoever takes the data directory would take the key of every cell with it.
+ */
+export const checkIsOutside = async (backupDirectory: string, dataDirectory: string): Promise<void> => {
+  const [backup, own] = await Promise.all([realPathOf(backupDirectory), realPathOf(dataDirectory)]);
+  const way = relative(own, backup);
+  const inside = way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way));
+  if (inside)
+    throw new EndpointError("ResourceUnavailable", "The backup directory must lie outside the data directory.", {
+      cause: new Error(`${backup} lies in ${own}`),
+    });
+};
+
+const notWritable = (cause: unknown): EndpointError =>
+  new EndpointError("ResourceUnavailable", "The backup directory can't be used; the log says why.", { cause });
+
+/** Finds the directory's real path. Never made here: a share that is not mounted must not become a local folder. */
+const findDirectory = async (path: string): Promise<string> => {
+  try {
+    const real = await realpath(path);
+    const found = await lstat(real);
+    if (!found.isDirectory()) throw new Error(`${real} is not a directory`);
+    // Where others may write, they may rename our file away and put theirs in its place, unless the sticky bit is set.
+    if (process.platform !== "win32" && (found.mode & 0o022) !== 0 && (found.mode & 0o1000) === 0)
+      throw new Error(`${real} may be written by others (mode ${(found.mode & 0o777).toString(8)})`);
+    return real;
+  } catch (error) {
+    throw notWritable(error);
+  }
+};
+
+const alreadyThere = (fileName: string, cause?: unknown): EndpointError =>
+  new EndpointError("ResourceExists", `${fileName} is already there. Choose another name.`, { cause });
+
+/** Throws `ResourceExists` early, before the costly encryption; `wx` below is what really keeps a file from harm. */
+export const checkAreFree = async (directory: string, fileNames: readonly string[]): Promise<void> => {
+  const real = await findDirectory(directory);
+  for (const fileName of fileNames) {
+    const found = await lstat(join(real, fileName)).catch(() => undefined);
+    if (found !== undefined) throw alreadyThere(fileName);
+  }
+};
+
+/** Makes names durable. Windows can't open directories, and NTFS journals names itself. */
+const syncDirectory = async (directory: string): Promise<void> => {
+  if (process.platform === "win32") return;
+  const handle = await open(directory, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};
+
+/** `wx` is O_CREAT | O_EXCL: it fails on anything that has the name, a symbolic link that leads nowhere included. */
+const writeNew = async (path: string, file: BackupFile, onCreated: () => void): Promise<void> => {
+  const handle = await open(path, "wx", 0o600).catch((error: unknown) => {
+    const exists = error instanceof Error && "code" in error && error.code === "EEXIST";
+    throw exists ? alreadyThere(file.fileName, error) : notWritable(error);
+  });
+  onCreated();
+  try {
+    await handle.writeFile(file.bytes);
+    await handle.sync();
+  } catch (error) {
+    throw notWritable(error);
+  } finally {
+    await handle.close();
+  }
+};
+
+/**
+ * Writes new files, durably, then lets `verify` look at what the disk gives back; all of them stay or none.
+ * @param verify gets the files as read again, in order; when it throws, every file is removed
+ */
+export const writeBackupFiles = async (
+  directory: string,
+  files: readonly BackupFile[],
+  verify: (written: readonly Uint8Array[]) => Promise<void>,
+): Promise<CertificateBackup["files"]> => {
+  const real = await findDirectory(directory);
+  const created: string[] = [];
+  try {
+    for (const file of files) {
+      const path = join(real, file.fileName);
+      await writeNew(path, file, () => void created.push(path));
+    }
+    await syncDirectory(real);
+    await verify(await Promise.all(created.map((path) => readFile(path))));
+    return files.map(({ fileName, bytes }) => ({
+      fileName,
+      bytes: bytes.length,
+      sha256: createHash("sha256").update(bytes).digest("hex"),
+    }));
+  } catch (error) {
+    // Only files made by this call are in the list, so this can't remove anybody else's.
+    await Promise.all(created.map((path) => rm(path, { force: true })));
+    throw error instanceof EndpointError ? error : notWritable(error);
+  }
+};

@@ -1,0 +1,87 @@
+import type { DatabaseSync } from "node:sqlite";
+import { EndpointError } from "../../errors.ts";
+import { revealSecret } from "../../secret.ts";
+import { checkAreFree, checkBackupName, writeBackupFiles } from "../backup-files.ts";
+import type { BackupFile } from "../backup-files.ts";
+import { decodeKeyFile, decodePfx, encodeKeyFile, encodePfx } from "../key-files.ts";
+import { isAcceptablePassword, passwordRule } from "../password-policy.ts";
+import type { CertificateBackup, CertificateBackupRequest } from "../port.ts";
+import { isKeyOf, thumbprintOf } from "./certificate.ts";
+import { withLockPatience, writeTransaction } from "./connection.ts";
+import { throwIfStopped } from "./failures.ts";
+import type { CertificateAccess, OwnedCertificate } from "./principals.ts";
+import { certificateName } from "./schema.ts";
+
+interface BackupParts {
+  readonly database: DatabaseSync;
+  readonly access: CertificateAccess;
+  readonly backupDirectory: string;
+  readonly lockWaitMs: number;
+}
+
+const fileNamesOf = ({ name, form }: CertificateBackupRequest): readonly string[] =>
+  form === "Pfx" ? [`${name}.pfx`] : [`${name}.cer`, `${name}.key`];
+
+const encode = async (
+  { certificate, privateKey }: OwnedCertificate,
+  { name, form }: CertificateBackupRequest,
+  password: Uint8Array,
+): Promise<readonly BackupFile[]> =>
+  form === "Pfx"
+    ? [{ fileName: `${name}.pfx`, bytes: await encodePfx(certificate, privateKey, password, certificateName) }]
+    : [
+        { fileName: `${name}.cer`, bytes: certificate },
+        { fileName: `${name}.key`, bytes: await encodeKeyFile(privateKey, password) },
+      ];
+
+/** Would these files bring back this certificate and a key that opens its cells? Read as a restore would read them. */
+const bringsBack = async (
+  owned: OwnedCertificate,
+  request: CertificateBackupRequest,
+  password: Uint8Array,
+  written: readonly Uint8Array[],
+): Promise<boolean> => {
+  const [first, second] = written;
+  if (first === undefined) return false;
+  const restored =
+    request.form === "Pfx"
+      ? await decodePfx(first, password)
+      : second && { certificate: first, privateKey: await decodeKeyFile(second, password) };
+  return (
+    restored !== undefined &&
+    Buffer.from(restored.certificate).equals(owned.certificate) &&
+    isKeyOf(owned.certificate, restored.privateKey)
+  );
+};
+
+/** Writes the certificate and its private key as files, checks them, and only then notes the time of the backup. */
+export const backupCertificate = async (
+  { database, access, backupDirectory, lockWaitMs }: BackupParts,
+  request: CertificateBackupRequest,
+  signal: AbortSignal,
+): Promise<CertificateBackup> => {
+  checkBackupName(request.name);
+  const text = revealSecret(request.password);
+  if (!isAcceptablePassword(text)) throw new EndpointError("InvalidArgument", passwordRule);
+  const owned = await withLockPatience({ signal, lockWaitMs }, () => access.ownedCertificate());
+  const password = Buffer.from(text, "latin1");
+  try {
+    await checkAreFree(backupDirectory, fileNamesOf(request));
+    const encoded = await encode(owned, request, password);
+    throwIfStopped(signal);
+    const files = await writeBackupFiles(backupDirectory, encoded, async (written) => {
+      if (!(await bringsBack(owned, request, password, written)))
+        throw new Error("what was read back is not what was backed up");
+      await withLockPatience({ signal, lockWaitMs }, () =>
+        writeTransaction(database, () =>
+          database
+            .prepare("UPDATE sys_certificates SET pvt_key_last_backup_date = ? WHERE certificate_id = ?")
+            .run(Date.now(), owned.certificateId),
+        ),
+      );
+    });
+    return { thumbprint: thumbprintOf(owned.certificate), files };
+  } finally {
+    password.fill(0);
+  }
+};

@@ -1,0 +1,167 @@
+import { open, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { EndpointError } from "../../errors.ts";
+import { checkIsOutside } from "../backup-files.ts";
+import type { SiteDatabase } from "../port.ts";
+import { backupCertificate } from "./backup-certificate.ts";
+import { createBitLockerCertificate } from "./certificate.ts";
+import { decodeBytes, decodeInteger, decodeText } from "./columns.ts";
+import {
+  openExistingConnection,
+  openNewConnection,
+  prepareArrays,
+  withLockPatience,
+  writeTransaction,
+} from "./connection.ts";
+import type { LockPatience } from "./connection.ts";
+import { asEndpointError, unavailable } from "./failures.ts";
+import { createMasterKey, openMasterKey } from "./master-key.ts";
+import type { MasterKeySource } from "./master-key.ts";
+import { CertificateAccess, storeCertificate } from "./principals.ts";
+import { createKeyReader } from "./read-keys.ts";
+import { createSchemaSql, masterKeyName } from "./schema.ts";
+import { createCertificateVerifier } from "./verify-certificate.ts";
+
+export interface NewDatabase {
+  readonly file: string;
+  readonly masterKey: MasterKeySource;
+  /**
+   * Store recovery keys in plain text, without a certificate: "Allow recovery information to be stored in plain text" of the
+   * BitLocker management policy. Only at creation, and bound to the master key.
+   */
+  readonly plainText?: boolean;
+}
+
+const removeDatabase = async (file: string): Promise<void> => {
+  for (const suffix of ["", "-wal", "-shm", "-journal"]) await rm(`${file}${suffix}`, { force: true });
+};
+
+/** Makes a new, empty site database with its master key record and certificate. Refuses an existing file. */
+export const createEmbeddedSiteDatabase = async ({
+  file,
+  masterKey: source,
+  plainText = false,
+}: NewDatabase): Promise<void> => {
+  const { masterKey, record } = await createMasterKey(source, plainText);
+  try {
+    // Made empty by us first: exclusively, and 0600 from the first moment. SQLite gives the -wal and -shm files its mode.
+    const handle = await open(file, "wx", 0o600).catch((error: unknown) => {
+      const exists = error instanceof Error && "code" in error && error.code === "EEXIST";
+      throw exists
+        ? new EndpointError("ResourceExists", "The site database is already there.", { cause: error })
+        : unavailable("The site database can't be made.", error instanceof Error ? error : String(error));
+    });
+    await handle.close();
+    try {
+      const certificate = plainText ? undefined : await createBitLockerCertificate(new Date());
+      const database = openNewConnection(file);
+      try {
+        database.exec("PRAGMA journal_mode = WAL");
+        // One transaction, so that a crash leaves a file without our application_id, which nothing opens.
+        writeTransaction(database, () => {
+          database.exec(createSchemaSql);
+          database
+            .prepare("INSERT INTO sys_symmetric_keys (name, key_derivation, key_check) VALUES (?, ?, ?)")
+            .run(masterKeyName, record.keyDerivation, record.keyCheck);
+          database
+            .prepare("INSERT INTO site_settings (id, plain_text_allowed, next_row_id) VALUES (1, ?, 1)")
+            .run(Number(plainText));
+          if (certificate !== undefined) storeCertificate(database, masterKey, certificate);
+        });
+      } finally {
+        database.close();
+      }
+    } catch (error) {
+      await removeDatabase(file);
+      throw asEndpointError(error);
+    }
+  } finally {
+    masterKey.close();
+  }
+};
+
+/** An open database file together with the right to its keys. */
+export interface UnlockedDatabase {
+  readonly database: DatabaseSync;
+  readonly access: CertificateAccess;
+  /** A key from the master key for one purpose; the caller zeroes it. */
+  readonly deriveKey: (purpose: string) => Uint8Array;
+  close(): void;
+}
+
+/** Opens the file and its master key. Fails, in words, rather than give a database whose keys would not open. */
+export const unlockDatabase = async (
+  file: string,
+  source: MasterKeySource,
+  patience: LockPatience,
+): Promise<UnlockedDatabase> => {
+  const database = await openExistingConnection(file, patience);
+  try {
+    const { keyDerivation, keyCheck, plainTextAllowed } = await withLockPatience(patience, () => {
+      const row = prepareArrays(
+        database,
+        `SELECT k.key_derivation, k.key_check, s.plain_text_allowed
+           FROM sys_symmetric_keys k, site_settings s WHERE k.name = ?`,
+      )(masterKeyName)[0];
+      if (row === undefined) throw unavailable("The site database has no master key record.", "record missing");
+      return {
+        keyDerivation: decodeText(row[0], "key_derivation"),
+        keyCheck: decodeBytes(row[1], "key_check"),
+        plainTextAllowed: decodeInteger(row[2], "plain_text_allowed") === 1,
+      };
+    });
+    const masterKey = await openMasterKey(source, { keyDerivation, keyCheck }, plainTextAllowed);
+    const access = new CertificateAccess(database, masterKey, plainTextAllowed);
+    return {
+      database,
+      access,
+      deriveKey: (purpose) => masterKey.deriveKey(purpose),
+      close: () => {
+        access.close();
+        database.close();
+      },
+    };
+  } catch (error) {
+    database.close();
+    throw asEndpointError(error);
+  }
+};
+
+export interface OpenDatabase {
+  readonly file: string;
+  readonly masterKey: MasterKeySource;
+  /** Where `backup-cert` writes; outside the database's own directory. Without it there are no backups. */
+  readonly backupDirectory?: string;
+  /** How long to try again while another process (an import) holds the write lock. */
+  readonly lockWaitMs?: number;
+}
+
+/** Opens the embedded site database for the server. Close it to zero its keys and empty the write-ahead log. */
+export const openEmbeddedSiteDatabase = async ({
+  file,
+  masterKey,
+  backupDirectory,
+  lockWaitMs = 5000,
+}: OpenDatabase): Promise<SiteDatabase> => {
+  if (backupDirectory !== undefined) await checkIsOutside(backupDirectory, dirname(file));
+  const { signal } = new AbortController();
+  const unlocked = await unlockDatabase(file, masterKey, { signal, lockWaitMs });
+  const { database, access } = unlocked;
+  const reader = createKeyReader({ database, access, lockWaitMs });
+  const verify = createCertificateVerifier(database, access);
+  return {
+    countRecoveryKeys: reader.count,
+    readRecoveryKeys: reader.read,
+    discloseRecoveryKeys: reader.disclose,
+    verifyCertificate: (signal) => withLockPatience({ signal, lockWaitMs }, () => verify(new Date())),
+    backupCertificate: async (request, signal) => {
+      if (backupDirectory === undefined)
+        throw unavailable("No backup directory is configured on this endpoint.", "backupDirectory is not set");
+      return backupCertificate({ database, access, backupDirectory, lockWaitMs }, request, signal);
+    },
+    close: async () => {
+      if (database.isOpen) unlocked.close();
+    },
+  };
+};

@@ -1,0 +1,129 @@
+import type { DatabaseSync } from "node:sqlite";
+import { decodeInteger, decodeText } from "./columns.ts";
+import { prepareArrays, writeTransaction } from "./connection.ts";
+import { conflictOf } from "./stage-records.ts";
+
+/*
+ * The second half of an import: one short transaction that moves the staged records into the site database.
+ * Every statement is a set operation of SQLite, nothing is encrypted or decoded here: the write lock is held all the while,
+ * and the server's own marks wait for it.
+ */
+
+const machines = "RecoveryAndHardwareCore_Machines";
+const links = "RecoveryAndHardwareCore_Machines_Volumes";
+const volumes = "RecoveryAndHardwareCore_Volumes";
+const keys = "RecoveryAndHardwareCore_Keys";
+
+// Which staged keys are known already, and where they stand.
+const placeKnownSql = `
+INSERT INTO temp.Placed (KeyRow, KeyId, VolumeId, IsNew)
+SELECT s.KeyRow, k.Id, k.VolumeId, 0 FROM temp.StagedKeys s CROSS JOIN ${keys} k ON k.RecoveryKeyId = s.KeyGuid`;
+
+// The first line that says something else than what is stored. Compared by fingerprint: equal text, equal fingerprint.
+const conflictSql = `
+SELECT s.KeyGuid, s.Line FROM temp.Placed p
+  CROSS JOIN temp.StagedKeys s ON s.KeyRow = p.KeyRow CROSS JOIN ${keys} k ON k.Id = p.KeyId
+ WHERE k.ProtectorKind <> s.Kind OR k.Fingerprint IS NOT s.Fingerprint ORDER BY s.Line LIMIT 1`;
+
+// In order. Each may rely on those before it.
+const mergeSql = [
+  // Computers, each in the spelling that came first.
+  `INSERT INTO ${machines} (Name, NameFolded) SELECT Name, NameFolded FROM temp.StagedMachines WHERE true
+   ON CONFLICT (NameFolded) DO NOTHING`,
+  `UPDATE temp.StagedMachines SET MachineId =
+    (SELECT m.Id FROM ${machines} m WHERE m.NameFolded = StagedMachines.NameFolded)`,
+
+  // Volumes that the file names. One whose type was unknown learns it.
+  `INSERT INTO ${volumes} (VolumeGuid, VolumeTypeId, Derived)
+   SELECT VolumeGuid, VolumeTypeId, 0 FROM temp.StagedVolumes WHERE true
+   ON CONFLICT (VolumeGuid) DO UPDATE SET VolumeTypeId = excluded.VolumeTypeId
+     WHERE VolumeTypeId = 0 AND excluded.VolumeTypeId <> 0`,
+  // Volumes made up for new keys whose volume the file doesn't name.
+  `INSERT INTO ${volumes} (VolumeGuid, VolumeTypeId, Derived)
+   SELECT DerivedGuid, VolumeTypeId, 1 FROM temp.StagedKeys
+    WHERE VolumeGuid IS NULL AND KeyRow NOT IN (SELECT KeyRow FROM temp.Placed)`,
+
+  // New keys. A known one stays as it is: nothing is ever overwritten.
+  `INSERT INTO temp.Placed (KeyRow, KeyId, VolumeId, IsNew)
+   SELECT s.KeyRow, s.KeyRow, v.Id, 1
+     FROM temp.StagedKeys s CROSS JOIN ${volumes} v ON v.VolumeGuid = coalesce(s.VolumeGuid, s.DerivedGuid)
+    WHERE s.KeyRow NOT IN (SELECT KeyRow FROM temp.Placed)`,
+  `INSERT INTO ${keys} (Id, VolumeId, RecoveryKeyId, ProtectorKind, RecoveryKey, Fingerprint, FileName,
+      CertificateThumbprint, LastUpdateTime, LastUpdateTimeGiven)
+   SELECT s.KeyRow, p.VolumeId, s.KeyGuid, s.Kind, s.Cell, s.Fingerprint, s.FileName, s.Thumbprint, s.LastUpdateTime, s.TimeGiven
+     FROM temp.Placed p CROSS JOIN temp.StagedKeys s ON s.KeyRow = p.KeyRow WHERE p.IsNew = 1`,
+
+  // Known keys under a made-up volume, of which the file names the real one: computers and key move there.
+  `CREATE TEMP TABLE Moves AS
+   SELECT p.KeyId AS KeyId, made.Id AS FromId, real.Id AS ToId, made.VolumeTypeId AS VolumeTypeId
+     FROM temp.Placed p CROSS JOIN temp.StagedKeys s ON s.KeyRow = p.KeyRow
+     CROSS JOIN ${volumes} made ON made.Id = p.VolumeId CROSS JOIN ${volumes} real ON real.VolumeGuid = s.VolumeGuid
+    WHERE p.IsNew = 0 AND made.Derived = 1 AND real.Id <> made.Id`,
+  `INSERT INTO ${links} (MachineId, VolumeId)
+   SELECT mv.MachineId, m.ToId FROM temp.Moves m CROSS JOIN ${links} mv ON mv.VolumeId = m.FromId WHERE true
+   ON CONFLICT DO NOTHING`,
+  `UPDATE ${volumes} SET VolumeTypeId = m.VolumeTypeId FROM temp.Moves m
+    WHERE ${volumes}.Id = m.ToId AND ${volumes}.VolumeTypeId = 0`,
+  `UPDATE ${keys} SET VolumeId = m.ToId FROM temp.Moves m WHERE ${keys}.Id = m.KeyId`,
+  `UPDATE temp.Placed SET VolumeId = m.ToId FROM temp.Moves m WHERE Placed.IsNew = 0 AND Placed.VolumeId = m.FromId`,
+  `DELETE FROM ${links} WHERE VolumeId IN (SELECT FromId FROM temp.Moves)`,
+  `DELETE FROM ${volumes} WHERE Id IN (SELECT FromId FROM temp.Moves)`,
+  `DROP TABLE temp.Moves`,
+
+  // What a known key lacked and the file brings.
+  `UPDATE ${keys} SET LastUpdateTime = s.LastUpdateTime, LastUpdateTimeGiven = 1
+     FROM temp.Placed p CROSS JOIN temp.StagedKeys s ON s.KeyRow = p.KeyRow
+    WHERE ${keys}.Id = p.KeyId AND p.IsNew = 0 AND s.TimeGiven = 1 AND ${keys}.LastUpdateTimeGiven = 0`,
+  `UPDATE ${keys} SET FileName = coalesce(${keys}.FileName, s.FileName),
+      CertificateThumbprint = coalesce(${keys}.CertificateThumbprint, s.Thumbprint)
+     FROM temp.Placed p CROSS JOIN temp.StagedKeys s ON s.KeyRow = p.KeyRow
+    WHERE ${keys}.Id = p.KeyId AND p.IsNew = 0 AND s.Kind <> 0`,
+  `UPDATE ${volumes} SET VolumeTypeId = s.VolumeTypeId
+     FROM temp.Placed p CROSS JOIN temp.StagedKeys s ON s.KeyRow = p.KeyRow
+    WHERE ${volumes}.Id = p.VolumeId AND p.IsNew = 0 AND s.VolumeGuid IS NULL AND s.VolumeTypeId <> 0
+      AND ${volumes}.VolumeTypeId = 0`,
+
+  // Every computer that the file names for a key leads to the key's volume …
+  `INSERT INTO ${links} (MachineId, VolumeId)
+   SELECT m.MachineId, p.VolumeId FROM temp.StagedLinks l
+     CROSS JOIN temp.StagedMachines m ON m.MachineRow = l.MachineRow CROSS JOIN temp.Placed p ON p.KeyRow = l.KeyRow
+    WHERE true ON CONFLICT DO NOTHING`,
+  // … and to each other volume that the file named for it: in one file two, or the file one and the database another.
+  `CREATE TEMP TABLE Others AS
+   SELECT l.MachineRow AS MachineRow, p.KeyId AS KeyId, v.Id AS VolumeId
+     FROM temp.StagedLinks l CROSS JOIN ${volumes} v ON v.VolumeGuid = l.OtherVolumeGuid
+     CROSS JOIN temp.Placed p ON p.KeyRow = l.KeyRow
+    WHERE l.OtherVolumeGuid IS NOT NULL AND v.Id <> p.VolumeId
+   UNION ALL
+   SELECT l.MachineRow, p.KeyId, v.Id
+     FROM temp.StagedLinks l CROSS JOIN temp.Placed p ON p.KeyRow = l.KeyRow
+     CROSS JOIN temp.StagedKeys s ON s.KeyRow = p.KeyRow CROSS JOIN ${volumes} v ON v.VolumeGuid = s.VolumeGuid
+    WHERE p.IsNew = 0 AND v.Id <> p.VolumeId`,
+  `INSERT INTO ${links} (MachineId, VolumeId)
+   SELECT m.MachineId, o.VolumeId FROM temp.Others o CROSS JOIN temp.StagedMachines m ON m.MachineRow = o.MachineRow
+    WHERE true ON CONFLICT DO NOTHING`,
+  `INSERT INTO RecoveryAndHardwareCore_Keys_OtherVolumes (KeyId, VolumeId)
+   SELECT KeyId, VolumeId FROM temp.Others WHERE true ON CONFLICT DO NOTHING`,
+  `DROP TABLE temp.Others`,
+
+  `INSERT INTO RecoveryAndHardwareCore_Packages (Id, KeyId, RecoveryPackage, Fingerprint, LastUpdateTime)
+   SELECT c.RowId, p.KeyId, c.Cell, c.Fingerprint, c.LastUpdateTime
+     FROM temp.StagedPackages c CROSS JOIN temp.Placed p ON p.KeyRow = c.KeyRow WHERE true
+   ON CONFLICT (KeyId, Fingerprint) DO NOTHING`,
+  `INSERT INTO RecoveryAndHardwareCore_Tpm (Id, MachineId, TpmPasswordHash, Fingerprint, LastUpdateTime)
+   SELECT t.RowId, m.MachineId, t.Cell, t.Fingerprint, t.LastUpdateTime
+     FROM temp.StagedTpm t CROSS JOIN temp.StagedMachines m ON m.MachineRow = t.MachineRow WHERE true
+   ON CONFLICT (MachineId, Fingerprint) DO NOTHING`,
+] as const;
+
+/** Moves what is staged into the site database, all or nothing. @returns how many keys are new */
+export const mergeStaged = (database: DatabaseSync): number =>
+  writeTransaction(database, () => {
+    database.exec(placeKnownSql);
+    const [conflict] = prepareArrays(database, conflictSql)();
+    if (conflict !== undefined)
+      throw conflictOf(decodeText(conflict[0], "KeyGuid"), decodeInteger(conflict[1], "Line"));
+    for (const sql of mergeSql) database.exec(sql);
+    const [counted] = prepareArrays(database, "SELECT count(*) FROM temp.Placed WHERE IsNew = 1")();
+    return decodeInteger(counted?.[0], "count");
+  });

@@ -1,0 +1,204 @@
+import { constants, createSecretKey, privateDecrypt, publicEncrypt, randomBytes } from "node:crypto";
+import type { KeyObject } from "node:crypto";
+import type { DatabaseSync } from "node:sqlite";
+import type { EndpointError } from "../../errors.ts";
+import { isKeyOf, parseCertificate, parsePrivateKey, thumbprintOf } from "./certificate.ts";
+import type { NewCertificate } from "./certificate.ts";
+import { openCell, sealCell } from "./cells.ts";
+import type { CellAddress } from "./cells.ts";
+import { decodeBytes, decodeInteger } from "./columns.ts";
+import { prepareArrays } from "./connection.ts";
+import type { ArrayQuery } from "./connection.ts";
+import { asEndpointError, UnreadableCell, unavailable } from "./failures.ts";
+import type { MasterKey } from "./master-key.ts";
+import { certificateName } from "./schema.ts";
+
+export const ownerName = "RecoveryAndHardwareCore";
+export const readerName = "RecoveryAndHardwareRead";
+export const writerName = "RecoveryAndHardwareWrite";
+/** Those that hold CONTROL by a permission row; the owner holds it by owning. */
+export type Grantee = typeof readerName | typeof writerName;
+
+const oaep = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: "sha256" } as const;
+
+const copyAddress = (principal: string, certificateId: number, certificate: Uint8Array): CellAddress => ({
+  table: principal === ownerName ? "sys_certificates" : "sys_database_permissions",
+  column: "private_key",
+  rowId: certificateId,
+  subject: `${principal} ${thumbprintOf(certificate)}`,
+});
+
+/** Each principal's copy has a key of its own, so that one principal's copy is of no use in another's row. */
+const copyKey = (masterKey: MasterKey, principal: string): KeyObject => {
+  const derived = masterKey.deriveKey(`pep private key copy 1 ${principal}`);
+  try {
+    return createSecretKey(derived);
+  } finally {
+    derived.fill(0);
+  }
+};
+
+/** Writes certificate, owner, grants and a first data key into an empty catalogue. Zeroes the private key. */
+export const storeCertificate = (database: DatabaseSync, masterKey: MasterKey, made: NewCertificate): void => {
+  const certificateId = 1;
+  const ids = { [ownerName]: 1, [readerName]: 2, [writerName]: 3 } as const;
+  const dataKey = randomBytes(32);
+  try {
+    const copyFor = (principal: string): Uint8Array =>
+      sealCell(copyKey(masterKey, principal), copyAddress(principal, certificateId, made.certificate), made.privateKey);
+    const addPrincipal = database.prepare("INSERT INTO sys_database_principals (principal_id, name) VALUES (?, ?)");
+    for (const [name, id] of Object.entries(ids)) addPrincipal.run(id, name);
+    database
+      .prepare(
+        `INSERT INTO sys_certificates (certificate_id, name, principal_id, pvt_key_encryption_type, certificate, private_key)
+         VALUES (?, ?, ?, 'MK', ?, ?)`,
+      )
+      .run(certificateId, certificateName, ids[ownerName], made.certificate, copyFor(ownerName));
+    const grant = database.prepare(
+      `INSERT INTO sys_database_permissions
+         (class, major_id, grantee_principal_id, grantor_principal_id, permission_name, state, private_key)
+       VALUES (25, ?, ?, ?, 'CONTROL', 'G', ?)`,
+    );
+    for (const grantee of [readerName, writerName] as const)
+      grant.run(certificateId, ids[grantee], ids[ownerName], copyFor(grantee));
+    database
+      .prepare("INSERT INTO data_keys (certificate_id, wrapped_key) VALUES (?, ?)")
+      .run(certificateId, publicEncrypt({ key: parseCertificate(made.certificate).publicKey, ...oaep }, dataKey));
+  } finally {
+    dataKey.fill(0);
+    made.privateKey.fill(0);
+  }
+};
+
+/** The certificate and its key as its owner holds them. */
+export interface OwnedCertificate {
+  readonly certificateId: number;
+  readonly certificate: Uint8Array;
+  readonly privateKey: KeyObject;
+}
+
+const grantSql = `
+SELECT c.certificate_id, c.certificate, p.private_key, d.wrapped_key
+  FROM sys_certificates c
+  JOIN sys_database_permissions p ON p.class = 25 AND p.major_id = c.certificate_id
+  JOIN sys_database_principals u ON u.principal_id = p.grantee_principal_id
+  JOIN data_keys d ON d.certificate_id = c.certificate_id
+ WHERE c.name = ? AND u.name = ? AND p.permission_name = 'CONTROL' AND p.state IN ('G', 'W')
+   AND NOT EXISTS (SELECT 1 FROM sys_database_permissions deny
+                    WHERE deny.class = 25 AND deny.major_id = c.certificate_id AND deny.state = 'D'
+                      AND deny.permission_name = 'CONTROL' AND deny.grantee_principal_id = u.principal_id)
+ ORDER BY d.data_key_id DESC LIMIT 1`;
+
+const ownerSql = `
+SELECT c.certificate_id, c.certificate, c.private_key
+  FROM sys_certificates c JOIN sys_database_principals u ON u.principal_id = c.principal_id
+ WHERE c.name = ? AND u.name = ?`;
+
+const noPrivateKey = (principal: string, error: unknown): EndpointError =>
+  unavailable(
+    "The certificate that protects the recovery keys can't be used.",
+    new Error(`the private key of ${certificateName} does not open for ${principal}`, { cause: error }),
+  );
+
+/**
+ * The three principals' rights to the certificate, as the database holds them at this moment.
+ * Rows are read again at every call, so a right taken away stops the next batch even while the server runs. RSA costs
+ * milliseconds, so an opened data key is kept, and used again only while the very same wrapped bytes stand in the rows.
+ */
+export class CertificateAccess {
+  readonly #masterKey: MasterKey;
+  readonly #findGrant: ArrayQuery;
+  readonly #findOwned: ArrayQuery;
+  readonly #countCertificates: ArrayQuery;
+  readonly #opened = new Map<Grantee, { readonly wrapped: Buffer; readonly dataKey: KeyObject }>();
+  /** May recovery data stand in plain text? Chosen when the database was made, checked with the master key. */
+  readonly plainTextAllowed: boolean;
+
+  constructor(database: DatabaseSync, masterKey: MasterKey, plainTextAllowed: boolean) {
+    this.#masterKey = masterKey;
+    this.plainTextAllowed = plainTextAllowed;
+    this.#findGrant = prepareArrays(database, grantSql);
+    this.#findOwned = prepareArrays(database, ownerSql);
+    this.#countCertificates = prepareArrays(database, "SELECT 1 FROM sys_certificates WHERE name = ?");
+  }
+
+  /** Undefined only where there is no certificate and plain text is allowed; throws when the principal has no right. */
+  dataKeyFor(grantee: Grantee): KeyObject | undefined {
+    const row = this.#findGrant(certificateName, grantee)[0];
+    if (row === undefined) {
+      this.#opened.delete(grantee);
+      if (this.#countCertificates(certificateName).length > 0)
+        throw unavailable(
+          "The site database lacks a permission on the certificate that protects the recovery keys.",
+          `${grantee} has no CONTROL on ${certificateName}, or the certificate has no data key`,
+        );
+      if (this.plainTextAllowed) return undefined;
+      throw unavailable(
+        "The certificate that protects the recovery keys is missing.",
+        `${grantee} needs ${certificateName}, which is not there`,
+      );
+    }
+    const certificateId = decodeInteger(row[0], "certificate_id");
+    const certificate = decodeBytes(row[1], "certificate");
+    const copy = decodeBytes(row[2], "private_key");
+    const wrappedKey = decodeBytes(row[3], "wrapped_key");
+    const wrapped = Buffer.concat([certificate, copy, wrappedKey]);
+    const known = this.#opened.get(grantee);
+    if (known?.wrapped.equals(wrapped)) return known.dataKey;
+    this.#opened.delete(grantee);
+    const privateKey = this.#openCopy(grantee, certificateId, certificate, copy);
+    const dataKey = unwrapDataKey(privateKey, wrappedKey);
+    this.#opened.set(grantee, { wrapped, dataKey });
+    return dataKey;
+  }
+
+  /** The certificate and its private key, opened as their owner. */
+  ownedCertificate(): OwnedCertificate {
+    const row = this.#findOwned(certificateName, ownerName)[0];
+    if (row === undefined)
+      throw unavailable(
+        "The certificate that protects the recovery keys is missing.",
+        `${certificateName} owned by ${ownerName} is not there`,
+      );
+    const certificateId = decodeInteger(row[0], "certificate_id");
+    const certificate = decodeBytes(row[1], "certificate");
+    const copy = decodeBytes(row[2], "private_key");
+    return { certificateId, certificate, privateKey: this.#openCopy(ownerName, certificateId, certificate, copy) };
+  }
+
+  close(): void {
+    this.#opened.clear();
+    this.#masterKey.close();
+  }
+
+  #openCopy(principal: string, certificateId: number, certificate: Uint8Array, copy: Uint8Array): KeyObject {
+    try {
+      const address = copyAddress(principal, certificateId, certificate);
+      const pkcs8 = openCell(copyKey(this.#masterKey, principal), address, copy);
+      try {
+        const privateKey = parsePrivateKey(pkcs8);
+        if (!isKeyOf(certificate, privateKey)) throw new UnreadableCell("the private key is another certificate's");
+        return privateKey;
+      } finally {
+        pkcs8.fill(0);
+      }
+    } catch (error) {
+      throw noPrivateKey(principal, error);
+    }
+  }
+}
+
+const unwrapDataKey = (privateKey: KeyObject, wrappedKey: Uint8Array): KeyObject => {
+  try {
+    const raw = privateDecrypt({ key: privateKey, ...oaep }, wrappedKey);
+    try {
+      return createSecretKey(raw);
+    } finally {
+      raw.fill(0);
+    }
+  } catch (error) {
+    throw asEndpointError(
+      new UnreadableCell("the data key does not open with the certificate's key", { cause: error }),
+    );
+  }
+};

@@ -1,0 +1,203 @@
+import type { RecoveryKey, RecoveryKeyQuery } from "../port.ts";
+import { decodeNumber } from "./columns.ts";
+import { ConnectionLost, ReaderStalled, throwIfStopped, unavailable } from "./errors.ts";
+import { getRecoveryKeyName, shapeForReading } from "./introspection.ts";
+import type { Site } from "./introspection.ts";
+import { decodeFound, decodeKey, decodeRecoveryKey, filtersOf, isSameKey, positionOf } from "./read-keys.ts";
+import type { FoundKey, Row } from "./read-keys.ts";
+import type { SiteConnections } from "./site-connections.ts";
+import { countKeys, getRecoveryKey, pageOfKeys } from "./statements.ts";
+import type { KeyFilter, KeyPosition } from "./statements.ts";
+
+/** Rows of a page: one statement's work. Large, because a page is streamed, not held. */
+const pageRows = 20_000;
+/**
+ * Disclosing starts with few keys at a time and doubles: who looks at one screen and leaves has not had hundreds of clients
+ * told to rotate.
+ */
+const firstDisclosedRows = 16;
+const mostDisclosedRows = 256;
+
+export interface KeyReader {
+  count(query: RecoveryKeyQuery, signal: AbortSignal): Promise<number>;
+  read(query: RecoveryKeyQuery, signal: AbortSignal): AsyncGenerator<readonly RecoveryKey[], void, void>;
+  disclose(
+    query: RecoveryKeyQuery,
+    reason: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly RecoveryKey[], void, void>;
+}
+
+interface ReaderParts {
+  /** Read-intent where that is configured. */
+  readonly searches: SiteConnections;
+  /** The primary. */
+  readonly writes: SiteConnections;
+  readonly pageRows?: number;
+}
+
+/** Cuts a run of rows before its last key, whose other rows may still come. */
+const lastKeyStart = (rows: readonly Row[]): number => {
+  const last = rows.at(-1);
+  if (last === undefined) return 0;
+  const other = rows.findLastIndex((row) => !isSameKey(row, last));
+  return other + 1;
+};
+
+interface Batch {
+  readonly rows: readonly Row[];
+  readonly site: Site;
+}
+
+/** One page, streamed. Ends early, after whole keys, when the reader stalled: the walk then goes on with another page. */
+async function* streamPage(
+  connections: SiteConnections,
+  filter: KeyFilter,
+  after: KeyPosition | undefined,
+  limit: number,
+  signal: AbortSignal,
+): AsyncGenerator<Batch, "stalled" | "more" | "end", void> {
+  const { result, site } = await connections.stream(signal, (found) =>
+    pageOfKeys(shapeForReading(found), { filter, after, pageRows: limit, withKeys: true }),
+  );
+  let held: readonly Row[] = [];
+  let count = 0;
+  try {
+    for (let batch = await result.next(); batch !== undefined; batch = await result.next()) {
+      const rows = [...held, ...batch.rows];
+      count += batch.rows.length;
+      const cut = lastKeyStart(rows);
+      held = rows.slice(cut);
+      if (cut > 0) yield { rows: rows.slice(0, cut), site };
+    }
+  } catch (error) {
+    if (error instanceof ReaderStalled) return "stalled";
+    throw error;
+  } finally {
+    result.cancel(); // Does nothing to a result that was read to its end.
+  }
+  if (held.length > 0) yield { rows: held, site };
+  return count < limit ? "end" : "more";
+}
+
+export const createKeyReader = ({ searches, writes, pageRows: limit = pageRows }: ReaderParts): KeyReader => {
+  const knownSite = (signal: AbortSignal): Promise<Site> => searches.read(signal, async (_, site) => site);
+
+  async function* readOnce(query: RecoveryKeyQuery, signal: AbortSignal): AsyncGenerator<Batch, void, void> {
+    for (const filter of filtersOf(query, await knownSite(signal))) {
+      let after: KeyPosition | undefined;
+      for (let state = "more"; state !== "end";) {
+        throwIfStopped(signal);
+        const page = streamPage(searches, filter, after, limit, signal);
+        try {
+          let step = await page.next();
+          for (; step.done !== true; step = await page.next()) {
+            const last = step.value.rows.at(-1);
+            if (last !== undefined) after = positionOf(last);
+            yield step.value;
+          }
+          state = step.value;
+        } finally {
+          await page.return("end");
+        }
+      }
+    }
+  }
+
+  /** Tried again, once, when the connection was lost before the first row. After that, half an answer is an error. */
+  async function* read(query: RecoveryKeyQuery, signal: AbortSignal) {
+    for (let attempt = 1; ; attempt += 1) {
+      let begun = false;
+      try {
+        for await (const { rows, site } of readOnce(query, signal)) {
+          throwIfStopped(signal);
+          const keys = rows.map((row) => decodeKey(row, site));
+          begun = true;
+          yield keys;
+        }
+        return;
+      } catch (error) {
+        if (begun || attempt > 1 || !(error instanceof ConnectionLost)) throw error;
+      }
+    }
+  }
+
+  /** A small page, read whole: no connection waits while its keys are disclosed. */
+  const findKeys = (
+    filter: KeyFilter,
+    after: KeyPosition | undefined,
+    rows: number,
+    signal: AbortSignal,
+  ): Promise<Batch> =>
+    searches.read(signal, async ({ connection }, site) => {
+      const page = { filter, after, pageRows: rows, withKeys: false };
+      const batches = await connection.all(pageOfKeys(shapeForReading(site), page), { signal });
+      return { rows: batches.flatMap((batch) => batch.rows), site };
+    });
+
+  /** Asks the site's own procedure for each key, which marks it. Not repeated: who knows how far it came? */
+  const discloseFound = (found: readonly FoundKey[], reason: string, signal: AbortSignal) =>
+    writes.use(signal, async ({ connection }, site): Promise<readonly RecoveryKey[]> => {
+      if (!site.canDisclose)
+        throw unavailable(
+          "This site can't mark recovery keys as disclosed, so they are not shown; the log says what is missing.",
+          `The procedure ${getRecoveryKeyName} is not there, or the login may not run it.`,
+        );
+      const keys = new Map<string, RecoveryKey["recoveryKey"]>();
+      const disclosed: RecoveryKey[] = [];
+      for (const { siteKeyId, facts } of found) {
+        const secret = keys.get(siteKeyId);
+        const raw = secret ?? (await askForKey(siteKeyId, facts));
+        keys.set(siteKeyId, raw);
+        // A key of several computers is asked for once, and labelled with the computer of each row.
+        disclosed.push({ ...facts, recoveryKey: raw, disclosed: true });
+      }
+      return disclosed;
+
+      async function askForKey(siteKeyId: string, facts: FoundKey["facts"]): Promise<RecoveryKey["recoveryKey"]> {
+        const batches = await connection.all(getRecoveryKey(siteKeyId, reason), { signal });
+        const answer = batches.find((batch) => batch.columns.includes("RecoveryKey"));
+        const row = answer?.rows[0];
+        if (answer === undefined || row === undefined)
+          throw unavailable(
+            "The site database did not give a recovery key that it has; the log says which.",
+            `${getRecoveryKeyName} gave no row with a RecoveryKey for ${facts.passwordId}`,
+          );
+        return decodeRecoveryKey(row[answer.columns.indexOf("RecoveryKey")], facts, site);
+      }
+    });
+
+  return {
+    read,
+    count: async (query, signal) => {
+      let total = 0;
+      for (const filter of filtersOf(query, await knownSite(signal))) {
+        total += await searches.read(signal, async ({ connection }, site) => {
+          const batches = await connection.all(countKeys(shapeForReading(site), filter), { signal });
+          return decodeNumber(batches[0]?.rows[0]?.[0], "KeyCount");
+        });
+      }
+      return total;
+    },
+    disclose: async function* disclose(query, reason, signal) {
+      let rows = firstDisclosedRows;
+      for (const filter of filtersOf(query, await knownSite(signal))) {
+        let after: KeyPosition | undefined;
+        for (let more = true; more;) {
+          throwIfStopped(signal);
+          const page = await findKeys(filter, after, rows, signal);
+          const last = page.rows.at(-1);
+          more = last !== undefined && page.rows.length >= rows;
+          if (last === undefined) break;
+          after = positionOf(last);
+          yield await discloseFound(
+            page.rows.map((row) => decodeFound(row, page.site)),
+            reason,
+            signal,
+          );
+          rows = Math.min(rows * 2, mostDisclosedRows);
+        }
+      }
+    },
+  };
+};

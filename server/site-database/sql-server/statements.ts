@@ -1,0 +1,182 @@
+import type { SiteShape } from "./site-shape.ts";
+import { idTypes, timeTypes } from "./site-shape.ts";
+import { bit, int, named, text } from "./statement.ts";
+import type { Statement } from "./statement.ts";
+
+/*
+ * Every question the product asks about keys and the site. Certificate statements: certificate-statements.ts.
+ * Names, joins and columns are those that public scripts use against real sites; what no source shows is asked of the
+ * catalogue first (introspection) and reaches a statement through SiteShape only.
+ */
+
+export const tables = {
+  keys: "RecoveryAndHardwareCore_Keys",
+  machines: "RecoveryAndHardwareCore_Machines",
+  links: "RecoveryAndHardwareCore_Machines_Volumes",
+  volumes: "RecoveryAndHardwareCore_Volumes",
+  volumeTypes: "RecoveryAndHardwareCore_VolumeTypes",
+} as const;
+
+/** 48 digits in eight groups: tells a plain-text key from ciphertext in a text column. */
+const digits = "[0-9]".repeat(6);
+const plainTextPattern = `'${Array.from({ length: 8 }, () => digits).join("-")}'`;
+
+/** The recovery key's text, or NULL when DecryptString can't open it. */
+export const recoveryKeyText = ({ storage, decryptParameters }: SiteShape): string => {
+  const decrypted = `RecoveryAndHardwareCore.DecryptString(Keys.RecoveryKey${decryptParameters === 2 ? ", DEFAULT" : ""})`;
+  switch (storage) {
+    case "encrypted":
+      return decrypted;
+    case "plainText":
+      return "Keys.RecoveryKey";
+    case "mixed":
+      // What DecryptString makes of plain text is not documented, so it is not asked.
+      return `CASE WHEN Keys.RecoveryKey LIKE ${plainTextPattern} THEN Keys.RecoveryKey ELSE ${decrypted} END`;
+  }
+};
+
+const isText = (shape: SiteShape): boolean => !["uniqueidentifier", "int", "bigint"].includes(shape.keyIdType);
+
+/** The narrowing part of a query, for one computer name and one id at most; several are asked for one after the other. */
+export interface KeyFilter {
+  readonly computerName: string | undefined;
+  /** Whole id or prefix, upper-case hexadecimal digits and hyphens: can't hold a wildcard. */
+  readonly passwordId: string | undefined;
+  /** `2026-11-22T09:30:00.000` */
+  readonly since: string | undefined;
+  /** VolumeTypeIds as `,1,2,`; `none` stands for a volume without a type. */
+  readonly volumeTypeIds: string | undefined;
+  readonly latest: boolean;
+}
+
+const filterParameters = (filter: KeyFilter): Statement["parameters"] => ({
+  computerName: text(filter.computerName ?? null),
+  passwordId: text(filter.passwordId === undefined ? null : `${filter.passwordId}%`),
+  since: text(filter.since ?? null),
+  volumeTypeIds: text(filter.volumeTypeIds ?? null),
+  latest: bit(filter.latest),
+});
+
+const from = `FROM dbo.${tables.keys} Keys
+  JOIN dbo.${tables.links} Links ON Links.VolumeId = Keys.VolumeId
+  JOIN dbo.${tables.machines} Machines ON Machines.Id = Links.MachineId
+  LEFT JOIN dbo.${tables.volumes} Volumes ON Volumes.Id = Keys.VolumeId`;
+
+// "Newest" is a property of the key, not of the answer: an old key asked for by its id is not its volume's newest.
+const where = (shape: SiteShape): string => `WHERE (@computerName IS NULL OR Machines.Name = @computerName)
+  AND (@passwordId IS NULL OR ${
+    isText(shape)
+      ? `Keys.RecoveryKeyId LIKE CONVERT(${idTypes[shape.keyIdType]}, @passwordId)`
+      : "CONVERT(varchar(64), Keys.RecoveryKeyId) LIKE CONVERT(varchar(64), @passwordId)"
+  })
+  AND (@since IS NULL OR Keys.LastUpdateTime >= CONVERT(${timeTypes[shape.timeType]}, @since, 126))
+  AND (@volumeTypeIds IS NULL
+    OR CHARINDEX(',' + ISNULL(CONVERT(varchar(12), Volumes.VolumeTypeId), 'none') + ',', @volumeTypeIds) > 0)
+  AND (@latest = 0 OR NOT EXISTS (SELECT 1 FROM dbo.${tables.keys} Newer WHERE Newer.VolumeId = Keys.VolumeId
+    AND (Newer.LastUpdateTime > Keys.LastUpdateTime
+      OR (Newer.LastUpdateTime = Keys.LastUpdateTime AND Newer.RecoveryKeyId > Keys.RecoveryKeyId))))`;
+
+// Without RECOMPILE one plan would have to do for every mixture of filters, and "any key" would decide how one id is found.
+const options = "OPTION (RECOMPILE)";
+
+/** Columns of a page's rows, in order. */
+export const keyColumns = [
+  "RecoveryKeyId",
+  "ComputerName",
+  "VolumeKey",
+  "VolumeId",
+  "VolumeTypeId",
+  "LastUpdateTime",
+  "Disclosed",
+  "RecoveryKey",
+] as const;
+
+const select = (shape: SiteShape, withKeys: boolean): string => `SELECT TOP (@pageRows) WITH TIES
+  CONVERT(nvarchar(64), Keys.RecoveryKeyId) AS RecoveryKeyId, Machines.Name AS ComputerName,
+  CONVERT(nvarchar(64), Keys.VolumeId) AS VolumeKey,
+  CONVERT(nvarchar(64), ${shape.hasVolumeGuid ? "Volumes.VolumeGuid" : "Keys.VolumeId"}) AS VolumeId,
+  CONVERT(int, Volumes.VolumeTypeId) AS VolumeTypeId, CONVERT(nvarchar(33), Keys.LastUpdateTime, 126) AS LastUpdateTime,
+  CONVERT(bit, ISNULL(Keys.Disclosed, 0)) AS Disclosed, ${withKeys ? `${recoveryKeyText(shape)} AS RecoveryKey` : "NULL AS RecoveryKey"}`;
+
+/**
+ * Where a page ended: the next one starts behind it (keyset, not OFFSET, which reads everything again).
+ * Texts as the server sent them: a Date would lose what a datetime2 has below the millisecond, and the row come again.
+ */
+export interface KeyPosition {
+  readonly keyId: string;
+  readonly volumeKey: string;
+  readonly lastUpdateTime: string;
+}
+
+export interface KeyPage {
+  readonly filter: KeyFilter;
+  readonly after: KeyPosition | undefined;
+  readonly pageRows: number;
+  /** Without keys for counting and for disclosing, where GetRecoveryKey gives them. */
+  readonly withKeys: boolean;
+}
+
+/** Keys in the order of their ids, which have a unique index. WITH TIES, so that a page never ends between equals. */
+const keysById = (shape: SiteShape, { filter, after, pageRows, withKeys }: KeyPage): Statement =>
+  named({
+    name: withKeys ? "read-keys-by-id" : "find-keys-by-id",
+    kind: "query",
+    text: `${select(shape, withKeys)}
+${from}
+${where(shape)}
+  AND (@afterKeyId IS NULL OR Keys.RecoveryKeyId > CONVERT(${idTypes[shape.keyIdType]}, @afterKeyId))
+ORDER BY Keys.RecoveryKeyId ${options}`,
+    parameters: { pageRows: int(pageRows), ...filterParameters(filter), afterKeyId: text(after?.keyId ?? null) },
+    columns: keyColumns,
+  });
+
+/** One computer's keys, each volume's newest first: the order a person looks for them. */
+const keysOfComputer = (shape: SiteShape, { filter, after, pageRows, withKeys }: KeyPage): Statement => {
+  const time = `CONVERT(${timeTypes[shape.timeType]}, @afterTime, 126)`;
+  const volume = `CONVERT(${idTypes[shape.volumeIdType]}, @afterVolume)`;
+  return named({
+    name: withKeys ? "read-keys-of-computer" : "find-keys-of-computer",
+    kind: "query",
+    text: `${select(shape, withKeys)}
+${from}
+${where(shape)}
+  AND (@afterKeyId IS NULL OR Keys.VolumeId > ${volume} OR (Keys.VolumeId = ${volume} AND (Keys.LastUpdateTime < ${time}
+    OR (Keys.LastUpdateTime = ${time} AND Keys.RecoveryKeyId > CONVERT(${idTypes[shape.keyIdType]}, @afterKeyId)))))
+ORDER BY Keys.VolumeId, Keys.LastUpdateTime DESC, Keys.RecoveryKeyId ${options}`,
+    parameters: {
+      pageRows: int(pageRows),
+      ...filterParameters(filter),
+      afterVolume: text(after?.volumeKey ?? null),
+      afterTime: text(after?.lastUpdateTime ?? null),
+      afterKeyId: text(after?.keyId ?? null),
+    },
+    columns: keyColumns,
+  });
+};
+
+/** One page of keys: a named computer's in its own order, else by id. */
+export const pageOfKeys = (shape: SiteShape, page: KeyPage): Statement =>
+  page.filter.computerName !== undefined && page.filter.passwordId === undefined
+    ? keysOfComputer(shape, page)
+    : keysById(shape, page);
+
+export const countKeys = (shape: SiteShape, filter: KeyFilter): Statement =>
+  named({
+    name: "count-keys",
+    kind: "query",
+    text: `SELECT COUNT_BIG(*) AS KeyCount ${from}
+${where(shape)} ${options}`,
+    parameters: filterParameters(filter),
+    columns: ["KeyCount"],
+  });
+
+/** Gives one key and marks it as disclosed, so that its client makes a new one at its next check-in. Writes: primary only. */
+export const getRecoveryKey = (keyId: string, reason: string): Statement => ({
+  name: "get-recovery-key",
+  kind: "procedure",
+  text: "RecoveryAndHardwareRead.GetRecoveryKey",
+  parameters: { RecoveryKeyId: text(keyId), Reason: text(reason) },
+});
+
+export const checkHealth = (): Statement =>
+  named({ name: "check-health", kind: "query", text: "SELECT 1 AS Alive", parameters: {}, columns: ["Alive"] });

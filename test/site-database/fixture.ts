@@ -1,0 +1,162 @@
+import { createHash, randomUUID } from "node:crypto";
+import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { revealSecret, Secret } from "../../server/secret.ts";
+import {
+  createEmbeddedSiteDatabase,
+  createMasterKeyFile,
+  openEmbeddedSiteDatabase,
+  openRecoveryRecordWriter,
+} from "../../server/site-database/embedded/index.ts";
+import type { ImportResult } from "../../server/site-database/embedded/write-records.ts";
+import type { RecoveryKey, SiteDatabase } from "../../server/site-database/port.ts";
+import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
+
+/** A GUID that is always the same for the same name. */
+export const guid = (name: string): string => {
+  const hex = createHash("md5").update(name).digest("hex").toUpperCase();
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-A${hex.slice(17, 20)}-${hex.slice(20)}`;
+};
+
+/** A well-formed recovery password, another one for each number. */
+export const passwordOf = (number: number): string =>
+  Array.from({ length: 8 }, (_, group) =>
+    String(((number * 7919 + group * 10_007 + 1) % 65_536) * 11).padStart(6, "0"),
+  ).join("-");
+
+export interface RecordParts {
+  readonly line?: number;
+  readonly keyId?: string;
+  readonly password?: string;
+  readonly computerName?: string;
+  readonly volumeId?: string;
+  readonly volumeType?: RecoveryRecord["volumeType"];
+  readonly lastUpdateTime?: string;
+  readonly recoveryPackage?: Uint8Array;
+  readonly tpmPasswordHash?: Secret;
+}
+
+export const passwordRecord = (number: number, parts: RecordParts = {}): RecoveryRecord => {
+  const { keyId = guid(`key ${number}`), password = passwordOf(number), ...rest } = parts;
+  return {
+    line: number + 1,
+    computerName: `PC-${number}`,
+    volumeType: "OperatingSystem",
+    ...rest,
+    protector: { kind: "NumericalPassword", keyId, recoveryPassword: new Secret(password) },
+  };
+};
+
+export async function* streamOf<Item>(items: Iterable<Item>): AsyncGenerator<Item, void, void> {
+  for (const item of items) {
+    await Promise.resolve();
+    yield item;
+  }
+}
+
+export const neverStopped = new AbortController().signal;
+
+export const collect = async (batches: AsyncIterable<readonly RecoveryKey[]>): Promise<RecoveryKey[]> => {
+  const keys: RecoveryKey[] = [];
+  for await (const batch of batches) keys.push(...batch);
+  return keys;
+};
+
+export const textOf = (key: RecoveryKey | undefined): string | undefined => key && revealSecret(key.recoveryKey);
+
+/** A folder with an embedded site database in it, and what tests do with one. */
+export interface TestSite {
+  readonly directory: string;
+  readonly file: string;
+  readonly masterKeyFile: string;
+  readonly backupDirectory: string;
+  open(options?: { readonly lockWaitMs?: number }): Promise<SiteDatabase>;
+  importRecords(records: Iterable<RecoveryRecord>): Promise<ImportResult>;
+  /** Edits the file as someone would who has the file but not the key. */
+  tamper(sql: string, ...parameters: (string | number | Uint8Array | null)[]): void;
+  /** Looks into the file behind the adapter's back; array rows. */
+  look(sql: string): unknown[][];
+  dispose(): Promise<void>;
+}
+
+const siteIn = (directory: string): TestSite => {
+  const file = join(directory, "data", "site.sqlite");
+  const masterKeyFile = join(directory, "master-key");
+  const backupDirectory = join(directory, "backup");
+  const masterKey = { kind: "file", path: masterKeyFile } as const;
+  const opened: SiteDatabase[] = [];
+  const withFile = <Result>(work: (database: DatabaseSync) => Result): Result => {
+    const database = new DatabaseSync(file, { timeout: 5000, enableForeignKeyConstraints: false });
+    try {
+      return work(database);
+    } finally {
+      database.close();
+    }
+  };
+  return {
+    directory,
+    file,
+    masterKeyFile,
+    backupDirectory,
+    open: async (options = {}) => {
+      const database = await openEmbeddedSiteDatabase({ file, masterKey, backupDirectory, ...options });
+      opened.push(database);
+      return database;
+    },
+    importRecords: async (records) => {
+      const writer = openRecoveryRecordWriter({ file, masterKey });
+      try {
+        return await writer.importFile(streamOf(records), { onProgress: () => undefined, signal: neverStopped });
+      } finally {
+        await writer.close();
+      }
+    },
+    tamper: (sql, ...parameters) => withFile((database) => database.prepare(sql).run(...parameters)),
+    look: (sql) =>
+      withFile((database) => {
+        const statement = database.prepare(sql);
+        statement.setReturnArrays(true);
+        // Array rows after setReturnArrays; the type knows objects only.
+        return statement.all() as unknown as unknown[][];
+      }),
+    dispose: async () => {
+      for (const database of opened) await database.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+};
+
+export interface SiteMaker {
+  /** A new, empty site. */
+  make(): Promise<TestSite>;
+  dispose(): Promise<void>;
+}
+
+/** Makes sites fast: an RSA key takes up to a second, so one database is made and copied. */
+export const createSiteMaker = async (options: { readonly plainText?: boolean } = {}): Promise<SiteMaker> => {
+  const root = await mkdtemp(join(tmpdir(), "pep-site-"));
+  const prepare = async (): Promise<TestSite> => {
+    const directory = join(root, randomUUID());
+    await mkdir(join(directory, "data"), { recursive: true });
+    await mkdir(join(directory, "backup"), { mode: 0o700 });
+    return siteIn(directory);
+  };
+  const template = await prepare();
+  await createMasterKeyFile(template.masterKeyFile);
+  await createEmbeddedSiteDatabase({
+    file: template.file,
+    masterKey: { kind: "file", path: template.masterKeyFile },
+    ...options,
+  });
+  return {
+    make: async () => {
+      const site = await prepare();
+      await copyFile(template.file, site.file);
+      await copyFile(template.masterKeyFile, site.masterKeyFile);
+      return site;
+    },
+    dispose: () => rm(root, { recursive: true, force: true }),
+  };
+};

@@ -1,0 +1,368 @@
+import { readFile } from "node:fs/promises";
+import { createHash, X509Certificate } from "node:crypto";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { Secret } from "../../server/secret.ts";
+import type { SiteDatabase } from "../../server/site-database/port.ts";
+import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
+import { collect, guid, neverStopped, passwordOf, passwordRecord, textOf } from "./fixture.ts";
+
+/** A database behind the port, filled with given records, and what the contract needs to do behind its back. */
+export interface SiteDatabaseUnderTest {
+  readonly database: SiteDatabase;
+  /** Where `backupCertificate` writes, as this process sees it. */
+  readonly backupDirectory: string;
+  /** Takes a principal's CONTROL away while the database is open. */
+  revokeControl(principal: "RecoveryAndHardwareRead" | "RecoveryAndHardwareWrite"): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+export type MakeSiteDatabase = (records: readonly RecoveryRecord[]) => Promise<SiteDatabaseUnderTest>;
+
+const alphaSystem = guid("alpha system volume");
+const alphaFiles = guid("alpha data volume");
+const sharedVolume = guid("shared volume");
+
+const key = { old: guid("old"), middle: guid("middle"), newest: guid("newest"), files: guid("files") };
+const betaStick = {
+  key: guid("stick"),
+  external: guid("external"),
+  agent: guid("agent"),
+  volume: guid("stick volume"),
+};
+const sharedKey = guid("shared");
+const umlautKey = guid("umlaut");
+
+const records: readonly RecoveryRecord[] = [
+  ...[key.old, key.middle, key.newest].map((keyId, index) =>
+    passwordRecord(index, {
+      keyId,
+      computerName: "PC-ALPHA",
+      volumeId: alphaSystem,
+      lastUpdateTime: `2026-0${index + 1}-01T00:00:00.000Z`,
+    }),
+  ),
+  passwordRecord(3, {
+    keyId: key.files,
+    computerName: "PC-ALPHA",
+    volumeId: alphaFiles,
+    volumeType: "FixedData",
+    lastUpdateTime: "2026-02-15T12:00:00.000Z",
+  }),
+  passwordRecord(4, {
+    keyId: betaStick.key,
+    computerName: "PC-BETA",
+    volumeId: betaStick.volume,
+    volumeType: "Removable",
+    lastUpdateTime: "2026-05-01T00:00:00.000Z",
+  }),
+  {
+    line: 6,
+    computerName: "PC-BETA",
+    volumeId: betaStick.volume,
+    volumeType: "Removable",
+    lastUpdateTime: "2026-06-01T00:00:00.000Z",
+    protector: { kind: "ExternalKey", keyId: betaStick.external, fileName: "stick.BEK" },
+  },
+  {
+    line: 7,
+    computerName: "PC-BETA",
+    volumeId: betaStick.volume,
+    volumeType: "Removable",
+    protector: { kind: "DataRecoveryAgent", keyId: betaStick.agent },
+  },
+  ...["PC-BETA", "PC-GAMMA"].map((computerName, index) =>
+    passwordRecord(5, {
+      line: 8 + index,
+      keyId: sharedKey,
+      computerName,
+      volumeId: sharedVolume,
+      lastUpdateTime: "2026-04-01T00:00:00.000Z",
+    }),
+  ),
+  passwordRecord(6, { keyId: umlautKey, computerName: "Büro-Süd", lastUpdateTime: "2026-03-15T00:00:00.000Z" }),
+];
+/** One row for each computer of a volume: the shared key comes twice. */
+const allRows = 8;
+
+const strongPassword = new Secret("Correct-Horse-42");
+
+/** Runs the cases that every implementation of the port must pass. */
+export const describeSiteDatabase = (name: string, make: MakeSiteDatabase): void => {
+  describe(`${name} as a site database`, () => {
+    const made: SiteDatabaseUnderTest[] = [];
+    const start = async (given: readonly RecoveryRecord[] = records): Promise<SiteDatabaseUnderTest> => {
+      const under = await make(given);
+      made.push(under);
+      return under;
+    };
+    afterEach(async () => {
+      for (const under of made.splice(0)) await under.dispose();
+    });
+
+    test("gives every recovery password with its computer, volume and time", async () => {
+      const { database } = await start();
+      const keys = await collect(database.readRecoveryKeys({}, neverStopped));
+      expect(keys).toHaveLength(allRows);
+      const [old] = keys.filter((one) => one.passwordId === key.old);
+      expect(old).toMatchObject({
+        computerName: "PC-ALPHA",
+        volumeId: alphaSystem,
+        volumeType: "OperatingSystem",
+        lastUpdateTime: "2026-01-01T00:00:00.000Z",
+        disclosed: false,
+      });
+      expect(textOf(old)).toBe(passwordOf(0));
+      expect(old?.recoveryKey.label).toEqual({ keyId: key.old, computerName: "PC-ALPHA" });
+    });
+
+    test("counts what it would read", async () => {
+      const { database } = await start();
+      const queries = [
+        {},
+        { computerNames: ["PC-ALPHA", "PC-BETA"] },
+        { passwordIds: [key.old] },
+        { volumeTypes: ["Removable"] as const },
+        { latest: true },
+        { since: new Date("2026-03-01") },
+      ];
+      for (const query of queries) {
+        const read = await collect(database.readRecoveryKeys(query, neverStopped));
+        await expect(database.countRecoveryKeys(query, neverStopped)).resolves.toBe(read.length);
+        expect(read.length).toBeGreaterThan(0);
+      }
+    });
+
+    test("reads in the same order each time", async () => {
+      const { database } = await start();
+      const first = await collect(database.readRecoveryKeys({}, neverStopped));
+      const second = await collect(database.readRecoveryKeys({}, neverStopped));
+      expect(second.map((one) => one.passwordId)).toEqual(first.map((one) => one.passwordId));
+    });
+
+    test("finds computers without regard to case, for all letters", async () => {
+      const { database } = await start();
+      const found = await collect(database.readRecoveryKeys({ computerNames: ["pc-gamma", "BÜRO-SÜD"] }, neverStopped));
+      expect(found.map((one) => one.passwordId).sort()).toEqual([sharedKey, umlautKey].sort());
+    });
+
+    test("does not take a computer's name for a prefix or a pattern", async () => {
+      const { database } = await start();
+      for (const name of ["PC", "PC-ALPH", "%", "PC-_LPHA", "", "PC-ALPHA' OR '1'='1"])
+        await expect(database.countRecoveryKeys({ computerNames: [name] }, neverStopped)).resolves.toBe(0);
+    });
+
+    test("finds a key by its whole id, once for each computer that has the volume", async () => {
+      const { database } = await start();
+      const found = await collect(database.readRecoveryKeys({ passwordIds: [sharedKey] }, neverStopped));
+      expect(found.map((one) => one.computerName).sort()).toEqual(["PC-BETA", "PC-GAMMA"]);
+    });
+
+    test("finds keys by a prefix of their id, and no key twice when prefixes overlap", async () => {
+      const { database } = await start();
+      const passwordIds = [key.files.slice(0, 8), key.files.slice(0, 13), key.files, key.old.slice(0, 9)];
+      const found = await collect(database.readRecoveryKeys({ passwordIds }, neverStopped));
+      expect(found.map((one) => one.passwordId).sort()).toEqual([key.files, key.old].sort());
+    });
+
+    test("finds the newest key of each volume", async () => {
+      const { database } = await start();
+      const found = await collect(
+        database.readRecoveryKeys({ latest: true, computerNames: ["PC-ALPHA"] }, neverStopped),
+      );
+      expect(found.map((one) => one.passwordId).sort()).toEqual([key.newest, key.files].sort());
+    });
+
+    test("does not call an old key the newest only because it is the one asked for", async () => {
+      const { database } = await start();
+      await expect(database.countRecoveryKeys({ latest: true, passwordIds: [key.old] }, neverStopped)).resolves.toBe(0);
+    });
+
+    test("applies every part of a query", async () => {
+      const { database } = await start();
+      const since = new Date("2026-02-01T00:00:00.000Z");
+      const found = await collect(
+        database.readRecoveryKeys(
+          { computerNames: ["PC-ALPHA"], volumeTypes: ["OperatingSystem"], since, passwordIds: [key.old, key.middle] },
+          neverStopped,
+        ),
+      );
+      expect(found.map((one) => one.passwordId)).toEqual([key.middle]);
+    });
+
+    test("answers nothing to a list without entries", async () => {
+      const { database } = await start();
+      await expect(database.countRecoveryKeys({ passwordIds: [] }, neverStopped)).resolves.toBe(0);
+      await expect(database.countRecoveryKeys({ computerNames: [] }, neverStopped)).resolves.toBe(0);
+    });
+
+    test("refuses a key id that is too short or is no part of a GUID", async () => {
+      const { database } = await start();
+      for (const id of ["", "ABCDEF1", "%%%%%%%%", "ABCDEFGH", key.old.toLowerCase(), `${key.old}0`])
+        await expect(collect(database.readRecoveryKeys({ passwordIds: [id] }, neverStopped))).rejects.toMatchObject({
+          category: "InvalidArgument",
+        });
+    });
+
+    test("reads without marking and discloses with a mark", async () => {
+      const { database } = await start();
+      const query = { computerNames: ["PC-ALPHA"] };
+      await collect(database.readRecoveryKeys(query, neverStopped));
+      const untouched = await collect(database.readRecoveryKeys(query, neverStopped));
+      expect(untouched.every((one) => !one.disclosed)).toBe(true);
+      const disclosed = await collect(
+        database.discloseRecoveryKeys({ passwordIds: [key.old] }, "drive recovery", neverStopped),
+      );
+      expect(disclosed.map((one) => one.disclosed)).toEqual([true]);
+      expect(textOf(disclosed[0])).toBe(passwordOf(0));
+      const after = await collect(database.readRecoveryKeys(query, neverStopped));
+      expect(after.filter((one) => one.disclosed).map((one) => one.passwordId)).toEqual([key.old]);
+    });
+
+    test("has marked a key before it hands it over", async () => {
+      const { database } = await start();
+      const query = { passwordIds: [key.newest] };
+      for await (const [first] of database.discloseRecoveryKeys(query, "lost PIN", neverStopped)) {
+        const [seen] = await collect(database.readRecoveryKeys({ passwordIds: [key.newest] }, neverStopped));
+        expect(seen?.disclosed).toBe(true);
+        expect(first?.passwordId).toBe(key.newest);
+      }
+    });
+
+    test("marks no more than it was asked to hand over, give or take a batch", async () => {
+      const many = Array.from({ length: 1000 }, (_, number) => passwordRecord(number));
+      const { database } = await start(many);
+      for await (const batch of database.discloseRecoveryKeys({}, "audit", neverStopped)) {
+        expect(batch.length).toBeGreaterThan(0);
+        break;
+      }
+      const marked = (await collect(database.readRecoveryKeys({}, neverStopped))).filter((one) => one.disclosed);
+      expect(marked.length).toBeGreaterThan(0);
+      expect(marked.length).toBeLessThan(500);
+    });
+
+    test("reads in batches of at most a few hundred, every key once", async () => {
+      const many = Array.from({ length: 1500 }, (_, number) =>
+        passwordRecord(number, { computerName: `PC-${number % 7}`, volumeId: guid(`volume ${number % 11}`) }),
+      );
+      const { database } = await start(many);
+      const seen = new Set<string>();
+      for await (const batch of database.readRecoveryKeys({ computerNames: ["PC-3"] }, neverStopped)) {
+        expect(batch.length).toBeLessThanOrEqual(500);
+        for (const one of batch) {
+          expect(seen.has(one.passwordId)).toBe(false);
+          seen.add(one.passwordId);
+        }
+      }
+      // Every computer has had each of the eleven volumes, so it leads to every key.
+      expect(seen.size).toBe(1500);
+      await expect(database.countRecoveryKeys({}, neverStopped)).resolves.toBe(7 * 1500);
+    });
+
+    test("stops soon after the signal, and says that it was stopped", async () => {
+      const many = Array.from({ length: 1200 }, (_, number) => passwordRecord(number));
+      const { database } = await start(many);
+      const stopping = new AbortController();
+      const read = async (): Promise<number> => {
+        let batches = 0;
+        for await (const batch of database.readRecoveryKeys({}, stopping.signal)) {
+          batches += Math.sign(batch.length);
+          stopping.abort();
+        }
+        return batches;
+      };
+      await expect(read()).rejects.toMatchObject({ category: "OperationStopped" });
+      await expect(database.countRecoveryKeys({}, stopping.signal)).rejects.toMatchObject({
+        category: "OperationStopped",
+      });
+      await expect(collect(database.discloseRecoveryKeys({}, "x", stopping.signal))).rejects.toMatchObject({
+        category: "OperationStopped",
+      });
+    });
+
+    test("serves several readers at once", async () => {
+      const { database } = await start();
+      const all = await Promise.all(
+        Array.from({ length: 5 }, () => collect(database.readRecoveryKeys({}, neverStopped))),
+      );
+      expect(all.map((keys) => keys.length)).toEqual(Array(5).fill(allRows));
+    });
+
+    test("calls a complete certificate valid", async () => {
+      const { database } = await start();
+      const verification = await database.verifyCertificate(neverStopped);
+      expect(verification).toMatchObject({ microsoftCheck: true, valid: true });
+      expect(verification.findings.filter((one) => one.weight === "required" && !one.passed)).toEqual([]);
+    });
+
+    test("reads nothing without the reader's CONTROL, and the verification says so", async () => {
+      const under = await start();
+      await under.revokeControl("RecoveryAndHardwareRead");
+      await expect(collect(under.database.readRecoveryKeys({}, neverStopped))).rejects.toMatchObject({
+        category: "ResourceUnavailable",
+      });
+      const { valid, microsoftCheck, findings } = await under.database.verifyCertificate(neverStopped);
+      expect({ valid, microsoftCheck }).toEqual({ valid: false, microsoftCheck: false });
+      const failed = findings.filter((one) => !one.passed && one.weight === "required");
+      expect(failed.map((one) => one.finding).join("\n")).toContain("RecoveryAndHardwareRead");
+    });
+
+    test("backs up certificate and key as two files", async () => {
+      const { database, backupDirectory } = await start();
+      const backup = await database.backupCertificate(
+        { name: "site-1", form: "Pkcs8", password: strongPassword },
+        neverStopped,
+      );
+      expect(backup.files.map((file) => file.fileName)).toEqual(["site-1.cer", "site-1.key"]);
+      for (const file of backup.files) {
+        const bytes = await readFile(join(backupDirectory, file.fileName));
+        expect(bytes).toHaveLength(file.bytes);
+        expect(createHash("sha256").update(bytes).digest("hex")).toBe(file.sha256);
+      }
+      const certificate = new X509Certificate(await readFile(join(backupDirectory, "site-1.cer")));
+      expect(certificate.subject).toBe("CN=BitLocker Management");
+      expect(certificate.fingerprint256.replaceAll(":", "").toLowerCase()).toBe(backup.thumbprint);
+    });
+
+    test("backs up certificate and key as one file, and remembers that it did", async () => {
+      const { database } = await start();
+      const backedUp = async (): Promise<boolean | undefined> =>
+        (await database.verifyCertificate(neverStopped)).findings.find((one) => one.check === "backup")?.passed;
+      expect(await backedUp()).toBe(false);
+      const backup = await database.backupCertificate(
+        { name: "site", form: "Pfx", password: strongPassword },
+        neverStopped,
+      );
+      expect(backup.files.map((file) => file.fileName)).toEqual(["site.pfx"]);
+      expect(await backedUp()).toBe(true);
+    });
+
+    test("never writes over a backup", async () => {
+      const { database, backupDirectory } = await start();
+      const request = { name: "site", form: "Pfx", password: strongPassword } as const;
+      await database.backupCertificate(request, neverStopped);
+      const before = await readFile(join(backupDirectory, "site.pfx"));
+      await expect(database.backupCertificate(request, neverStopped)).rejects.toMatchObject({
+        category: "ResourceExists",
+      });
+      expect(await readFile(join(backupDirectory, "site.pfx"))).toEqual(before);
+    });
+
+    test("refuses a weak password and says the rule", async () => {
+      const { database } = await start();
+      for (const password of ["", "Short-1", "onlysmallletters", "lowercase1234567"])
+        await expect(
+          database.backupCertificate({ name: "x", form: "Pfx", password: new Secret(password) }, neverStopped),
+        ).rejects.toMatchObject({ category: "InvalidArgument", message: expect.stringContaining("12") });
+    });
+
+    test("says that it is not available once closed", async () => {
+      const { database } = await start();
+      await database.close();
+      await database.close();
+      await expect(database.countRecoveryKeys({}, neverStopped)).rejects.toMatchObject({
+        category: "ResourceUnavailable",
+      });
+    });
+  });
+};
