@@ -25,7 +25,8 @@ interface AddressCount {
 
 const identification = /^SSH-2\.0-([\x21-\x7e][\x20-\x7e]*)\r?$/;
 
-export const createAdmission = (limits: Limits, events: AdmissionEvents): Server => {
+/** @param ownLine what the server says first, with its line end */
+export const createAdmission = (limits: Limits, ownLine: string, events: AdmissionEvents): Server => {
   const counts = new Map<string, AddressCount>();
   let open = 0;
   let loggingIn = 0;
@@ -52,6 +53,7 @@ export const createAdmission = (limits: Limits, events: AdmissionEvents): Server
 
   const collectIdentification = (client: ClientSocket): void => {
     const { socket } = client;
+    socket.write(ownLine);
     const timer = setTimeout(() => client.drop("identification-time"), limits.identificationMs);
     socket.once("close", () => clearTimeout(timer));
     let collected = Buffer.alloc(0);

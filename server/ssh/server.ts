@@ -12,7 +12,7 @@ import { readHostKey } from "./host-key.ts";
 import { defaultLimits } from "./limits.ts";
 import type { Limits } from "./limits.ts";
 import { createRecorder } from "./recorder.ts";
-import { socketOf } from "./ssh2-internals.ts";
+import { socketOf, swallowIdentification } from "./ssh2-internals.ts";
 
 export interface SshServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
@@ -95,6 +95,7 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
   const hostKey = readHostKey(options.hostKeyPem);
   // RFC 4253 §4.2: no blanks and no minus sign in the software name.
   if (!/^[\x21-\x2c\x2e-\x7e]{1,100}$/.test(options.ident)) throw new Error("ident must be one printable ASCII word");
+  const ownLine = `SSH-2.0-${options.ident}\r\n`;
   const recorder = createRecorder(options.log, report);
   const live = new Map<string, LiveConnection>();
   const identified = new WeakMap<object, { readonly client: ClientSocket; readonly software: string }>();
@@ -140,7 +141,7 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
     report,
   );
   const sockets = new Set<ClientSocket>();
-  const admission = createAdmission(limits, {
+  const admission = createAdmission(limits, ownLine, {
     accepted: (client) => {
       sockets.add(client);
       client.socket.once("close", () => sockets.delete(client));
@@ -148,6 +149,7 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
     dropped: recordDrop,
     identified: (client, software, firstBytes) => {
       identified.set(client.socket, { client, software });
+      swallowIdentification(client.socket, ownLine);
       ssh2Server.injectSocket(client.socket);
       client.socket.unshift(firstBytes);
     },
@@ -175,7 +177,7 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
       admission.close();
       const leaving = [...live.values()];
       for (const connection of leaving) connection.disconnect("The endpoint is shutting down.");
-      for (const client of sockets) client.destroyAfter(limits.closeMs);
+      for (const client of sockets) if (!live.has(client.connectionId)) client.socket.destroy();
       const over = Promise.all(leaving.map((connection) => connection.over));
       if (!(await within(limits.closeMs + limits.sessionEndMs, over))) {
         report("some sessions did not end when their connections were closed");

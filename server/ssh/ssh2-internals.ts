@@ -92,6 +92,19 @@ const opened = (connection: Connection): Client => connection as unknown as Clie
 
 export const socketOf = (connection: Connection): Socket => opened(connection)._sock;
 
+/**
+ * Keeps ssh2 from saying the identification line a second time. ssh2 says it only when it has the socket, which is after
+ * the client has spoken; ssh-keyscan and health checks wait for the server's line first (RFC 4253 §4.2 lets them), so
+ * `admission.ts` has said it already. It is the first thing ssh2 writes.
+ */
+export const swallowIdentification = (socket: Socket, line: string): void => {
+  const swallow = (bytes: Uint8Array | string): boolean => {
+    Reflect.deleteProperty(socket, "write"); // the prototype's own is back
+    return String(bytes) === line || socket.write(bytes);
+  };
+  Reflect.set(socket, "write", swallow);
+};
+
 /** Opens ssh2's client object. Throws when it isn't built as the pinned version is; a connection must then not go on. */
 export const openTransport = (connection: Connection): Transport => {
   const client = opened(connection);
