@@ -8,11 +8,11 @@ import { startTestServer } from "../harness/ssh-attacker-server.ts";
  * EXPECT  The first one ends the connection.
  */
 test("a global request before log-in ends the connection", async () => {
-  const { port, dropped, key } = await startTestServer();
+  const { port, firstDrop, key } = await startTestServer();
   const attacker = await attack(port);
   attacker.deaf();
   attacker.send(...Array.from({ length: 20_000 }, () => message.globalRequest("x", true)));
-  await dropped("pre-authentication-message");
+  expect(await firstDrop()).toBe("pre-authentication-message");
   attacker.hear();
   await attacker.closed;
   expect(await stillServes(port, key.privateKey)).toBe(true);
@@ -25,13 +25,13 @@ test("a global request before log-in ends the connection", async () => {
  */
 test("a channel before log-in ends the connection", async () => {
   let served = 0;
-  const { port, dropped } = await startTestServer(async (_connection, _request, channel) => {
+  const { port, firstDrop } = await startTestServer(async (_connection, _request, channel) => {
     served += 1;
     await channel.end(0);
   });
   const attacker = await attack(port);
   attacker.send(message.channelOpen("session", 0, 1 << 20, 32768), message.request(0, "shell", true));
-  await dropped("pre-authentication-message");
+  expect(await firstDrop()).toBe("pre-authentication-message");
   await attacker.closed;
   expect(served).toBe(0);
 });
@@ -62,10 +62,10 @@ test.each([
   ["a long line with an end", `SSH-2.0-${"x".repeat(300)}\r\n`, "identification-length"],
   ["a control character", "SSH-2.0-a\u0007b\r\n", "identification"],
 ])("a client with %s is dropped", async (_what, line, guard) => {
-  const { port, dropped } = await startTestServer();
+  const { port, firstDrop } = await startTestServer();
   const { socket, closed } = await bareSocket(port);
   socket.write(line);
-  await dropped(guard);
+  expect(await firstDrop()).toBe(guard);
   await closed;
 });
 
@@ -91,9 +91,9 @@ test("a silent client and a slow one are dropped when their time is over", async
  * EXPECT  Dropped when the grace for a log-in is over.
  */
 test("a client that never logs in is dropped when the grace is over", async () => {
-  const { port, dropped } = await startTestServer(undefined, { limits: { loginGraceMs: 400 } });
+  const { port, firstDrop } = await startTestServer(undefined, { limits: { loginGraceMs: 400 } });
   const attacker = await attack(port);
-  await dropped("login-grace");
+  expect(await firstDrop()).toBe("login-grace");
   await attacker.closed;
 });
 
@@ -104,7 +104,7 @@ test("a client that never logs in is dropped when the grace is over", async () =
  *         sockets it is turned away.
  */
 test("one address can't hold more than its places, and its surplus waits its turn", async () => {
-  const { port, dropped, key } = await startTestServer(undefined, {
+  const { port, firstDrop, key } = await startTestServer(undefined, {
     limits: { loginsPerAddress: 2, connectionsPerAddress: 3 },
   });
   const first = await bareSocket(port);
@@ -113,7 +113,7 @@ test("one address can't hold more than its places, and its surplus waits its tur
   await new Promise((resolve) => setImmediate(resolve));
   const surplus = await bareSocket(port);
   await surplus.closed;
-  await dropped("connections-per-address");
+  expect(await firstDrop()).toBe("connections-per-address");
   first.socket.destroy();
   expect(await waiting).toBe(true);
 });
@@ -144,4 +144,18 @@ test("garbage and malformed messages end only their own connection", { timeout: 
   expect(uncaught).toEqual([]);
   await vi.waitFor(() => expect(eventsOf("connection-closed")).toHaveLength(types.length + 1));
   expect(await stillServes(port, key.privateKey)).toBe(true);
+});
+
+/*
+ * ATTACK  A client (or a man in the middle who edits its list) does not ask for strict key exchange and uses chacha20.
+ * DANGER  Terrapin, CVE-2023-48795: messages at the start of the connection can be cut off unnoticed.
+ * EXPECT  The connection ends before log-in.
+ */
+test("chacha20 without strict key exchange is refused", async () => {
+  const { port, firstDrop } = await startTestServer();
+  void attack(port, undefined, {
+    strict: false,
+    algorithms: { cipher: ["chacha20-poly1305@openssh.com"] },
+  }).catch(() => undefined); // the end of the connection is the point
+  expect(await firstDrop()).toBe("weak-transport");
 });

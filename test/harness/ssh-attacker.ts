@@ -21,7 +21,9 @@ interface Internals {
       };
     };
     readonly _cipher: { encrypt(packet: Buffer): void };
-    readonly _decipher: { decrypt(bytes: Buffer, at: number, length: number): number };
+    readonly _authsQueue: string[];
+    readonly _offer: { readonly lists: { readonly all: Buffer } };
+    rekey(): void;
   };
 }
 
@@ -29,7 +31,6 @@ const bool = (value: boolean): Buffer => Buffer.of(value ? 1 : 0);
 
 /** Messages by hand (RFC 4252 to 4254). */
 export const message = {
-  serviceRequest: (name: string) => Buffer.concat([Buffer.of(5), wireString(name)]),
   publicKeyRequest: (user: string, algorithm: string, key: Uint8Array, signature?: Buffer) =>
     Buffer.concat([
       Buffer.of(50),
@@ -68,6 +69,9 @@ export interface Attacker {
   sessionId(): Buffer;
   /** Stops reading from the server. */
   deaf(): void;
+  /** Reads what the server says and answers nothing, not even a key exchange. */
+  ignore(): void;
+  rekey(): void;
   /** Lets the socket run again, to notice its end. */
   hear(): void;
   readonly closed: Promise<void>;
@@ -97,12 +101,12 @@ const observed = [
 
 /**
  * An ssh2 client used at a low level. With `login` it logs in first and all channel messages are the test's own; without,
- * it stops after the key exchange.
+ * it stops after `ssh-userauth` was asked for.
  */
 export const attack = async (
   port: number,
   login?: { readonly user: string; readonly privateKey: string },
-  config: ConnectConfig = {},
+  config: ConnectConfig & { readonly strict?: boolean } = {},
 ): Promise<Attacker> => {
   const client = new ssh2.Client();
   const { promise: closed, resolve } = Promise.withResolvers<void>();
@@ -119,6 +123,10 @@ export const attack = async (
     ...(login === undefined ? { authHandler: () => undefined } : { privateKey: login.privateKey }),
     ...config,
   });
+  if (config.strict === false) {
+    const offer = internals._protocol._offer.lists.all;
+    offer.write("kex-xtrict", offer.indexOf("kex-strict"), "latin1");
+  }
   await once(client, login === undefined ? "handshake" : "ready");
   const { _protocol: protocol } = internals;
   for (const name of observed) {
@@ -139,6 +147,7 @@ export const attack = async (
       const { write } = protocol._packetRW;
       for (const payload of payloads) {
         if (internals._sock.destroyed) return;
+        if (payload[0] === 50) protocol._authsQueue.push("publickey"); // or ssh2 would not tell of the answer
         const packet = write.alloc(payload.length, true);
         packet.set(payload, write.allocStartKEX);
         protocol._cipher.encrypt(write.finalize(packet, true));
@@ -152,6 +161,10 @@ export const attack = async (
     deaf: () => {
       internals._sock.removeAllListeners("data").pause();
     },
+    ignore: () => {
+      internals._sock.removeAllListeners("data").resume();
+    },
+    rekey: () => protocol.rekey(),
     hear: () => {
       internals._sock.resume();
     },
