@@ -2,7 +2,7 @@ import { z } from "zod";
 import { auditEvent, type AuditEvent } from "../audit/event.ts";
 
 /** An import of ten thousand files fits; nothing honest is longer. */
-export const maximumMessageBytes = 2 * 1024 * 1024;
+const maximumMessageBytes = 2 * 1024 * 1024;
 
 /** What a local command may put on the record of the running server. Everything else the server writes itself. */
 const openTypes: ReadonlySet<AuditEvent["type"]> = new Set(["import-started", "import-finished"]);

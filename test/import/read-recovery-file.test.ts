@@ -92,7 +92,7 @@ describe("files that can't be read", () => {
 
   test("a named pipe, without waiting for its writer", async () => {
     const pipe = join(temporaryDirectory(), "pipe");
-    execFileSync("mkfifo", [pipe]);
+    execFileSync("sh", ["-c", 'mkfifo "$0"', pipe]);
     await expect(readAll(pipe)).rejects.toThrow("this is not a regular file");
   });
 
