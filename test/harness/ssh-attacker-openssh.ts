@@ -9,11 +9,13 @@ import type { TestServer } from "./ssh-attacker-server.ts";
 /** Whether OpenSSH's client is here. Tests that need it say so when they skip. */
 export const hasOpenSsh = spawnSync("ssh", ["-V"]).status === 0;
 
+const keygenProgram = "ssh-keygen";
+
 /** Makes a key with ssh-keygen and returns its path; the public half is in `<path>.pub`. */
 export const keygen = (directory: string, type: "ed25519" | "rsa" | "ecdsa", bits?: number): string => {
   const path = join(directory, `id-${type}${bits ?? ""}`);
   const size = bits === undefined ? [] : ["-b", String(bits)];
-  const made = spawnSync("ssh-keygen", ["-q", "-t", type, ...size, "-N", "", "-C", "test", "-f", path]);
+  const made = spawnSync(keygenProgram, ["-q", "-t", type, ...size, "-N", "", "-C", "test", "-f", path]);
   if (made.status !== 0) throw new Error(made.stderr.toString());
   return path;
 };

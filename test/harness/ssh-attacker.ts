@@ -55,7 +55,7 @@ export const message = {
 };
 
 /** Everything the server said on channels, in order. */
-export interface Heard {
+interface Heard {
   readonly name: string;
   readonly args: readonly unknown[];
 }

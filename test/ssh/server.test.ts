@@ -85,3 +85,11 @@ test("no more sessions means no more sessions", async () => {
   await attacker.until("CHANNEL_OPEN_FAILURE");
   expect(attacker.heardOf("REQUEST_SUCCESS")).toHaveLength(1);
 });
+
+test("forty log-ins at once from one address all come in", async () => {
+  const it = await startTestServer();
+  const clients = await Promise.all(Array.from({ length: 40 }, () => logIn(it.port, "support", it.key.privateKey)));
+  const ran = await Promise.all(clients.map((client) => exec(client, "x")));
+  expect(ran.map(({ status }) => status)).toEqual(Array.from({ length: 40 }, () => 0));
+  expect(it.eventsOf("connection-dropped")).toEqual([]);
+});
