@@ -11,11 +11,13 @@ const switchableModes = new Set(["25", "2004", "2026"]);
 const colourParts: Readonly<Record<string, number>> = { "5": 2, "2": 4 };
 
 /**
- * Whether a rendition is kept for the trusted path: reverse video (7), any background (40–48, 100–107), and hiding (8).
+ * Whether a rendition is kept for the trusted path: any background (40–48, 100–107), and hiding (8).
  * Only the server's own prompts stand in reverse video, so that no UI process can paint one (see the README).
  */
-const isReserved = (code: number): boolean =>
-  code === 7 || code === 8 || (code >= 40 && code <= 48) || (code >= 100 && code <= 107);
+const isReserved = (code: number): boolean => code === 8 || (code >= 40 && code <= 48) || (code >= 100 && code <= 107);
+
+/** Reverse video becomes underlining: what the UI marks with it stays marked, and can't look like a trusted prompt. */
+const insteadOf: Readonly<Record<number, string>> = { 7: "4", 27: "24" };
 
 /** The parameters of SGR without the reserved ones; undefined when nothing is left, or terminals might disagree on it. */
 const renditionOf = (parameters: string): string | undefined => {
@@ -37,7 +39,9 @@ const renditionOf = (parameters: string): string | undefined => {
       taken.push(...colour);
       at += count;
     }
-    if (!isReserved(code)) kept.push(...taken);
+    const instead = insteadOf[code];
+    if (instead !== undefined) kept.push(instead);
+    else if (!isReserved(code)) kept.push(...taken);
   }
   return kept.length === 0 ? undefined : kept.join(";");
 };

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createKeyMask } from "../../../server/session/interactive/key-mask.ts";
 import { LineReader } from "../../../server/session/interactive/line-reader.ts";
@@ -72,7 +72,7 @@ describe("with a terminal", () => {
 
   test("type-ahead is kept within bounds: then the sender waits", async () => {
     const { reader } = start();
-    const fed = reader.feed(`${"x".repeat(70_000)}`);
+    const fed = reader.feed("x".repeat(70_000));
     let room = false;
     void Promise.resolve(fed).then(() => (room = true));
     expect(fed).toBeInstanceOf(Promise);
@@ -142,25 +142,31 @@ describe("without a terminal", () => {
 describe("the mask on what is typed", () => {
   test("shows no more than three groups of a key, typed key by key, pasted, or corrected with Backspace", () => {
     fc.assert(
-      fc.property(fc.nat(1000), fc.array(fc.nat(54), { maxLength: 6 }), fc.constantFrom("-", " ", ""), (n, slips, by) => {
-        const key = recoveryKeyAt(n).replaceAll("-", by);
-        const mask = createKeyMask();
-        let typed = "";
-        for (const [index, character] of Array.from(key).entries()) {
-          if (slips.includes(index)) typed += mask("7") + mask("\u007f");
-          typed += mask(character);
-        }
-        expect(typed.replace(/[7•]\u007f/g, "").replace(/[^0-9]/g, "").length).toBeLessThanOrEqual(18 + slips.length);
-        expect(createKeyMask()(`text ${key} x`)).not.toMatch(/[0-9]/);
-      }),
+      fc.property(
+        fc.nat(1000),
+        fc.array(fc.nat(54), { maxLength: 6 }),
+        fc.constantFrom("-", " ", ""),
+        (n, slips, by) => {
+          const key = recoveryKeyAt(n).replaceAll("-", by);
+          const mask = createKeyMask();
+          let typed = "";
+          for (const [index, character] of Array.from(key).entries()) {
+            if (slips.includes(index)) typed += mask("7") + mask("\u007f");
+            typed += mask(character);
+          }
+          expect(typed.replace(/[7•]\u007f/g, "").replace(/[^0-9]/g, "").length).toBeLessThanOrEqual(18 + slips.length);
+          expect(createKeyMask()(`text ${key} x`)).not.toMatch(/[0-9]/);
+        },
+      ),
     );
   });
 
-  test.each(["Get-RecoveryKeys -ComputerName PC-0042", "2026-11-22T09:30:00.000Z", "1a2b3c4d-0000-4000-8000-123456789012"])(
-    "leaves %s alone",
-    (line) => {
-      const mask = createKeyMask();
-      expect(Array.from(line, (character) => mask(character)).join("")).toBe(line);
-    },
-  );
+  test.each([
+    "Get-RecoveryKeys -ComputerName PC-0042",
+    "2026-11-22T09:30:00.000Z",
+    "1a2b3c4d-0000-4000-8000-123456789012",
+  ])("leaves %s alone", (line) => {
+    const mask = createKeyMask();
+    expect(Array.from(line, (character) => mask(character)).join("")).toBe(line);
+  });
 });

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Glyphs } from "../../../server/session/interactive/glyphs.ts";
 import { Painter, type Painted } from "../../../server/session/interactive/painter.ts";

@@ -9,7 +9,10 @@ import type { VisibleCommands } from "../../../server/authorization/contract.ts"
 import { EndpointError, Refusal } from "../../../server/errors.ts";
 import { Secret } from "../../../server/secret.ts";
 import type { PseudoTerminal, TerminalSize } from "../../../server/session/contract.ts";
-import { serveInteractive, type InteractiveDependencies } from "../../../server/session/interactive/serve-interactive.ts";
+import {
+  serveInteractive,
+  type InteractiveDependencies,
+} from "../../../server/session/interactive/serve-interactive.ts";
 import { createUiPool, type UiPool, type UiPoolOptions } from "../../../server/session/interactive/ui-pool.ts";
 import type { UiProcessEnd } from "../../../server/session/interactive/ui-screen-queue.ts";
 import { createInvoke } from "../../../server/session/invoke.ts";
@@ -21,7 +24,7 @@ export const fixture = (name: string): string => join(import.meta.dirname, "fixt
 
 /** Eight groups of six digits, different for each index. */
 export const recoveryKeyAt = (index: number): string =>
-  Array.from({ length: 8 }, (_, group) => String(100_000 + ((index * 8 + group) * 7919) % 900_000)).join("-");
+  Array.from({ length: 8 }, (_, group) => String(100_000 + (((index * 8 + group) * 7919) % 900_000))).join("-");
 
 const describe = (name: string): CommandDescription => ({
   name,
@@ -60,7 +63,10 @@ const run = async (
   const [name = "", argument = "", format] = line.split(" ");
   switch (name) {
     case "keys":
-      return keys(keyRows(Number(argument), (index) => `PC-${index}`), format as "json" | undefined); // as the test typed it
+      return keys(
+        keyRows(Number(argument), (index) => `PC-${index}`),
+        format as "json" | undefined,
+      ); // as the test typed it
     case "planted":
       // A computer that calls itself what the first key's glyphs will be, and more.
       return keys(keyRows(1, () => `\u{F0000}\u{F0001}\uE123\u001b[7mevil\u001b]52;c;x\u0007`));
@@ -91,7 +97,19 @@ const run = async (
   }
 };
 
-const known = ["keys", "planted", "text", "foreign", "password", "password-twice", "slow", "brief", "crash", "clear", "exit"];
+const known = [
+  "keys",
+  "planted",
+  "text",
+  "foreign",
+  "password",
+  "password-twice",
+  "slow",
+  "brief",
+  "crash",
+  "clear",
+  "exit",
+];
 
 const visible: VisibleCommands = {
   descriptions: known.map(describe),
@@ -166,7 +184,11 @@ export const startShell = (options: ShellOptions = {}): Shell => {
     now: () => new Date(),
     uptimeMs: () => performance.now(),
   });
-  const open = transcriptsIn(directory, () => new Date(), () => performance.now());
+  const open = transcriptsIn(
+    directory,
+    () => new Date(),
+    () => performance.now(),
+  );
   const result = serveInteractive(
     {
       invoke,
