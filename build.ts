@@ -1,0 +1,133 @@
+/**
+ * Builds `dist/`: the server (tsc), the UI process (one bundle, alone in its folder) and the `pep` launcher.
+ *
+ * Run by `npm run build`; says nothing when all is well. Everything is built aside and put in place at the end, so that a
+ * running server never finds half a bundle.
+ */
+import { execFile } from "node:child_process";
+import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+
+const root = path.dirname(fileURLToPath(import.meta.url));
+const run = promisify(execFile);
+
+/** Bundles the UI process into `folder/ui.mjs`. `--allow-fs-read` names this folder: nothing else that matters may lie in it. */
+export const bundleUi = async (folder: string): Promise<string> => {
+  const bundle = path.join(folder, "ui.mjs");
+  await build({
+    absWorkingDir: root,
+    entryPoints: ["ui/main.ts"],
+    outfile: bundle,
+    bundle: true,
+    platform: "node",
+    target: "node26",
+    format: "esm", // ink and yoga use top-level await
+    minify: true,
+    jsx: "automatic",
+    legalComments: "none",
+    logLevel: "warning",
+    define: { "process.env.NODE_ENV": '"production"' },
+    // As `external` it would become a hard import, and crash.
+    alias: { "react-devtools-core": "./ui/devtools-stub.ts" },
+    // CommonJS packages inside call `require`. Without `fetch`, yoga decodes its WebAssembly itself instead of loading
+    // undici for a data: URL: 50 ms and 7 MB less a process.
+    banner: {
+      js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);delete globalThis.fetch;",
+    },
+  });
+  return bundle;
+};
+
+/** What the compiler complains about; empty when all is well. As tsc itself does, a type error doesn't stop the output. */
+const compileServer = async (folder: string): Promise<string> => {
+  const compiler = path.join(root, "node_modules", ".bin", "tsc");
+  try {
+    await run(process.execPath, [compiler, "-p", "tsconfig.build.json", "--outDir", folder], { cwd: root });
+    return "";
+  } catch (error) {
+    // execFile puts the compiler's words there.
+    if (error instanceof Error && "stdout" in error && typeof error.stdout === "string" && error.stdout !== "")
+      return error.stdout;
+    throw error;
+  }
+};
+
+/**
+ * Finds the pinned runtime: in the package's own node_modules, or in the node_modules that the package lies in. Not
+ * simply upwards: `/tmp/node_modules` may be anybody's.
+ */
+export const launcher = `#!/bin/sh
+file=$0
+while [ -L "$file" ]; do
+  target=$(readlink "$file")
+  case $target in /*) file=$target ;; *) file=$(dirname "$file")/$target ;; esac
+done
+root=$(CDPATH= cd "$(dirname "$file")/../.." && pwd -P) || exit 70
+
+fits() {
+  [ -x "$1" ] || return 1
+  version=$("$1" --version 2>/dev/null) || return 1
+  major=\${version#v}
+  major=\${major%%.*}
+  [ "$major" -ge 26 ] 2>/dev/null
+}
+
+modules=$root/node_modules
+folder=$root
+while [ -n "$modules" ]; do
+  for node in "$modules"/.bin/node "$modules"/node-linux-*/bin/node; do
+    if fits "$node"; then exec "$node" "$root/dist/server/main.js" "$@"; fi
+  done
+  modules=
+  while [ -z "$modules" ] && [ "$folder" != / ]; do
+    folder=$(dirname "$folder")
+    case $folder in */node_modules) modules=$folder ;; esac
+  done
+done
+
+node=$(command -v node) && fits "$node" && exec "$node" "$root/dist/server/main.js" "$@"
+echo "pep: needs Node.js 26 or later; install pep with npm, which brings it, or put node on PATH" >&2
+exit 70
+`;
+
+const writeLauncher = async (folder: string): Promise<void> => {
+  await mkdir(folder, { recursive: true });
+  const file = path.join(folder, "pep");
+  await writeFile(file, launcher);
+  await chmod(file, 0o755);
+};
+
+/** @returns what the compiler complains about */
+const buildAll = async (): Promise<string> => {
+  // Inside node_modules: ignored by git and by every tool, and on the same file system as dist.
+  const staging = await mkdtemp(path.join(root, "node_modules", ".pep-build-"));
+  const built = path.join(staging, "built");
+  const dist = path.join(root, "dist");
+  try {
+    await mkdir(built);
+    const [complaint] = await Promise.all([
+      compileServer(built),
+      bundleUi(path.join(built, "ui")),
+      writeLauncher(path.join(built, "bin")),
+    ]);
+    await rename(dist, path.join(staging, "replaced")).catch((error: unknown) => {
+      // The first build replaces nothing.
+      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    });
+    await rename(built, dist);
+    return complaint;
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+};
+
+if (import.meta.main) {
+  const complaint = await buildAll();
+  if (complaint !== "") {
+    process.stderr.write(complaint);
+    process.exitCode = 1;
+  }
+}
