@@ -1,0 +1,111 @@
+import type { ToUi, UiColumn, UiCommand } from "./protocol.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const fields = (raw: unknown): Fields => {
+  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) throw new TypeError("not an object");
+  return raw as Fields; // an object that is no array: every key of it may be read as unknown
+};
+
+const text = (raw: unknown): string => {
+  if (typeof raw !== "string") throw new TypeError("not a text");
+  return raw;
+};
+
+const whole = (raw: unknown): number => {
+  if (typeof raw !== "number" || !Number.isSafeInteger(raw) || raw < 0) throw new TypeError("not a whole number");
+  return raw;
+};
+
+const flag = (raw: unknown): boolean => {
+  if (typeof raw !== "boolean") throw new TypeError("neither true nor false");
+  return raw;
+};
+
+const list = <T>(raw: unknown, decode: (each: unknown) => T): readonly T[] => {
+  if (!Array.isArray(raw)) throw new TypeError("not a list");
+  return raw.map((each) => decode(each));
+};
+
+const parameter = (raw: unknown): UiCommand["parameters"][number] => {
+  const { name, synopsis, kind, placeholder, values } = fields(raw);
+  if (kind !== "switch" && kind !== "value" && kind !== "list") throw new TypeError("not a kind of parameter");
+  return {
+    name: text(name),
+    synopsis: text(synopsis),
+    kind,
+    placeholder: text(placeholder),
+    ...(values === undefined ? {} : { values: list(values, text) }),
+  };
+};
+
+const command = (raw: unknown): UiCommand => {
+  const { name, aliases, synopsis, parameters } = fields(raw);
+  return {
+    name: text(name),
+    aliases: list(aliases, text),
+    synopsis: text(synopsis),
+    parameters: list(parameters, parameter),
+  };
+};
+
+const column = (raw: unknown): UiColumn => {
+  const { name, width, secret } = fields(raw);
+  return { name: text(name), width: whole(width), secret: flag(secret) };
+};
+
+/** One message of the server. Throws a TypeError on anything else: the process then ends, and gets a fresh successor. */
+export const decodeToUi = (payload: Uint8Array): ToUi => {
+  const raw = fields(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload)));
+  const { type } = raw;
+  switch (type) {
+    case "open":
+      return {
+        type,
+        columns: whole(raw["columns"]),
+        rows: whole(raw["rows"]),
+        connectedUser: text(raw["connectedUser"]),
+        endpointName: text(raw["endpointName"]),
+        welcome: text(raw["welcome"]),
+        commands: list(raw["commands"], command),
+      };
+    case "resize":
+      return { type, columns: whole(raw["columns"]), rows: whole(raw["rows"]) };
+    case "commands":
+      return { type, commands: list(raw["commands"], command) };
+    case "suspend":
+    case "resume":
+    case "close":
+      return { type };
+    case "table":
+      return { type, id: whole(raw["id"]), columns: list(raw["columns"], column), list: flag(raw["list"]) };
+    case "rows":
+      return {
+        type,
+        id: whole(raw["id"]),
+        rows: list(raw["rows"], (row) => list(row, text)),
+        more: flag(raw["more"]),
+      };
+    case "text":
+      return { type, id: whole(raw["id"]), text: text(raw["text"]) };
+    case "error":
+      return { type, id: whole(raw["id"]), category: text(raw["category"]), message: text(raw["message"]) };
+    case "end": {
+      const { action } = raw;
+      if (action !== undefined && action !== "clear" && action !== "exit") throw new TypeError("not an action");
+      return {
+        type,
+        id: whole(raw["id"]),
+        exitStatus: whole(raw["exitStatus"]),
+        rowCount: whole(raw["rowCount"]),
+        ...(action === undefined ? {} : { action }),
+      };
+    }
+    case "notice":
+      return { type, text: text(raw["text"]) };
+    case "ping":
+      return { type, nonce: whole(raw["nonce"]) };
+    default:
+      throw new TypeError("unknown message");
+  }
+};

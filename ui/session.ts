@@ -1,0 +1,291 @@
+import { complete } from "./language/complete.ts";
+import { createKeyDecoder, type KeyEvent } from "./input/key-decoder.ts";
+import { type Edited, edit, type Editor, emptyEditor } from "./input/line-editor.ts";
+import { type AnswerPart, AnswerView } from "./answer-view.ts";
+import { layNotice, layText } from "./layout/answer.ts";
+import { type Activity, echoLine, type Prompt, type Size, viewLive } from "./layout/live.ts";
+import type { FromUi, ToUi, UiCommand } from "./protocol.ts";
+import type { Painter } from "./screen/painter.tsx";
+import type { Line } from "./text/tones.ts";
+
+/** Time, as an argument: a test has its own. */
+export interface Clock {
+  now(): number;
+  after(delayMs: number, run: () => void): { cancel(): void };
+}
+
+export interface SessionParts {
+  readonly painter: Painter;
+  readonly send: (message: FromUi) => void;
+  readonly clock: Clock;
+  readonly size: () => Size;
+}
+
+/** An answer on its way. */
+interface Answer {
+  readonly id: number;
+  readonly startedAt: number;
+  readonly view: AnswerView;
+  /** `shown`: the pager waits for a key. `asked`: the next page is on its way. */
+  pager: "none" | "shown" | "asked";
+  stopping: boolean;
+}
+
+/** Lines typed or pasted ahead; more are dropped, with a word about it. */
+const maximumQueued = 200;
+/** A terminal sends the bytes of one key together; a lone ESC is the key itself after this long. */
+const escapeDelayMs = 100;
+const tickMs = 250;
+
+/**
+ * One terminal session: keys in, one line at a time to the server, answers painted.
+ * All state is here and in the pure editor, none in React.
+ */
+export class Session {
+  readonly #parts: SessionParts;
+  readonly #prompt: Prompt;
+  readonly #keys = createKeyDecoder();
+  readonly #queue: string[] = [];
+  /** Too many lines were typed ahead, and the user knows. */
+  #dropping = false;
+  #commands: readonly UiCommand[];
+  #editor: Editor = emptyEditor;
+  #answer: Answer | undefined;
+  #lastId = 0;
+  /** Printed above the live part with the next paint. */
+  #lines: Line[] = [];
+  /** The answer whose glyphs are free once `#lines` is painted. */
+  #releasing: number | undefined;
+  #clearing: "screen" | "scrollback" | undefined;
+  #suspended = false;
+  #left = false;
+  #closed = false;
+  #escapeTimer: { cancel(): void } | undefined;
+  #tickTimer: { cancel(): void } | undefined;
+
+  constructor(open: ToUi & { readonly type: "open" }, parts: SessionParts) {
+    this.#parts = parts;
+    this.#prompt = { connectedUser: open.connectedUser, endpointName: open.endpointName };
+    this.#commands = open.commands;
+    if (open.welcome !== "") this.#lines.push(...layText(open.welcome, parts.size().columns));
+  }
+
+  /** Bytes of the terminal. */
+  receiveBytes(bytes: Uint8Array): void {
+    // While suspended the server reads the keyboard itself; what still comes through was typed before and is not ours.
+    if (this.#suspended || this.#left) return;
+    this.#escapeTimer?.cancel();
+    for (const event of this.#keys.push(bytes)) this.#press(event);
+    if (!this.#keys.pending) return;
+    this.#escapeTimer = this.#parts.clock.after(escapeDelayMs, () => {
+      for (const event of this.#keys.flush()) this.#press(event);
+      this.paint();
+    });
+  }
+
+  receive(message: Exclude<ToUi, { readonly type: "open" | "ping" | "close" }>): void {
+    switch (message.type) {
+      case "resize":
+        this.#parts.painter.resize({ columns: message.columns, rows: message.rows });
+        return;
+      case "commands":
+        this.#commands = message.commands;
+        return;
+      case "suspend":
+        this.paint();
+        this.#suspended = true;
+        this.#escapeTimer?.cancel();
+        this.#keys.flush();
+        this.#parts.painter.suspend();
+        this.#parts.send({ type: "suspended" });
+        return;
+      case "resume":
+        if (!this.#suspended) return;
+        this.#suspended = false;
+        this.#parts.painter.resume();
+        return;
+      case "notice":
+        this.#lines.push(...layNotice(message.text, this.#width));
+        return;
+      case "table":
+      case "rows":
+      case "text":
+      case "error":
+      case "end":
+        this.#receivePart(message);
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** Puts on the screen what changed since the last time. Called once for all that arrived together. */
+  paint(): void {
+    if (this.#suspended || this.#closed) return;
+    const { painter, send, size } = this.#parts;
+    const view = { activity: this.#activity, editor: this.#editor, prompt: this.#prompt, commands: this.#commands };
+    const lines = this.#lines;
+    const releasing = this.#releasing;
+    this.#lines = [];
+    this.#releasing = undefined;
+    painter.paint(lines, viewLive(view, size()));
+    if (this.#clearing !== undefined) painter.clear(this.#clearing === "scrollback");
+    this.#clearing = undefined;
+    if (releasing !== undefined) send({ type: "released", id: releasing });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#left = true;
+    this.paint();
+    this.#closed = true;
+    this.#escapeTimer?.cancel();
+    this.#tickTimer?.cancel();
+    this.#parts.painter.close();
+  }
+
+  get #width(): number {
+    return this.#parts.size().columns;
+  }
+
+  get #activity(): Activity {
+    if (this.#left) return { kind: "left" };
+    if (this.#answer === undefined) return { kind: "prompt" };
+    const queued = this.#queue.length;
+    if (this.#answer.pager === "shown") return { kind: "page", queued };
+    const elapsedMs = this.#parts.clock.now() - this.#answer.startedAt;
+    return { kind: "running", elapsedMs, stopping: this.#answer.stopping, queued };
+  }
+
+  #press(event: KeyEvent): void {
+    const isInterrupt = event.type === "key" && event.ctrl && event.name === "c";
+    if (this.#answer !== undefined && isInterrupt) {
+      this.#queue.length = 0;
+      this.#editor = { ...emptyEditor, history: this.#editor.history, killed: this.#editor.killed };
+      this.#stop(this.#answer);
+      return;
+    }
+    // Once an answer has shown a page, keys belong to the pager until it ends: a blank pressed twice must not end up
+    // in the next command. A paste is still a list of lines to run.
+    if (this.#answer !== undefined && this.#answer.pager !== "none" && !event.pasted) {
+      this.#page(this.#answer, event);
+      return;
+    }
+    const commands = this.#commands;
+    this.#apply(edit(this.#editor, event, (text, cursor) => complete(text, cursor, commands)));
+  }
+
+  #page(answer: Answer, event: KeyEvent): void {
+    const keys = event.type === "text" ? Array.from(event.text) : [event.name];
+    for (const key of keys) {
+      if (key === "q" || key === "Q") this.#stop(answer);
+      else if ((key === " " || key === "enter" || key === "page-down") && answer.pager === "shown") {
+        answer.pager = "asked";
+        this.#parts.send({ type: "more", id: answer.id });
+      }
+    }
+  }
+
+  #stop(answer: Answer): void {
+    if (answer.pager === "shown") answer.pager = "asked";
+    if (answer.stopping) return;
+    answer.stopping = true;
+    this.#parts.send({ type: "stop", id: answer.id });
+  }
+
+  #apply({ editor, effect }: Edited): void {
+    this.#editor = editor;
+    switch (effect?.type) {
+      case undefined:
+        return;
+      case "submit":
+        this.#submit(effect.line);
+        return;
+      case "interrupt":
+        this.#lines.push(echoLine(this.#prompt, effect.line, this.#width, "^C"));
+        return;
+      case "clear-screen":
+        // At once: what is printed by later keys of the same chunk must not be cleared.
+        this.#clearing = "screen";
+        this.paint();
+        return;
+      case "leave":
+        // Only at the prompt: while something runs, Ctrl-D would throw away its answer.
+        if (this.#answer !== undefined) return;
+        this.#left = true;
+        this.#parts.send({ type: "leave" });
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #submit(line: string): void {
+    if (this.#answer !== undefined) {
+      if (this.#queue.length < maximumQueued) this.#queue.push(line);
+      else if (!this.#dropping) {
+        this.#dropping = true;
+        this.#lines.push(
+          ...layNotice(`More than ${maximumQueued} lines typed ahead: the rest is dropped.`, this.#width),
+        );
+      }
+      return;
+    }
+    this.#dropping = false;
+    this.#lines.push(echoLine(this.#prompt, line, this.#width));
+    if (line.trim() === "") return;
+    this.#lastId += 1;
+    this.#answer = {
+      id: this.#lastId,
+      startedAt: this.#parts.clock.now(),
+      view: new AnswerView(),
+      pager: "none",
+      stopping: false,
+    };
+    this.#parts.send({ type: "line", id: this.#lastId, text: line });
+    this.#tick();
+  }
+
+  /** Shows the seconds go by while an answer is awaited. */
+  #tick(): void {
+    this.#tickTimer?.cancel();
+    this.#tickTimer = this.#parts.clock.after(tickMs, () => {
+      if (this.#answer === undefined || this.#closed) return;
+      this.paint();
+      this.#tick();
+    });
+  }
+
+  #receivePart(part: AnswerPart): void {
+    const answer = this.#answer;
+    // A fresh screen may get the rest of an answer that its predecessor asked for.
+    if (answer === undefined || part.id !== answer.id) return;
+    this.#lines.push(...answer.view.lay(part, this.#width));
+    // Stopped while this page was on its way: nobody is asked any more.
+    if (part.type === "rows" && part.more) answer.pager = answer.stopping ? "asked" : "shown";
+    if (part.type === "end") this.#end(answer, part);
+  }
+
+  #end(answer: Answer, end: AnswerPart & { readonly type: "end" }): void {
+    this.#tickTimer?.cancel();
+    this.#answer = undefined;
+    this.#releasing = answer.id;
+    if (end.action === "clear") this.#clearing = "scrollback";
+    if (end.action === "exit") this.#left = true;
+    // Before the next line starts: `released` must be on its way before the server sees a new answer.
+    this.paint();
+    if (this.#left) return;
+    const next = this.#queue.shift();
+    if (next !== undefined) this.#runQueued(next);
+  }
+
+  /** Empty lines of a paste send nothing, so no `end` comes for them. */
+  #runQueued(first: string): void {
+    let line: string | undefined = first;
+    while (line !== undefined) {
+      this.#submit(line);
+      if (this.#answer !== undefined) return;
+      line = this.#queue.shift();
+    }
+  }
+}
