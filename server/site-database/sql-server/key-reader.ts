@@ -1,4 +1,4 @@
-import type { RecoveryKey, RecoveryKeyQuery } from "../port.ts";
+import type { RecoveryKey, RecoveryKeyQuery, SiteDatabase } from "../port.ts";
 import { decodeNumber } from "./columns.ts";
 import { ConnectionLost, ReaderStalled, throwIfStopped, unavailable } from "./errors.ts";
 import { getRecoveryKeyName, shapeForReading } from "./introspection.ts";
@@ -18,15 +18,7 @@ const pageRows = 20_000;
 const firstDisclosedRows = 16;
 const mostDisclosedRows = 256;
 
-export interface KeyReader {
-  count(query: RecoveryKeyQuery, signal: AbortSignal): Promise<number>;
-  read(query: RecoveryKeyQuery, signal: AbortSignal): AsyncGenerator<readonly RecoveryKey[], void, void>;
-  disclose(
-    query: RecoveryKeyQuery,
-    reason: string,
-    signal: AbortSignal,
-  ): AsyncGenerator<readonly RecoveryKey[], void, void>;
-}
+export type KeyReader = Pick<SiteDatabase, "countRecoveryKeys" | "readRecoveryKeys" | "discloseRecoveryKeys">;
 
 interface ReaderParts {
   /** Read-intent where that is configured. */
@@ -143,33 +135,31 @@ export const createKeyReader = ({ searches, writes, pageRows: limit = pageRows }
           "This site can't mark recovery keys as disclosed, so they are not shown; the log says what is missing.",
           `The procedure ${getRecoveryKeyName} is not there, or the login may not run it.`,
         );
-      const keys = new Map<string, RecoveryKey["recoveryKey"]>();
+      const raws = new Map<string, unknown>();
       const disclosed: RecoveryKey[] = [];
       for (const { siteKeyId, facts } of found) {
-        const secret = keys.get(siteKeyId);
-        const raw = secret ?? (await askForKey(siteKeyId, facts));
-        keys.set(siteKeyId, raw);
         // A key of several computers is asked for once, and labelled with the computer of each row.
-        disclosed.push({ ...facts, recoveryKey: raw, disclosed: true });
+        if (!raws.has(siteKeyId)) raws.set(siteKeyId, await askForKey(siteKeyId));
+        disclosed.push({ ...facts, recoveryKey: decodeRecoveryKey(raws.get(siteKeyId), facts, site), disclosed: true });
       }
       return disclosed;
 
-      async function askForKey(siteKeyId: string, facts: FoundKey["facts"]): Promise<RecoveryKey["recoveryKey"]> {
+      async function askForKey(siteKeyId: string): Promise<unknown> {
         const batches = await connection.all(getRecoveryKey(siteKeyId, reason), { signal });
         const answer = batches.find((batch) => batch.columns.includes("RecoveryKey"));
         const row = answer?.rows[0];
         if (answer === undefined || row === undefined)
           throw unavailable(
             "The site database did not give a recovery key that it has; the log says which.",
-            `${getRecoveryKeyName} gave no row with a RecoveryKey for ${facts.passwordId}`,
+            `${getRecoveryKeyName} gave no row with a RecoveryKey for ${siteKeyId}`,
           );
-        return decodeRecoveryKey(row[answer.columns.indexOf("RecoveryKey")], facts, site);
+        return row[answer.columns.indexOf("RecoveryKey")];
       }
     });
 
   return {
-    read,
-    count: async (query, signal) => {
+    readRecoveryKeys: read,
+    countRecoveryKeys: async (query, signal) => {
       let total = 0;
       for (const filter of filtersOf(query, await knownSite(signal))) {
         total += await searches.read(signal, async ({ connection }, site) => {
@@ -179,7 +169,7 @@ export const createKeyReader = ({ searches, writes, pageRows: limit = pageRows }
       }
       return total;
     },
-    disclose: async function* disclose(query, reason, signal) {
+    discloseRecoveryKeys: async function* disclose(query, reason, signal) {
       let rows = firstDisclosedRows;
       for (const filter of filtersOf(query, await knownSite(signal))) {
         let after: KeyPosition | undefined;

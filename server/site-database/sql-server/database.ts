@@ -1,0 +1,83 @@
+import type { CertificateVerification, SiteDatabase } from "../port.ts";
+import { backupCertificate } from "./backup-certificate.ts";
+import type { BackOffOptions } from "./back-off.ts";
+import type { Places, SqlServerConfiguration } from "./configuration.ts";
+import { SqlConnection } from "./connection.ts";
+import { cancelTimeoutMs, driverSettings } from "./connection-settings.ts";
+import { loadDriver } from "./driver.ts";
+import type { Driver } from "./driver.ts";
+import { createKeyReader } from "./key-reader.ts";
+import { createCertificate, restoreCertificate } from "./make-certificate.ts";
+import type { CreateRequest, Made, RestoreRequest } from "./make-certificate.ts";
+import { ConnectionPool } from "./pool.ts";
+import { SiteConnections } from "./site-connections.ts";
+import { verifyCertificate } from "./verify-certificate.ts";
+
+export interface OpenSqlServer extends Places {
+  readonly configuration: SqlServerConfiguration;
+  /** The endpoint's own directory for certificate copies. */
+  readonly backupDirectory?: string;
+  /** For tests: how soon a failed server is tried again, and how many rows one statement reads. */
+  readonly backOff?: BackOffOptions;
+  readonly pageRows?: number;
+}
+
+/** The site database, and what only certificate administration and `pep doctor` need of it. */
+export interface SqlServerSiteDatabase extends SiteDatabase {
+  createCertificate(request: CreateRequest, signal: AbortSignal): Promise<Made>;
+  restoreCertificate(request: RestoreRequest, signal: AbortSignal): Promise<Made>;
+  /** Connections to the primary and for searches; the same ones unless `applicationIntent` is ReadOnly. */
+  readonly connections: { readonly writes: SiteConnections; readonly searches: SiteConnections };
+}
+
+const usualBackOff: BackOffOptions = { firstMs: 500, longestMs: 15_000 };
+const checkAfterIdleMs = 5000;
+const closeAfterIdleMs = 5 * 60_000;
+
+const connectionsFor = (
+  driver: Driver,
+  { configuration, backOff = usualBackOff, ...places }: OpenSqlServer,
+  readOnlyIntent: boolean,
+): SiteConnections => {
+  const { connectTimeoutMs, requestTimeoutMs, stallTimeoutMs, poolSize } = configuration;
+  const open = async (onLost: (connection: SqlConnection) => void): Promise<SqlConnection> =>
+    SqlConnection.open(
+      driver,
+      await driverSettings(configuration, places, readOnlyIntent),
+      { requestTimeoutMs, stallTimeoutMs, cancelTimeoutMs },
+      onLost,
+    );
+  return new SiteConnections(
+    new ConnectionPool(open, {
+      size: poolSize,
+      waitMs: connectTimeoutMs,
+      checkAfterIdleMs,
+      closeAfterIdleMs,
+      backOff,
+    }),
+  );
+};
+
+/**
+ * Opens a Configuration Manager site's database. Connects when first asked, not now: the endpoint starts while SQL Server is
+ * down, and finds it when it comes.
+ */
+export const openSqlServerSiteDatabase = async (options: OpenSqlServer): Promise<SqlServerSiteDatabase> => {
+  const { configuration, backupDirectory, pageRows } = options;
+  const driver = await loadDriver();
+  const writes = connectionsFor(driver, options, false);
+  const searches = configuration.applicationIntent === "ReadOnly" ? connectionsFor(driver, options, true) : writes;
+  const reader = createKeyReader({ searches, writes, ...(pageRows === undefined ? {} : { pageRows }) });
+  const places = { backupDirectory, serverBackupDirectory: configuration.serverBackupDirectory };
+  return {
+    ...reader,
+    verifyCertificate: (signal): Promise<CertificateVerification> => verifyCertificate(writes, signal, new Date()),
+    backupCertificate: (request, signal) => backupCertificate(writes, places, request, signal),
+    createCertificate: (request, signal) => createCertificate(writes, request, signal),
+    restoreCertificate: (request, signal) => restoreCertificate(writes, request, signal),
+    connections: { writes, searches },
+    close: async () => {
+      await Promise.all(new Set([writes.close(), searches.close()]));
+    },
+  };
+};

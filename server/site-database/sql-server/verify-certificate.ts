@@ -1,0 +1,172 @@
+import type { CertificateFinding, CertificateVerification } from "../port.ts";
+import { inspectCertificate, sampleKeys, verifyAsMicrosoft } from "./certificate-statements.ts";
+import { decodeNumber, decodeTime } from "./columns.ts";
+import type { Site } from "./introspection.ts";
+import type { Lease } from "./pool.ts";
+import { identifiers } from "./quoting.ts";
+import type { SiteConnections } from "./site-connections.ts";
+import type { Statement } from "./statement.ts";
+
+const sampledKeys = 20;
+const soonMs = 90 * 24 * 60 * 60 * 1000;
+
+interface Inspection {
+  readonly owner: unknown;
+  readonly keyProtection: unknown;
+  readonly expiresAt: string;
+  readonly lastBackupAt: string | undefined;
+  readonly readGrants: number;
+  readonly writeGrants: number;
+  readonly masterKeys: number;
+  readonly opensByItself: boolean;
+}
+
+const decodeInspection = (row: readonly unknown[]): Inspection => ({
+  owner: row[0],
+  keyProtection: row[1],
+  expiresAt: decodeTime(row[2], "expiry_date"),
+  lastBackupAt: row[3] === null ? undefined : decodeTime(row[3], "pvt_key_last_backup_date"),
+  readGrants: decodeNumber(row[4], "ReadGrants"),
+  writeGrants: decodeNumber(row[5], "WriteGrants"),
+  masterKeys: decodeNumber(row[6], "MasterKeys"),
+  opensByItself: row[7] === 1,
+});
+
+interface Sample {
+  readonly sampled: number;
+  readonly readable: number;
+}
+
+const plural = (count: number, one: string): string => (count === 1 ? `1 ${one}` : `${count} ${one}s`);
+
+/** Findings, from what was asked of the server. No question in here: one can read it as the list of rules it is. */
+const judge = (
+  certificates: readonly Inspection[],
+  sample: Sample | undefined,
+  site: Site,
+  now: Date,
+): readonly CertificateFinding[] => {
+  const findings: CertificateFinding[] = [];
+  const check = (
+    name: string,
+    weight: CertificateFinding["weight"],
+    passed: boolean,
+    good: string,
+    bad: string,
+  ): void => void findings.push({ check: name, weight, passed, finding: passed ? good : bad });
+  const { certificate, owner, reader, writer } = identifiers;
+
+  check(
+    "certificate",
+    "required",
+    certificates.length === 1,
+    `${certificate} is there, once.`,
+    certificates.length === 0
+      ? `${certificate} is not there, or this endpoint's login may not see it.`
+      : `${certificate} is there ${certificates.length} times; only one may carry the name.`,
+  );
+  const found = certificates[0];
+  if (found !== undefined) {
+    check(
+      "owner",
+      "required",
+      found.owner === owner,
+      `Its owner is ${owner}.`,
+      `Its owner is not ${owner}. Run: ALTER AUTHORIZATION ON CERTIFICATE::${certificate} TO ${owner}, then grant CONTROL again.`,
+    );
+    check(
+      "key-protection",
+      "required",
+      found.keyProtection === "MK",
+      "Its private key is protected by the database master key.",
+      found.keyProtection === "NA"
+        ? "It has no private key: restore it from a backup that has one."
+        : "Its private key is not protected by the database master key.",
+    );
+    for (const [name, principal, grants] of [
+      ["control-read", reader, found.readGrants],
+      ["control-write", writer, found.writeGrants],
+    ] as const)
+      check(
+        name,
+        "required",
+        grants > 0,
+        `${principal} has CONTROL on the certificate.`,
+        `${principal} has no CONTROL on the certificate. Run: GRANT CONTROL ON CERTIFICATE::${certificate} TO ${principal}`,
+      );
+    check(
+      "master-key",
+      "required",
+      found.masterKeys === 1,
+      "There is a database master key.",
+      "There is no database master key.",
+    );
+    const proved = sample !== undefined && sample.sampled > 0 && sample.readable === sample.sampled;
+    check(
+      "master-key-opens",
+      "required",
+      found.opensByItself || proved,
+      found.opensByItself
+        ? "The service master key opens the database master key."
+        : "The database master key opens, though not by the service master key: after a failover it may not.",
+      "The database master key does not open by itself on this node. On each node: OPEN MASTER KEY, then " +
+        "ALTER MASTER KEY ADD ENCRYPTION BY SERVICE MASTER KEY, or sp_control_dbmasterkey_password.",
+    );
+    const left = new Date(found.expiresAt).getTime() - now.getTime();
+    const day = found.expiresAt.slice(0, 10);
+    check(
+      "expiry",
+      "advice",
+      left > soonMs,
+      `The certificate is valid until ${day}.`,
+      `The certificate ${left > 0 ? "expires" : "expired"} on ${day}. Keys stay readable: SQL Server does not enforce it here.`,
+    );
+    check(
+      "backup",
+      "advice",
+      found.lastBackupAt !== undefined,
+      `It was last backed up at ${found.lastBackupAt}.`,
+      "It was never backed up: if it is lost, every encrypted recovery key is lost with it. Run backup-cert.",
+    );
+  }
+  if (sample === undefined)
+    check("sample", "required", false, "", `No recovery key could be tried: ${site.missing.join(" ")}`);
+  else
+    check(
+      "sample",
+      "required",
+      sample.readable === sample.sampled,
+      sample.sampled === 0
+        ? "No recovery key is stored yet, so none could be tried."
+        : `The newest ${plural(sample.readable, "recovery key")} can be read.`,
+      `Of the newest ${plural(sample.sampled, "recovery key")} only ${sample.readable} can be read: the master key is not ` +
+        "open, the certificate is another one, or the login has no CONTROL on it.",
+    );
+  return findings;
+};
+
+const rowsOf = async (
+  lease: Lease,
+  statement: Statement,
+  signal: AbortSignal,
+): Promise<readonly (readonly unknown[])[]> =>
+  (await lease.connection.all(statement, { signal })).flatMap((batch) => batch.rows);
+
+/** Is BitLockerManagement_CERT there as Microsoft asks, and does it really open keys? Asked on the primary. */
+export const verifyCertificate = (
+  connections: SiteConnections,
+  signal: AbortSignal,
+  now: Date,
+): Promise<CertificateVerification> =>
+  connections.read(signal, async (lease, site) => {
+    const microsoftCheck = (await rowsOf(lease, verifyAsMicrosoft(), signal))[0]?.[0] === 1;
+    const certificates = (await rowsOf(lease, inspectCertificate(), signal)).map(decodeInspection);
+    const sampleRow = site.shape && (await rowsOf(lease, sampleKeys(site.shape, sampledKeys), signal))[0];
+    const sample = sampleRow && {
+      sampled: decodeNumber(sampleRow[0], "Sampled"),
+      readable: decodeNumber(sampleRow[1], "Readable"),
+    };
+    const findings = judge(certificates, sample, site, now);
+    const valid = microsoftCheck && findings.every((finding) => finding.passed || finding.weight === "advice");
+    return { microsoftCheck, valid, findings };
+  });
