@@ -14,7 +14,7 @@ interface Look {
   readonly color?: "red" | "green" | "yellow" | "cyan";
   readonly bold?: boolean;
   readonly dimColor?: boolean;
-  readonly inverse?: boolean;
+  readonly underline?: boolean;
 }
 
 /** As properties of Ink's `<Text>`. The sixteen colours only: they follow the person's own theme. */
@@ -26,7 +26,8 @@ export const looks: Readonly<Record<Tone, Look>> = {
   quiet: { dimColor: true },
   error: { color: "red" },
   warning: { color: "yellow" },
-  chosen: { inverse: true },
+  // Not reverse video: that is the mark of the prompts which the server itself paints.
+  chosen: { underline: true },
 };
 
 const colorCodes = { red: 31, green: 32, yellow: 33, cyan: 36 } as const;
@@ -40,7 +41,7 @@ export const toTerminal = (line: Line, color: boolean): string =>
         look.color === undefined ? "" : String(colorCodes[look.color]),
         look.bold === true ? "1" : "",
         look.dimColor === true ? "2" : "",
-        look.inverse === true ? "7" : "",
+        look.underline === true ? "4" : "",
       ].filter((code) => code !== "");
       return !color || codes.length === 0 || text === "" ? text : `\u001b[${codes.join(";")}m${text}\u001b[0m`;
     })
