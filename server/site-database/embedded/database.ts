@@ -158,6 +158,8 @@ export const openEmbeddedSiteDatabase = async ({
     backupCertificate: async (request, signal) => {
       if (backupDirectory === undefined)
         throw unavailable("No backup directory is configured on this endpoint.", "backupDirectory is not set");
+      // Again: a link on the way may lead elsewhere by now.
+      await checkIsOutside(backupDirectory, dirname(file));
       return backupCertificate({ database, access, backupDirectory, lockWaitMs }, request, signal);
     },
     close: async () => {

@@ -1,0 +1,62 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { collect, createSiteMaker, neverStopped, passwordRecord } from "./fixture.ts";
+import type { SiteMaker, TestSite } from "./fixture.ts";
+
+let maker: SiteMaker;
+const made: TestSite[] = [];
+
+beforeAll(async () => {
+  maker = await createSiteMaker();
+});
+afterEach(async () => {
+  for (const one of made.splice(0)) await one.dispose();
+});
+afterAll(() => maker.dispose());
+
+const newSite = async (): Promise<TestSite> => {
+  const site = await maker.make();
+  made.push(site);
+  return site;
+};
+
+describe("beside a running server", () => {
+  test("is seen by a database that was open before", async () => {
+    const site = await newSite();
+    const database = await site.open();
+    await expect(database.countRecoveryKeys({}, neverStopped)).resolves.toBe(0);
+    await site.importRecords([passwordRecord(1)]);
+    await expect(database.countRecoveryKeys({}, neverStopped)).resolves.toBe(1);
+  });
+
+  test("goes on while keys are being disclosed, and both finish", async () => {
+    const site = await newSite();
+    await site.importRecords(Array.from({ length: 300 }, (_, number) => passwordRecord(number)));
+    const database = await site.open();
+    const more = Array.from({ length: 3000 }, (_, number) => passwordRecord(1000 + number));
+    const [disclosed, imported] = await Promise.all([
+      collect(database.discloseRecoveryKeys({}, "test", neverStopped)),
+      site.importRecords(more),
+    ]);
+    expect(imported).toEqual({ added: 3000, unchanged: 0 });
+    expect(disclosed.length).toBeGreaterThanOrEqual(300);
+    const marked = site.look("SELECT count(*) FROM RecoveryAndHardwareCore_Keys WHERE Disclosed = 1");
+    expect(marked).toEqual([[disclosed.length]]);
+  });
+
+  test("two imports at once, in two processes, leave every key once", async () => {
+    const site = await newSite();
+    const child = fork(new URL("./import-process.ts", import.meta.url), [site.file, site.masterKeyFile], {
+      execArgv: ["--no-warnings"],
+    });
+    const finished = once(child, "exit");
+    const here = await site.importRecords(Array.from({ length: 2000 }, (_, number) => passwordRecord(number)));
+    await expect(finished).resolves.toEqual([0, null]);
+    expect(here.added + here.unchanged).toBe(2000);
+    for (const table of ["Machines", "Machines_Volumes", "Volumes", "Keys"])
+      expect(site.look(`SELECT count(*) FROM RecoveryAndHardwareCore_${table}`), table).toEqual([[2000]]);
+    const keys = await collect((await site.open()).readRecoveryKeys({}, neverStopped));
+    expect(keys).toHaveLength(2000);
+  });
+});
