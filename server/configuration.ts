@@ -149,7 +149,6 @@ export const pathsIn = (dataDirectory: string) => ({
   authorizedKeys: join(dataDirectory, "authorized-keys"),
   state: join(dataDirectory, "state"),
   control: join(dataDirectory, "state", "control.sock"),
-  uiLog: join(dataDirectory, "state", "ui.log"),
   log: join(dataDirectory, "audit", "log"),
   transcripts: join(dataDirectory, "audit", "transcripts"),
   demoKeys: join(dataDirectory, "demo", "keys"),

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, existsSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openEventLog, type OpenEventLog } from "../audit/event-log.ts";
 import { transcriptsIn } from "../audit/transcript.ts";
 import { commands } from "../../commands/index.ts";
-import type { Roles } from "../authorization/contract.ts";
+import type { CheckedRoles } from "../authorization/decode-roles.ts";
 import { loadRolesFile } from "../authorization/roles-file.ts";
 import { isLoopback, parseListen, pathsIn, readConfiguration, type Configuration } from "../configuration.ts";
 import { startControlSocket } from "../control/control-socket.ts";
@@ -12,7 +12,8 @@ import { EndpointError } from "../errors.ts";
 import { createSessionHost } from "../session/serve-session.ts";
 import { createUiPool } from "../session/interactive/ui-pool.ts";
 import { openEmbeddedSiteDatabase } from "../site-database/embedded/index.ts";
-import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
+import type { Authenticator } from "../session/contract.ts";
+import { readAuthorizedKeys, type AuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { startSshServer } from "../ssh/server.ts";
 import { demoUsers, initDataDirectory } from "./init.ts";
 import type { Io } from "./io.ts";
@@ -46,6 +47,21 @@ const readPrivateKey = (path: string, name: string): string => {
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
     throw new EndpointError("ResourceUnavailable", `The ${name} ${path} can't be read (${code}).`, { cause: error });
   }
+};
+
+/** Why an address can't be listened on, in words; anything else stays as it is. */
+const explainListening = (error: unknown, address: string): unknown => {
+  if (!(error instanceof Error && "code" in error)) return error;
+  const reasons: Record<string, string> = {
+    EADDRINUSE: "another program uses it",
+    EACCES: "this account may not listen there",
+    EADDRNOTAVAIL: "this machine has no such address",
+    ENOTFOUND: "there is no such host",
+  };
+  const reason = reasons[String(error.code)];
+  return reason === undefined
+    ? error
+    : new EndpointError("ResourceUnavailable", `Can't listen on ${address}: ${reason}.`);
 };
 
 const digestOf = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
@@ -103,8 +119,8 @@ const createClosers = () => {
 /** Reads roles and keys again on SIGHUP; what is broken never replaces what is good (design §8). */
 const createReload = (
   rolesPath: string,
-  apply: (roles: Roles) => void,
-  reloadKeys: () => readonly string[],
+  apply: (roles: CheckedRoles) => void,
+  keys: AuthorizedKeys,
   log: OpenEventLog,
   io: Io,
 ) => {
@@ -119,8 +135,8 @@ const createReload = (
       io.stderr.write(`pep: kept the roles in force: ${problem}\n`);
       await log.append({ type: "configuration-refused", what: "roles", problem: problem.slice(0, 1000) });
     }
-    for (const problem of reloadKeys()) io.stderr.write(`pep: ${problem}\n`);
-    await log.append({ type: "configuration-loaded", what: "authorized-keys", digest: "" });
+    for (const problem of keys.reload()) io.stderr.write(`pep: ${problem}\n`);
+    await log.append({ type: "configuration-loaded", what: "authorized-keys", digest: keys.digest });
   };
 };
 
@@ -147,8 +163,17 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
   if (!existsSync(uiBundle)) {
     throw new EndpointError("ObjectNotFound", `${uiBundle} is missing; run: npm run build`);
   }
-  const authenticator = readAuthorizedKeys(paths.authorizedKeys);
   const report = (problem: string): void => io.stderr.write(`pep: ${problem}\n`);
+  const keys = readAuthorizedKeys(paths.authorizedKeys);
+  keys.problems.forEach(report);
+  // A key says who it is; `requiredGroups` of the roles says whether they may connect at all.
+  const authenticator: Authenticator = {
+    async findUser(claimedUser, keyBlob) {
+      const found = await keys.findUser(claimedUser, keyBlob);
+      if ("refused" in found || roles.mayConnect(found.connectedUser)) return found;
+      return { refused: "not in the required groups" };
+    },
+  };
 
   const closers = createClosers();
   try {
@@ -160,9 +185,14 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       backupDirectory: configuration.backupDirectory,
     });
     closers.add(() => siteDatabase.close());
-    const uiLog = openSync(paths.uiLog, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o600);
-    closers.add(() => closeSync(uiLog));
-    const uiPool = createUiPool({ bundle: uiBundle, spare: configuration.spareUiProcesses, logFd: uiLog });
+    const uiPool = createUiPool({
+      bundle: uiBundle,
+      spare: configuration.spareUiProcesses,
+      onLost: ({ cause, detail, connectedUser }) =>
+        report(
+          `a UI process${connectedUser === undefined ? "" : ` of ${connectedUser}`} was lost: ${cause} (${detail})`,
+        ),
+    });
     closers.add(() => uiPool.close());
     const sessions = createSessionHost({
       log,
@@ -184,8 +214,11 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       sessions,
       log,
       report,
+    }).catch((error: unknown) => {
+      throw explainListening(error, `${listen.host}:${listen.port}`);
     });
     closers.add(() => server.close());
+    uiPool.warm();
     const control = await startControlSocket({ path: paths.control, log });
     closers.add(() => control.close());
     await log.append({
@@ -203,7 +236,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
         roles = next;
         sessions.rolesChanged();
       },
-      () => authenticator.reload(),
+      keys,
       log,
       io,
     );

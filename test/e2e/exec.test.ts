@@ -54,7 +54,7 @@ describe("who may run what, over the real ssh", () => {
     ["support", "scp -t /tmp", 127],
     ["support", "/usr/lib/openssh/sftp-server", 127],
     ["support", "bash -c id", 127],
-    ["support", "", 2],
+    ["support", "   ", 2],
   ];
   test.each(verdicts)("%s: %s → %i", async (user, commandLine, status) => {
     const answer = await ssh(user, commandLine);

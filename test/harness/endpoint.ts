@@ -161,7 +161,12 @@ const launch = async (options: StartOptions & { readonly dataDirectory: string }
     stderr: () => stderr,
     sshArguments,
     ssh: (user, commandLine, { input, options: more } = {}) =>
-      run("ssh", [...sshArguments(user, more), commandLine], input === undefined ? {} : { input }),
+      // LogLevel: the legal notice goes to the client's standard error, as any SSH banner does; scripts ask for errors only.
+      run(
+        "ssh",
+        [...sshArguments(user, ["-o", "LogLevel=ERROR", ...(more ?? [])]), commandLine],
+        input === undefined ? {} : { input },
+      ),
     terminal: (user, size, env) => openTerminal("ssh", sshArguments(user), size, env),
     events: () => readEvents(dataDirectory),
     signal: (signal) => void child.kill(signal),

@@ -6,7 +6,7 @@ import { onTestFinished } from "vitest";
 export interface Terminal {
   /** The visible lines, trailing blanks cut. */
   screen(): string;
-  /** Everything that was ever on the screen, with the scrollback. */
+  /** Everything that was ever on the screen, with the scrollback; lines that the terminal wrapped are whole. */
   scrollback(): string;
   /** Every byte that arrived. */
   raw(): string;
@@ -17,12 +17,16 @@ export interface Terminal {
   readonly exited: Promise<number>;
 }
 
-const linesOf = (terminal: headless.Terminal, from: number, to: number): string => {
-  const lines: string[] = [];
+/** The lines of the buffer; `joined` puts together what the terminal itself wrapped. */
+const linesOf = (terminal: headless.Terminal, from: number, to: number, joined: boolean): string => {
+  let text = "";
   for (let index = from; index < to; index += 1) {
-    lines.push(terminal.buffer.active.getLine(index)?.translateToString(true) ?? "");
+    const line = terminal.buffer.active.getLine(index);
+    const next = terminal.buffer.active.getLine(index + 1);
+    const goesOn = joined && next?.isWrapped === true;
+    text += (line?.translateToString(!goesOn) ?? "") + (goesOn ? "" : "\n");
   }
-  return lines.join("\n").trimEnd();
+  return text.trimEnd();
 };
 
 export const openTerminal = (
@@ -63,9 +67,9 @@ export const openTerminal = (
   });
   const screen = (): string => {
     const { viewportY } = terminal.buffer.active;
-    return linesOf(terminal, viewportY, viewportY + terminal.rows);
+    return linesOf(terminal, viewportY, viewportY + terminal.rows, false);
   };
-  const scrollback = (): string => linesOf(terminal, 0, terminal.buffer.active.length);
+  const scrollback = (): string => linesOf(terminal, 0, terminal.buffer.active.length, true);
   return {
     screen,
     scrollback,
