@@ -4,7 +4,7 @@
  * DANGER  A server that hangs, grows or stops: nobody gets a key any more. Another user's session.
  * EXPECT  That process alone ends. Its sessions stay connected and get a fresh screen; other users notice nothing.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { UiProcessEnd } from "../../server/session/interactive/ui-screen-queue.ts";
 import { fixture, poolFor, startShell } from "../session/interactive/shell.ts";
@@ -89,6 +89,33 @@ describe("a UI process that", () => {
     expect(other.ui.process()).toBe(others);
     expect(lost.length).toBe(1);
   });
+
+  test.runIf(existsSync("/proc/self/io"))(
+    "floods a screen whose client reads nothing is not read any more",
+    async () => {
+      const shell = startShell();
+      await shell.sees("> ");
+      const pid = shell.ui.process();
+      const written = (): number => Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1]);
+      const idle = written();
+      shell.stall();
+      shell.type("!flood\r");
+      await expect.poll(written).toBeGreaterThan(idle + 100_000);
+      let before = 0;
+      await expect
+        .poll(
+          () => {
+            const grown = written() - before;
+            before += grown;
+            return grown;
+          },
+          { interval: 500, timeout: 10_000 },
+        )
+        .toBe(0);
+      expect(before - idle).toBeLessThan(2 * 1024 * 1024);
+      expect(shell.lost).toEqual([]);
+    },
+  );
 
   test("floods its screen: other users are served, the server's memory stays, the user can leave", async () => {
     const pool = poolFor(fixture("plain-ui.mts"), []);

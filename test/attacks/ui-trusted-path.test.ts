@@ -34,8 +34,11 @@ describe("a UI process that", () => {
   test("stops the command while the password is typed gets none of the rest of it", async () => {
     const { shell, from } = await enterPassword("stop");
     await shell.sees("resumed, spied []", from);
-    await shell.sees("end 130", from);
+    await shell.sees("heard [] end 130", from);
+    // Whatever may still be on its way is there before the next answer.
+    await shell.run("text");
     expect(shell.output()).not.toMatch(/correct|horse|battery/);
+    expect(shell.events.map(({ type }) => type)).not.toContain("command-refused");
   });
 
   test("paints over the prompt is shown only when the prompt is answered", async () => {
@@ -53,6 +56,7 @@ describe("a UI process that", () => {
     expect(await shell.run("text")).toContain("second line");
     expect(shell.events).toContainEqual(expect.objectContaining({ command: "password", outcome: "stopped" }));
     expect(shell.output()).not.toMatch(/correct|horse|battery|got a secret/);
+    expect(shell.passwordsGiven()).toBe(0);
   });
 
   test("floods behind the prompt is ended, and nothing of its flood is shown", async () => {
@@ -77,6 +81,20 @@ describe("a UI process that", () => {
     await shell.sees("resumed, spied []", from);
     await expect(shell.sees("got a secret", from)).resolves.toBeGreaterThan(0);
   });
+});
+
+test("what is typed between the command and its prompt does not reach the UI process", async () => {
+  const shell = startShell();
+  await shell.sees("> ");
+  // The process doesn't answer `suspend`, so that there is a second for typing too early.
+  shell.type("!plan ignore\rpassword\r");
+  await expect.poll(() => shell.events.map(({ type }) => type)).toContain("command-started");
+  const typing = setInterval(() => shell.type("early"), 20);
+  const from = await shell.sees(prompt);
+  clearInterval(typing);
+  shell.type(`\u0015${password}\r`);
+  await shell.sees("heard [] end 0", from);
+  expect(shell.output()).not.toMatch(/early|correct|horse|battery/);
 });
 
 test("what is pasted behind a password's end goes nowhere", async () => {

@@ -100,7 +100,7 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
     for await (const batch of answer.batches) {
       throwIfStopped();
       rowsOnPage += batch.length;
-      const more = rowsOnPage >= pageRows();
+      const more = rowsOnPage >= pageRows() && answer.hasMore();
       const messages = partsOf(batch.map((row) => columns.map((_, index) => screenCell(row[index]))));
       for (const [index, rows] of messages.entries()) {
         await face.ui.send({ type: "rows", id, rows, more: more && index === messages.length - 1 });

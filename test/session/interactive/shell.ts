@@ -59,6 +59,7 @@ const keys = (rows: readonly Row[], format?: "json" | "list" | "table"): Command
 const run = async (
   line: string,
   context: { readonly signal: AbortSignal; askPassword(prompt: string, o: { repeat: boolean }): Promise<Secret> },
+  onPassword: () => void,
 ): Promise<CommandResult> => {
   const [name = "", argument = "", format] = line.split(" ");
   switch (name) {
@@ -77,6 +78,7 @@ const run = async (
     case "password":
     case "password-twice": {
       const password = await context.askPassword("Password for the file", { repeat: name === "password-twice" });
+      onPassword();
       return { kind: "text", text: `got ${password instanceof Secret ? "a secret" : "nothing"}\n` };
     }
     case "slow":
@@ -111,7 +113,7 @@ const known = [
   "exit",
 ];
 
-const visible: VisibleCommands = {
+const visibleTo = (onPassword: () => void): VisibleCommands => ({
   descriptions: known.map(describe),
   bindLine(line) {
     const [name = ""] = line.split(" ");
@@ -119,13 +121,13 @@ const visible: VisibleCommands = {
       throw new Refusal("CommandNotFound", `'${line}' is not recognised.`, { reason: "unknown" });
     }
     return {
-      command: { name, parameters: {}, reason: undefined, run: (context) => run(line, context) },
+      command: { name, parameters: {}, reason: undefined, run: (context) => run(line, context, onPassword) },
       shaping: [],
       roleCapability: "test",
       maxRows: undefined,
     };
   },
-};
+});
 
 export interface Shell extends MemoryChannel {
   readonly result: ReturnType<typeof serveInteractive>;
@@ -139,6 +141,8 @@ export interface Shell extends MemoryChannel {
   /** The transcript's output events, in one text. */
   transcript(): string;
   markers(): string[];
+  /** How many passwords reached a command. */
+  passwordsGiven(): number;
   /** Types a line and waits for its answer's end. */
   run(line: string): Promise<string>;
   readonly ui: { process(): number };
@@ -170,6 +174,10 @@ export const startShell = (options: ShellOptions = {}): Shell => {
   const client = createMemoryChannel();
   const lost: UiProcessEnd[] = [];
   const events: AuditEvent[] = [];
+  let passwordsGiven = 0;
+  const visible = visibleTo(() => {
+    passwordsGiven += 1;
+  });
   const pool = options.pool ?? poolFor(options.bundle ?? fixture("plain-ui.mts"), lost, options.poolOptions);
   const connectedUser = options.connectedUser ?? "alice";
   const listeners = new Set<() => void>();
@@ -243,6 +251,7 @@ export const startShell = (options: ShellOptions = {}): Shell => {
     changeCommands: () => listeners.forEach((listener) => listener()),
     transcript: () => recorded("o").join(""),
     markers: () => recorded("m"),
+    passwordsGiven: () => passwordsGiven,
     async run(line) {
       const from = client.output().length;
       client.type(`${line}\r`);
