@@ -166,7 +166,7 @@ export const poolFor = (bundle: string, lost: UiProcessEnd[], options: Partial<U
   return pool;
 };
 
-export const xterm: PseudoTerminal = { columns: 80, rows: 24, term: "xterm-256color" };
+const xterm: PseudoTerminal = { columns: 80, rows: 24, term: "xterm-256color" };
 
 /** A shell session as a client has it, on real UI processes, a real transcript and the real `invoke`. */
 export const startShell = (options: ShellOptions = {}): Shell => {
