@@ -70,7 +70,7 @@ const records: readonly RecoveryRecord[] = [
 /** One row for each computer of a volume: the shared key comes twice. */
 const allRows = 8;
 
-export type { MakeSiteDatabase, SiteDatabaseUnderTest } from "./certificate.contract.ts";
+export type { MakeSiteDatabase } from "./certificate.contract.ts";
 
 /** Runs the cases that every implementation of the port must pass. */
 export const describeSiteDatabase = (name: string, make: MakeSiteDatabase): void => {

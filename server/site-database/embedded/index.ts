@@ -1,5 +1,3 @@
 export { createEmbeddedSiteDatabase, openEmbeddedSiteDatabase } from "./database.ts";
 export { createMasterKeyFile } from "./master-key.ts";
 export type { MasterKeySource } from "./master-key.ts";
-export { openRecoveryRecordWriter } from "./write-records.ts";
-export type { RecoveryRecordWriter } from "./write-records.ts";

@@ -77,7 +77,7 @@ type PageQueries = Readonly<Record<keyof ReturnType<typeof pageQueries>, ArrayQu
  * Gives the next page of at most `limit` rows; an empty page is the end.
  * When it throws, its position has not moved: it is called again once a lock is free.
  */
-export type NextPage = (limit: number) => readonly RawRow[];
+type NextPage = (limit: number) => readonly RawRow[];
 
 export interface KeyPages {
   /** A fresh walk over every row that may belong to the query, in a stable order. Its rows are candidates, not answers. */

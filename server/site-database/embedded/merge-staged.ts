@@ -25,6 +25,10 @@ SELECT s.KeyGuid, s.Line FROM temp.Placed p
   CROSS JOIN temp.StagedKeys s ON s.KeyRow = p.KeyRow CROSS JOIN ${keys} k ON k.Id = p.KeyId
  WHERE k.ProtectorKind <> s.Kind OR k.Fingerprint IS NOT s.Fingerprint ORDER BY s.Line LIMIT 1`;
 
+/** A computer's name that is a GUID: Microsoft Graph names a device by its id alone. */
+const isDeviceId = (name: string): string =>
+  `${name} GLOB '${[8, 4, 4, 4, 12].map((digits) => "[0-9A-Fa-f]".repeat(digits)).join("-")}'`;
+
 // In order. Each may rely on those before it.
 const mergeSql = [
   // Computers, each in the spelling that came first.
@@ -105,6 +109,11 @@ const mergeSql = [
   `INSERT INTO RecoveryAndHardwareCore_Keys_OtherVolumes (KeyId, VolumeId)
    SELECT KeyId, VolumeId FROM temp.Others WHERE true ON CONFLICT DO NOTHING`,
   `DROP TABLE temp.Others`,
+  // One computer under its name and under its device id is one computer: the name stays, whichever file came first.
+  `DELETE FROM ${links} WHERE VolumeId IN (SELECT VolumeId FROM temp.Placed)
+    AND MachineId IN (SELECT Id FROM ${machines} WHERE ${isDeviceId("Name")})
+    AND EXISTS (SELECT 1 FROM ${links} named CROSS JOIN ${machines} m ON m.Id = named.MachineId
+                 WHERE named.VolumeId = ${links}.VolumeId AND NOT ${isDeviceId("m.Name")})`,
 
   `INSERT INTO RecoveryAndHardwareCore_Packages (Id, KeyId, RecoveryPackage, Fingerprint, LastUpdateTime)
    SELECT c.RowId, p.KeyId, c.Cell, c.Fingerprint, c.LastUpdateTime

@@ -47,7 +47,7 @@ CREATE TEMP TABLE Placed (
 `;
 
 /** A volume for a key whose recovery data names none: the same for the same key, so a second import finds it again. */
-export const derivedVolumeGuid = (keyId: string): string => {
+const derivedVolumeGuid = (keyId: string): string => {
   const hex = createHash("sha256").update(`pep volume of key protector ${keyId}`).digest("hex").toUpperCase();
   // Version 8, "custom" (RFC 9562 §5.8): it can't be mistaken for, or collide with, a GUID that Windows made (version 4).
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

@@ -10,7 +10,7 @@ import { mergeStaged } from "./merge-staged.ts";
 import { writerName } from "./principals.ts";
 import { createStaging, dropStaging } from "./stage-records.ts";
 
-export interface ImportOptions {
+interface ImportOptions {
   /** Told the number of records read so far, now and then and at the end. */
   readonly onProgress: (count: number) => void;
   readonly signal: AbortSignal;
@@ -23,7 +23,7 @@ export interface ImportResult {
   readonly unchanged: number;
 }
 
-export interface RecoveryRecordWriter {
+interface RecoveryRecordWriter {
   /**
    * Imports one file of recovery data, all of it or nothing; a second time changes nothing.
    * Throws `ResourceExists` when a key id is known with another password: it is never overwritten.
