@@ -1,3 +1,4 @@
 export { createEmbeddedSiteDatabase, openEmbeddedSiteDatabase } from "./database.ts";
 export { createMasterKeyFile } from "./master-key.ts";
 export type { MasterKeySource } from "./master-key.ts";
+export { openRecoveryRecordWriter } from "./write-records.ts";
