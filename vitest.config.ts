@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.{ts,tsx}"],
+    globalSetup: ["test/harness/build.ts"],
     // Many tests wait for real processes: more at once than there are processors only makes each slower.
     maxWorkers: 2,
     testTimeout: 30_000,

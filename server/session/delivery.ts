@@ -11,6 +11,8 @@ export type Answer =
       readonly columns: readonly Column[];
       /** Batches of at most `Delivery.batchRows`; each was disclosed durably just before it is yielded. */
       readonly batches: AsyncIterable<readonly (readonly DisclosedCell[])[]>;
+      /** Whether rows follow the batch that was yielded last; told without disclosing them. Exec doesn't look ahead. */
+      readonly hasMore: () => boolean;
       readonly format: OutputFormat | undefined;
     }
   | { readonly kind: "text"; readonly text: string }

@@ -102,7 +102,11 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
     if (bound.maxRows !== undefined && result.count !== undefined && (await result.count()) > bound.maxRows) {
       throw tooManyRows(bound.maxRows);
     }
-    const limited = { ...result, batches: limitRows(result.batches, bound.maxRows) };
+    const limited = {
+      ...result,
+      batches: limitRows(result.batches, bound.maxRows),
+      ...(result.unmarked === undefined ? {} : { unmarked: limitRows(result.unmarked, bound.maxRows) }),
+    };
     const shaped = bound.shaping.reduce<Extract<CommandResult, { kind: "rows" }>>(
       (rows, shaping) => shaping.apply(rows),
       limited,
@@ -122,14 +126,17 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       reason: bound.command.reason,
       delivery,
     };
+    let more = true;
     const answer: Answer = {
       kind: "rows",
       columns: shaped.columns,
       format: shaped.format,
+      hasMore: () => more,
       batches: (async function* disclosed() {
-        for await (const batch of inBatchesOf(shaped.batches, delivery.batchRows)) {
+        for await (const batch of inBatchesOf(shaped.batches, delivery.batchRows, delivery.how !== "exec")) {
           signal.throwIfAborted();
-          const rows = await disclose(batch, disclosure);
+          const rows = await disclose(batch.rows, disclosure);
+          more = batch.more;
           progress.rowCount += rows.length;
           yield rows;
         }

@@ -29,17 +29,36 @@ export async function* limitRows(
   yield held;
 }
 
-/** Cuts or passes batches so that none has more rows than `atMost()` says when it is asked for. */
+export interface Batch<T> {
+  readonly rows: readonly T[];
+  /** Whether rows follow; `true` also where nobody looked ahead. */
+  readonly more: boolean;
+}
+
+/**
+ * Cuts batches so that none has more rows than `atMost()` says when it is asked for.
+ *
+ * @param lookAhead tell before a batch is taken whether another follows: what a page on a screen needs, and what would make
+ *   a script wait for its first byte
+ */
 export async function* inBatchesOf<T>(
   batches: AsyncIterable<readonly T[]>,
   atMost: () => number,
-): AsyncGenerator<readonly T[]> {
+  lookAhead: boolean,
+): AsyncGenerator<Batch<T>> {
+  let held: readonly T[] = [];
   for await (const batch of batches) {
-    for (let at = 0; at < batch.length;) {
-      const size = Math.max(1, atMost());
-      const cut = at === 0 && batch.length <= size ? batch : batch.slice(at, at + size);
-      yield cut;
-      at += cut.length;
+    if (batch.length === 0) continue;
+    if (held.length > 0) yield { rows: held, more: true };
+    held = batch;
+    for (let size = Math.max(1, atMost()); held.length > size; size = Math.max(1, atMost())) {
+      const rows = held.slice(0, size);
+      held = held.slice(size);
+      yield { rows, more: true };
     }
+    if (lookAhead) continue;
+    yield { rows: held, more: true };
+    held = [];
   }
+  if (held.length > 0) yield { rows: held, more: false };
 }

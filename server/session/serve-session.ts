@@ -84,7 +84,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
           uiPool: dependencies.uiPool,
           openTranscript: dependencies.openTranscript,
           endpointName: dependencies.endpointName,
-          welcome: `Welcome, ${connection.connectedUser}. This session is recorded. Get-Command lists what you can run, Tab completes.`,
+          welcome: `Welcome, ${connection.connectedUser}. This session is recorded. Get-Command lists what you can run.`,
           idleTimeoutMs: session.idleTimeoutMs,
           longestSessionMs: session.longestSessionMs,
           shutdown: closing.signal,

@@ -39,8 +39,8 @@ export const openTerminal = (
   const child = pty.spawn(program, [...args], {
     cols: columns,
     rows,
-    name: "xterm-256color",
-    env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", TERM: "xterm-256color", ...env },
+    name: env["TERM"] ?? "xterm-256color",
+    env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", ...env },
   });
   let raw = "";
   let over = false;

@@ -113,7 +113,7 @@ export class LineSession implements ShownSession {
 
   async #converse(): Promise<void> {
     const { terminal, ending, connectedUser, endpointName, welcome } = this.#parts;
-    const prompt = `${label(`${connectedUser}@${endpointName}`)}> `;
+    const prompt = `PS ${label(`${connectedUser}@${endpointName}`)}> `;
     if (welcome !== "") await this.#show(`${screenText(welcome)}\n`);
     for (;;) {
       this.#prompt = prompt;

@@ -93,9 +93,10 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
       secret: secret === true,
     }));
     const tableWidth = columns.reduce((sum, { width }) => sum + width + gap, -gap);
-    // As `format/` does: a table that doesn't fit is a list, so that no key is ever cut off.
-    const list = answer.format === "list" || tableWidth > size().columns;
-    linesPerRow = list ? columns.length + 1 : 1;
+    const fits = tableWidth <= size().columns;
+    // The UI narrows and wraps columns of words itself; a key is never cut, so a table with one becomes a list, as in `format/`.
+    const list = answer.format === "list" || (!fits && columns.some(({ secret }) => secret));
+    linesPerRow = list ? columns.length + 1 : fits ? 1 : 2;
     await face.ui.send({ type: "table", id, columns, list });
     for await (const batch of answer.batches) {
       throwIfStopped();

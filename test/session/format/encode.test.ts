@@ -14,6 +14,7 @@ const answerOf = (format: OutputFormat | undefined, ...batches: (readonly Disclo
   kind: "rows",
   columns,
   format,
+  hasMore: () => false,
   batches: (async function* () {
     yield* batches;
   })(),

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { recoveryKeyAt, startShell } from "./shell.ts";
 
 const dumb = { columns: 100, rows: 24, term: "dumb" };
-const prompt = "alice@demo> ";
+const prompt = "PS alice@demo> ";
 
 describe("with TERM=dumb", () => {
   test("keys are a plain table, masked in the transcript, and no escape sequence is sent", async () => {

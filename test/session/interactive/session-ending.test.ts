@@ -63,7 +63,7 @@ const dumb = { columns: 80, rows: 24, term: "dumb" };
 test("an idle session is warned, then ended", async () => {
   const shell = startShell({ dependencies: { idleTimeoutMs: 1_000 }, terminal: dumb });
   await expect(shell.result).resolves.toMatchObject({ exitStatus: 6, reason: "idle" });
-  expect(shell.output()).toMatch(/◆ This session ends in 1 seconds unless you type something\.\r\nalice@demo> /);
+  expect(shell.output()).toMatch(/◆ This session ends in 1 seconds unless you type something\.\r\nPS alice@demo> /);
   expect(shell.output()).toMatch(/◆ The session was ended: nothing was typed for too long\.\r\n$/);
 });
 
