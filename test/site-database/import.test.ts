@@ -217,6 +217,16 @@ describe("what a later file adds", () => {
     expect(counts()).toEqual([2, 2, 1, 1, 0, 0, 0]);
   });
 
+  test.each([
+    ["the name came first", ["PC-1", "12115d8c-0794-4f43-b291-edfc1dac590a"]],
+    ["the device id came first", ["12115d8c-0794-4f43-b291-edfc1dac590a", "PC-1"]],
+  ])("files one computer once where one file names it and another has its device id only: %s", async (_, names) => {
+    await newSite();
+    for (const computerName of [...names, ...names]) await site.importRecords([passwordRecord(1, { computerName })]);
+    const keys = await collect((await site.open()).readRecoveryKeys({}, neverStopped));
+    expect(keys.map((key) => key.computerName)).toEqual(["PC-1"]);
+  });
+
   test("does not take the made-up volume of its own export for a real one", async () => {
     await newSite();
     await site.importRecords([passwordRecord(1)]);
