@@ -4,7 +4,7 @@ import type { RawValue } from "./define-command.ts";
  * One text decoded: its value, and its text in canonical spelling. Or what is wrong: `value` where the kind's own words
  * (`expects`, or the closed set) say it all, else words that go on from "-Name must be …".
  */
-export type Decoded<T> = { readonly value: T; readonly text: string } | { readonly problem: string };
+type Decoded<T> = { readonly value: T; readonly text: string } | { readonly problem: string };
 
 /** What texts a parameter takes. */
 export interface Kind<T> {

@@ -69,7 +69,7 @@ const lies = (path: string, directory: string): boolean => {
 };
 
 /** Refuses a file that someone else could have written. @throws EndpointError InvalidArgument */
-export const refuseWritableByOthers = (path: string, name: string): void => {
+const refuseWritableByOthers = (path: string, name: string): void => {
   const { mode } = statSync(path);
   if ((mode & 0o022) !== 0) {
     throw new EndpointError("InvalidArgument", `${name} may be written by group or others; run: chmod go-w ${path}`);

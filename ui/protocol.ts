@@ -98,7 +98,7 @@ export interface Frame {
 
 const headerBytes = 9;
 /** Larger than any honest frame: a page of rows is well below it. */
-export const maximumFrameBytes = 1024 * 1024;
+const maximumFrameBytes = 1024 * 1024;
 
 export const encodeFrame = (kind: FrameKind, session: number, payload: Uint8Array): Uint8Array => {
   const frame = new Uint8Array(headerBytes + payload.length);

@@ -12,7 +12,7 @@ import type { GroupCondition, RolesFile } from "./roles-schema.ts";
 import { makeVisibleCommands } from "./visible-commands.ts";
 
 /** One role capability a user has, and every reason why. */
-export interface HeldRole {
+interface HeldRole {
   readonly roleCapability: string;
   /** Keys of `roleDefinitions`: `user:support`, `group:operators`. */
   readonly because: readonly string[];

@@ -140,7 +140,7 @@ export const initDataDirectory = async ({ dataDirectory, demo }: InitOptions, io
         `The master key ${configuration.masterKey.file} is missing, and ${configuration.siteDatabase.file} needs it. Restore it; a new one could not open a single key.`,
       );
     }
-    createMasterKeyFile(configuration.masterKey.file);
+    await createMasterKeyFile(configuration.masterKey.file);
     note(configuration.masterKey.file, true);
   }
   makeDirectory(configuration.backupDirectory);

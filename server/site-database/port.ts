@@ -1,7 +1,7 @@
 import type { Secret } from "../secret.ts";
 
 /** Named as in Win32_EncryptableVolume; `Unknown` where the source of the data did not say. */
-export const volumeTypes = ["OperatingSystem", "FixedData", "Removable", "Unknown"] as const;
+const volumeTypes = ["OperatingSystem", "FixedData", "Removable", "Unknown"] as const;
 export type VolumeType = (typeof volumeTypes)[number];
 
 /** One recovery password of one volume on one computer. */

@@ -9,7 +9,7 @@ import type {
 } from "../../server/site-database/port.ts";
 
 /** What a command asked of its site, in order. */
-export interface Asked {
+interface Asked {
   readonly what: "count" | "read" | "disclose" | "verify" | "backup";
   readonly query?: RecoveryKeyQuery;
   readonly reason?: string;

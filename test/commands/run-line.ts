@@ -6,7 +6,7 @@ import { Secret } from "../../server/secret.ts";
 import type { SiteDatabase } from "../../server/site-database/port.ts";
 
 /** A user who may do everything that can be granted. */
-export const allPowers = (): VisibleCommands => {
+const allPowers = (): VisibleCommands => {
   const visibleCommands = commands
     .filter(({ forEveryone }) => !forEveryone)
     .map(({ name, parameters }) => ({ name, parameters: [...parameters.keys()] }));
@@ -17,7 +17,7 @@ export const allPowers = (): VisibleCommands => {
   return decodeRoles(JSON.stringify(file), commands).commandsFor("alice");
 };
 
-export const now = new Date("2026-11-22T12:00:00.000Z");
+const now = new Date("2026-11-22T12:00:00.000Z");
 
 export interface Ran {
   readonly bound: BoundLine;

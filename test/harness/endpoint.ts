@@ -67,7 +67,7 @@ export interface Endpoint {
   readonly exited: Promise<number | null>;
 }
 
-export interface SshOptions {
+interface SshOptions {
   readonly input?: string | Uint8Array;
   readonly options?: readonly string[];
 }
@@ -81,7 +81,7 @@ export interface StartOptions {
 
 const readyLine = /^listening on (\S+):(\d+) (SHA256:\S+)$/m;
 
-export const readEvents = (dataDirectory: string): AuditEvent[] =>
+const readEvents = (dataDirectory: string): AuditEvent[] =>
   readdirSync(join(dataDirectory, "audit", "log"))
     .filter((name) => name.endsWith(".ndjson"))
     .sort()

@@ -5,7 +5,7 @@ import type { Size } from "../layout/live.ts";
 const clamp = (value: number, otherwise: number): number =>
   Number.isInteger(value) && value > 0 ? Math.min(value, 1000) : otherwise;
 
-export const clampSize = ({ columns, rows }: Size): Size => ({ columns: clamp(columns, 80), rows: clamp(rows, 24) });
+const clampSize = ({ columns, rows }: Size): Size => ({ columns: clamp(columns, 80), rows: clamp(rows, 24) });
 
 export interface FakeTty {
   /** Never gives anything: keys are decoded by `input/key-decoder.ts`, Ink only paints. */
