@@ -4,9 +4,6 @@ import { EndpointError } from "../../errors.ts";
 import type { Authentication, Places, SqlServerConfiguration } from "./configuration.ts";
 import { readSecret } from "./secret-file.ts";
 
-/** Until the server acknowledges a cancel. */
-export const cancelTimeoutMs = 5000;
-
 const clientOf = (clientId: string | undefined) => (clientId === undefined ? {} : { clientId });
 
 const authenticationOf = async (given: Authentication, places: Places): Promise<ConnectionAuthentication> => {
@@ -57,7 +54,7 @@ const readAuthorities = async (path: string): Promise<string> => {
 export const driverSettings = async (
   configuration: SqlServerConfiguration,
   places: Places,
-  readOnlyIntent: boolean,
+  { readOnlyIntent, cancelTimeoutMs }: { readonly readOnlyIntent: boolean; readonly cancelTimeoutMs: number },
 ): Promise<ConnectionConfiguration> => {
   const { ca, instanceName, port, serverName } = configuration;
   return {
@@ -79,7 +76,8 @@ export const driverSettings = async (
       readOnlyIntent,
       multiSubnetFailover: configuration.multiSubnetFailover,
       connectTimeout: configuration.connectTimeoutMs,
-      requestTimeout: configuration.requestTimeoutMs,
+      // None: it ends with the first packet. The connection's own timers begin before it and go on after.
+      requestTimeout: 0,
       cancelTimeout: cancelTimeoutMs,
       // The circuit decides about the next attempt; the driver's own three would make a user wait four times as long.
       maxRetriesOnTransientErrors: 0,

@@ -7,7 +7,7 @@ import type { RowBatch } from "./row-feed.ts";
 import type { Statement } from "./statement.ts";
 
 export interface Timeouts {
-  /** Until the first packet of an answer; the driver's own timer, which ends there. */
+  /** Until an answer begins. */
   readonly requestTimeoutMs: number;
   /** Without a row from the server, or without a pull from the reader, for this long: the request is given up. */
   readonly stallTimeoutMs: number;
@@ -127,13 +127,16 @@ export class SqlConnection {
       timer = setTimeout(() => {
         if (feed.waitsForReader && feed.pulls === pulls) giveUp(new ReaderStalled(), true);
         else if (!feed.waitsForReader && feed.arrivals === arrivals)
-          giveUp(timedOut(new Error(`${statement.name}: the server stalled for ${waitMs} ms`)));
+          giveUp(
+            timedOut(
+              new Error(`${statement.name}: ${arrivals === 0 ? "no answer" : "the server stalled"} for ${waitMs} ms`),
+            ),
+          );
         else watch(this.#timeouts.stallTimeoutMs);
       }, waitMs);
     };
     signal.addEventListener("abort", onAbort, { once: true });
-    // The driver's own timer ends with the first packet; a server that sends half a packet and stops is caught here.
-    watch(this.#timeouts.requestTimeoutMs + this.#timeouts.stallTimeoutMs);
+    watch(this.#timeouts.requestTimeoutMs);
     const onEnd = (error: Error | undefined): void => {
       over = true;
       clearTimeout(timer);

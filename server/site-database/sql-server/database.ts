@@ -3,7 +3,7 @@ import { backupCertificate } from "./backup-certificate.ts";
 import type { BackOffOptions } from "./back-off.ts";
 import type { Places, SqlServerConfiguration } from "./configuration.ts";
 import { SqlConnection } from "./connection.ts";
-import { cancelTimeoutMs, driverSettings } from "./connection-settings.ts";
+import { driverSettings } from "./connection-settings.ts";
 import { loadDriver } from "./driver.ts";
 import type { Driver } from "./driver.ts";
 import { createKeyReader } from "./key-reader.ts";
@@ -17,8 +17,9 @@ export interface OpenSqlServer extends Places {
   readonly configuration: SqlServerConfiguration;
   /** The endpoint's own directory for certificate copies. */
   readonly backupDirectory?: string;
-  /** For tests: how soon a failed server is tried again, and how many rows one statement reads. */
+  /** For tests: how soon a failed server is tried again, how long a cancel may take, how many rows one statement reads. */
   readonly backOff?: BackOffOptions;
+  readonly cancelTimeoutMs?: number;
   readonly pageRows?: number;
 }
 
@@ -31,19 +32,21 @@ export interface SqlServerSiteDatabase extends SiteDatabase {
 }
 
 const usualBackOff: BackOffOptions = { firstMs: 500, longestMs: 15_000 };
+/** Until the server acknowledges a cancel; then the connection is closed. */
+const usualCancelTimeoutMs = 5000;
 const checkAfterIdleMs = 5000;
 const closeAfterIdleMs = 5 * 60_000;
 
 const connectionsFor = (
   driver: Driver,
-  { configuration, backOff = usualBackOff, ...places }: OpenSqlServer,
+  { configuration, backOff = usualBackOff, cancelTimeoutMs = usualCancelTimeoutMs, ...places }: OpenSqlServer,
   readOnlyIntent: boolean,
 ): SiteConnections => {
   const { connectTimeoutMs, requestTimeoutMs, stallTimeoutMs, poolSize } = configuration;
   const open = async (onLost: (connection: SqlConnection) => void): Promise<SqlConnection> =>
     SqlConnection.open(
       driver,
-      await driverSettings(configuration, places, readOnlyIntent),
+      await driverSettings(configuration, places, { readOnlyIntent, cancelTimeoutMs }),
       { requestTimeoutMs, stallTimeoutMs, cancelTimeoutMs },
       onLost,
     );

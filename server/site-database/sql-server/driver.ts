@@ -82,10 +82,18 @@ export const loadDriver = async (): Promise<Driver> => {
         lastError = error;
       });
       connection.on("end", () => onLost(lastError));
+      // A refused login's error has no number; the message before it has (18456, 4060, …).
+      let refusedBy: number | undefined;
+      connection.on("errorMessage", (message: Error & { readonly number?: unknown }) => {
+        if (typeof message.number === "number") refusedBy ??= message.number;
+      });
       return {
         open: () => {
           const { promise, resolve, reject } = Promise.withResolvers<void>();
-          connection.connect((error) => (error === undefined ? resolve() : reject(error)));
+          connection.connect((error) => {
+            if (error === undefined) resolve();
+            else reject(refusedBy === undefined ? error : Object.assign(error, { number: refusedBy }));
+          });
           return promise;
         },
         send: (statement, listeners) => start(connection, statement, listeners),

@@ -103,45 +103,61 @@ const checkOpensKeys = async (
   );
 };
 
+const rollBackMs = 5000;
+
 /** Master key if missing, certificate if missing, its grants, all in one transaction; nothing stays when any part fails. */
 const make = (
   connections: SiteConnections,
   request: MakeRequest,
-  statement: () => Statement,
+  { statement, mayBeThere }: { readonly statement: () => Statement; readonly mayBeThere: boolean },
   signal: AbortSignal,
 ): Promise<Made> =>
   connections.use(signal, async (lease, site) => {
     const found = await find(lease, signal);
-    if (found.hasCertificate)
-      return { masterKey: found.hasMasterKey ? "was there" : "created", certificate: "was there" };
+    if (found.hasCertificate && !mayBeThere)
+      throw new EndpointError("ResourceExists", `${identifiers.certificate} is already there. It was left as it is.`);
+    const made: Made = {
+      masterKey: found.hasMasterKey ? "was there" : "created",
+      certificate: found.hasCertificate ? "was there" : "created",
+    };
+    if (found.hasMasterKey && found.hasCertificate) return made;
     const masterKey = masterKeyStatement(found, request);
     const run = (one: Statement): Promise<unknown> => lease.connection.all(one, { signal });
-    await run(beginTransaction());
     try {
+      await run(beginTransaction());
       for (const one of masterKey) await run(one);
-      await run(statement());
-      await checkOpensKeys(lease, site, found, request, signal);
+      if (!found.hasCertificate) {
+        await run(statement());
+        await checkOpensKeys(lease, site, found, request, signal);
+      }
       await run(commitTransaction());
     } catch (error) {
       // The signal may be what ended it, so the roll-back has none; should it fail too, closing the session rolls back.
       await lease.connection
-        .all(rollBackTransaction(), { signal: AbortSignal.timeout(5000) })
+        .all(rollBackTransaction(), { signal: AbortSignal.timeout(rollBackMs) })
         .catch(() => lease.discard());
       throw error;
     }
-    return { masterKey: found.hasMasterKey ? "was there" : "created", certificate: "created" };
+    return made;
   });
 
+/** Is it a day of the calendar? Date.parse takes 31 February for 3 March. */
+const isDay = (text: string): boolean => {
+  const ms = Date.parse(text);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text);
+};
+
 /** Creates BitLockerManagement_CERT as Microsoft's script does. Run again, it changes nothing. */
-export const createCertificate = (
+export const createCertificate = async (
   connections: SiteConnections,
   request: CreateRequest,
   signal: AbortSignal,
 ): Promise<Made> => {
   const day = /^(\d{4})-(\d\d)-(\d\d)$/.exec(request.expiresOn);
-  if (day === null || Number.isNaN(Date.parse(request.expiresOn)))
+  if (day === null || !isDay(request.expiresOn))
     throw new EndpointError("InvalidArgument", "The day of expiry must be a date, as 2039-10-22.");
-  return make(connections, request, () => createStatement(`${day[1]}${day[2]}${day[3]}`), signal);
+  const statement = (): Statement => createStatement(`${day[1]}${day[2]}${day[3]}`);
+  return make(connections, request, { statement, mayBeThere: true }, signal);
 };
 
 const restoreStatement = ({ from, password }: RestoreRequest): Statement => {
@@ -165,8 +181,5 @@ export const restoreCertificate = async (
 ): Promise<Made> => {
   if (revealSecret(request.password) === "")
     throw new EndpointError("InvalidArgument", "The password of the private key is needed.");
-  const made = await make(connections, request, () => restoreStatement(request), signal);
-  if (made.certificate === "was there")
-    throw new EndpointError("ResourceExists", `${identifiers.certificate} is already there. It was left as it is.`);
-  return made;
+  return make(connections, request, { statement: () => restoreStatement(request), mayBeThere: false }, signal);
 };

@@ -15,6 +15,9 @@ export interface PoolOptions {
   readonly backOff: BackOffOptions;
 }
 
+/** A connection that takes longer to say anything is replaced: a new one is made sooner than that. */
+const longestHealthCheckMs = 3000;
+
 export type OpenConnection = (onLost: (connection: SqlConnection) => void) => Promise<SqlConnection>;
 
 interface Idle {
@@ -68,7 +71,7 @@ export class ConnectionPool {
       if (this.#closed) throw unavailable("The endpoint is stopping.", "the connection pool is closed");
       const idle = this.#takeIdle();
       if (idle !== undefined) {
-        if (await this.#isAlive(idle)) return this.#lend(idle.connection);
+        if (await this.#isAlive(idle, signal)) return this.#lend(idle.connection);
         this.#drop(idle.connection);
         continue;
       }
@@ -122,12 +125,13 @@ export class ConnectionPool {
     return idle;
   }
 
-  async #isAlive({ connection, since }: Idle): Promise<boolean> {
+  async #isAlive({ connection, since }: Idle, signal: AbortSignal): Promise<boolean> {
     if (!connection.isUsable) return false;
     const old = performance.now() - since > this.#options.checkAfterIdleMs;
     if (!old && since > this.#suspectBefore) return true;
     try {
-      await connection.all(checkHealth(), { signal: AbortSignal.timeout(this.#options.waitMs) });
+      const inTime = AbortSignal.timeout(Math.min(longestHealthCheckMs, this.#options.waitMs));
+      await connection.all(checkHealth(), { signal: AbortSignal.any([signal, inTime]) });
       return connection.isUsable;
     } catch (error) {
       // Whatever the sign of life failed with, the answer is that there was none; the caller takes another connection.
