@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { assert as assertProperty, property, string, uint8Array } from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   backupToFiles,
@@ -77,8 +77,8 @@ describe("a text in a literal", () => {
   });
 
   test("stays inside it, whatever it is", () => {
-    fc.assert(
-      fc.property(fc.string({ unit: "binary", maxLength: 60 }), (text) => {
+    assertProperty(
+      property(string({ unit: "binary", maxLength: 60 }), (text) => {
         let quoted: string;
         try {
           quoted = quoteText(text);
@@ -110,8 +110,8 @@ describe("a text in a literal", () => {
 describe("bytes in a literal", () => {
   test("are hexadecimal and nothing else", () => {
     expect(quoteBytes(Uint8Array.of(0, 255, 16))).toBe("0x00FF10");
-    fc.assert(
-      fc.property(fc.uint8Array({ minLength: 1 }), (bytes) => {
+    assertProperty(
+      property(uint8Array({ minLength: 1 }), (bytes) => {
         expect(tokens(quoteBytes(bytes)).map((token) => token.kind)).toEqual(["bytes"]);
         expect(Buffer.from(quoteBytes(bytes).slice(2), "hex")).toEqual(Buffer.from(bytes));
       }),

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 const settingsOf = (raw: object, readOnly = false) =>
-  driverSettings(sqlServerSiteDatabase.parse(raw), places, readOnly);
+  driverSettings(sqlServerSiteDatabase.parse(raw), places, { readOnlyIntent: readOnly, cancelTimeoutMs: 5000 });
 
 describe("the configuration", () => {
   test("asks for TLS before the first byte unless told otherwise", () => {
@@ -143,7 +143,9 @@ describe("a password's file", () => {
       authentication: { ...login, password: { credential: "sql-password" } },
     });
     const without = { ...places, credentialsDirectory: undefined };
-    expect(await causeOf(driverSettings(configuration, without, false))).toContain("systemd");
+    expect(
+      await causeOf(driverSettings(configuration, without, { readOnlyIntent: false, cancelTimeoutMs: 5000 })),
+    ).toContain("systemd");
   });
 
   test("is no certificate: a list of authorities without one is refused", async () => {

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
-import { EndpointError } from "../../../server/errors.ts";
+import type { EndpointError } from "../../../server/errors.ts";
 import { createMasterKey } from "../../../server/site-database/sql-server/certificate-statements.ts";
 import {
   connectFailure,

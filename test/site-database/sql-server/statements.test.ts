@@ -12,12 +12,13 @@ test("every value goes as a parameter that the text uses, and the text uses no o
   for (const { name, kind, text, parameters } of everyStatement()) {
     if (kind !== "query") continue;
     const used = new Set([...text.matchAll(/@([A-Za-z]\w*)/g)].map((match) => match[1]));
-    expect({ name, used: [...used].sort() }).toEqual({ name, used: Object.keys(parameters).sort() });
+    expect({ name, used }).toEqual({ name, used: new Set(Object.keys(parameters)) });
   }
 });
 
 test("a batch has no parameters: it would not get them", () => {
-  for (const { kind, parameters } of everyStatement()) if (kind === "batch") expect(parameters).toEqual({});
+  const batches = everyStatement().filter(({ kind }) => kind === "batch");
+  expect(batches.flatMap(({ parameters }) => Object.keys(parameters))).toEqual([]);
 });
 
 test("the listing has one statement a line, each with a name", () => {

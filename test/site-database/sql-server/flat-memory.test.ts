@@ -1,0 +1,48 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { neverStopped } from "../fixture.ts";
+import { keyIdOf, startBareSite } from "./bare-site.ts";
+import type { BareSite } from "./bare-site.ts";
+
+/** A million takes longer than a normal run should: PEP_TEST_ROWS=1000000. */
+const rows = Number(process.env["PEP_TEST_ROWS"] ?? 150_000);
+const mostGrowth = 64 * 1024 * 1024;
+
+let site: BareSite;
+beforeAll(async () => {
+  setFlagsFromString("--expose-gc");
+  site = await startBareSite(rows);
+});
+afterAll(() => site.dispose());
+
+/** What is alive now, server and driver together. */
+const aliveBytes = (): number => {
+  runInNewContext("gc")();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+};
+
+test(`${rows} keys come over TLS in order, each once, with flat memory`, async () => {
+  const database = await site.open({ stallTimeoutMs: 30_000, requestTimeoutMs: 30_000 });
+  const start = performance.now();
+  let count = 0;
+  let inOrder = true;
+  let first = 0;
+  let most = 0;
+  for await (const batch of database.readRecoveryKeys({}, neverStopped)) {
+    for (const key of batch) {
+      inOrder &&= key.passwordId === keyIdOf(count);
+      count += 1;
+    }
+    if (first === 0) first = aliveBytes();
+    else if (count % 20_480 < batch.length) most = Math.max(most, aliveBytes());
+  }
+  const seconds = (performance.now() - start) / 1000;
+  console.log(
+    `${Math.round(count / seconds / 1000)} krows/s, server in the same process; growth ${Math.round((most - first) / 2 ** 20)} MiB`,
+  );
+  expect({ count, inOrder }).toEqual({ count: rows, inOrder: true });
+  expect(most).toBeGreaterThan(0);
+  expect(most - first).toBeLessThan(mostGrowth);
+}, 300_000);
