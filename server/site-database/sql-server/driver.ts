@@ -2,7 +2,7 @@ import type { Connection, ConnectionConfiguration } from "tedious";
 import type { Parameter, Statement } from "./statement.ts";
 
 /** What becomes of one request. The listeners must not throw: tedious would take it for a broken stream. */
-export interface RequestListeners {
+interface RequestListeners {
   onColumns(names: readonly string[]): void;
   onRow(values: readonly unknown[]): void;
   /** Called once, last. */

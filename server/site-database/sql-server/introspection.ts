@@ -14,7 +14,7 @@ import type { IdType, SiteShape, Storage, TimeType } from "./site-shape.ts";
 import type { Statement } from "./statement.ts";
 import { tables } from "./statements.ts";
 
-export interface SessionFacts {
+interface SessionFacts {
   readonly databaseName: string;
   readonly loginName: string;
   readonly userName: string;
@@ -114,7 +114,7 @@ const readCatalogue = async (ask: Ask): Promise<Catalogue> => {
   };
 };
 
-export const decryptString = "RecoveryAndHardwareCore.DecryptString";
+const decryptString = "RecoveryAndHardwareCore.DecryptString";
 export const getRecoveryKeyName = "RecoveryAndHardwareRead.GetRecoveryKey";
 
 const storageOf = (keyType: string | undefined, hasDecrypt: boolean): Storage | undefined => {

@@ -80,7 +80,7 @@ const where = (shape: SiteShape): string => `WHERE (@computerName IS NULL OR Mac
 const options = "OPTION (RECOMPILE)";
 
 /** Columns of a page's rows, in order. */
-export const keyColumns = [
+const keyColumns = [
   "RecoveryKeyId",
   "ComputerName",
   "VolumeKey",
