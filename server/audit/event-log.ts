@@ -78,11 +78,20 @@ class AppendOnlyLog implements OpenEventLog {
         await this.#writeGroup(group.map(({ event }) => event));
         for (const { resolve } of group) resolve();
       } catch (error) {
-        this.#dirty = true;
+        await this.#cutOff();
         for (const { reject } of group) reject(unavailable(error));
       }
     }
     this.#flushing = undefined;
+  }
+
+  /**
+   * Takes away what a failed write left behind, before its callers hear of it. On a disk that fails this may fail too:
+   * then it is done again, durably, before the next write. What a crash leaves in between says more than was done, not less.
+   */
+  async #cutOff(): Promise<void> {
+    this.#dirty = true;
+    await this.#file?.truncate(this.#durableBytes).catch(() => undefined);
   }
 
   async #writeGroup(events: readonly AuditEvent[]): Promise<void> {
