@@ -3,15 +3,7 @@ import type { Column } from "../../../commands/define-command.ts";
 import type { Answer, DisclosedCell } from "../delivery.ts";
 import { printable } from "../printable.ts";
 import { listEncoder, tableEncoder } from "./for-people.ts";
-
-export type DisclosedRow = readonly DisclosedCell[];
-
-/** Turns rows into text, a batch at a time; nothing is kept but what the next batch needs. */
-export interface RowEncoder {
-  begin(): string;
-  batch(rows: readonly DisclosedRow[]): string;
-  end(): string;
-}
+import type { DisclosedRow, RowEncoder } from "./row-encoder.ts";
 
 export interface EncodeOptions {
   /** Terminal cells in a line; tables that fit better as a list become one. Ignored by the machine formats. */

@@ -1,7 +1,7 @@
 import stringWidth from "string-width";
 import type { Column } from "../../../commands/define-command.ts";
 import type { DisclosedCell } from "../delivery.ts";
-import type { DisclosedRow, RowEncoder } from "./encode.ts";
+import type { DisclosedRow, RowEncoder } from "./row-encoder.ts";
 
 const gap = "  ";
 

@@ -2,7 +2,8 @@ import { parse } from "csv-parse/sync";
 import { expect, test } from "vitest";
 import type { Column, OutputFormat } from "../../../commands/define-command.ts";
 import type { Answer } from "../../../server/session/delivery.ts";
-import { encodeAnswer, type DisclosedRow, type EncodeOptions } from "../../../server/session/format/encode.ts";
+import { encodeAnswer, type EncodeOptions } from "../../../server/session/format/encode.ts";
+import type { DisclosedRow } from "../../../server/session/format/row-encoder.ts";
 
 const columns: readonly Column[] = [
   { name: "ComputerName", width: 15 },
