@@ -30,6 +30,10 @@ const endpointFile = z.strictObject({
     /** First line of a file, for example a systemd credential; the key is derived with scrypt. */
     z.strictObject({ passwordFile: z.string() }),
   ]),
+  /** Public keys whose certificates log users in (OpenSSH's TrustedUserCAKeys); without it none do. */
+  trustedUserCAKeys: z.string().optional(),
+  /** OpenSSH's RevokedKeys: a KRL or a list of public keys. Configured and unreadable, it refuses everybody. */
+  revokedKeys: z.string().optional(),
   /** Where backup-cert writes; outside the data directory. */
   backupDirectory: z.string(),
   /** UI processes kept started for the next log-in. */
@@ -46,6 +50,8 @@ export interface Configuration {
   readonly listen: { readonly host: string; readonly port: number };
   readonly siteDatabase: { readonly file: string; readonly plainText: boolean };
   readonly masterKey: { readonly file: string } | { readonly passwordFile: string };
+  readonly trustedUserCAKeys: string | undefined;
+  readonly revokedKeys: string | undefined;
   readonly backupDirectory: string;
   readonly spareUiProcesses: number;
   readonly demo: boolean;
@@ -134,6 +140,8 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
     listen: parseListen(file.listen),
     siteDatabase: { file: from(file.siteDatabase.file), plainText: file.siteDatabase.plainText },
     masterKey,
+    trustedUserCAKeys: file.trustedUserCAKeys === undefined ? undefined : from(file.trustedUserCAKeys),
+    revokedKeys: file.revokedKeys === undefined ? undefined : from(file.revokedKeys),
     backupDirectory,
     spareUiProcesses: file.spareUiProcesses,
     demo: file.demo,

@@ -12,8 +12,8 @@ import { EndpointError } from "../errors.ts";
 import { createSessionHost } from "../session/serve-session.ts";
 import { createUiPool } from "../session/interactive/ui-pool.ts";
 import { openEmbeddedSiteDatabase } from "../site-database/embedded/index.ts";
-import type { Authenticator } from "../session/contract.ts";
 import { readAuthorizedKeys, type AuthorizedKeys } from "../ssh/authorized-keys.ts";
+import { createKeyAuthenticator, readTrustAnchors, type TrustAnchors } from "../ssh/key-authenticator.ts";
 import { startSshServer } from "../ssh/server.ts";
 import { demoUsers, initDataDirectory } from "./init.ts";
 import type { Io } from "./io.ts";
@@ -116,15 +116,30 @@ const createClosers = () => {
   };
 };
 
+/** Which certificate authorities and revoked keys count from now on; on the record where there are any. */
+const recordAnchors = async (anchors: TrustAnchors, log: OpenEventLog, io: Io): Promise<void> => {
+  for (const problem of anchors.problems) {
+    io.stderr.write(`pep: ${problem}\n`);
+    await log.append({ type: "configuration-refused", what: "trust-anchors", problem: problem.slice(0, 1000) });
+  }
+  if (anchors.digest !== undefined) {
+    await log.append({ type: "configuration-loaded", what: "trust-anchors", digest: anchors.digest });
+  }
+};
+
 /** Reads roles and keys again on SIGHUP; what is broken never replaces what is good (design §8). */
 const createReload = (
   rolesPath: string,
   apply: (roles: CheckedRoles) => void,
   keys: AuthorizedKeys,
+  anchors: TrustAnchors,
   log: OpenEventLog,
   io: Io,
 ) => {
   return async (): Promise<void> => {
+    // First, and whatever else fails: a key that was revoked must not wait for a slip in the roles to be mended.
+    anchors.reload();
+    await recordAnchors(anchors, log, io);
     try {
       const roles = loadRolesFile(rolesPath, commands);
       await log.append({ type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) });
@@ -166,14 +181,15 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
   const report = (problem: string): void => io.stderr.write(`pep: ${problem}\n`);
   const keys = readAuthorizedKeys(paths.authorizedKeys);
   keys.problems.forEach(report);
-  // A key says who it is; `requiredGroups` of the roles says whether they may connect at all.
-  const authenticator: Authenticator = {
-    async findUser(claimedUser, keyBlob) {
-      const found = await keys.findUser(claimedUser, keyBlob);
-      if ("refused" in found || roles.mayConnect(found.connectedUser)) return found;
-      return { refused: "not in the required groups" };
-    },
-  };
+  const anchors = readTrustAnchors(configuration);
+  const authenticator = createKeyAuthenticator({
+    authorizedKeys: keys,
+    anchors,
+    // The roles in force when somebody logs in, not those of the start.
+    groupsOf: (user) => roles.groupsOf(user),
+    mayConnect: (user) => roles.mayConnect(user),
+    now: () => io.now().getTime(),
+  });
 
   const closers = createClosers();
   try {
@@ -229,6 +245,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       runtime: `node ${process.versions.node}`,
     });
     await log.append({ type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) });
+    await recordAnchors(anchors, log, io);
 
     const reload = createReload(
       rolesPath,
@@ -237,6 +254,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
         sessions.rolesChanged();
       },
       keys,
+      anchors,
       log,
       io,
     );
