@@ -4,6 +4,7 @@ import type { Certificate } from "./certificate.ts";
 import { readKrl } from "./key-revocation-list.ts";
 import type { RevokedOfAuthority } from "./key-revocation-list.ts";
 import { readKeyLine } from "./key-line.ts";
+import { WireReader } from "./wire.ts";
 
 export type Revocation = "revoked" | "the certificate's authority is revoked" | "the certificate is revoked";
 
@@ -41,9 +42,33 @@ const decodeKrl = (bytes: Buffer): Revocations => {
   };
 };
 
+/** Strings behind the type. Keys that nobody accepts any more (DSA, short RSA) may well be on the list. */
+const stringsIn: ReadonlyMap<string, number> = new Map([
+  ["ssh-ed25519", 1],
+  ["ssh-rsa", 2],
+  ["ssh-dss", 4],
+  ["ecdsa-sha2-nistp256", 2],
+  ["ecdsa-sha2-nistp384", 2],
+  ["ecdsa-sha2-nistp521", 2],
+  ["sk-ssh-ed25519@openssh.com", 2],
+  ["sk-ecdsa-sha2-nistp256@openssh.com", 3],
+]);
+
+/** A line cut short would revoke a key that doesn't exist, and free the one it was about. */
+const refuseCutKey = (type: string, blob: Buffer): void => {
+  const strings = stringsIn.get(type);
+  if (strings === undefined) throw new Error("the key type is not known here");
+  const reader = new WireReader(blob);
+  for (let read = 0; read <= strings; read += 1) reader.bytes();
+  reader.end();
+};
+
 /** A certificate in a plain list stands for its key, as in OpenSSH (sshkey_equal_public). */
-const keyOf = (type: string, blob: Buffer): Buffer =>
-  isCertificateType(type) ? decodeCertificate(blob).key.blob : blob;
+const keyOf = (type: string, blob: Buffer): Buffer => {
+  if (isCertificateType(type)) return decodeCertificate(blob).key.blob;
+  refuseCutKey(type, blob);
+  return blob;
+};
 
 const decodePlainList = (bytes: Buffer): Revocations => {
   const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
