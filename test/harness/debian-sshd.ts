@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
+const keygen = "ssh-keygen";
 const program = "/usr/sbin/sshd";
 
 /** Whether OpenSSH's own server is here to compare with. */
@@ -25,7 +26,7 @@ const freePort = (): Promise<number> =>
 export const startSshd = async (directory: string, lines: readonly string[]): Promise<number> => {
   const port = await freePort();
   const hostKey = join(directory, "sshd-host-key");
-  spawnSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", hostKey]);
+  spawnSync(keygen, ["-q", "-t", "ed25519", "-N", "", "-f", hostKey]);
   const configuration = join(directory, "sshd_config");
   const own = [
     `Port ${port}`,

@@ -7,7 +7,12 @@ import { wireString } from "../../server/ssh/wire.ts";
 import type { SigningKey, SigningOptions } from "./signing-key.ts";
 
 /** What a client signs (RFC 4252 §7). */
-export const signedBytes = (user: string, algorithm: string, key: Buffer, session = Buffer.alloc(32, 3)): Buffer =>
+export const signedBytes = (
+  user: string,
+  algorithm: string,
+  key: Buffer,
+  session: Buffer = Buffer.alloc(32, 3),
+): Buffer =>
   Buffer.concat([
     wireString(session),
     Buffer.of(50),

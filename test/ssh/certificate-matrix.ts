@@ -20,8 +20,9 @@ export interface Matrix {
   readonly krl: string;
 }
 
+const program = "ssh-keygen";
 const keygen = (...args: readonly string[]): void => {
-  const made = spawnSync("ssh-keygen", ["-q", ...args]);
+  const made = spawnSync(program, ["-q", ...args]);
   if (made.status !== 0) throw new Error(`ssh-keygen ${args.join(" ")}: ${made.stderr.toString()}`);
 };
 

@@ -50,7 +50,7 @@ describe("options of a key", () => {
     'expiry-time="203001012460"',
     'expiry-time="2030010112z"',
   ])("%s is an error", (text) => {
-    expect(() => decodeKeyOptions(text)).toThrow();
+    expect(() => decodeKeyOptions(text)).toThrow(Error);
   });
 
   test("a time is read in this machine's zone, or in UTC with a Z", () => {
@@ -120,7 +120,7 @@ describe("addresses", () => {
     "010.0.0.1",
     " 10.0.0.1",
   ])("source-address %j is no list of networks", (text) => {
-    expect(() => decodeNetworks(text)).toThrow();
+    expect(() => decodeNetworks(text)).toThrow(Error);
   });
 
   test("an IPv4 address lies in every block that keeps its first bits, and in no block that changes one", () => {
