@@ -11,13 +11,12 @@ import { startControlSocket } from "../control/control-socket.ts";
 import { EndpointError } from "../errors.ts";
 import { createSessionHost } from "../session/serve-session.ts";
 import { createUiPool } from "../session/interactive/ui-pool.ts";
-import { openEmbeddedSiteDatabase } from "../site-database/embedded/index.ts";
 import { readAuthorizedKeys, type AuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { createKeyAuthenticator, readTrustAnchors, type TrustAnchors } from "../ssh/key-authenticator.ts";
 import { startSshServer } from "../ssh/server.ts";
 import { demoUsers, initDataDirectory } from "./init.ts";
 import type { Io } from "./io.ts";
-import { readMasterKey } from "./master-key.ts";
+import { openSite } from "./site.ts";
 
 export interface ServeOptions {
   readonly dataDirectory: string;
@@ -195,11 +194,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
   try {
     const log = await openEventLog({ directory: paths.log, now: io.now, uptimeMs: io.uptimeMs });
     closers.add(() => log.close());
-    const siteDatabase = await openEmbeddedSiteDatabase({
-      file: configuration.siteDatabase.file,
-      masterKey: readMasterKey(configuration),
-      backupDirectory: configuration.backupDirectory,
-    });
+    const siteDatabase = await openSite(configuration, io);
     closers.add(() => siteDatabase.close());
     const uiPool = createUiPool({
       bundle: uiBundle,
