@@ -51,6 +51,8 @@ test("endpoint.json names authorities and revoked keys; SIGHUP reads both again,
   rmSync(at("revoked"));
   await reload();
   expect((await endpoint.ssh("support", "Get-Command")).status).toBe(255);
+  const doctor = await pep(["doctor", "--data-dir", dataDirectory]);
+  expect(doctor.stdout).toMatch(/^FAIL {2}trust-anchors: .*NOBODY CAN LOG IN.*it is missing$/m);
   const reasons = endpoint.events().flatMap((event) => (event.type === "authentication" ? [event.reason] : []));
   expect(reasons).toContain("revoked");
   expect(reasons.at(-1)).toBe("the list of revoked keys can't be read");
