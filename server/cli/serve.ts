@@ -117,8 +117,8 @@ const createClosers = () => {
 
 /** Which certificate authorities and revoked keys count from now on; on the record where there are any. */
 const recordAnchors = async (anchors: TrustAnchors, log: OpenEventLog, io: Io): Promise<void> => {
+  for (const problem of anchors.problems) io.stderr.write(`pep: ${problem}\n`);
   for (const problem of anchors.problems) {
-    io.stderr.write(`pep: ${problem}\n`);
     await log.append({ type: "configuration-refused", what: "trust-anchors", problem: problem.slice(0, 1000) });
   }
   if (anchors.digest !== undefined) {
@@ -136,21 +136,31 @@ const createReload = (
   io: Io,
 ) => {
   return async (): Promise<void> => {
-    // First, and whatever else fails: a key that was revoked must not wait for a slip in the roles to be mended.
+    // Keys first: that a removed or revoked key is refused must not depend on a record that can't be written.
     anchors.reload();
-    await recordAnchors(anchors, log, io);
+    let problems: readonly string[];
+    try {
+      problems = keys.reload();
+    } catch (error) {
+      problems = [`kept the keys in force: ${error instanceof Error ? error.message : String(error)}`];
+    }
+    for (const problem of problems) io.stderr.write(`pep: ${problem}\n`);
+    let refused: string | undefined;
     try {
       const roles = loadRolesFile(rolesPath, commands);
-      await log.append({ type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) });
       apply(roles);
       io.stderr.write(`pep: reloaded ${rolesPath}\n`);
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
-      io.stderr.write(`pep: kept the roles in force: ${problem}\n`);
-      await log.append({ type: "configuration-refused", what: "roles", problem: problem.slice(0, 1000) });
+      refused = error instanceof Error ? error.message : String(error);
+      io.stderr.write(`pep: kept the roles in force: ${refused}\n`);
     }
-    for (const problem of keys.reload()) io.stderr.write(`pep: ${problem}\n`);
+    await recordAnchors(anchors, log, io);
     await log.append({ type: "configuration-loaded", what: "authorized-keys", digest: keys.digest });
+    await log.append(
+      refused === undefined
+        ? { type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) }
+        : { type: "configuration-refused", what: "roles", problem: refused.slice(0, 1000) },
+    );
   };
 };
 
