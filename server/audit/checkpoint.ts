@@ -15,8 +15,8 @@ export interface Checkpoint {
  */
 export const originOf = (firstLeaf: Buffer): string => `pep-audit/${firstLeaf.toString("hex", 0, 8)}`;
 
-export const signCheckpoint = ({ origin, size, root }: Checkpoint, key: KeyObject): string =>
-  signNote(`${origin}\n${size}\n${root.toString("base64")}\n`, origin, key);
+export const signCheckpoint = ({ origin, size, root }: Checkpoint, keys: readonly KeyObject[]): string =>
+  signNote(`${origin}\n${size}\n${root.toString("base64")}\n`, origin, keys);
 
 /** @throws Error when it is not a checkpoint; says nothing about its signatures */
 export const decodeCheckpoint = (raw: string): Checkpoint & { readonly note: SignedNote } => {
@@ -27,20 +27,26 @@ export const decodeCheckpoint = (raw: string): Checkpoint & { readonly note: Sig
 };
 
 /**
- * The checkpoints of `audit/checkpoint-history`, one after the other, streamed. Ours have five lines; what a crash left of a
- * torn one is passed over.
+ * The checkpoints of `audit/checkpoint-history`, one after the other, streamed. Three lines, an empty one, and signatures; what
+ * a crash left of a torn one is passed over.
  */
 export const historyNotes = function* (path: string): Generator<string> {
-  const before: string[] = [];
+  let text: string[] = [];
+  let signatures: string[] = [];
+  const note = (): string[] => (signatures.length === 0 ? [] : [[...text, ...signatures, ""].join("\n")]);
   for (const { bytes, whole } of piecesOf(path)) {
-    if (!whole) return;
+    if (!whole) break;
     const line = bytes.toString("utf8");
-    if (line.startsWith("\u2014 ") && before.length === 4) {
-      yield [...before, line, ""].join("\n");
-      before.length = 0;
+    if (line.startsWith("\u2014 ") && text.length === 4) {
+      signatures.push(line);
       continue;
     }
-    before.push(line);
-    if (before.length > 4) before.shift();
+    if (signatures.length > 0) {
+      yield* note();
+      text = [];
+      signatures = [];
+    }
+    text = [...text.slice(-3), line];
   }
+  yield* note();
 };

@@ -67,10 +67,6 @@ export class Checkpointer {
     return this.#tree.size - this.#signedSize;
   }
 
-  get signedSize(): number {
-    return this.#signedSize;
-  }
-
   /** @throws EndpointError AuditUnavailable when the log is not the one that was signed */
   append(leaf: Buffer): void {
     this.#tree.append(leaf);
@@ -99,22 +95,26 @@ export class Checkpointer {
     }
   }
 
-  /** Signs what is there, if that is more than the last checkpoint covers. One at a time. */
-  write(): Promise<void> {
-    const next = this.#after(this.#writing);
+  /**
+   * Signs what is there, if that is more than the last checkpoint covers. One at a time.
+   *
+   * @param nextKey signs too: from then on either key goes on with the log
+   */
+  write(nextKey?: KeyObject): Promise<void> {
+    const next = this.#after(this.#writing, nextKey);
     this.#writing = next.catch(() => undefined);
     return next;
   }
 
-  async #after(before: Promise<void>): Promise<void> {
+  async #after(before: Promise<void>, nextKey: KeyObject | undefined): Promise<void> {
     await before;
-    if (this.unsigned === 0 || this.#origin === undefined) return;
-    await this.#write({ origin: this.#origin, size: this.#tree.size, root: this.#tree.root() });
+    if (this.#origin === undefined || (this.unsigned === 0 && nextKey === undefined)) return;
+    await this.#write({ origin: this.#origin, size: this.#tree.size, root: this.#tree.root() }, nextKey);
   }
 
-  async #write(checkpoint: Checkpoint): Promise<void> {
+  async #write(checkpoint: Checkpoint, nextKey: KeyObject | undefined): Promise<void> {
     const { directory, key } = this.#options;
-    const note = signCheckpoint(checkpoint, key);
+    const note = signCheckpoint(checkpoint, nextKey === undefined ? [key] : [key, nextKey]);
     const history = await open(join(directory, "checkpoint-history"), "a+", 0o600);
     try {
       const { size } = await history.stat();

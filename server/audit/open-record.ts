@@ -24,8 +24,8 @@ export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOp
 export interface OpenRecord extends EventLog {
   /** Ends with a checkpoint, and gives the log's lock back. */
   close(): Promise<void>;
-  /** Signs what is on the record by now. */
-  checkpoint(): Promise<void>;
+  /** Signs what is on the record by now; with the key that comes next too, when the key is changed. */
+  checkpoint(nextKey?: KeyObject): Promise<void>;
 }
 
 const defaultCheckpointEvents = 1000;
@@ -46,8 +46,8 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
   const aborted = findAbortedSessions();
   let pending = false;
 
-  const checkpoint = async (): Promise<void> => {
-    await checkpointer?.write();
+  const checkpoint = async (nextKey?: KeyObject): Promise<void> => {
+    await checkpointer?.write(nextKey);
   };
   const checkpointSoon = (): void => {
     if (pending) return;

@@ -20,9 +20,12 @@ export const noteKeyId = (name: string, key: KeyObject): Buffer =>
   createHash("sha256").update(`${name}\n`).update(Buffer.of(ed25519)).update(rawPublicKey(key)).digest().subarray(0, 4);
 
 /** @param text ends in a newline and has no empty line */
-export const signNote = (text: string, name: string, key: KeyObject): string => {
-  const signature = Buffer.concat([noteKeyId(name, key), sign(null, Buffer.from(text), key)]);
-  return `${text}\n\u2014 ${name} ${signature.toString("base64")}\n`;
+export const signNote = (text: string, name: string, keys: readonly KeyObject[]): string => {
+  const lines = keys.map((key) => {
+    const signature = Buffer.concat([noteKeyId(name, key), sign(null, Buffer.from(text), key)]);
+    return `\u2014 ${name} ${signature.toString("base64")}\n`;
+  });
+  return `${text}\n${lines.join("")}`;
 };
 
 export interface SignedNote {
