@@ -13,10 +13,12 @@ const line = z.looseObject({
 export type ReadLine = z.infer<typeof line>;
 export type ReadEvent = ReadLine["event"];
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 /** @returns undefined when the bytes are not a line of a log */
 export const decodeLine = (raw: Uint8Array): ReadLine | undefined => {
   try {
-    const decoded = line.safeParse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(raw)));
+    const decoded = line.safeParse(JSON.parse(utf8.decode(raw)));
     return decoded.success ? decoded.data : undefined;
   } catch {
     return undefined;

@@ -145,13 +145,6 @@ export const auditEvent = z.discriminatedUnion("type", [
     action: z.enum(["list", "show", "play", "export"]),
     sessionId: z.string().optional(),
   }),
-  /** The free space where the record lies went from one step of the ladder to another. */
-  z.strictObject({
-    type: z.literal("storage"),
-    level: z.enum(["available", "low", "critical"]),
-    freeBytes: z.number().int(),
-    reserveBytes: z.number().int(),
-  }),
   z.strictObject({
     type: z.literal("import-started"),
     /** Operating-system account that ran `pep import`. */
@@ -189,6 +182,9 @@ export const recordedEvent = z.strictObject({
 });
 
 export type RecordedEvent = Readonly<z.infer<typeof recordedEvent>>;
+
+/** The JSON Schema for authors of SIEM rules; `audit-event.schema.json` is this, and a test keeps it so. */
+export const auditEventJsonSchema = (): unknown => z.toJSONSchema(recordedEvent);
 
 /** The record, as the rest of the server sees it. */
 export interface EventLog {

@@ -10,7 +10,7 @@ export interface Disclosure {
   readonly invocationId: string;
   readonly command: string;
   readonly reason: string | undefined;
-  readonly delivery: Pick<Delivery, "how" | "reveal">;
+  readonly delivery: Pick<Delivery, "how" | "reveal" | "disclosed">;
 }
 
 /**
@@ -40,6 +40,7 @@ export const disclose = async (
       ...(reason === undefined ? {} : { reason }),
       keys,
     });
+    await delivery.disclosed?.(keys.map(({ keyId }) => keyId));
   }
   // A screen's glyphs are private-use code points: none may come from the database.
   const plain = delivery.how === "exec" ? (text: string) => text : withoutPrivateUse;

@@ -67,9 +67,9 @@ export const emptyRecord = (): MadeRecord => {
 };
 
 /** Three sessions over several segments, with a checkpoint after each. */
-export const smallRecord = async (): Promise<MadeRecord> => {
+export const smallRecord = async (options: Partial<RecordOptions> = {}): Promise<MadeRecord> => {
   const made = emptyRecord();
-  const record = await openAt(made, { segmentBytes: 900 });
+  const record = await openAt(made, { segmentBytes: 900, ...options });
   for (const sessionId of ["S-1", "S-2", "S-3"]) {
     await recordSession(record, made.dataDirectory, sessionId);
     await record.checkpoint();
