@@ -4,6 +4,7 @@ import { pathsIn } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
 import { auditCommand, auditOptions, type AuditOption } from "./audit.ts";
 import { pruneCommand, rotateKeyCommand } from "./audit-upkeep.ts";
+import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
 import type { Io } from "./io.ts";
 import { runImport } from "./run-import.ts";
@@ -22,6 +23,7 @@ const usage = `pep: a privileged endpoint for BitLocker recovery keys, over SSH
   pep serve   [--data-dir DIR] [--config FILE] [--roles FILE] [--listen HOST:PORT] [--demo]
   pep import  [--data-dir DIR] [--computer-name NAME] [--skip-invalid] FILE...
   pep audit   list | show ID | play ID | verify | export | prune | rotate-key   [--data-dir DIR]
+  pep doctor  [--data-dir DIR]
   pep roles   test | show USER   [--data-dir DIR] [--roles FILE]
 
 pep COMMAND --help says more. DIR is ${defaultDataDirectory} when it is not given.
@@ -79,6 +81,13 @@ prune       Takes away segments of the log, and their transcripts, that are whol
 rotate-key  A new log key, signed for by the old one; while no server runs.
 
 Everything but verify is on the record itself, unless DIR is a copy without its log-key.
+`,
+  doctor: `pep doctor [--data-dir DIR]
+
+Looks at a data directory and its site database and says what is wrong, in words; changes nothing.
+Exit status 1 when something that is required is not right.
+
+  --data-dir DIR   the directory made by pep init (${defaultDataDirectory})
 `,
   roles: `pep roles test [--data-dir DIR] [--roles FILE]
 pep roles show USER [--data-dir DIR] [--roles FILE]
@@ -168,6 +177,11 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
       if (verb === "prune") return pruneCommand(dataDirectory, values.before, io);
       if (verb === "rotate-key") return rotateKeyCommand(dataDirectory, io);
       return auditCommand(verb, { dataDirectory, arguments: rest, values, v2: values.v2 ?? false }, io);
+    }
+    case "doctor": {
+      const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption });
+      noPositionals(positionals);
+      return doctorCommand(resolve(values["data-dir"] ?? defaultDataDirectory), signals.stop, io);
     }
     case "roles": {
       const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption, roles: { type: "string" } });

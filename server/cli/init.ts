@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { openRecord } from "../audit/open-record.ts";
-import { pathsIn, readConfiguration, type EndpointFile } from "../configuration.ts";
+import { pathsIn, readConfiguration, type EmbeddedSite, type EndpointFile } from "../configuration.ts";
 import { demoRecords } from "../demo/site.ts";
 import { EndpointError } from "../errors.ts";
 import {
@@ -16,6 +16,7 @@ import { readMasterKey } from "./master-key.ts";
 import type { Io } from "./io.ts";
 import { writeNewFile } from "./new-file.ts";
 import { readLogKey } from "./private-key.ts";
+import { findEmbeddedSite } from "./site.ts";
 
 export const demoUsers = ["support", "exporter", "certadmin", "approver", "auditor", "guest"] as const;
 
@@ -76,10 +77,8 @@ const fillDemo = async (dataDirectory: string, io: Io): Promise<void> => {
     report: (problem) => io.stderr.write(`pep: ${problem}\n`),
   });
   try {
-    const writer = openRecoveryRecordWriter({
-      file: configuration.siteDatabase.file,
-      masterKey: readMasterKey(configuration),
-    });
+    const site = findEmbeddedSite(configuration);
+    const writer = openRecoveryRecordWriter({ file: site.file, masterKey: readMasterKey(site) });
     try {
       const files = [{ name: "demo", sha256: "" }];
       await log.append({ type: "import-started", localUser: io.localUser, files });
@@ -99,6 +98,27 @@ const fillDemo = async (dataDirectory: string, io: Io): Promise<void> => {
   } finally {
     await log.close();
   }
+};
+
+/** Makes an embedded site database and its master key, where they are missing. @returns the paths made */
+const makeSite = async (site: EmbeddedSite): Promise<readonly string[]> => {
+  const made: string[] = [];
+  if ("file" in site.masterKey && !existsSync(site.masterKey.file)) {
+    if (existsSync(site.file)) {
+      throw new EndpointError(
+        "ObjectNotFound",
+        `The master key ${site.masterKey.file} is missing, and ${site.file} needs it. Restore it; a new one could not open a single key.`,
+      );
+    }
+    await createMasterKeyFile(site.masterKey.file);
+    made.push(site.masterKey.file);
+  }
+  if (!existsSync(site.file)) {
+    const { file, plainText } = site;
+    await createEmbeddedSiteDatabase({ file, masterKey: readMasterKey(site), plainText });
+    made.push(file);
+  }
+  return made;
 };
 
 /**
@@ -140,25 +160,10 @@ export const initDataDirectory = async ({ dataDirectory, demo }: InitOptions, io
     }
   }
   const configuration = readConfiguration(dataDirectory, paths.endpoint);
-  if ("file" in configuration.masterKey && !existsSync(configuration.masterKey.file)) {
-    if (existsSync(configuration.siteDatabase.file)) {
-      throw new EndpointError(
-        "ObjectNotFound",
-        `The master key ${configuration.masterKey.file} is missing, and ${configuration.siteDatabase.file} needs it. Restore it; a new one could not open a single key.`,
-      );
-    }
-    await createMasterKeyFile(configuration.masterKey.file);
-    note(configuration.masterKey.file, true);
-  }
   makeDirectory(configuration.backupDirectory);
-  if (!existsSync(configuration.siteDatabase.file)) {
-    await createEmbeddedSiteDatabase({
-      file: configuration.siteDatabase.file,
-      masterKey: readMasterKey(configuration),
-      plainText: configuration.siteDatabase.plainText,
-    });
-    note(configuration.siteDatabase.file, true);
-    if (demo) await fillDemo(dataDirectory, io);
+  if (configuration.siteDatabase.kind === "embedded") {
+    for (const path of await makeSite(configuration.siteDatabase)) note(path, true);
+    if (demo && made.includes(configuration.siteDatabase.file)) await fillDemo(dataDirectory, io);
   }
   for (const path of made) io.stderr.write(`made ${path}\n`);
   return made.length > 0;

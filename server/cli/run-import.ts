@@ -4,6 +4,7 @@ import { importCommand } from "./import.ts";
 import type { Io } from "./io.ts";
 import { readMasterKey } from "./master-key.ts";
 import { openLocalRecord } from "./local-record.ts";
+import { findEmbeddedSite } from "./site.ts";
 
 export interface ImportOptions {
   readonly dataDirectory: string;
@@ -19,11 +20,12 @@ export interface ImportOptions {
 export const runImport = async (options: ImportOptions, signal: AbortSignal, io: Io): Promise<number> => {
   const paths = pathsIn(options.dataDirectory);
   const configuration = readConfiguration(options.dataDirectory, paths.endpoint);
+  const site = findEmbeddedSite(configuration);
   const log = await openLocalRecord(paths, io);
   try {
     const writer = openRecoveryRecordWriter({
-      file: configuration.siteDatabase.file,
-      masterKey: readMasterKey(configuration),
+      file: site.file,
+      masterKey: readMasterKey(site),
     });
     try {
       return await importCommand({

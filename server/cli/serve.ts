@@ -12,14 +12,13 @@ import { startControlSocket } from "../control/control-socket.ts";
 import { EndpointError } from "../errors.ts";
 import { createSessionHost } from "../session/serve-session.ts";
 import { createUiPool } from "../session/interactive/ui-pool.ts";
-import { openEmbeddedSiteDatabase } from "../site-database/embedded/index.ts";
 import type { Authenticator } from "../session/contract.ts";
 import { readAuthorizedKeys, type AuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { startSshServer } from "../ssh/server.ts";
 import { demoUsers, initDataDirectory } from "./init.ts";
 import type { Io } from "./io.ts";
-import { readMasterKey } from "./master-key.ts";
 import { readLogKey, readPrivateKey } from "./private-key.ts";
+import { openSite } from "./site.ts";
 
 export interface ServeOptions {
   readonly dataDirectory: string;
@@ -173,11 +172,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       report,
     });
     closers.add(() => log.close());
-    const siteDatabase = await openEmbeddedSiteDatabase({
-      file: configuration.siteDatabase.file,
-      masterKey: readMasterKey(configuration),
-      backupDirectory: configuration.backupDirectory,
-    });
+    const siteDatabase = await openSite(configuration, io);
     closers.add(() => siteDatabase.close());
     const uiPool = createUiPool({
       bundle: uiBundle,

@@ -98,15 +98,11 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       const sent = await delivery.show(result);
       return { exitStatus: result.kind === "text" ? (result.exitStatus ?? 0) : 0, ...sent };
     }
-    // Asked before the first row is pulled: pulling marks keys disclosed, and a refusal should not make clients rotate.
+    // Asked before the first row is pulled, so that a refusal decrypts nothing.
     if (bound.maxRows !== undefined && result.count !== undefined && (await result.count()) > bound.maxRows) {
       throw tooManyRows(bound.maxRows);
     }
-    const limited = {
-      ...result,
-      batches: limitRows(result.batches, bound.maxRows),
-      ...(result.unmarked === undefined ? {} : { unmarked: limitRows(result.unmarked, bound.maxRows) }),
-    };
+    const limited = { ...result, batches: limitRows(result.batches, bound.maxRows) };
     const shaped = bound.shaping.reduce<Extract<CommandResult, { kind: "rows" }>>(
       (rows, shaping) => shaping.apply(rows),
       limited,
@@ -125,6 +121,7 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       command: bound.command.name,
       reason: bound.command.reason,
       delivery,
+      mark: shaped.mark,
     };
     let more = true;
     const answer: Answer = {
