@@ -16,7 +16,7 @@ export const publicKeyFromRaw = (raw: Buffer): KeyObject =>
   createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: raw.toString("base64url") }, format: "jwk" });
 
 /** The first four bytes of SHA-256(name ‖ newline ‖ type ‖ public key): tells which key a signature claims to be of. */
-export const noteKeyId = (name: string, key: KeyObject): Buffer =>
+const noteKeyId = (name: string, key: KeyObject): Buffer =>
   createHash("sha256").update(`${name}\n`).update(Buffer.of(ed25519)).update(rawPublicKey(key)).digest().subarray(0, 4);
 
 /** @param text ends in a newline and has no empty line */

@@ -39,7 +39,9 @@ test("a receipt with another key, another place, another line, another path or a
   const otherCheckpoint = first.replace("\n10\n", "\n11\n");
   for (const text of [forged, otherPlace, otherPath, otherCheckpoint]) {
     expect(text).not.toBe(first);
-    expect(() => verifyReceipt(text, made.publicKey)).toThrow();
+    expect(() => verifyReceipt(text, made.publicKey)).toThrow(
+      /not in the log that was signed|does not verify|holds no event/,
+    );
   }
   expect(() => verifyReceipt(first, newKey().publicKey)).toThrow("not signed with this key");
   expect(verifyReceipt(second, made.publicKey).seq).toBe(5);

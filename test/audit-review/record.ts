@@ -31,7 +31,7 @@ export const openAt = (
     ...options,
   });
 
-export const disclosureOf = (sessionId: string, keyId: string): AuditEvent => ({
+const disclosureOf = (sessionId: string, keyId: string): AuditEvent => ({
   type: "disclosure",
   sessionId,
   connectedUser: "support",
