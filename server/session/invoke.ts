@@ -18,6 +18,8 @@ export interface InvokeDependencies {
   readonly origin: Origin;
   readonly now: () => Date;
   readonly uptimeMs: () => number;
+  /** For the operator: a bug before anything could be recorded. */
+  readonly report: (problem: string) => void;
 }
 
 type Finished = Extract<AuditEvent, { type: "command-finished" }>;
@@ -160,7 +162,9 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
         ...(bound.command.reason === undefined ? {} : { reason: bound.command.reason }),
       });
     } catch (error) {
-      return failed(translate(error, signal).failure, 0);
+      const { failure, reference } = translate(error, signal);
+      if (reference !== undefined) dependencies.report(`${reference}: a line could not be bound: ${describe(error)}`);
+      return failed(failure, 0);
     }
     const startedMs = dependencies.uptimeMs();
     const finish = (outcome: Pick<Finished, "outcome" | "exitStatus"> & Partial<Finished>): Promise<void> =>

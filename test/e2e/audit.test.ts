@@ -56,7 +56,8 @@ test("what was done over SSH is listed, shown, proved by receipts, and verified 
   const tampered = await pep(["audit", "verify", "--data-dir", copy]);
   expect(tampered.stdout).toContain("PROBLEM");
   expect(tampered.status).toBe(1);
-});
+  // Ten processes one after the other: more than the usual limit on a busy machine.
+}, 120_000);
 
 test("a log whose end was cut off stops the start, with one clear line", async () => {
   const dataDirectory = join(temporaryDirectory(), "data");
