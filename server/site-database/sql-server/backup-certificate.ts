@@ -1,10 +1,10 @@
-import { createHash, createPublicKey, randomBytes, X509Certificate } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { EndpointError } from "../../errors.ts";
 import { revealSecret } from "../../secret.ts";
 import { checkBackupName, writeBackupFiles } from "../backup-files.ts";
 import type { BackupFile } from "../backup-files.ts";
-import { decodeKeyFile, decodePfx, encodeKeyFile, encodePfx } from "../key-files.ts";
+import { decodeKeyFile, decodePfx, encodeKeyFile, encodePfx, isKeyOf } from "../key-files.ts";
 import { isAcceptablePassword, passwordRule } from "../password-policy.ts";
 import type { CertificateBackup, CertificateBackupRequest } from "../port.ts";
 import {
@@ -36,10 +36,7 @@ interface Exported {
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-const isKeyOf = (certificate: Uint8Array, privateKey: KeyObject): boolean =>
-  createPublicKey(privateKey).equals(new X509Certificate(certificate).publicKey);
-
-const firstCells = async (
+export const firstCells = async (
   connection: SqlConnection,
   statement: Statement,
   signal: AbortSignal,
@@ -119,7 +116,8 @@ const writeCopy = async (
   return { thumbprint: sha256(exported.certificate), files };
 };
 
-const joinServerPath = (directory: string, name: string): string =>
+/** A file of the backup directory, as SQL Server sees it. */
+export const joinServerPath = (directory: string, name: string): string =>
   `${directory.replace(/[\\/]+$/, "")}${directory.startsWith("/") ? "/" : "\\"}${name}`;
 
 const firstVersionWithPfx = 16;

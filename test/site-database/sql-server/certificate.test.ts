@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { EndpointError } from "../../../server/errors.ts";
 import { Secret } from "../../../server/secret.ts";
 import type { SqlServerSiteDatabase } from "../../../server/site-database/sql-server/database.ts";
+import { createCertificate, restoreCertificate } from "../../../server/site-database/sql-server/make-certificate.ts";
 import { encodePvk } from "../../harness/tds-server/model/pvk.ts";
 import { statementNameOf } from "../../harness/tds-server/model-site.ts";
 import type { ModelSite } from "../../harness/tds-server/model-site.ts";
@@ -128,19 +129,25 @@ describe("creating", () => {
 
   test("makes master key, certificate and grants once, and nothing the second time", async () => {
     const { model, database } = await withoutKeys();
-    expect(await failureOf(database.createCertificate({ expiresOn: "2039-10-22" }, neverStopped))).toMatchObject({
+    expect(
+      await failureOf(createCertificate(database.connections.writes, { expiresOn: "2039-10-22" }, neverStopped)),
+    ).toMatchObject({
       category: "InvalidArgument",
     });
-    const made = await database.createCertificate(request, neverStopped);
-    expect(made).toEqual({ masterKey: "created", certificate: "created" });
+    const made = await createCertificate(database.connections.writes, request, neverStopped);
+    expect(made).toMatchObject({
+      masterKey: "created",
+      certificate: "created",
+      granted: ["RecoveryAndHardwareRead", "RecoveryAndHardwareWrite"],
+    });
     expect(found(model)).toEqual(both);
     await expect(database.verifyCertificate(neverStopped)).resolves.toMatchObject({
       microsoftCheck: true,
       valid: true,
     });
     const before = model.state.certificates;
-    const again = await database.createCertificate(request, neverStopped);
-    expect(again).toEqual({ masterKey: "was there", certificate: "was there" });
+    const again = await createCertificate(database.connections.writes, request, neverStopped);
+    expect(again).toMatchObject({ masterKey: "was there", certificate: "was there", granted: [] });
     expect(model.state.certificates).toBe(before);
   });
 
@@ -148,14 +155,20 @@ describe("creating", () => {
     const { model, database } = await start(bare);
     for (const acceptUnreadableKeysIn of [undefined, "CM_XYZ", ""]) {
       const named = acceptUnreadableKeysIn === undefined ? {} : { acceptUnreadableKeysIn };
-      const failure = await failureOf(database.createCertificate({ ...request, ...named }, neverStopped));
+      const failure = await failureOf(
+        createCertificate(database.connections.writes, { ...request, ...named }, neverStopped),
+      );
       expect(failure).toMatchObject({
         category: "ResourceExists",
         message: expect.stringContaining("1 encrypted key"),
       });
       expect(found(model)).toEqual(nothing);
     }
-    await database.createCertificate({ ...request, acceptUnreadableKeysIn: "cm_pep" }, neverStopped);
+    await createCertificate(
+      database.connections.writes,
+      { ...request, acceptUnreadableKeysIn: "cm_pep" },
+      neverStopped,
+    );
     expect(found(model)).toEqual(both);
   });
 
@@ -164,7 +177,7 @@ describe("creating", () => {
     site.server.setFaults({
       query: { when: (one) => statementNameOf(one) === "create-certificate", does: "reset" },
     });
-    expect(await failureOf(database.createCertificate(request, neverStopped))).toMatchObject({
+    expect(await failureOf(createCertificate(database.connections.writes, request, neverStopped))).toMatchObject({
       category: "ResourceUnavailable",
     });
     site.server.setFaults({});
@@ -175,7 +188,7 @@ describe("creating", () => {
   test("says that the login may not", async () => {
     const { model, database } = await withoutKeys();
     model.state.permissions.delete("CONTROL on the database");
-    expect(await failureOf(database.createCertificate(request, neverStopped))).toMatchObject({
+    expect(await failureOf(createCertificate(database.connections.writes, request, neverStopped))).toMatchObject({
       category: "ResourceUnavailable",
       message: expect.stringContaining("may not"),
     });
@@ -190,7 +203,7 @@ describe("creating", () => {
       { ...request, expiresOn: "2039-13-01" },
       { ...request, expiresOn: "2039-02-31" },
     ])
-      expect(await failureOf(database.createCertificate(bad, neverStopped))).toMatchObject({
+      expect(await failureOf(createCertificate(database.connections.writes, bad, neverStopped))).toMatchObject({
         category: "InvalidArgument",
       });
   });
@@ -224,7 +237,9 @@ describe("SQL Server's own files", () => {
               keyPath: "D:\\Backup\\site.pvk",
             } as const);
       const restore = { from, password: strong, masterKeyPassword: strong };
-      expect(await database.restoreCertificate(restore, neverStopped)).toMatchObject({ certificate: "created" });
+      expect(await restoreCertificate(database.connections.writes, restore, neverStopped)).toMatchObject({
+        certificate: "created",
+      });
       expect(await collect(database.readRecoveryKeys({}, neverStopped))).toHaveLength(1);
     }
   });
@@ -257,7 +272,7 @@ describe("restoring", () => {
     const pvk = encodePvk(privateKey, "it's-Geheim-17");
     const from = { kind: "bytes", certificate: der, pvk } as const;
     const password = new Secret("it's-Geheim-17");
-    await database.restoreCertificate({ from, password, masterKeyPassword: strong }, neverStopped);
+    await restoreCertificate(database.connections.writes, { from, password, masterKeyPassword: strong }, neverStopped);
     expect(found(model)).toEqual(both);
     await expect(database.verifyCertificate(neverStopped)).resolves.toMatchObject({ valid: true });
   });
@@ -265,7 +280,9 @@ describe("restoring", () => {
   test("never replaces one that is there", async () => {
     const { model, database } = await start();
     const before = model.state.certificates;
-    const failure = await failureOf(database.restoreCertificate({ from: files, password: strong }, neverStopped));
+    const failure = await failureOf(
+      restoreCertificate(database.connections.writes, { from: files, password: strong }, neverStopped),
+    );
     expect(failure).toMatchObject({ category: "ResourceExists" });
     expect(model.state.certificates).toBe(before);
   });
@@ -276,11 +293,11 @@ describe("restoring", () => {
     if (privateKey === undefined) throw new Error("the model has no key");
     model.state.files.set(files.certificatePath, der);
     const request = { from: files, password: new Secret("Wrong-Password-1"), masterKeyPassword: strong };
-    expect(await failureOf(database.restoreCertificate(request, neverStopped))).toMatchObject({
+    expect(await failureOf(restoreCertificate(database.connections.writes, request, neverStopped))).toMatchObject({
       category: "ObjectNotFound",
     });
     model.state.files.set(files.keyPath, encodePvk(privateKey, "Right-Password-1"));
-    const failure = await failureOf(database.restoreCertificate(request, neverStopped));
+    const failure = await failureOf(restoreCertificate(database.connections.writes, request, neverStopped));
     expect(failure).toMatchObject({ category: "InvalidArgument", message: expect.stringContaining("password") });
     expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain("Wrong-Password-1");
     expect(found(model)).toEqual(nothing);
