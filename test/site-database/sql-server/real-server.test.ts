@@ -106,7 +106,7 @@ const tryServer = (path: string): void => {
       revokeControl: (principal) =>
         run(batch(`REVOKE CONTROL ON CERTIFICATE::BitLockerManagement_CERT FROM ${principal}`)),
       dropCertificate: () => run(batch("DROP CERTIFICATE BitLockerManagement_CERT")),
-      databaseName: configuration.database,
+      databaseName: places.configuration.database,
       dispose: async () => {
         await database.close();
         await rm(backupDirectory, { recursive: true, force: true });
