@@ -96,7 +96,7 @@ test("a link, a pipe and a file that others may read are refused, without waitin
   await symlink(under.path("elsewhere"), key);
   expect(await refuses(under, pair)).toMatchObject({ category: "ResourceUnavailable" });
   await rm(key);
-  execFileSync("mkfifo", ["-m", "600", key]);
+  execFileSync("sh", ["-c", 'mkfifo -m 600 "$0"', key]);
   expect(await refuses(under, pair)).toMatchObject({ category: "ResourceUnavailable" });
 });
 
@@ -131,12 +131,12 @@ test("a file changed for another's while the restore runs brings the right certi
   };
   for (const bytes of [own, foreign]) {
     under.site.tamper("DELETE FROM sys_database_permissions");
-    let running = true;
+    const state = { running: true };
     const restoring = under.database
       .restoreCertificate(pfx, neverStopped)
       .catch((error: unknown) => error)
-      .finally(() => (running = false));
-    for (let turn = 0; running; turn += 1) await put(turn % 2 === 0 ? foreign : bytes);
+      .finally(() => (state.running = false));
+    for (let turn = 0; state.running; turn += 1) await put(turn % 2 === 0 ? foreign : bytes);
     const ended = await restoring;
     if (ended instanceof Error) expect(ended).toMatchObject({ category: "ResourceExists" });
     else expect(ended).toMatchObject({ thumbprint });

@@ -36,7 +36,7 @@ interface Exported {
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-export const firstCells = async (
+const firstCells = async (
   connection: SqlConnection,
   statement: Statement,
   signal: AbortSignal,

@@ -131,7 +131,7 @@ export const encodePvk = (privateKey: KeyObject, password: string): Uint8Array =
   if (jwk.kty !== "RSA" || whole % 2 !== 0) throw new Error("SQL Server takes RSA keys only");
   const parts = blobParts.map(([part, share]) => {
     const field = Buffer.alloc(whole / share);
-    bytesOf(part).reverse().copy(field);
+    Buffer.from(bytesOf(part).toReversed()).copy(field);
     return field;
   });
   const body = Buffer.concat([rsaPrivateMagic, numbers(whole * 8, exponent.readUIntBE(0, exponent.length)), ...parts]);

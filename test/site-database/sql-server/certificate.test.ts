@@ -4,6 +4,7 @@ import { EndpointError } from "../../../server/errors.ts";
 import { Secret } from "../../../server/secret.ts";
 import type { SqlServerSiteDatabase } from "../../../server/site-database/sql-server/database.ts";
 import { createCertificate, restoreCertificate } from "../../../server/site-database/sql-server/make-certificate.ts";
+import type { CreateRequest, Made, RestoreRequest } from "../../../server/site-database/sql-server/make-certificate.ts";
 import { encodePvk } from "../../harness/tds-server/model/pvk.ts";
 import { statementNameOf } from "../../harness/tds-server/model-site.ts";
 import type { ModelSite } from "../../harness/tds-server/model-site.ts";
@@ -42,6 +43,11 @@ const failureOf = async (work: Promise<unknown>): Promise<EndpointError> => {
   }
   throw new Error("nothing failed");
 };
+
+const create = (database: SqlServerSiteDatabase, request: CreateRequest): Promise<Made> =>
+  createCertificate(database.connections.writes, request, neverStopped);
+const restore = (database: SqlServerSiteDatabase, request: RestoreRequest): Promise<Made> =>
+  restoreCertificate(database.connections.writes, request, neverStopped);
 
 const strong = new Secret("Correct-Horse-42");
 const closed = (model: ModelSite): void => {
@@ -129,12 +135,10 @@ describe("creating", () => {
 
   test("makes master key, certificate and grants once, and nothing the second time", async () => {
     const { model, database } = await withoutKeys();
-    expect(
-      await failureOf(createCertificate(database.connections.writes, { expiresOn: "2039-10-22" }, neverStopped)),
-    ).toMatchObject({
+    expect(await failureOf(create(database, { expiresOn: "2039-10-22" }))).toMatchObject({
       category: "InvalidArgument",
     });
-    const made = await createCertificate(database.connections.writes, request, neverStopped);
+    const made = await create(database, request);
     expect(made).toMatchObject({
       masterKey: "created",
       certificate: "created",
@@ -146,7 +150,7 @@ describe("creating", () => {
       valid: true,
     });
     const before = model.state.certificates;
-    const again = await createCertificate(database.connections.writes, request, neverStopped);
+    const again = await create(database, request);
     expect(again).toMatchObject({ masterKey: "was there", certificate: "was there", granted: [] });
     expect(model.state.certificates).toBe(before);
   });
@@ -155,20 +159,14 @@ describe("creating", () => {
     const { model, database } = await start(bare);
     for (const acceptUnreadableKeysIn of [undefined, "CM_XYZ", ""]) {
       const named = acceptUnreadableKeysIn === undefined ? {} : { acceptUnreadableKeysIn };
-      const failure = await failureOf(
-        createCertificate(database.connections.writes, { ...request, ...named }, neverStopped),
-      );
+      const failure = await failureOf(create(database, { ...request, ...named }));
       expect(failure).toMatchObject({
         category: "ResourceExists",
         message: expect.stringContaining("1 encrypted key"),
       });
       expect(found(model)).toEqual(nothing);
     }
-    await createCertificate(
-      database.connections.writes,
-      { ...request, acceptUnreadableKeysIn: "cm_pep" },
-      neverStopped,
-    );
+    await create(database, { ...request, acceptUnreadableKeysIn: "cm_pep" });
     expect(found(model)).toEqual(both);
   });
 
@@ -177,7 +175,7 @@ describe("creating", () => {
     site.server.setFaults({
       query: { when: (one) => statementNameOf(one) === "create-certificate", does: "reset" },
     });
-    expect(await failureOf(createCertificate(database.connections.writes, request, neverStopped))).toMatchObject({
+    expect(await failureOf(create(database, request))).toMatchObject({
       category: "ResourceUnavailable",
     });
     site.server.setFaults({});
@@ -188,7 +186,7 @@ describe("creating", () => {
   test("says that the login may not", async () => {
     const { model, database } = await withoutKeys();
     model.state.permissions.delete("CONTROL on the database");
-    expect(await failureOf(createCertificate(database.connections.writes, request, neverStopped))).toMatchObject({
+    expect(await failureOf(create(database, request))).toMatchObject({
       category: "ResourceUnavailable",
       message: expect.stringContaining("may not"),
     });
@@ -203,7 +201,7 @@ describe("creating", () => {
       { ...request, expiresOn: "2039-13-01" },
       { ...request, expiresOn: "2039-02-31" },
     ])
-      expect(await failureOf(createCertificate(database.connections.writes, bad, neverStopped))).toMatchObject({
+      expect(await failureOf(create(database, bad))).toMatchObject({
         category: "InvalidArgument",
       });
   });
@@ -236,8 +234,8 @@ describe("SQL Server's own files", () => {
               certificatePath: "D:\\Backup\\site.cer",
               keyPath: "D:\\Backup\\site.pvk",
             } as const);
-      const restore = { from, password: strong, masterKeyPassword: strong };
-      expect(await restoreCertificate(database.connections.writes, restore, neverStopped)).toMatchObject({
+      const request = { from, password: strong, masterKeyPassword: strong };
+      expect(await restore(database, request)).toMatchObject({
         certificate: "created",
       });
       expect(await collect(database.readRecoveryKeys({}, neverStopped))).toHaveLength(1);
@@ -272,7 +270,7 @@ describe("restoring", () => {
     const pvk = encodePvk(privateKey, "it's-Geheim-17");
     const from = { kind: "bytes", certificate: der, pvk } as const;
     const password = new Secret("it's-Geheim-17");
-    await restoreCertificate(database.connections.writes, { from, password, masterKeyPassword: strong }, neverStopped);
+    await restore(database, { from, password, masterKeyPassword: strong });
     expect(found(model)).toEqual(both);
     await expect(database.verifyCertificate(neverStopped)).resolves.toMatchObject({ valid: true });
   });
@@ -280,9 +278,7 @@ describe("restoring", () => {
   test("never replaces one that is there", async () => {
     const { model, database } = await start();
     const before = model.state.certificates;
-    const failure = await failureOf(
-      restoreCertificate(database.connections.writes, { from: files, password: strong }, neverStopped),
-    );
+    const failure = await failureOf(restore(database, { from: files, password: strong }));
     expect(failure).toMatchObject({ category: "ResourceExists" });
     expect(model.state.certificates).toBe(before);
   });
@@ -293,11 +289,11 @@ describe("restoring", () => {
     if (privateKey === undefined) throw new Error("the model has no key");
     model.state.files.set(files.certificatePath, der);
     const request = { from: files, password: new Secret("Wrong-Password-1"), masterKeyPassword: strong };
-    expect(await failureOf(restoreCertificate(database.connections.writes, request, neverStopped))).toMatchObject({
+    expect(await failureOf(restore(database, request))).toMatchObject({
       category: "ObjectNotFound",
     });
     model.state.files.set(files.keyPath, encodePvk(privateKey, "Right-Password-1"));
-    const failure = await failureOf(restoreCertificate(database.connections.writes, request, neverStopped));
+    const failure = await failureOf(restore(database, request));
     expect(failure).toMatchObject({ category: "InvalidArgument", message: expect.stringContaining("password") });
     expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain("Wrong-Password-1");
     expect(found(model)).toEqual(nothing);
