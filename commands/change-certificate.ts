@@ -54,7 +54,12 @@ export const changeRequest = async (
 ) => ({
   ...(hasMasterKey
     ? {}
-    : { masterKeyPassword: await context.askPassword("Password for the new master key", { repeat: true }) }),
+    : {
+        masterKeyPassword: await context.askPassword(
+          "Password for the new master key (12 characters or more of three kinds: capitals, small letters, digits, others)",
+          { repeat: true },
+        ),
+      }),
   ...(accepted === undefined ? {} : { acceptUnreadableKeysIn: accepted }),
 });
 

@@ -135,9 +135,8 @@ describe("creating", () => {
 
   test("makes master key, certificate and grants once, and nothing the second time", async () => {
     const { model, database } = await withoutKeys();
-    expect(await failureOf(create(database, { expiresOn: "2039-10-22" }))).toMatchObject({
-      category: "InvalidArgument",
-    });
+    const unasked = await failureOf(create(database, { expiresOn: "2039-10-22" }));
+    expect(unasked).toMatchObject({ category: "InvalidArgument" });
     const made = await create(database, request);
     expect(made).toMatchObject({
       masterKey: "created",
@@ -175,9 +174,7 @@ describe("creating", () => {
     site.server.setFaults({
       query: { when: (one) => statementNameOf(one) === "create-certificate", does: "reset" },
     });
-    expect(await failureOf(create(database, request))).toMatchObject({
-      category: "ResourceUnavailable",
-    });
+    expect(await failureOf(create(database, request))).toMatchObject({ category: "ResourceUnavailable" });
     site.server.setFaults({});
     expect(await database.countRecoveryKeys({}, neverStopped)).toBe(0);
     expect(found(model)).toEqual(nothing);
@@ -201,9 +198,7 @@ describe("creating", () => {
       { ...request, expiresOn: "2039-13-01" },
       { ...request, expiresOn: "2039-02-31" },
     ])
-      expect(await failureOf(create(database, bad))).toMatchObject({
-        category: "InvalidArgument",
-      });
+      expect(await failureOf(create(database, bad))).toMatchObject({ category: "InvalidArgument" });
   });
 });
 
@@ -234,7 +229,7 @@ describe("SQL Server's own files", () => {
               certificatePath: "D:\\Backup\\site.cer",
               keyPath: "D:\\Backup\\site.pvk",
             } as const);
-      const request = { from, password: strong, masterKeyPassword: strong };
+      const restoring = { from, password: strong, masterKeyPassword: strong };
       expect(await restore(database, request)).toMatchObject({
         certificate: "created",
       });
@@ -289,9 +284,7 @@ describe("restoring", () => {
     if (privateKey === undefined) throw new Error("the model has no key");
     model.state.files.set(files.certificatePath, der);
     const request = { from: files, password: new Secret("Wrong-Password-1"), masterKeyPassword: strong };
-    expect(await failureOf(restore(database, request))).toMatchObject({
-      category: "ObjectNotFound",
-    });
+    expect(await failureOf(restore(database, request))).toMatchObject({ category: "ObjectNotFound" });
     model.state.files.set(files.keyPath, encodePvk(privateKey, "Right-Password-1"));
     const failure = await failureOf(restore(database, request));
     expect(failure).toMatchObject({ category: "InvalidArgument", message: expect.stringContaining("password") });
