@@ -1,6 +1,5 @@
 import type { KeyObject } from "node:crypto";
 import { EndpointError } from "../errors.ts";
-import { revealSecret } from "../secret.ts";
 import { checkBackupName, readBackupFiles } from "./backup-files.ts";
 import { decodeKeyFile, decodePfx, isKeyOf } from "./key-files.ts";
 import type { CertificateRestoreRequest } from "./port.ts";
@@ -33,10 +32,10 @@ const isPair = ({ certificate, privateKey }: OpenedBackup): boolean => {
 /** Reads and opens a backup of the endpoint's own directory, and proves that its private key is its certificate's. */
 export const openBackup = async (
   directory: string,
-  { name, form, password }: Pick<CertificateRestoreRequest, "name" | "form" | "password">,
+  { name, form }: Pick<CertificateRestoreRequest, "name" | "form">,
+  text: string,
 ): Promise<OpenedBackup> => {
   checkBackupName(name);
-  const text = revealSecret(password);
   if (text === "") throw new EndpointError("InvalidArgument", "The password of the backup is needed.");
   const files = await readBackupFiles(directory, form === "Pfx" ? [`${name}.pfx`] : [`${name}.cer`, `${name}.key`]);
   const bytes = Buffer.from(text, "latin1");

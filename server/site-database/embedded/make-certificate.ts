@@ -2,7 +2,6 @@ import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { EndpointError } from "../../errors.ts";
 import { thumbprintOf } from "../key-files.ts";
-import { openBackup } from "../open-backup.ts";
 import type { OpenedBackup } from "../open-backup.ts";
 import type {
   CertificateCreateRequest,
@@ -10,6 +9,7 @@ import type {
   CertificateRestoreRequest,
   CertificateState,
 } from "../port.ts";
+import { openOwnBackup } from "./backup-certificate.ts";
 import { createBitLockerCertificate } from "./certificate.ts";
 import type { NewCertificate } from "./certificate.ts";
 import { addDataKey, exportKey, grantControl, grantees, placeCertificate } from "./certificate-rows.ts";
@@ -216,7 +216,7 @@ export const restoreCertificate = async (
 ): Promise<CertificateMade> => {
   const { database, lockWaitMs } = parts;
   const patience = { signal, lockWaitMs };
-  const backup = await openBackup(parts.backupDirectory, request);
+  const backup = await openOwnBackup(parts.backupDirectory, request);
   throwIfStopped(signal);
   const { version, opened, another } = await withLockPatience(patience, () => ({
     version: dataVersion(database),

@@ -5,8 +5,10 @@ import { revealSecret } from "../../secret.ts";
 import { checkBackupName, writeBackupFiles } from "../backup-files.ts";
 import type { BackupFile } from "../backup-files.ts";
 import { decodeKeyFile, decodePfx, encodeKeyFile, encodePfx, isKeyOf } from "../key-files.ts";
+import { openBackup } from "../open-backup.ts";
+import type { OpenedBackup } from "../open-backup.ts";
 import { isAcceptablePassword, passwordRule } from "../password-policy.ts";
-import type { CertificateBackup, CertificateBackupRequest } from "../port.ts";
+import type { CertificateBackup, CertificateBackupRequest, CertificateRestoreRequest } from "../port.ts";
 import {
   backupToFiles,
   backupToPfx,
@@ -222,3 +224,7 @@ export const backupCertificate = async (
     }
   });
 };
+
+/** Opens what was written above. Here, because this file opens passwords of backups already, and few files do. */
+export const openOwnBackup = (directory: string, request: CertificateRestoreRequest): Promise<OpenedBackup> =>
+  openBackup(directory, request, revealSecret(request.password));

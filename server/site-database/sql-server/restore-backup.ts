@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { Secret } from "../../secret.ts";
 import { checkBackupName } from "../backup-files.ts";
-import { openBackup } from "../open-backup.ts";
 import type { CertificateMade, CertificateRestoreRequest } from "../port.ts";
-import { joinServerPath } from "./backup-certificate.ts";
+import { joinServerPath, openOwnBackup } from "./backup-certificate.ts";
 import type { BackupPlaces } from "./backup-certificate.ts";
 import { unavailable } from "./errors.ts";
 import { restoreCertificate } from "./make-certificate.ts";
@@ -47,7 +46,7 @@ export const restoreBackup = async (
   }
   if (backupDirectory === undefined)
     throw unavailable("No backup directory is configured on this endpoint.", "backupDirectory is not set");
-  const { certificate, privateKey } = await openBackup(backupDirectory, request);
+  const { certificate, privateKey } = await openOwnBackup(backupDirectory, request);
   // Opened here, sent under a password of this moment: the user's never gets into a statement, where a trace could show it.
   const password = `Aa1-${randomBytes(24).toString("base64url")}`;
   const pvk = encodePvk(privateKey, password);

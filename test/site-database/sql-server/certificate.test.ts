@@ -230,7 +230,7 @@ describe("SQL Server's own files", () => {
               keyPath: "D:\\Backup\\site.pvk",
             } as const);
       const restoring = { from, password: strong, masterKeyPassword: strong };
-      expect(await restore(database, request)).toMatchObject({
+      expect(await restore(database, restoring)).toMatchObject({
         certificate: "created",
       });
       expect(await collect(database.readRecoveryKeys({}, neverStopped))).toHaveLength(1);
