@@ -29,6 +29,8 @@ export interface Delivery {
   readonly disclosed?: (keyIds: readonly string[]) => Promise<void>;
   /** Asked before more than a screenful of keys is shown to a person; exec answers `true`. */
   confirmBulk(count: number): Promise<boolean>;
+  /** A question of consequence, asked of a person; exec, where there is none, answers `false`. */
+  confirm(question: string): Promise<boolean>;
   askPassword(prompt: string, options: { readonly repeat: boolean }): Promise<Secret>;
   /** Shows the whole answer. Rejects with an EndpointError when it could not (channel closed, record unavailable). */
   show(answer: Answer): Promise<{ readonly sentBytes?: number; readonly sentDigest?: string }>;

@@ -134,6 +134,7 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
       refuseTooManyKeys(count);
       return count <= pageRows() || (await trustedPath.confirm(`Show ${count} recovery keys?`, signal));
     },
+    confirm: (question) => trustedPath.confirm(question, signal),
     askPassword: (prompt, options) => trustedPath.askPassword(prompt, options, signal),
     async show(answer) {
       throwIfStopped();
