@@ -1,5 +1,6 @@
 import { Refusal } from "../server/errors.ts";
 import type { Secret } from "../server/secret.ts";
+import type { ElevationPort } from "../server/authorization/elevation-port.ts";
 import type { SiteDatabase } from "../server/site-database/port.ts";
 import { maskKeyShapedText } from "./mask-key-shaped-text.ts";
 import type { Parameter, Parameters, Values } from "./parameters.ts";
@@ -90,9 +91,16 @@ export interface CommandContext {
    * `repeat` asks twice where a person types. Throws `InvalidArgument` when standard input gives none.
    */
   askPassword(prompt: string, options: { readonly repeat: boolean }): Promise<Secret>;
+  /** Asks yes or no on the trusted path. In exec nobody can be asked: rejects with `InvalidArgument`. */
+  confirm(question: string): Promise<boolean>;
+  /** Approval by a second person, as far as the connected user has a part in it. */
+  readonly elevation: ElevationPort;
   readonly signal: AbortSignal;
   now(): Date;
 }
+
+/** What counting rows ahead may use. */
+export type EstimateContext = Pick<CommandContext, "siteDatabase" | "signal" | "now">;
 
 /** A parameter's value as typed: `true` for a bare switch, else one text or several (`-Name a,b`). */
 export type RawValue = true | string | readonly string[];
@@ -106,6 +114,8 @@ export interface BoundCommand {
   readonly parameters: Readonly<Record<string, string | boolean | number | readonly string[]>>;
   /** The helpdesk reason, where the command takes one and it was given. */
   readonly reason: string | undefined;
+  /** Counts the rows that would come, showing none; absent where the command can't tell. */
+  readonly estimateRows?: (context: EstimateContext) => Promise<number>;
   run(context: CommandContext): Promise<CommandResult>;
 }
 
@@ -113,6 +123,9 @@ export interface BoundCommand {
 export interface BoundShaping {
   /** For the record: name and parameters in one canonical text. */
   readonly canonical: string;
+  /** What approval is bound to; not masked. Stays in authorization. */
+  readonly texts: CheckedTexts;
+  readonly name: string;
   /** Throws `InvalidArgument` when a named column does not exist. */
   apply(result: RowsResult): RowsResult;
 }
@@ -126,6 +139,8 @@ interface Facts {
   readonly examples: readonly { readonly line: string; readonly explains: string }[];
   /** JEA's default set: everyone who may connect has it, and no role can narrow it. */
   readonly forEveryone: boolean;
+  /** How approval by a second person works: such a command can't need approval itself. */
+  readonly forElevation: boolean;
 }
 
 /** What roles are checked against: each given parameter's values in canonical spelling, not masked. Stays in authorization. */
@@ -220,6 +235,7 @@ interface DefinedFacts<P extends Parameters> {
   readonly description: string;
   readonly examples: Facts["examples"];
   readonly forEveryone?: boolean;
+  readonly forElevation?: boolean;
   readonly parameters: P;
   /** Rules between parameters: a sentence when they don't go together. */
   readonly conflict?: (values: Values<P>) => string | undefined;
@@ -232,6 +248,7 @@ const factsOf = <P extends Parameters>(definition: DefinedFacts<P>): Facts => ({
   description: definition.description,
   examples: definition.examples,
   forEveryone: definition.forEveryone ?? false,
+  forElevation: definition.forElevation ?? false,
 });
 
 const checkAll = <P extends Parameters>(
@@ -252,6 +269,8 @@ export const defineCommand = <P extends Parameters>(
   definition: DefinedFacts<P> & {
     /** False for answers that are a text or an action of the session; absent means rows. */
     readonly answersRows?: (values: Values<P>) => boolean;
+    /** Counts the rows that `run` would answer, without showing one: the ceiling of an approval. */
+    readonly estimateRows?: (values: Values<P>, context: EstimateContext) => Promise<number>;
     readonly run: (values: Values<P>, context: CommandContext) => CommandResult | Promise<CommandResult>;
   },
 ): CommandDefinition => ({
@@ -261,11 +280,15 @@ export const defineCommand = <P extends Parameters>(
   bind: (raw, narrowed) => {
     const { values, texts, recorded } = checkAll(definition, raw, narrowed);
     const reason = recorded["Reason"];
+    const { estimateRows } = definition;
     return {
       command: {
         name: definition.name,
         parameters: recorded,
         reason: typeof reason === "string" ? reason : undefined,
+        ...(estimateRows === undefined
+          ? {}
+          : { estimateRows: (context: EstimateContext) => estimateRows(values, context) }),
         run: async (context) => definition.run(values, context),
       },
       texts,
@@ -282,10 +305,15 @@ export const defineShaping = <P extends Parameters>(
   kind: "shaping",
   parameters: new Map(Object.entries(definition.parameters)),
   bind: (raw) => {
-    const { values, recorded } = checkAll(definition, raw);
+    const { values, texts, recorded } = checkAll(definition, raw);
     const canonical = Object.entries(recorded).map(([name, value]) =>
       value === true ? ` -${name}` : ` -${name} ${Array.isArray(value) ? value.join(",") : String(value)}`,
     );
-    return { canonical: `${definition.name}${canonical.join("")}`, apply: (rows) => definition.shape(values, rows) };
+    return {
+      name: definition.name,
+      canonical: `${definition.name}${canonical.join("")}`,
+      texts,
+      apply: (rows) => definition.shape(values, rows),
+    };
   },
 });

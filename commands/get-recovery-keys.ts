@@ -1,7 +1,7 @@
 import { EndpointError } from "../server/errors.ts";
 import type { RecoveryKey, RecoveryKeyQuery } from "../server/site-database/port.ts";
 import { defineCommand, outputFormats } from "./define-command.ts";
-import type { Cell, Column, CommandContext, Row } from "./define-command.ts";
+import type { Cell, Column, EstimateContext, Row } from "./define-command.ts";
 import { computerName, freeText, keyIdOrPrefix, momentOf, oneOf, since, wholeKeyIdLength } from "./parameter-kinds.ts";
 import { flag, list, value } from "./parameters.ts";
 import type { Values } from "./parameters.ts";
@@ -92,7 +92,7 @@ const named = (query: RecoveryKeyQuery): { readonly words: string; readonly quer
 const refuseWhatIsNotThere = async (
   query: RecoveryKeyQuery,
   countAll: () => Promise<number>,
-  { siteDatabase, signal }: CommandContext,
+  { siteDatabase, signal }: EstimateContext,
 ): Promise<void> => {
   const wanted = named(query);
   if (wanted.length === 0) return;
@@ -148,6 +148,12 @@ export const getRecoveryKeys = defineCommand({
     { line: "Get-RecoveryKeys -raw", explains: "Every key of the site as one JSON array, for safe-keeping elsewhere." },
   ],
   parameters,
+  estimateRows: async (values, context) => {
+    const query = queryOf(values, context.now());
+    const rows = await context.siteDatabase.countRecoveryKeys(query, context.signal);
+    await refuseWhatIsNotThere(query, () => Promise.resolve(rows), context);
+    return rows;
+  },
   run: async (values, context) => {
     const { siteDatabase, signal } = context;
     const query = queryOf(values, context.now());

@@ -1,11 +1,15 @@
+import { approveElevation } from "./approve-elevation.ts";
 import { backupCert } from "./backup-cert.ts";
 import { clearHost } from "./clear-host.ts";
 import type { AnyDefinition } from "./define-command.ts";
+import { denyElevation } from "./deny-elevation.ts";
 import { exitPSSession } from "./exit-pssession.ts";
 import { getCommand } from "./get-command.ts";
+import { getElevation } from "./get-elevation.ts";
 import { getHelp } from "./get-help.ts";
 import { getRecoveryKeys } from "./get-recovery-keys.ts";
 import { measureObject } from "./measure-object.ts";
+import { requestElevation } from "./request-elevation.ts";
 import { selectObject } from "./select-object.ts";
 import { verifyCert } from "./verify-cert.ts";
 
@@ -14,6 +18,10 @@ export const commands: readonly AnyDefinition[] = [
   getRecoveryKeys,
   verifyCert,
   backupCert,
+  requestElevation,
+  getElevation,
+  approveElevation,
+  denyElevation,
   getCommand,
   getHelp,
   selectObject,

@@ -1,5 +1,14 @@
 import type { BoundCommand, BoundShaping, CommandDescription } from "../../commands/define-command.ts";
 
+/** What another person would approve: the invocation without `-RequestId` and `-Wait`. */
+export interface ApprovalNeeded {
+  /** Canonical form, for people; key-shaped text is masked. */
+  readonly invocation: string;
+  /** SHA-256 over command, unmasked parameters, pipeline and role capability: what an approval is bound to. */
+  readonly digest: string;
+  readonly requestId: string | undefined;
+  readonly wait: boolean;
+}
 
 /** A whole line, found, decoded and accepted by one entry of one role capability. Nothing after this asks "may they?". */
 export interface BoundLine {
@@ -7,6 +16,8 @@ export interface BoundLine {
   readonly shaping: readonly BoundShaping[];
   /** The role capability whose entry accepted it, `default` for JEA's default commands. */
   readonly roleCapability: string;
+  /** Set where the entry requires approval by another person. */
+  readonly approval: ApprovalNeeded | undefined;
   /** More rows than this from the command (before shaping): `LimitsExceeded`, and none is shown. */
   readonly maxRows: number | undefined;
 }
@@ -29,6 +40,9 @@ export interface Roles {
     /** An interactive session without input for this long is ended, with a warning a minute before. */
     readonly idleTimeoutMs: number;
     readonly longestSessionMs: number;
+    /** How long a request for approval waits, and how long an approval can be used. */
+    readonly requestMs: number;
+    readonly approvalMs: number;
     /** Sent as the SSH banner before log-in; may be empty. */
     readonly legalNotice: string;
   };

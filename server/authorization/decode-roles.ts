@@ -34,6 +34,9 @@ export interface CheckedRoles extends Roles {
 /** JEA's own idle limit is two hours; 15 minutes is what a screen with recovery keys on it should have. */
 const defaultIdleMinutes = 15;
 const defaultLongestMinutes = 8 * 60;
+/** Long enough to find the second person, and to use what they approved; no longer. */
+const defaultRequestMinutes = 60;
+const defaultApprovalMinutes = 15;
 const deepestCondition = 16;
 
 /** A user's name in the spelling that counts (design §10: lower case). */
@@ -183,6 +186,8 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
     session: {
       idleTimeoutMs: (file.session?.idleTimeoutMinutes ?? defaultIdleMinutes) * 60_000,
       longestSessionMs: (file.session?.longestSessionMinutes ?? defaultLongestMinutes) * 60_000,
+      requestMs: (file.session?.requestMinutes ?? defaultRequestMinutes) * 60_000,
+      approvalMs: (file.session?.approvalMinutes ?? defaultApprovalMinutes) * 60_000,
       legalNotice: file.session?.legalNotice ?? "",
     },
     mayConnect,

@@ -57,7 +57,14 @@ const limitedCommand = z
       .max(10_000)
       .optional()
       .describe("More rows than this are refused, and none is shown."),
-    requireReason: z.boolean().optional().describe("-Reason must be given."),
+    requireReason: z
+      .union([z.boolean(), z.literal("listed")])
+      .optional()
+      .describe('-Reason must be given; "listed": and be one of those that the command suggests.'),
+    requireApproval: z
+      .boolean()
+      .optional()
+      .describe("Another person must approve each invocation (Request-Elevation, Approve-Elevation)."),
   })
   .describe("A command, and how it may be used.");
 
@@ -107,6 +114,20 @@ export const rolesFile = z
           .min(1)
           .max(7 * minutesADay)
           .optional(),
+        approvalMinutes: z
+          .number()
+          .int()
+          .min(1)
+          .max(minutesADay)
+          .optional()
+          .describe("How long an approval can be used, once. Left out: 15."),
+        requestMinutes: z
+          .number()
+          .int()
+          .min(1)
+          .max(minutesADay)
+          .optional()
+          .describe("How long a request waits for a decision. Left out: 60."),
         legalNotice: z
           .string()
           .max(4096)

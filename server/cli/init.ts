@@ -16,7 +16,7 @@ import { readMasterKey } from "./master-key.ts";
 import type { Io } from "./io.ts";
 import { writeNewFile } from "./new-file.ts";
 
-export const demoUsers = ["support", "exporter", "certadmin", "approver", "auditor", "guest"] as const;
+export const demoUsers = ["support", "exporter", "requester", "certadmin", "approver", "auditor", "guest"] as const;
 
 export interface InitOptions {
   readonly dataDirectory: string;

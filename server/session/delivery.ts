@@ -27,6 +27,10 @@ export interface Delivery {
   readonly reveal: (text: string) => string;
   /** Asked before more than a screenful of keys is shown to a person; exec answers `true`. */
   confirmBulk(count: number): Promise<boolean>;
+  /** A question of consequence, on the trusted path. In exec there is nobody to ask: rejects with `InvalidArgument`. */
+  confirm(question: string): Promise<boolean>;
+  /** Says something beside the answer, while the command is still to run. */
+  tell(text: string): Promise<void>;
   askPassword(prompt: string, options: { readonly repeat: boolean }): Promise<Secret>;
   /** Shows the whole answer. Rejects with an EndpointError when it could not (channel closed, record unavailable). */
   show(answer: Answer): Promise<{ readonly sentBytes?: number; readonly sentDigest?: string }>;

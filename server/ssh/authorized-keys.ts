@@ -4,7 +4,7 @@ import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import type { Authenticator } from "../session/contract.ts";
-import { decodePublicKey } from "./public-key.ts";
+import { decodePublicKey, fingerprintOf } from "./public-key.ts";
 
 /** A user's name as a client may type it; lower-cased it is also a file name, so it holds no path. */
 const userName = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
@@ -16,6 +16,8 @@ export interface AuthorizedKeys extends Authenticator {
   readonly problems: readonly string[];
   /** SHA-256 over every user and key, hexadecimal: changes when somebody's keys do. */
   readonly digest: string;
+  /** Whether the user still has the key of this fingerprint. */
+  holds(user: string, keyFingerprint: string): boolean;
   /**
    * Reads the folder again and returns the new `problems`.
    * Throws an EndpointError, and keeps the former keys, when the folder itself can't be read or trusted.
@@ -137,6 +139,10 @@ export const readAuthorizedKeys = (directory: string): AuthorizedKeys => {
       loaded = load(directory);
       return loaded.problems;
     },
+    holds: (user, keyFingerprint) =>
+      [...(loaded.keys.get(user) ?? nobodysKeys)].some(
+        (base64) => fingerprintOf(Buffer.from(base64, "base64")) === keyFingerprint,
+      ),
     findUser: (claimedUser, keyBlob) => {
       // Every answer takes the same steps, so that its time says nothing about who exists here.
       const named = userName.test(claimedUser);

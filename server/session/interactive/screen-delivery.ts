@@ -122,6 +122,8 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
     },
     confirmBulk: (count) =>
       count <= pageRows() ? Promise.resolve(true) : trustedPath.confirm(`Show ${count} recovery keys?`, signal),
+    confirm: (question) => trustedPath.confirm(question, signal),
+    tell: (text) => showText(screenText(text)),
     askPassword: (prompt, options) => trustedPath.askPassword(prompt, options, signal),
     async show(answer) {
       throwIfStopped();

@@ -15,6 +15,7 @@ import {
 } from "../../../server/session/interactive/serve-interactive.ts";
 import { createUiPool, type UiPool, type UiPoolOptions } from "../../../server/session/interactive/ui-pool.ts";
 import type { UiProcessEnd } from "../../../server/session/interactive/ui-screen-queue.ts";
+import { noElevation } from "../../harness/elevation.ts";
 import { createInvoke } from "../../../server/session/invoke.ts";
 import type { SiteDatabase } from "../../../server/site-database/port.ts";
 import { temporaryDirectory } from "../../harness/temporary-directory.ts";
@@ -124,6 +125,7 @@ const visibleTo = (onPassword: () => void): VisibleCommands => ({
       command: { name, parameters: {}, reason: undefined, run: (context) => run(line, context, onPassword) },
       shaping: [],
       roleCapability: "test",
+      approval: undefined,
       maxRows: undefined,
     };
   },
@@ -187,6 +189,7 @@ export const startShell = (options: ShellOptions = {}): Shell => {
     log: { append: async (event) => void events.push(event) },
     siteDatabase: {} as SiteDatabase, // no command of these tests asks it
     visibleCommands: () => visible,
+    elevation: noElevation,
     connectedUser,
     origin: {},
     now: () => new Date(),
@@ -206,6 +209,8 @@ export const startShell = (options: ShellOptions = {}): Shell => {
         listeners.add(listener);
         return () => listeners.delete(listener);
       },
+      onNotice: () => () => undefined,
+      revoked: new AbortController().signal,
       uiPool: pool,
       openTranscript: options.transcripts?.(open) ?? open,
       endpointName: "demo",
