@@ -4,6 +4,7 @@ import { clearHost } from "./clear-host.ts";
 import type { AnyDefinition } from "./define-command.ts";
 import { denyElevation } from "./deny-elevation.ts";
 import { exitPSSession } from "./exit-pssession.ts";
+import { getCapability } from "./get-capability.ts";
 import { getCommand } from "./get-command.ts";
 import { getElevation } from "./get-elevation.ts";
 import { getHelp } from "./get-help.ts";
@@ -23,6 +24,7 @@ export const commands: readonly AnyDefinition[] = [
   approveElevation,
   denyElevation,
   getCommand,
+  getCapability,
   getHelp,
   selectObject,
   measureObject,

@@ -151,7 +151,7 @@ export const checkEntry = (
   const parameters = checkParameters(definition, limits.parameters, path, complain);
   const requireReason = (limits.requireReason ?? false) !== false;
   const suggestions = definition.parameters.get("Reason")?.suggestions;
-  if (limits.requireReason === "listed" && suggestions === undefined) {
+  if (limits.requireReason === "listed" && (suggestions ?? []).length === 0) {
     complain([...path, "requireReason"], `${definition.name} has no list of reasons; write true for any words.`);
   }
   if (requireReason && !parameters.has("Reason")) {

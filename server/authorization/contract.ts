@@ -1,4 +1,5 @@
 import type { BoundCommand, BoundShaping, CommandDescription } from "../../commands/define-command.ts";
+import type { Circumstances } from "./circumstances.ts";
 
 /** What another person would approve: the invocation without `-RequestId` and `-Wait`. */
 export interface ApprovalNeeded {
@@ -35,7 +36,10 @@ export interface VisibleCommands {
 
 /** A checked jea-roles.json. */
 export interface Roles {
-  commandsFor(connectedUser: string): VisibleCommands;
+  /** Role definitions with a time or a network count only where the circumstances are known and fit. */
+  commandsFor(connectedUser: string, circumstances?: Circumstances): VisibleCommands;
+  /** Which role definitions count now; while it stays the same, so do the user's commands. */
+  definitionsFor(connectedUser: string, circumstances: Circumstances): string;
   readonly session: {
     /** An interactive session without input for this long is ended, with a warning a minute before. */
     readonly idleTimeoutMs: number;

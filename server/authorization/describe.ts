@@ -103,6 +103,7 @@ export const describeCommand = (
   definition: AnyDefinition,
   entries: readonly RoleEntry[],
   mayRun: (line: string) => boolean,
+  through: (roleCapability: string) => string,
 ): CommandDescription => ({
   name: definition.name,
   aliases: definition.aliases,
@@ -113,4 +114,19 @@ export const describeCommand = (
     describeParameter(name, parameter, entries),
   ),
   rules: rulesOf(entries),
+  grants: definition.forEveryone
+    ? [
+        {
+          roleCapability: "default",
+          through: "everyone who may connect",
+          parameters: [...definition.parameters.keys()],
+          rules: [],
+        },
+      ]
+    : entries.map((entry) => ({
+        roleCapability: entry.roleCapability,
+        through: through(entry.roleCapability),
+        parameters: [...entry.parameters.keys(), ...(entry.requireApproval ? approvalParameters.keys() : [])],
+        rules: entryRules(entry, true),
+      })),
 });

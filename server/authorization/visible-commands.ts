@@ -78,11 +78,13 @@ const takeApproval = (
  *
  * @param entries the user's role entries in file order
  * @param mayConnect false when the user does not meet `requiredGroups`: then not even the default commands exist
+ * @param through what gives this user a role, in words
  */
 export const makeVisibleCommands = (
   definitions: readonly AnyDefinition[],
   entries: readonly RoleEntry[],
   mayConnect: boolean,
+  through: (roleCapability: string) => string,
 ): VisibleCommands => {
   const grants = definitions.map((definition) => {
     const own = mayConnect ? entries.filter((entry) => entry.definition === definition) : [];
@@ -171,7 +173,7 @@ export const makeVisibleCommands = (
   return {
     descriptions: grants
       .filter(({ visible }) => visible)
-      .map(({ definition, entries: own }) => describeCommand(definition, own, mayRun)),
+      .map(({ definition, entries: own }) => describeCommand(definition, own, mayRun, through)),
     bindLine,
   };
 };

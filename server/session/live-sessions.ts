@@ -13,6 +13,7 @@ interface Live {
   readonly revoke: AbortController;
   /** Every command and its rules, as last announced. */
   announced: string;
+  last: VisibleCommands;
   notify: (text: string) => void;
   commandsChanged: () => void;
 }
@@ -87,6 +88,8 @@ export const createLiveSessions = (
       return;
     }
     const visible = session.visibleCommands();
+    if (visible === session.last) return;
+    session.last = visible;
     const now = JSON.stringify(visible.descriptions);
     if (now === session.announced) return;
     session.announced = now;
@@ -106,6 +109,7 @@ export const createLiveSessions = (
         visibleCommands,
         line: line !== undefined && mayRun(visible, line) ? line : undefined,
         revoke,
+        last: visible,
         announced: JSON.stringify(visible.descriptions),
         notify: () => undefined,
         commandsChanged: () => undefined,

@@ -37,16 +37,35 @@ export interface RunningSessionHost extends SessionHost {
 }
 
 const text = new TextEncoder();
+/** How late a user is told that a role's time began or ended; each new line asks anew anyway. */
+const lookEveryMs = 10_000;
 
 /** Serves every session of every connection: the one place that knows them all. */
 export const createSessionHost = (dependencies: SessionHostDependencies): RunningSessionHost => {
   const { log, roles } = dependencies;
   const running = new Set<Promise<void>>();
   const live = createLiveSessions(dependencies.elevations, dependencies.whyToLeave);
+  // A role's time may end in the middle of a session; nothing but the clock tells.
+  const looking = setInterval(() => live.rightsChanged(), lookEveryMs);
+  looking.unref();
   /** Interactive sessions are told to end at once; a running command may finish. */
   const closing = new AbortController();
   /** The time for finishing is over. */
   const shutdown = new AbortController();
+
+  /** The user's map is made once and replaced whole when roles are (design §4), or when a role's time begins or ends. */
+  const rightsOf = ({ connectedUser, clientAddress }: AuthenticatedConnection): (() => VisibleCommands) => {
+    let made: { readonly from: Roles; readonly definitions: string; readonly visible: VisibleCommands } | undefined;
+    return () => {
+      const from = roles();
+      const circumstances = { clientAddress, at: dependencies.now() };
+      const definitions = from.definitionsFor(connectedUser, circumstances);
+      if (made?.from !== from || made.definitions !== definitions) {
+        made = { from, definitions, visible: from.commandsFor(connectedUser, circumstances) };
+      }
+      return made.visible;
+    };
+  };
 
   const serveOne = async (
     connection: AuthenticatedConnection,
@@ -61,16 +80,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       clientAddress: connection.clientAddress,
       connectedUser: connection.connectedUser,
     };
-    // The user's map is made once and replaced whole when roles are (design §4).
-    let madeFrom = roles();
-    let visible: VisibleCommands = madeFrom.commandsFor(connection.connectedUser);
-    const visibleCommands = (): VisibleCommands => {
-      if (madeFrom !== roles()) {
-        madeFrom = roles();
-        visible = madeFrom.commandsFor(connection.connectedUser);
-      }
-      return visible;
-    };
+    const visibleCommands = rightsOf(connection);
     const { connectedUser, keyFingerprint } = connection;
     const party = { connectedUser, keyFingerprint, origin };
     const elevation = createElevationGate(dependencies.elevations, party, visibleCommands);
@@ -158,6 +168,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       closing.abort("the endpoint is shutting down");
       const timer = setTimeout(() => shutdown.abort("the endpoint is shutting down"), withinMs);
       await Promise.allSettled(running);
+      clearInterval(looking);
       clearTimeout(timer);
     },
   };

@@ -60,7 +60,7 @@ test("of two sessions that race for one approval, one runs", async () => {
   const stage = await createStage();
   const id = await approved(stage);
   const both = await Promise.all([use(stage, id), use(stage, id), use(stage, id)]);
-  expect(both.map(({ outcome }) => outcome.exitStatus).sort()).toEqual([0, 8, 8]);
+  expect(both.map(({ outcome }) => outcome.exitStatus).toSorted((a, b) => a - b)).toEqual([0, 8, 8]);
   expect(consumed(stage)).toBe(1);
 });
 

@@ -85,5 +85,5 @@ test("of two approvers who decide at once, one does", async () => {
   const stage = await createStage();
   const id = await stage.ask("alice", line);
   const both = await Promise.all([stage.approve(id, "dave"), stage.run("bob", `Deny-Elevation ${id} -Comment no`)]);
-  expect(both.map(({ outcome }) => outcome.exitStatus).sort()).toEqual([0, 4]);
+  expect(both.map(({ outcome }) => outcome.exitStatus).toSorted((a, b) => a - b)).toEqual([0, 4]);
 });

@@ -74,7 +74,10 @@ describe("Get-Command", () => {
     ["*-object", ["Select-Object", "Measure-Object"]],
     ["*cert", ["verify-cert", "backup-cert"]],
     ["Get-*Keys", ["Get-RecoveryKeys"]],
-    ["*e*-*c*", ["verify-cert", "Get-RecoveryKeys", "Get-Command", "Select-Object", "Measure-Object"]],
+    [
+      "*e*-*c*",
+      ["verify-cert", "Get-RecoveryKeys", "Get-Command", "Get-Capability", "Select-Object", "Measure-Object"],
+    ],
     ["cls", ["Clear-Host"]],
     ["exit,Get-Help", ["Get-Help", "Exit-PSSession"]],
     ["nothing*", []],

@@ -35,6 +35,7 @@ const describe = (name: string): CommandDescription => ({
   examples: [],
   parameters: [],
   rules: [],
+  grants: [],
 });
 
 const keyRows = (count: number, name: (index: number) => string): Row[] =>
