@@ -2,10 +2,18 @@ import { readFileSync, statSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { EndpointError } from "./errors.ts";
+import { sqlServerSiteDatabase, type SqlServerConfiguration } from "./site-database/sql-server/configuration.ts";
 
 const listenAddress = z
   .string()
   .regex(/^(\[[0-9a-fA-F:.]+\]|[^:[\]]+):\d{1,5}$/, "must be HOST:PORT, as 127.0.0.1:2222 or [::1]:2222");
+
+const embeddedSiteDatabase = z.strictObject({
+  kind: z.literal("embedded"),
+  file: z.string().default("site.sqlite"),
+  /** "Allow recovery information to be stored in plain text": counts when `pep init` makes the database. */
+  plainText: z.boolean().default(false),
+});
 
 /** endpoint.json, as written. Paths may be relative to the data directory. */
 const endpointFile = z.strictObject({
@@ -16,20 +24,19 @@ const endpointFile = z.strictObject({
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
     .default("pep"),
   listen: listenAddress.default("127.0.0.1:2222"),
-  siteDatabase: z
-    .strictObject({
-      kind: z.literal("embedded"),
-      file: z.string().default("site.sqlite"),
-      /** "Allow recovery information to be stored in plain text": counts when `pep init` makes the database. */
-      plainText: z.boolean().default(false),
-    })
-    .default({ kind: "embedded", file: "site.sqlite", plainText: false }),
-  /** Where the master key of the embedded site database comes from; outside the data directory. */
-  masterKey: z.union([
-    z.strictObject({ file: z.string() }),
-    /** First line of a file, for example a systemd credential; the key is derived with scrypt. */
-    z.strictObject({ passwordFile: z.string() }),
-  ]),
+  siteDatabase: z.union([embeddedSiteDatabase, sqlServerSiteDatabase]).default({
+    kind: "embedded",
+    file: "site.sqlite",
+    plainText: false,
+  }),
+  /** Where the master key of the embedded site database comes from; outside the data directory. SQL Server has its own. */
+  masterKey: z
+    .union([
+      z.strictObject({ file: z.string() }),
+      /** First line of a file, for example a systemd credential; the key is derived with scrypt. */
+      z.strictObject({ passwordFile: z.string() }),
+    ])
+    .optional(),
   /** Where backup-cert writes; outside the data directory. */
   backupDirectory: z.string(),
   /** UI processes kept started for the next log-in. */
@@ -40,12 +47,18 @@ const endpointFile = z.strictObject({
 
 export type EndpointFile = z.input<typeof endpointFile>;
 
+export interface EmbeddedSite {
+  readonly kind: "embedded";
+  readonly file: string;
+  readonly plainText: boolean;
+  readonly masterKey: { readonly file: string } | { readonly passwordFile: string };
+}
+
 export interface Configuration {
   readonly dataDirectory: string;
   readonly endpointName: string;
   readonly listen: { readonly host: string; readonly port: number };
-  readonly siteDatabase: { readonly file: string; readonly plainText: boolean };
-  readonly masterKey: { readonly file: string } | { readonly passwordFile: string };
+  readonly siteDatabase: EmbeddedSite | SqlServerConfiguration;
   readonly backupDirectory: string;
   readonly spareUiProcesses: number;
   readonly demo: boolean;
@@ -65,15 +78,31 @@ export const isLoopback = (host: string): boolean => /^(127(\.\d{1,3}){3}|::1|lo
 
 const lies = (path: string, directory: string): boolean => {
   const way = relative(directory, path);
-  return way === "" || (!way.startsWith("..") && !isAbsolute(way));
+  return way === "" || (way !== ".." && !way.startsWith("../") && !isAbsolute(way));
 };
 
 /** Refuses a file that someone else could have written. @throws EndpointError InvalidArgument */
 const refuseWritableByOthers = (path: string, name: string): void => {
-  const { mode } = statSync(path);
+  const { mode, uid } = statSync(path);
+  const own = process.geteuid?.();
+  if (own !== undefined && uid !== own && uid !== 0) {
+    throw new EndpointError("InvalidArgument", `${name} belongs to another account, which could exchange it: ${path}`);
+  }
   if ((mode & 0o022) !== 0) {
     throw new EndpointError("InvalidArgument", `${name} may be written by group or others; run: chmod go-w ${path}`);
   }
+};
+
+type Issue = z.core.$ZodIssue;
+
+/** A union's failure, as that of the branch that was meant: the one whose `kind` fits, or that got furthest. */
+const meantIssues = (issue: Issue): readonly { readonly where: string; readonly message: string }[] => {
+  if (issue.code !== "invalid_union") return [{ where: issue.path.join(".") || "file", message: issue.message }];
+  const aboutKind = (inner: Issue): boolean => inner.path.at(-1) === "kind" || inner.code === "unrecognized_keys";
+  const meant = issue.errors.find((branch) => !branch.some(aboutKind)) ?? issue.errors[0] ?? [];
+  return meant.flatMap((inner) =>
+    meantIssues(inner).map(({ where, message }) => ({ where: [...issue.path, where].join("."), message })),
+  );
 };
 
 const decode = (text: string, path: string): z.infer<typeof endpointFile> => {
@@ -85,8 +114,34 @@ const decode = (text: string, path: string): z.infer<typeof endpointFile> => {
   }
   const decoded = endpointFile.safeParse(raw);
   if (decoded.success) return decoded.data;
-  const problems = decoded.error.issues.map(({ path: where, message }) => `${where.join(".") || "file"}: ${message}`);
+  const problems = decoded.error.issues.flatMap(meantIssues).map(({ where, message }) => `${where}: ${message}`);
   throw new EndpointError("InvalidArgument", `${path}: ${problems.join("; ")}`);
+};
+
+/** @throws EndpointError InvalidArgument where an embedded database's master key is not named or lies with the data */
+const resolveSite = (
+  { siteDatabase, masterKey, demo }: z.infer<typeof endpointFile>,
+  path: string,
+  dataDirectory: string,
+): Configuration["siteDatabase"] => {
+  if (siteDatabase.kind === "sqlServer") return siteDatabase;
+  if (masterKey === undefined) {
+    throw new EndpointError("InvalidArgument", `${path}: masterKey is missing; the embedded site database needs one.`);
+  }
+  const written = "file" in masterKey ? masterKey.file : masterKey.passwordFile;
+  const resolved = resolve(dataDirectory, written);
+  if (!demo && lies(resolved, dataDirectory)) {
+    throw new EndpointError(
+      "InvalidArgument",
+      `${path}: the master key must lie outside the data directory, or whoever copies the one has both.`,
+    );
+  }
+  return {
+    kind: "embedded",
+    file: resolve(dataDirectory, siteDatabase.file),
+    plainText: siteDatabase.plainText,
+    masterKey: "file" in masterKey ? { file: resolved } : { passwordFile: resolved },
+  };
 };
 
 /**
@@ -99,6 +154,7 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
   let text: string;
   try {
     text = readFileSync(path, "utf8");
+    refuseWritableByOthers(dataDirectory, "The data directory");
     refuseWritableByOthers(path, "The configuration");
   } catch (error) {
     if (error instanceof EndpointError) throw error;
@@ -114,26 +170,14 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
   const file = decode(text, path);
   const from = (relativePath: string): string => resolve(dataDirectory, relativePath);
   const backupDirectory = from(file.backupDirectory);
-  const masterKey =
-    "file" in file.masterKey
-      ? { file: from(file.masterKey.file) }
-      : { passwordFile: from(file.masterKey.passwordFile) };
-  const masterKeyPath = "file" in masterKey ? masterKey.file : masterKey.passwordFile;
   if (lies(backupDirectory, dataDirectory)) {
     throw new EndpointError("InvalidArgument", `${path}: backupDirectory must lie outside the data directory.`);
-  }
-  if (!file.demo && lies(masterKeyPath, dataDirectory)) {
-    throw new EndpointError(
-      "InvalidArgument",
-      `${path}: the master key must lie outside the data directory, or whoever copies the one has both.`,
-    );
   }
   return {
     dataDirectory,
     endpointName: file.endpointName,
     listen: parseListen(file.listen),
-    siteDatabase: { file: from(file.siteDatabase.file), plainText: file.siteDatabase.plainText },
-    masterKey,
+    siteDatabase: resolveSite(file, path, dataDirectory),
     backupDirectory,
     spareUiProcesses: file.spareUiProcesses,
     demo: file.demo,

@@ -35,6 +35,7 @@ const io: Io = {
   localUser: userInfo().username,
   packageRoot,
   version: readVersion(packageRoot),
+  credentialsDirectory: process.env["CREDENTIALS_DIRECTORY"],
   now: () => new Date(),
   uptimeMs: () => performance.now(),
 };

@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { pathsIn } from "../configuration.ts";
-import { EndpointError } from "../errors.ts";
+import { EndpointError, failures } from "../errors.ts";
+import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
 import type { Io } from "./io.ts";
 import { runImport } from "./run-import.ts";
@@ -19,6 +20,7 @@ const usage = `pep: a privileged endpoint for BitLocker recovery keys, over SSH
   pep init    [--data-dir DIR] [--demo]
   pep serve   [--data-dir DIR] [--config FILE] [--roles FILE] [--listen HOST:PORT] [--demo]
   pep import  [--data-dir DIR] [--computer-name NAME] [--skip-invalid] FILE...
+  pep doctor  [--data-dir DIR]
   pep roles   test | show USER   [--data-dir DIR] [--roles FILE]
 
 pep COMMAND --help says more. DIR is ${defaultDataDirectory} when it is not given.
@@ -53,6 +55,13 @@ Each file is imported whole or not at all; importing it again changes nothing. W
   --data-dir DIR         the directory made by pep init (${defaultDataDirectory})
   --computer-name NAME   for files that name no computer (manage-bde, KeyProtector JSON)
   --skip-invalid         leave invalid entries out, and say which
+`,
+  doctor: `pep doctor [--data-dir DIR]
+
+Looks at a data directory and its site database and says what is wrong, in words; changes nothing.
+Exit status 1 when something that is required is not right.
+
+  --data-dir DIR   the directory made by pep init (${defaultDataDirectory})
 `,
   roles: `pep roles test [--data-dir DIR] [--roles FILE]
 pep roles show USER [--data-dir DIR] [--roles FILE]
@@ -128,6 +137,11 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
         io,
       );
     }
+    case "doctor": {
+      const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption });
+      noPositionals(positionals);
+      return doctorCommand(resolve(values["data-dir"] ?? defaultDataDirectory), signals.stop, io);
+    }
     case "roles": {
       const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption, roles: { type: "string" } });
       const path = values.roles ?? pathsIn(resolve(values["data-dir"] ?? defaultDataDirectory)).roles;
@@ -158,6 +172,11 @@ export const runCommandLine = async (args: readonly string[], io: Io, signals: S
     return await run(name, rest, io, signals);
   } catch (error) {
     // A local administrator reads this, not a connected user: the cause may be shown.
+    if (error instanceof Error && "code" in error && "syscall" in error) {
+      // The operating system said no: nobody's bug, and its words name what and where.
+      io.stderr.write(`pep ${name}: ${error.message}\n`);
+      return failures.ResourceUnavailable.exitStatus;
+    }
     const known = error instanceof EndpointError;
     const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : "";
     io.stderr.write(`pep ${name}: ${error instanceof Error ? error.message : String(error)}${known ? cause : ""}\n`);

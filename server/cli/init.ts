@@ -1,8 +1,9 @@
 import { generateKeyPairSync } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { openEventLog } from "../audit/event-log.ts";
-import { pathsIn, readConfiguration, type EndpointFile } from "../configuration.ts";
+import { pathsIn, readConfiguration, type EmbeddedSite, type EndpointFile } from "../configuration.ts";
 import { demoRecords } from "../demo/site.ts";
 import { EndpointError } from "../errors.ts";
 import {
@@ -15,8 +16,12 @@ import { fingerprintOf } from "../ssh/public-key.ts";
 import { readMasterKey } from "./master-key.ts";
 import type { Io } from "./io.ts";
 import { writeNewFile } from "./new-file.ts";
+import { findEmbeddedSite } from "./site.ts";
 
 export const demoUsers = ["support", "exporter", "requester", "certadmin", "approver", "auditor", "guest"] as const;
+
+/** unix(7): sun_path has 108 bytes, and Node keeps some of them. */
+const longestSocketPath = 103;
 
 export interface InitOptions {
   readonly dataDirectory: string;
@@ -69,10 +74,8 @@ const fillDemo = async (dataDirectory: string, io: Io): Promise<void> => {
   const configuration = readConfiguration(dataDirectory, pathsIn(dataDirectory).endpoint);
   const log = await openEventLog({ directory: pathsIn(dataDirectory).log, now: io.now, uptimeMs: io.uptimeMs });
   try {
-    const writer = openRecoveryRecordWriter({
-      file: configuration.siteDatabase.file,
-      masterKey: readMasterKey(configuration),
-    });
+    const site = findEmbeddedSite(configuration);
+    const writer = openRecoveryRecordWriter({ file: site.file, masterKey: readMasterKey(site) });
     try {
       const files = [{ name: "demo", sha256: "" }];
       await log.append({ type: "import-started", localUser: io.localUser, files });
@@ -94,6 +97,27 @@ const fillDemo = async (dataDirectory: string, io: Io): Promise<void> => {
   }
 };
 
+/** Makes an embedded site database and its master key, where they are missing. @returns the paths made */
+const makeSite = async (site: EmbeddedSite): Promise<readonly string[]> => {
+  const made: string[] = [];
+  if ("file" in site.masterKey && !existsSync(site.masterKey.file)) {
+    if (existsSync(site.file)) {
+      throw new EndpointError(
+        "ObjectNotFound",
+        `The master key ${site.masterKey.file} is missing, and ${site.file} needs it. Restore it; a new one could not open a single key.`,
+      );
+    }
+    await createMasterKeyFile(site.masterKey.file);
+    made.push(site.masterKey.file);
+  }
+  if (!existsSync(site.file)) {
+    const { file, plainText } = site;
+    await createEmbeddedSiteDatabase({ file, masterKey: readMasterKey(site), plainText });
+    made.push(file);
+  }
+  return made;
+};
+
 /**
  * Makes a data directory, or what is missing in one; never overwrites (design §10).
  *
@@ -102,6 +126,12 @@ const fillDemo = async (dataDirectory: string, io: Io): Promise<void> => {
 export const initDataDirectory = async ({ dataDirectory, demo }: InitOptions, io: Io): Promise<boolean> => {
   const paths = pathsIn(dataDirectory);
   if (demo) refuseForeignDirectory(dataDirectory);
+  if (Buffer.byteLength(paths.control) > longestSocketPath) {
+    throw new EndpointError(
+      "InvalidArgument",
+      `${dataDirectory} is too long a path: ${paths.control} must fit into ${longestSocketPath} bytes, as a socket's name.`,
+    );
+  }
   const made: string[] = [];
   const note = (path: string, isNew: boolean): void => {
     if (isNew) made.push(path);
@@ -111,6 +141,8 @@ export const initDataDirectory = async ({ dataDirectory, demo }: InitOptions, io
   for (const directory of [paths.authorizedKeys, paths.state, paths.log, paths.transcripts]) makeDirectory(directory);
   const beside = join(dirname(dataDirectory), basename(dataDirectory));
   const endpoint: EndpointFile = {
+    endpointName: "pep",
+    listen: "127.0.0.1:2222",
     siteDatabase: { kind: "embedded" },
     masterKey: { file: demo ? "demo/master-key" : `${beside}.master-key` },
     backupDirectory: `${beside}.backup`,
@@ -121,7 +153,12 @@ export const initDataDirectory = async ({ dataDirectory, demo }: InitOptions, io
     writeNewFile(join(dataDirectory, "demo", "README"), demoNotice, 0o644);
   }
   note(paths.endpoint, writeNewFile(paths.endpoint, `${JSON.stringify(endpoint, null, 2)}\n`, 0o600));
-  const shippedRoles = readFileSync(join(io.packageRoot, "jea-roles.json"));
+  // Editors complete from the schema; its place is the package's, not the data directory's.
+  const schema = join(io.packageRoot, "server", "authorization", "jea-roles.schema.json");
+  const shippedRoles = readFileSync(join(io.packageRoot, "jea-roles.json"), "utf8").replace(
+    /"\$schema": "[^"]*"/,
+    `"$schema": ${JSON.stringify(pathToFileURL(schema).href)}`,
+  );
   note(paths.roles, writeNewFile(paths.roles, shippedRoles, 0o600));
   note(paths.hostKey, makeSshKey(paths.hostKey, "pep host key"));
   note(paths.logKey, makeLogKey(paths.logKey));
@@ -133,25 +170,10 @@ export const initDataDirectory = async ({ dataDirectory, demo }: InitOptions, io
     }
   }
   const configuration = readConfiguration(dataDirectory, paths.endpoint);
-  if ("file" in configuration.masterKey && !existsSync(configuration.masterKey.file)) {
-    if (existsSync(configuration.siteDatabase.file)) {
-      throw new EndpointError(
-        "ObjectNotFound",
-        `The master key ${configuration.masterKey.file} is missing, and ${configuration.siteDatabase.file} needs it. Restore it; a new one could not open a single key.`,
-      );
-    }
-    await createMasterKeyFile(configuration.masterKey.file);
-    note(configuration.masterKey.file, true);
-  }
   makeDirectory(configuration.backupDirectory);
-  if (!existsSync(configuration.siteDatabase.file)) {
-    await createEmbeddedSiteDatabase({
-      file: configuration.siteDatabase.file,
-      masterKey: readMasterKey(configuration),
-      plainText: configuration.siteDatabase.plainText,
-    });
-    note(configuration.siteDatabase.file, true);
-    if (demo) await fillDemo(dataDirectory, io);
+  if (configuration.siteDatabase.kind === "embedded") {
+    for (const path of await makeSite(configuration.siteDatabase)) note(path, true);
+    if (demo && made.includes(configuration.siteDatabase.file)) await fillDemo(dataDirectory, io);
   }
   for (const path of made) io.stderr.write(`made ${path}\n`);
   return made.length > 0;

@@ -8,6 +8,8 @@ export interface Io {
   /** Folder with package.json, jea-roles.json and the built UI. */
   readonly packageRoot: string;
   readonly version: string;
+  /** systemd's $CREDENTIALS_DIRECTORY, where the service has one. */
+  readonly credentialsDirectory: string | undefined;
   readonly now: () => Date;
   readonly uptimeMs: () => number;
 }

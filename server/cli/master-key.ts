@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import type { Configuration } from "../configuration.ts";
+import type { EmbeddedSite } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import type { MasterKeySource } from "../site-database/embedded/index.ts";
@@ -8,7 +8,7 @@ import type { MasterKeySource } from "../site-database/embedded/index.ts";
  * Where the embedded site database's master key comes from, as configured. A key file is opened by the adapter; a password
  * is read here, from the first line of its file (a systemd credential, say), never from an argument or the environment.
  */
-export const readMasterKey = ({ masterKey }: Pick<Configuration, "masterKey">): MasterKeySource => {
+export const readMasterKey = ({ masterKey }: Pick<EmbeddedSite, "masterKey">): MasterKeySource => {
   if ("file" in masterKey) return { kind: "file", path: masterKey.file };
   const path = masterKey.passwordFile;
   try {

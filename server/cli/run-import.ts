@@ -5,6 +5,7 @@ import { openRecoveryRecordWriter } from "../site-database/embedded/index.ts";
 import { importCommand } from "./import.ts";
 import type { Io } from "./io.ts";
 import { readMasterKey } from "./master-key.ts";
+import { findEmbeddedSite } from "./site.ts";
 
 export interface ImportOptions {
   readonly dataDirectory: string;
@@ -20,12 +21,13 @@ export interface ImportOptions {
 export const runImport = async (options: ImportOptions, signal: AbortSignal, io: Io): Promise<number> => {
   const paths = pathsIn(options.dataDirectory);
   const configuration = readConfiguration(options.dataDirectory, paths.endpoint);
+  const site = findEmbeddedSite(configuration);
   const remote = await connectControl(paths.control);
   const log = remote ?? (await openEventLog({ directory: paths.log, now: io.now, uptimeMs: io.uptimeMs }));
   try {
     const writer = openRecoveryRecordWriter({
-      file: configuration.siteDatabase.file,
-      masterKey: readMasterKey(configuration),
+      file: site.file,
+      masterKey: readMasterKey(site),
     });
     try {
       return await importCommand({

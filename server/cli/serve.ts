@@ -14,13 +14,12 @@ import { startControlSocket } from "../control/control-socket.ts";
 import { EndpointError } from "../errors.ts";
 import { createSessionHost } from "../session/serve-session.ts";
 import { createUiPool } from "../session/interactive/ui-pool.ts";
-import { openEmbeddedSiteDatabase } from "../site-database/embedded/index.ts";
 import type { Authenticator } from "../session/contract.ts";
 import { readAuthorizedKeys, type AuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { startSshServer } from "../ssh/server.ts";
 import { demoUsers, initDataDirectory } from "./init.ts";
 import type { Io } from "./io.ts";
-import { readMasterKey } from "./master-key.ts";
+import { openSite } from "./site.ts";
 
 export interface ServeOptions {
   readonly dataDirectory: string;
@@ -128,18 +127,29 @@ const createReload = (
   io: Io,
 ) => {
   return async (): Promise<void> => {
+    // Keys first: that a removed key is refused must not depend on a record that can't be written.
+    let problems: readonly string[];
+    try {
+      problems = keys.reload();
+    } catch (error) {
+      problems = [`kept the keys in force: ${error instanceof Error ? error.message : String(error)}`];
+    }
+    for (const problem of problems) io.stderr.write(`pep: ${problem}\n`);
+    let refused: string | undefined;
     try {
       const roles = loadRolesFile(rolesPath, commands);
-      await log.append({ type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) });
       apply(roles);
       io.stderr.write(`pep: reloaded ${rolesPath}\n`);
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
-      io.stderr.write(`pep: kept the roles in force: ${problem}\n`);
-      await log.append({ type: "configuration-refused", what: "roles", problem: problem.slice(0, 1000) });
+      refused = error instanceof Error ? error.message : String(error);
+      io.stderr.write(`pep: kept the roles in force: ${refused}\n`);
     }
-    for (const problem of keys.reload()) io.stderr.write(`pep: ${problem}\n`);
     await log.append({ type: "configuration-loaded", what: "authorized-keys", digest: keys.digest });
+    await log.append(
+      refused === undefined
+        ? { type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) }
+        : { type: "configuration-refused", what: "roles", problem: refused.slice(0, 1000) },
+    );
   };
 };
 
@@ -182,11 +192,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
   try {
     const log = await openEventLog({ directory: paths.log, now: io.now, uptimeMs: io.uptimeMs });
     closers.add(() => log.close());
-    const siteDatabase = await openEmbeddedSiteDatabase({
-      file: configuration.siteDatabase.file,
-      masterKey: readMasterKey(configuration),
-      backupDirectory: configuration.backupDirectory,
-    });
+    const siteDatabase = await openSite(configuration, io);
     closers.add(() => siteDatabase.close());
     const uiPool = createUiPool({
       bundle: uiBundle,

@@ -4,14 +4,13 @@ import { Secret } from "../secret.ts";
 import type { PseudoTerminal, SessionChannel } from "./contract.ts";
 import type { Answer, Delivery, Invoke } from "./delivery.ts";
 import { encodeAnswer } from "./format/encode.ts";
+import { LineReader, type Typed } from "./interactive/line-reader.ts";
 import { printable } from "./printable.ts";
 
 /** Rows disclosed by one event of the record: large enough that an export is not bound by fsync, small enough to stop. */
 const bulkRows = 512;
 /** A script's terminal width: wide enough that a table never turns into a list because of where it was run. */
 const unlimitedWidth = 10_000;
-const maximumPasswordBytes = 1024;
-const interrupt = 0x03;
 
 const text = new TextEncoder();
 
@@ -20,58 +19,45 @@ const toLines = (value: string, terminal: PseudoTerminal | undefined): Uint8Arra
   text.encode(terminal === undefined ? value : value.replace(/\r?\n/g, "\r\n"));
 
 /**
- * Reads the client's standard input: the password, when a command asks for it, and on a terminal Ctrl-C.
+ * The client's standard input: the password, when a command asks for it, and on a terminal Ctrl-C.
  * Reading starts at once where there is a terminal, else only when asked, so that a script's input is left alone.
  */
 const createInput = (channel: SessionChannel, terminal: PseudoTerminal | undefined, stop: () => void) => {
-  let buffered = Buffer.alloc(0);
-  let ended = false;
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const reader = new LineReader({ terminal: terminal !== undefined, write: () => undefined, onInterrupt: stop });
   let reading = false;
-  let wake = Promise.withResolvers<void>();
   const pump = async (): Promise<void> => {
-    try {
-      for await (const chunk of channel.input) {
-        if (terminal !== undefined && chunk.includes(interrupt)) stop();
-        if (buffered.length <= maximumPasswordBytes) buffered = Buffer.concat([buffered, chunk]);
-        wake.resolve();
-      }
-    } finally {
-      ended = true;
-      wake.resolve();
-    }
+    for await (const chunk of channel.input) await reader.feed(decoder.decode(chunk, { stream: true }));
+    reader.end();
   };
   const start = (): void => {
     if (reading) return;
     reading = true;
-    pump().catch(() => undefined); // the channel is gone: its `closed` signal tells everybody
+    pump().catch(() => reader.end()); // the channel is gone: its `closed` signal tells everybody
   };
   if (terminal !== undefined) start();
   return {
-    async line(signal: AbortSignal): Promise<string | undefined> {
+    async line(signal: AbortSignal): Promise<Typed> {
       start();
-      for (;;) {
-        signal.throwIfAborted();
-        const end = buffered.findIndex((byte) => byte === 0x0a || byte === 0x0d);
-        if (end >= 0 || ended) {
-          if (end < 0 && buffered.length === 0) return undefined;
-          const line = buffered.subarray(0, end < 0 ? buffered.length : end).toString("utf8");
-          const after = buffered[end] === 0x0d && buffered[end + 1] === 0x0a ? end + 2 : end + 1;
-          const rest = Buffer.from(buffered.subarray(end < 0 ? buffered.length : after));
-          buffered.fill(0);
-          buffered = rest;
-          return line;
-        }
-        if (buffered.length > maximumPasswordBytes) {
-          throw new EndpointError("InvalidArgument", `A password has at most ${maximumPasswordBytes} bytes.`);
-        }
-        wake = Promise.withResolvers<void>();
-        const aborted = new Promise<void>((resolve) =>
-          signal.addEventListener("abort", () => resolve(), { once: true }),
-        );
-        await Promise.race([wake.promise, aborted]);
-      }
+      signal.throwIfAborted();
+      const aborted = new Promise<Typed>((resolve) => {
+        signal.addEventListener("abort", () => resolve({ kind: "interrupt" }), { once: true });
+      });
+      return Promise.race([reader.read("none"), aborted]);
     },
   };
+};
+
+/** A client that reads nothing must not keep a command from being stopped. */
+const orAborted = async (work: Promise<void>, signal: AbortSignal): Promise<void> => {
+  const aborted = Promise.withResolvers<void>();
+  const onAbort = (): void => aborted.reject(new EndpointError("OperationStopped", "Stopped."));
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 };
 
 const noPassword = (): EndpointError =>
@@ -106,7 +92,7 @@ export const serveExec = async (
       const bytes = toLines(piece, terminal);
       digest.update(bytes);
       sentBytes += bytes.length;
-      await channel.write(bytes);
+      await orAborted(channel.write(bytes), signal);
     }
     return { sentBytes, sentDigest: digest.digest("hex") };
   };
@@ -114,10 +100,13 @@ export const serveExec = async (
   const askPassword: Delivery["askPassword"] = async (prompt, { repeat }) => {
     const ask = async (question: string): Promise<string> => {
       if (terminal !== undefined) await channel.write(text.encode(`${question}: `));
-      const line = await input.line(signal);
+      const typed = await input.line(signal);
       if (terminal !== undefined) await channel.write(text.encode("\r\n"));
-      if (line === undefined || line === "") throw noPassword();
-      return line;
+      if (typed.kind === "interrupt") throw new EndpointError("OperationStopped", "Stopped.");
+      if (typed.kind === "too-long")
+        throw new EndpointError("InvalidArgument", "That line is too long for a password.");
+      if (typed.kind === "end" || typed.text === "") throw noPassword();
+      return typed.text;
     };
     const password = await ask(prompt);
     if (repeat && terminal !== undefined && (await ask(`${prompt}, again`)) !== password) {

@@ -21,6 +21,8 @@ export interface InvokeDependencies {
   readonly origin: Origin;
   readonly now: () => Date;
   readonly uptimeMs: () => number;
+  /** For the operator: a bug before anything could be recorded. */
+  readonly report: (problem: string) => void;
 }
 
 type Finished = Extract<AuditEvent, { type: "command-finished" }>;
@@ -109,16 +111,12 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       const sent = await delivery.show(result);
       return { exitStatus: result.kind === "text" ? (result.exitStatus ?? 0) : 0, ...sent };
     }
-    // Asked before the first row is pulled: pulling marks keys disclosed, and a refusal should not make clients rotate.
+    // Asked before the first row is pulled, so that a refusal decrypts nothing.
     const limit = rowLimitOf(bound.maxRows, approved?.ceiling);
     if (limit !== undefined && result.count !== undefined && (await result.count()) > limit.rows) {
       throw tooManyRows(limit);
     }
-    const limited = {
-      ...result,
-      batches: limitRows(result.batches, limit),
-      ...(result.unmarked === undefined ? {} : { unmarked: limitRows(result.unmarked, limit) }),
-    };
+    const limited = { ...result, batches: limitRows(result.batches, limit) };
     const shaped = bound.shaping.reduce<Extract<CommandResult, { kind: "rows" }>>(
       (rows, shaping) => shaping.apply(rows),
       limited,
@@ -137,6 +135,7 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       command: bound.command.name,
       reason: bound.command.reason,
       delivery,
+      mark: shaped.mark,
     };
     let more = true;
     const answer: Answer = {
@@ -177,7 +176,9 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
         ...(approved === undefined ? {} : { requestId: approved.requestId }),
       });
     } catch (error) {
-      return failed(translate(error, signal).failure, 0);
+      const { failure, reference } = translate(error, signal);
+      if (reference !== undefined) dependencies.report(`${reference}: a line could not be bound: ${describe(error)}`);
+      return failed(failure, 0);
     }
     const { bound } = admitted;
     const startedMs = dependencies.uptimeMs();

@@ -36,6 +36,9 @@ export interface RunningSessionHost extends SessionHost {
   drain(withinMs: number): Promise<void>;
 }
 
+/** What a session may take to end once its time is over. */
+const endingMs = 2_000;
+
 const text = new TextEncoder();
 /** How late a user is told that a role's time began or ended; each new line asks anew anyway. */
 const lookEveryMs = 10_000;
@@ -167,9 +170,15 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     async drain(withinMs) {
       closing.abort("the endpoint is shutting down");
       const timer = setTimeout(() => shutdown.abort("the endpoint is shutting down"), withinMs);
-      await Promise.allSettled(running);
+      // A client that reads nothing keeps its session waiting; the connections are closed after this in any case.
+      let late: NodeJS.Timeout | undefined;
+      const enough = new Promise<void>((resolve) => {
+        late = setTimeout(resolve, withinMs + endingMs);
+      });
+      await Promise.race([Promise.allSettled(running), enough]);
       clearInterval(looking);
       clearTimeout(timer);
+      clearTimeout(late);
     },
   };
 };

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import { neverStopped } from "../site-database/fixture.ts";
-import { startBareSite } from "../site-database/sql-server/bare-site.ts";
-import type { BareSite } from "../site-database/sql-server/bare-site.ts";
+import { startNumberedSite } from "../site-database/sql-server/start-site.ts";
+import type { StartedSite } from "../site-database/sql-server/start-site.ts";
 
 /*
  * ATTACK  Somebody between endpoint and SQL Server answers PRELOGIN with "encryption not supported", or shows a certificate
@@ -10,7 +10,7 @@ import type { BareSite } from "../site-database/sql-server/bare-site.ts";
  * EXPECT  No connection, and no LOGIN7 ever arrives, seen from the server's side.
  */
 
-let site: BareSite;
+let site: StartedSite;
 afterEach(() => site.dispose());
 
 /** What the user got, and what the server saw. */
@@ -31,9 +31,9 @@ const refusedBeforeTheLogin = {
 test.each([[{ encrypt: true }], [{ encrypt: "strict" }]])(
   "a downgrade is refused before the login: %j",
   async (encrypt) => {
-    site = await startBareSite(1, { downgrade: true });
+    site = await startNumberedSite(1, { downgrade: true });
     // A strict client begins with TLS and never asks; somebody who wants clear text has to refuse that.
-    if (encrypt.encrypt === "strict") site.setFaults({ downgrade: true, at: { accept: "drop" } });
+    if (encrypt.encrypt === "strict") site.server.setFaults({ downgrade: true, at: { accept: "drop" } });
     expect(await tryToConnect(encrypt)).toEqual(refusedBeforeTheLogin);
   },
 );
@@ -41,8 +41,8 @@ test.each([[{ encrypt: true }], [{ encrypt: "strict" }]])(
 test.each([[{ encrypt: true }], [{ encrypt: "strict" }]])(
   "another name is refused before the login: %j",
   async (encrypt) => {
-    site = await startBareSite(1);
-    site.setFaults({ identity: site.certificates.otherName });
+    site = await startNumberedSite(1);
+    site.server.setFaults({ identity: site.certificates.otherName });
     expect(await tryToConnect(encrypt)).toEqual(refusedBeforeTheLogin);
   },
 );
@@ -50,15 +50,15 @@ test.each([[{ encrypt: true }], [{ encrypt: "strict" }]])(
 test.each([[{ encrypt: true }], [{ encrypt: "strict" }]])(
   "another authority is refused before the login: %j",
   async (encrypt) => {
-    site = await startBareSite(1);
-    site.setFaults({ identity: site.certificates.otherIssuer });
+    site = await startNumberedSite(1);
+    site.server.setFaults({ identity: site.certificates.otherIssuer });
     expect(await tryToConnect(encrypt)).toEqual(refusedBeforeTheLogin);
   },
 );
 
 test("the certificate may be for the name that the configuration gives", async () => {
-  site = await startBareSite(3);
-  site.setFaults({ identity: site.certificates.otherName });
+  site = await startNumberedSite(3);
+  site.server.setFaults({ identity: site.certificates.otherName });
   for (const encrypt of ["strict", true]) {
     const database = await site.open({ encrypt, serverName: site.certificates.otherNameHost });
     await expect(database.countRecoveryKeys({}, neverStopped)).resolves.toBe(3);

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { run, startSharedEndpoint, type DemoUser, type Endpoint } from "../harness/endpoint.ts";
-import type { Terminal } from "../harness/terminal.ts";
+import { openTerminal, type Terminal } from "../harness/terminal.ts";
 
 let endpoint: Endpoint;
 beforeAll(async () => {
@@ -183,9 +183,9 @@ describe("backup-cert on the trusted path", () => {
     await terminal.waitFor(/again/i);
     terminal.type("Something-Else-88\r");
     await terminal.waitFor(/differ/);
-    terminal.type("backup-cert -Name never\r");
-    await terminal.waitFor((seen) => (seen.match(/pep asks/g) ?? []).length >= 3);
-    terminal.type("\u0003");
+    // It asks again; the line is taken for a password, and Ctrl-C right behind it still counts.
+    await terminal.waitFor((seen) => (seen.match(/pep asks/g) ?? []).length === 3);
+    terminal.type("backup-cert -Name never\r\u0003");
     await terminal.waitFor(/OperationStopped|Stopped/);
     expect(existsSync(join(`${endpoint.dataDirectory}.backup`, "never.cer"))).toBe(false);
   });
@@ -201,6 +201,35 @@ describe("backup-cert on the trusted path", () => {
     expect(again.status).toBe(4);
     const none = await endpoint.ssh("certadmin", "backup-cert -Name nothing", { input: "" });
     expect(none.status).toBe(2);
+  });
+});
+
+describe("a command on a terminal, without a screen", () => {
+  test("ssh -tt asks twice without an echo, and Backspace works", async () => {
+    const terminal = openTerminal(
+      "ssh",
+      [...endpoint.sshArguments("certadmin", ["-tt"]), "backup-cert -Name tty"],
+      usual,
+    );
+    const password = "Correct-Horse-77-Battery";
+    await terminal.waitFor(/others\):\s*$/);
+    terminal.type(`${password}x\u007f\r`);
+    await terminal.waitFor(/again:/);
+    terminal.type(`${password}\r`);
+    await terminal.waitFor(/tty\.cer/);
+    expect(await terminal.exited).toBe(0);
+    expect(terminal.raw()).not.toContain("Correct");
+  });
+
+  test("Ctrl-C stops it with status 130", async () => {
+    const terminal = openTerminal(
+      "ssh",
+      [...endpoint.sshArguments("certadmin", ["-tt"]), "backup-cert -Name no"],
+      usual,
+    );
+    await terminal.waitFor(/others\):\s*$/);
+    terminal.type("\u0003");
+    expect(await terminal.exited).toBe(130);
   });
 });
 

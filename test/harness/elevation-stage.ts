@@ -115,6 +115,7 @@ export const createStage = async (): Promise<Stage> => {
     const invoke = createInvoke({
       log,
       siteDatabase: site,
+      report: () => undefined,
       visibleCommands,
       elevation: createElevationGate(elevations, { connectedUser: user, keyFingerprint: key, origin }, visibleCommands),
       connectedUser: user,

@@ -51,7 +51,7 @@ export interface ClientOptions {
 }
 
 const password = "Pä'ss;word 1";
-export const passwordLogin: NonNullable<ConnectionConfiguration["authentication"]> = {
+const passwordLogin: NonNullable<ConnectionConfiguration["authentication"]> = {
   type: "default",
   options: { userName: "pep_reader", password },
 };

@@ -115,6 +115,7 @@ describe.each(modes)("$mode", ({ encryption }) => {
         parameters: sent.map(({ name, seen }) => ({ name, ...seen, output: false })),
         database: "CM_ABC",
         user: "pep_reader",
+        readOnlyIntent: false,
         connection: 1,
       },
     ]);

@@ -67,9 +67,11 @@ export class LineReader {
     this.#consume();
   }
 
-  /** Forgets what was typed ahead. */
+  /** Forgets what was typed ahead, but not a Ctrl-C in it. */
   discard(): void {
+    const interrupted = this.#terminal && this.#pending.includes(interrupt);
     this.#pending = "";
+    if (interrupted) this.#onInterrupt();
     this.#consume();
   }
 

@@ -22,6 +22,7 @@ interface Running {
   ended: Promise<void>;
 }
 
+const interrupt = "\u0003";
 /** How long after `exit` a UI process may take to say good-bye. */
 const farewellMs = 1_000;
 /** After the client's input is over, a session without a running command ends when nothing came for so long. */
@@ -37,6 +38,8 @@ export class ScreenSession implements ShownSession {
   #size: TerminalSize;
   #keyMask = createKeyMask();
   #reader: LineReader | undefined;
+  /** Ctrl-C came while the server's prompt was being opened, or between two of them. */
+  #interrupted = false;
   #running: Running | undefined;
   #lastId = 0;
   #inputOver = false;
@@ -122,13 +125,21 @@ export class ScreenSession implements ShownSession {
       clientEchoes: false,
       isLost,
       take: async () => {
-        keyboard.leadTo(() => undefined);
+        // Type-ahead is dropped, but not a Ctrl-C in it: who wants to stop must not have to press it in the right moment.
+        this.#interrupted = false;
+        const noteInterrupt = (): void => {
+          this.#interrupted = true;
+        };
+        keyboard.leadTo((text) => {
+          if (text.includes(interrupt)) noteInterrupt();
+        });
         await this.#screen.suspend();
         // What was typed before the prompt may still stand in buffers on its way here: one turn of the event loop for it.
         await new Promise((resolve) => setImmediate(resolve));
         const reader = new LineReader({
           terminal: true,
           write: (echo, to) => terminal.post(echo, to === "none" ? echo : ""),
+          onInterrupt: noteInterrupt,
         });
         this.#reader = reader;
         keyboard.leadTo((text) => reader.feed(text));
@@ -136,6 +147,7 @@ export class ScreenSession implements ShownSession {
       },
       read: (echo) => {
         this.#reader?.discard();
+        if (this.#interrupted) return Promise.resolve({ kind: "interrupt" });
         return this.#reader?.read(echo) ?? Promise.resolve({ kind: "end" });
       },
       giveBack: async () => {

@@ -107,13 +107,15 @@ export class SqlConnection {
     let request: RunningRequest | undefined;
     let timer: NodeJS.Timeout | undefined;
     let over = false;
+    let givenUp = false;
     const feed = new RowFeed({
       batchRows,
       pause: () => request?.pause(),
       resume: () => request?.resume(),
     });
     const giveUp = (failure: Error, afterReadyRows = false): void => {
-      if (over) return;
+      if (over || givenUp) return;
+      givenUp = true;
       feed.end(failure, { afterReadyRows });
       clearTimeout(timer);
       signal.removeEventListener("abort", onAbort);
@@ -150,13 +152,19 @@ export class SqlConnection {
     try {
       request = this.#wire.send(statement, {
         onColumns: (columns) => {
+          if (givenUp) return;
           const { columns: wanted } = statement;
           if (
             wanted !== undefined &&
             (wanted.length !== columns.length || wanted.some((name, i) => columns[i] !== name))
-          )
+          ) {
             giveUp(unexpectedColumns(statement, columns));
-          else feed.columns(columns);
+            return;
+          }
+          feed.columns(columns);
+          // The answer has begun: from here on it is stalls that count.
+          clearTimeout(timer);
+          watch(this.#timeouts.stallTimeoutMs);
         },
         onRow: (values) => feed.row(values),
         onEnd,

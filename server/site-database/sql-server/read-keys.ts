@@ -92,7 +92,8 @@ export const decodeFound = (row: Row, site: Site): FoundKey => {
     facts: {
       passwordId: passwordIdOf(siteKeyId),
       computerName: decodeText(row[at.computerName], "Machines.Name"),
-      volumeId: decodeText(row[at.volumeId], "VolumeId"),
+      // A volume that _Volumes does not know has no GUID; the links' own id still tells it from others.
+      volumeId: decodeText(row[at.volumeId] ?? row[at.volumeKey], "VolumeId"),
       volumeType: volumeTypeOf(row[at.volumeTypeId], site.volumeTypes),
       lastUpdateTime: decodeTime(row[at.lastUpdateTime], "LastUpdateTime"),
       disclosed: row[at.disclosed] === true,

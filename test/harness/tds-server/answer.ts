@@ -74,12 +74,12 @@ const replyFor = (kind: "batch" | "rpc", scope: RequestScope, fault?: QueryFault
   });
 
 const run = async (
-  parts: Omit<TdsRequest, "database" | "user" | "connection">,
+  parts: Pick<TdsRequest, "kind" | "text" | "procedure" | "parameters">,
   scope: RequestScope,
   begin: (reply: Reply) => void = () => undefined,
 ): Promise<void> => {
-  const { database, user, connection } = scope.login;
-  const request: TdsRequest = { ...parts, database, user, connection };
+  const { database, user, readOnlyIntent, connection } = scope.login;
+  const request: TdsRequest = { ...parts, database, user, readOnlyIntent, connection };
   scope.recordRequest(request);
   if (scope.breaksAt("query")) return;
   const { query } = scope.faults();

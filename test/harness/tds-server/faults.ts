@@ -9,8 +9,7 @@ export type Break = "stall" | "drop" | "reset";
  * Where a connection can break: as soon as it is accepted, on PRELOGIN, before the handshake, on LOGIN7, on the SET statements
  * that drivers send after the login, on a request.
  */
-export const stages = ["accept", "prelogin", "tls", "login", "settings", "query"] as const;
-export type Stage = (typeof stages)[number];
+export type Stage = "accept" | "prelogin" | "tls" | "login" | "settings" | "query";
 
 /** What goes wrong with a request. */
 export interface QueryFault {

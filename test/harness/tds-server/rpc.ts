@@ -3,7 +3,7 @@ import type { ServerMessage } from "./tokens.ts";
 import { readTyped } from "./types.ts";
 import type { SqlValue } from "./types.ts";
 
-export interface Parameter {
+interface Parameter {
   /** Without `@`. */
   readonly name: string;
   /** As T-SQL writes it: `nvarchar(4000)`, `datetime2(7)`, … */
@@ -24,6 +24,8 @@ export interface TdsRequest {
   readonly parameters: readonly Parameter[];
   readonly database: string;
   readonly user: string;
+  /** The login said ApplicationIntent=ReadOnly. */
+  readonly readOnlyIntent: boolean;
   readonly connection: number;
 }
 

@@ -14,6 +14,8 @@ export interface TdsServerOptions {
   /** `strict: false` refuses TDS 8.0 (TLS first), as a server before SQL Server 2022 does. */
   readonly tls: TlsIdentity & { readonly strict?: boolean };
   readonly onQuery: OnQuery;
+  /** A connection has ended, for whatever reason. */
+  readonly onEnd?: (connection: number) => void;
   /** The errors that refuse a login. Without it every password is right and integrated authentication is refused. */
   readonly login?: (login: LoginRecord) => readonly ServerMessage[] | undefined;
   readonly faults?: FaultPlan;
@@ -61,7 +63,8 @@ export const startTdsServer = async (options: TdsServerOptions): Promise<TdsServ
   let attentions = 0;
   const server = createServer((socket) => {
     accepted += 1;
-    const session = new TdsSession(socket, accepted, {
+    const number = accepted;
+    const session = new TdsSession(socket, number, {
       identity: { key, cert },
       strictAllowed: strict,
       largestPacketSize: options.packetSize ?? largestPacket,
@@ -77,7 +80,10 @@ export const startTdsServer = async (options: TdsServerOptions): Promise<TdsServ
       report: (problem) => problems.push(problem),
     });
     sessions.add(session);
-    socket.on("close", () => sessions.delete(session));
+    socket.on("close", () => {
+      sessions.delete(session);
+      options.onEnd?.(number);
+    });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -3,33 +3,33 @@ import { afterEach, describe, expect, test } from "vitest";
 import { EndpointError } from "../../../server/errors.ts";
 import { Secret } from "../../../server/secret.ts";
 import type { SqlServerSiteDatabase } from "../../../server/site-database/sql-server/database.ts";
-import { collect, guid, neverStopped, passwordRecord } from "../fixture.ts";
-import { startSite } from "./bare-site.ts";
-import type { BareSite } from "./bare-site.ts";
-import { nameOf } from "./catalogue.ts";
-import { encodePvk } from "./pvk-writer.ts";
-import { SiteModel } from "./site-model.ts";
+import { encodePvk } from "../../harness/tds-server/model/pvk.ts";
+import { statementNameOf } from "../../harness/tds-server/model-site.ts";
+import type { ModelSite } from "../../harness/tds-server/model-site.ts";
+import { collect, guid, neverStopped, passwordOf } from "../fixture.ts";
+import { siteCertificate, startSite } from "./start-site.ts";
+import type { StartedSite } from "./start-site.ts";
 
-const sites: BareSite[] = [];
+const sites: StartedSite[] = [];
 afterEach(async () => {
   for (const site of sites.splice(0)) await site.dispose();
 });
 
 const keyId = guid("only key");
+const name = "BitLockerManagement_CERT";
 
 interface Started {
-  readonly site: BareSite;
-  readonly model: SiteModel;
+  readonly site: StartedSite;
+  readonly model: ModelSite;
   readonly database: SqlServerSiteDatabase;
 }
 
-const start = async (change: (model: SiteModel) => void = () => undefined, settings: object = {}): Promise<Started> => {
-  const model = new SiteModel();
-  model.add(passwordRecord(1, { keyId, computerName: "PC-1" }));
-  change(model);
-  const site = await startSite((request, respond) => model.answer(request, respond));
+const start = async (change: (model: ModelSite) => void = () => undefined, settings: object = {}): Promise<Started> => {
+  const site = await startSite();
   sites.push(site);
-  return { site, model, database: await site.open(settings) };
+  site.model.add({ keyId, computerName: "PC-1", recoveryKey: passwordOf(1) });
+  change(site.model);
+  return { site, model: site.model, database: await site.open(settings) };
 };
 
 const failureOf = async (work: Promise<unknown>): Promise<EndpointError> => {
@@ -43,16 +43,22 @@ const failureOf = async (work: Promise<unknown>): Promise<EndpointError> => {
 };
 
 const strong = new Secret("Correct-Horse-42");
-const without = (model: SiteModel): void => {
-  model.hasCertificate = false;
-  model.hasMasterKey = false;
+const closed = (model: ModelSite): void => {
+  model.state.masterKey = "closed";
 };
+/** A new site: neither master key nor certificate. */
+const bare = (model: ModelSite): void => {
+  model.state.masterKey = "absent";
+  model.state.certificates = new Map();
+};
+/** What there is of both. */
+const found = ({ state }: ModelSite) => ({ masterKey: state.masterKey, certificates: [...state.certificates.keys()] });
+const nothing = { masterKey: "absent", certificates: [] };
+const both = { masterKey: "opens by itself", certificates: [name] };
 
 describe("a closed master key", () => {
   test("is an error that says so, never an empty column, on both ways to a key", async () => {
-    const { database } = await start((model) => {
-      model.masterKeyOpen = false;
-    });
+    const { database } = await start(closed);
     for (const work of [
       collect(database.readRecoveryKeys({}, neverStopped)),
       collect(database.discloseRecoveryKeys({}, "test", neverStopped)),
@@ -67,56 +73,79 @@ describe("a closed master key", () => {
   });
 
   test("makes the certificate not valid, though Microsoft's script says 1", async () => {
-    const { database } = await start((model) => {
-      model.masterKeyOpen = false;
-    });
+    const { database } = await start(closed);
     const verification = await database.verifyCertificate(neverStopped);
     expect(verification).toMatchObject({ microsoftCheck: true, valid: false });
-    expect(
-      verification.findings.filter((one) => !one.passed && one.weight === "required").map((one) => one.check),
-    ).toEqual(["master-key-opens", "sample"]);
+    const failed = verification.findings.filter((one) => !one.passed && one.weight === "required");
+    expect(failed.map((one) => one.check)).toEqual(["master-key-opens", "sample"]);
+  });
+});
+
+describe("verifying says what Microsoft's script does not", () => {
+  test.each([
+    ["another owner", { owner: "dbo" }, "owner"],
+    ["a key under a password", { protection: "PW" }, "key-protection"],
+    ["no private key", { protection: "NA" }, "key-protection"],
+  ] as const)("%s", async (_, change, check) => {
+    const { model, database } = await start();
+    const stored = model.state.certificates.get(name);
+    if (stored === undefined) throw new Error("the model has no certificate");
+    model.state.certificates = new Map([[name, { ...stored, ...change }]]);
+    const { valid, findings } = await database.verifyCertificate(neverStopped);
+    expect(valid).toBe(false);
+    expect(findings.filter((one) => !one.passed).map((one) => one.check)).toContain(check);
+  });
+
+  test("a certificate that the login may not see is not there for it", async () => {
+    const { model, database } = await start();
+    model.state.permissions.delete("see the certificate");
+    model.state.permissions.delete("CONTROL on the certificate");
+    const { valid, findings } = await database.verifyCertificate(neverStopped);
+    expect(valid).toBe(false);
+    expect(findings.find((one) => one.check === "certificate")?.finding).toContain("may not see it");
   });
 });
 
 test("a disclosure asks the site's procedure once for each key, with the reason as it was given", async () => {
-  const { site, database } = await start((model) => {
-    model.add(passwordRecord(1, { keyId, computerName: "PC-2", volumeId: keyId }));
-  });
+  const { site, model, database } = await start();
+  model.add({ keyId, computerName: "PC-2", recoveryKey: passwordOf(1) });
   const reason = "Drive recovery'; DROP TABLE x --";
-  expect(await collect(database.discloseRecoveryKeys({ passwordIds: [keyId] }, reason, neverStopped))).toHaveLength(2);
-  const calls = site.server.requests().filter((request) => nameOf(request).endsWith("GetRecoveryKey"));
-  expect(calls.map((call) => call.parameters.map(({ name, value }) => [name, value]))).toEqual([
-    [
-      ["RecoveryKeyId", keyId],
-      ["Reason", reason],
-    ],
-  ]);
+  const disclosed = await collect(database.discloseRecoveryKeys({ passwordIds: [keyId] }, reason, neverStopped));
+  const labels = new Set(disclosed.map((key) => key.recoveryKey.label?.computerName));
+  expect(labels).toEqual(new Set(["PC-1", "PC-2"]));
+  expect(model.state.disclosures).toEqual([{ keyId, reason, user: "pep" }]);
+  expect(site.server.requests().filter((one) => statementNameOf(one).endsWith("GetRecoveryKey"))).toHaveLength(1);
 });
 
 describe("creating", () => {
   const request = { expiresOn: "2039-10-22", masterKeyPassword: strong };
+  const withoutKeys = async (): Promise<Started> => {
+    const site = await startSite();
+    sites.push(site);
+    bare(site.model);
+    return { site, model: site.model, database: await site.open() };
+  };
 
-  test("makes master key and certificate once, and nothing the second time", async () => {
-    const { model, database } = await start(without);
+  test("makes master key, certificate and grants once, and nothing the second time", async () => {
+    const { model, database } = await withoutKeys();
     expect(await failureOf(database.createCertificate({ expiresOn: "2039-10-22" }, neverStopped))).toMatchObject({
       category: "InvalidArgument",
     });
-    expect(await database.createCertificate(request, neverStopped)).toEqual({
-      masterKey: "created",
-      certificate: "created",
+    const made = await database.createCertificate(request, neverStopped);
+    expect(made).toEqual({ masterKey: "created", certificate: "created" });
+    expect(found(model)).toEqual(both);
+    await expect(database.verifyCertificate(neverStopped)).resolves.toMatchObject({
+      microsoftCheck: true,
+      valid: true,
     });
-    expect(await database.createCertificate(request, neverStopped)).toEqual({
-      masterKey: "was there",
-      certificate: "was there",
-    });
-    expect(model.executed).toEqual(["create-master-key", "create-certificate"]);
+    const before = model.state.certificates;
+    const again = await database.createCertificate(request, neverStopped);
+    expect(again).toEqual({ masterKey: "was there", certificate: "was there" });
+    expect(model.state.certificates).toBe(before);
   });
 
   test("keeps nothing when stored keys would stay closed, unless the database is named", async () => {
-    const { model, database } = await start((given) => {
-      without(given);
-      given.certificateOpensKeys = false;
-    });
+    const { model, database } = await start(bare);
     for (const acceptUnreadableKeysIn of [undefined, "CM_XYZ", ""]) {
       const named = acceptUnreadableKeysIn === undefined ? {} : { acceptUnreadableKeysIn };
       const failure = await failureOf(database.createCertificate({ ...request, ...named }, neverStopped));
@@ -124,14 +153,37 @@ describe("creating", () => {
         category: "ResourceExists",
         message: expect.stringContaining("1 encrypted key"),
       });
-      expect(model).toMatchObject({ hasCertificate: false, hasMasterKey: false, executed: [] });
+      expect(found(model)).toEqual(nothing);
     }
     await database.createCertificate({ ...request, acceptUnreadableKeysIn: "cm_pep" }, neverStopped);
-    expect(model.hasCertificate).toBe(true);
+    expect(found(model)).toEqual(both);
+  });
+
+  test("leaves nothing behind when the connection breaks in the middle", async () => {
+    const { site, model, database } = await withoutKeys();
+    site.server.setFaults({
+      query: { when: (one) => statementNameOf(one) === "create-certificate", does: "reset" },
+    });
+    expect(await failureOf(database.createCertificate(request, neverStopped))).toMatchObject({
+      category: "ResourceUnavailable",
+    });
+    site.server.setFaults({});
+    expect(await database.countRecoveryKeys({}, neverStopped)).toBe(0);
+    expect(found(model)).toEqual(nothing);
+  });
+
+  test("says that the login may not", async () => {
+    const { model, database } = await withoutKeys();
+    model.state.permissions.delete("CONTROL on the database");
+    expect(await failureOf(database.createCertificate(request, neverStopped))).toMatchObject({
+      category: "ResourceUnavailable",
+      message: expect.stringContaining("may not"),
+    });
+    expect(found(model)).toEqual(nothing);
   });
 
   test("refuses a weak password and a day that is none", async () => {
-    const { database } = await start(without);
+    const { database } = await withoutKeys();
     for (const bad of [
       { ...request, masterKeyPassword: new Secret("short") },
       { ...request, expiresOn: "20391022" },
@@ -144,91 +196,117 @@ describe("creating", () => {
   });
 });
 
-describe("restoring", () => {
-  const files = { kind: "files", certificatePath: "D:\\b\\s.cer", keyPath: "D:\\b\\s.pvk" } as const;
-
-  test("brings it back from files, PFX and bytes", async () => {
-    for (const [from, name] of [
-      [files, "restore-certificate-from-files"],
-      [{ kind: "pfx", path: "D:\\b\\s.pfx" }, "restore-certificate-from-pfx"],
-      [{ kind: "bytes", certificate: Uint8Array.of(1), pvk: Uint8Array.of(2) }, "restore-certificate-from-bytes"],
-    ] as const) {
-      const { model, database } = await start(without);
-      await database.restoreCertificate({ from, password: strong, masterKeyPassword: strong }, neverStopped);
-      expect(model.executed).toEqual(["create-master-key", name]);
-    }
-  });
-
-  test("never replaces one that is there", async () => {
-    const { model, database } = await start();
-    const failure = await failureOf(database.restoreCertificate({ from: files, password: strong }, neverStopped));
-    expect(failure).toMatchObject({ category: "ResourceExists" });
-    expect(model.executed).toEqual([]);
-  });
-
-  test("says that a password is wrong, leaves nothing behind, and never repeats it", async () => {
-    const { model, database } = await start(without);
-    const request = { from: files, password: new Secret("Wrong-Password-1"), masterKeyPassword: strong };
-    const failure = await failureOf(database.restoreCertificate(request, neverStopped));
-    expect(failure).toMatchObject({ category: "InvalidArgument" });
-    expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain("Wrong-Password-1");
-    expect(model).toMatchObject({ hasCertificate: false, hasMasterKey: false, executed: [] });
-  });
-});
-
 describe("SQL Server's own files", () => {
   const settings = { serverBackupDirectory: "D:\\Backup\\" };
+  const request = { name: "site", form: "Pkcs8", password: strong } as const;
 
   test("are written where SQL Server sees them, read back, and never overwritten", async () => {
     const { model, database } = await start(undefined, settings);
-    const request = { name: "site", form: "Pkcs8", password: strong } as const;
     const backup = await database.backupCertificate(request, neverStopped);
     expect(backup.files.map((file) => file.fileName)).toEqual(["site.cer", "site.pvk"]);
-    expect([...model.serverFiles.keys()]).toEqual(["D:\\Backup\\site.cer", "D:\\Backup\\site.pvk"]);
+    expect([...model.state.files.keys()]).toEqual(["D:\\Backup\\site.cer", "D:\\Backup\\site.pvk"]);
     expect(await failureOf(database.backupCertificate(request, neverStopped))).toMatchObject({
       category: "ResourceExists",
     });
   });
 
+  test("bring the certificate back, as PVK and as PFX, with the keys it opens", async () => {
+    for (const form of ["Pkcs8", "Pfx"] as const) {
+      const { model, database } = await start(undefined, settings);
+      await database.backupCertificate({ ...request, form }, neverStopped);
+      bare(model);
+      const from =
+        form === "Pfx"
+          ? ({ kind: "pfx", path: "D:\\Backup\\site.pfx" } as const)
+          : ({
+              kind: "files",
+              certificatePath: "D:\\Backup\\site.cer",
+              keyPath: "D:\\Backup\\site.pvk",
+            } as const);
+      const restore = { from, password: strong, masterKeyPassword: strong };
+      expect(await database.restoreCertificate(restore, neverStopped)).toMatchObject({ certificate: "created" });
+      expect(await collect(database.readRecoveryKeys({}, neverStopped))).toHaveLength(1);
+    }
+  });
+
   test("are no backup when they can't be read back, or hold something else", async () => {
-    const { model, database, site } = await start(undefined, settings);
-    const request = { name: "site", form: "Pkcs8", password: strong } as const;
-    site.setFaults({
-      query: { when: (one) => nameOf(one) === "read-backup-file", does: [{ number: 4834, message: "no permission" }] },
-    });
+    const { model, database } = await start(undefined, settings);
+    model.state.permissions.delete("ADMINISTER BULK OPERATIONS");
     expect(await failureOf(database.backupCertificate(request, neverStopped))).toMatchObject({
       category: "ResourceUnavailable",
     });
-    expect(model.serverFiles.size).toBe(0);
-    site.setFaults({});
-    const set = model.serverFiles.set.bind(model.serverFiles);
-    const other = encodePvk(model.pair.privateKey, "Another-Password-1", {});
-    model.serverFiles.set = (path, bytes) => set(path, path.endsWith(".pvk") ? other : bytes);
+    expect(model.state.files.size).toBe(0);
+    model.state.permissions.add("ADMINISTER BULK OPERATIONS");
+    const { privateKey } = await siteCertificate();
+    if (privateKey === undefined) throw new Error("the model has no key");
+    const other = encodePvk(privateKey, "Another-Password-1");
+    const set = model.state.files.set.bind(model.state.files);
+    model.state.files.set = (path, bytes) => set(path, path.endsWith(".pvk") ? other : bytes);
     const failure = await failureOf(database.backupCertificate(request, neverStopped));
-    expect(failure).toMatchObject({
-      category: "ResourceUnavailable",
-      message: expect.stringContaining("don't rely on it"),
+    expect(failure).toMatchObject({ message: expect.stringContaining("don't rely on it") });
+  });
+});
+
+describe("restoring", () => {
+  const files = { kind: "files", certificatePath: "D:\\b\\s.cer", keyPath: "D:\\b\\s.pvk" } as const;
+
+  test("takes a copy that was kept on this side", async () => {
+    const { model, database } = await start(bare);
+    const { der, privateKey } = await siteCertificate();
+    if (privateKey === undefined) throw new Error("the model has no key");
+    const pvk = encodePvk(privateKey, "it's-Geheim-17");
+    const from = { kind: "bytes", certificate: der, pvk } as const;
+    const password = new Secret("it's-Geheim-17");
+    await database.restoreCertificate({ from, password, masterKeyPassword: strong }, neverStopped);
+    expect(found(model)).toEqual(both);
+    await expect(database.verifyCertificate(neverStopped)).resolves.toMatchObject({ valid: true });
+  });
+
+  test("never replaces one that is there", async () => {
+    const { model, database } = await start();
+    const before = model.state.certificates;
+    const failure = await failureOf(database.restoreCertificate({ from: files, password: strong }, neverStopped));
+    expect(failure).toMatchObject({ category: "ResourceExists" });
+    expect(model.state.certificates).toBe(before);
+  });
+
+  test("says that a password is wrong or a file missing, leaves nothing behind, and never repeats the password", async () => {
+    const { model, database } = await start(bare);
+    const { der, privateKey } = await siteCertificate();
+    if (privateKey === undefined) throw new Error("the model has no key");
+    model.state.files.set(files.certificatePath, der);
+    const request = { from: files, password: new Secret("Wrong-Password-1"), masterKeyPassword: strong };
+    expect(await failureOf(database.restoreCertificate(request, neverStopped))).toMatchObject({
+      category: "ObjectNotFound",
     });
+    model.state.files.set(files.keyPath, encodePvk(privateKey, "Right-Password-1"));
+    const failure = await failureOf(database.restoreCertificate(request, neverStopped));
+    expect(failure).toMatchObject({ category: "InvalidArgument", message: expect.stringContaining("password") });
+    expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain("Wrong-Password-1");
+    expect(found(model)).toEqual(nothing);
   });
 });
 
 test("a copy is made under a password of its own: the user's never gets into a statement", async () => {
   const { site, database } = await start();
-  // Without a backup directory it stops before writing, but not before the checks.
-  expect(
-    await failureOf(database.backupCertificate({ name: "x", form: "Pfx", password: strong }, neverStopped)),
-  ).toMatchObject({ category: "ResourceUnavailable" });
-  for (const request of site.server.requests()) expect(request.text).not.toContain("Correct-Horse-42");
+  // Without a backup directory it stops before it asks for the key.
+  const request = { name: "x", form: "Pfx", password: strong } as const;
+  expect(await failureOf(database.backupCertificate(request, neverStopped))).toMatchObject({
+    category: "ResourceUnavailable",
+  });
+  const writing = await site.open({}, { backupDirectory: "/nonexistent" });
+  expect(await failureOf(writing.backupCertificate(request, neverStopped))).toMatchObject({
+    category: "ResourceUnavailable",
+  });
+  const sent = site.server.requests();
+  expect(sent.map(statementNameOf)).toContain("export-certificate");
+  for (const one of sent) expect(one.text).not.toContain("Correct-Horse-42");
 });
 
 test("NULL from CERTPRIVATEKEY is never written as an empty backup", async () => {
-  const { site } = await start((model) => {
-    model.masterKeyOpen = false;
-  });
+  const { site } = await start(closed);
   const database = await site.open({}, { backupDirectory: "/nonexistent" });
-  const failure = await failureOf(
-    database.backupCertificate({ name: "x", form: "Pfx", password: strong }, neverStopped),
-  );
-  expect(failure).toMatchObject({ category: "ResourceUnavailable" });
-  expect(inspect(failure.cause)).toContain("CERTENCODED gave NULL");
+  const request = { name: "x", form: "Pfx", password: strong } as const;
+  const failure = await failureOf(database.backupCertificate(request, neverStopped));
+  expect(inspect(failure.cause)).toContain("CERTPRIVATEKEY gave NULL");
 });

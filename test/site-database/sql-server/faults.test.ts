@@ -3,24 +3,20 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { EndpointError } from "../../../server/errors.ts";
 import type { SqlServerSiteDatabase } from "../../../server/site-database/sql-server/database.ts";
 import type { Faults } from "../../harness/tds-server/faults.ts";
+import { statementNameOf } from "../../harness/tds-server/model-site.ts";
 import type { TdsRequest } from "../../harness/tds-server/rpc.ts";
 import { collect, neverStopped } from "../fixture.ts";
-import { leasedBy, startBareSite } from "./bare-site.ts";
-import type { BareSite } from "./bare-site.ts";
-import { nameOf } from "./catalogue.ts";
+import { leasedBy, startNumberedSite } from "./start-site.ts";
+import type { StartedSite } from "./start-site.ts";
 import { startCuttingProxy } from "./cutting-proxy.ts";
 
-const sites: BareSite[] = [];
+const sites: StartedSite[] = [];
 afterEach(async () => {
-  for (const site of sites.splice(0)) {
-    const problems = site.server.problems();
-    await site.dispose();
-    if (problems.length > 0) throw new Error(`the test server made no sense of: ${problems.join("; ")}`);
-  }
+  for (const site of sites.splice(0)) await site.dispose();
 });
 
-const start = async (rows: number): Promise<BareSite> => {
-  const site = await startBareSite(rows);
+const start = async (rows: number): Promise<StartedSite> => {
+  const site = await startNumberedSite(rows);
   sites.push(site);
   return site;
 };
@@ -39,7 +35,7 @@ const failureOf = async (work: Promise<unknown>): Promise<EndpointError> => {
 
 const logged = (error: EndpointError): string => (error.cause instanceof Error ? error.cause.message : "");
 
-const reading = (request: TdsRequest): boolean => nameOf(request) === "read-keys-by-id";
+const reading = (request: TdsRequest): boolean => statementNameOf(request) === "read-keys-by-id";
 const lost = "The connection to the site database was lost. Run the command again.";
 const gone = "The site database is not available.";
 const late = "The site database did not answer in time.";
@@ -136,12 +132,12 @@ describe.each([
       });
       if (faults.at === undefined && faults.refuseLogins === undefined)
         await database.countRecoveryKeys({}, neverStopped);
-      site.setFaults(faults);
+      site.server.setFaults(faults);
       const failure = await failureOf(readAll(database));
       expect(failure).toMatchObject({ category, message: reads });
       expect(logged(failure)).toMatch(log);
       expect(inspect(failure, { depth: 9 })).not.toMatch(/Geheim|\d{6}-\d{6}/);
-      site.setFaults({});
+      site.server.setFaults({});
       const keys = await vi.waitFor(() => readAll(database), { timeout: 10_000 });
       expect(keys).toHaveLength(1000);
       await vi.waitFor(() => expect(leasedBy(database)).toBe(0), { timeout: 10_000 });
@@ -153,7 +149,7 @@ test("answers arrive whole when the wire cuts them anywhere", async () => {
   const site = await start(60);
   for (const encrypt of ["strict", true]) {
     for (const bytesPerWrite of [1, 7]) {
-      site.setFaults({ bytesPerWrite });
+      site.server.setFaults({ bytesPerWrite });
       const database = await site.open({ encrypt });
       expect(await readAll(database)).toHaveLength(60);
     }
@@ -170,7 +166,7 @@ describe("a read whose connection is lost before its first row", () => {
     const site = await start(700);
     const database = await site.open();
     await database.countRecoveryKeys({}, neverStopped);
-    site.setFaults({ query: { when: breaking(1), does: "reset" } });
+    site.server.setFaults({ query: { when: breaking(1), does: "reset" } });
     const keys = await readAll(database);
     expect(new Set(keys.map((key) => key.passwordId)).size).toBe(700);
   });
@@ -178,7 +174,7 @@ describe("a read whose connection is lost before its first row", () => {
   test("is not tried a third time", async () => {
     const site = await start(700);
     const database = await site.open();
-    site.setFaults({ query: { when: reading, does: "reset" } });
+    site.server.setFaults({ query: { when: reading, does: "reset" } });
     expect(await failureOf(readAll(database))).toMatchObject({ message: lost });
     expect(site.server.requests().filter(reading)).toHaveLength(2);
   });
@@ -186,13 +182,13 @@ describe("a read whose connection is lost before its first row", () => {
   test("but a disclosure is not tried again: who knows what was marked?", async () => {
     const site = await start(5);
     const database = await site.open();
-    const disclosing = (request: TdsRequest): boolean => nameOf(request).endsWith("GetRecoveryKey");
-    site.setFaults({ query: { when: disclosing, does: "reset" } });
+    const disclosing = (request: TdsRequest): boolean => statementNameOf(request).endsWith("GetRecoveryKey");
+    site.server.setFaults({ query: { when: disclosing, does: "reset" } });
     expect(await failureOf(collect(database.discloseRecoveryKeys({}, "test", neverStopped)))).toMatchObject({
       message: lost,
     });
     expect(site.server.requests().filter(disclosing)).toHaveLength(1);
-    site.setFaults({});
+    site.server.setFaults({});
     expect(await collect(database.discloseRecoveryKeys({}, "test", neverStopped))).toHaveLength(5);
   });
 });
@@ -225,7 +221,7 @@ describe("connections", () => {
   test("while the server is known to be down, nobody waits and nobody connects", async () => {
     const site = await start(10);
     const database = await site.open({}, { backOff: { firstMs: 60_000, longestMs: 60_000 } });
-    site.setFaults({ at: { accept: "reset" } });
+    site.server.setFaults({ at: { accept: "reset" } });
     expect(await failureOf(readAll(database))).toMatchObject({ message: gone });
     const accepted = site.server.accepted();
     for (let i = 0; i < 5; i += 1) {

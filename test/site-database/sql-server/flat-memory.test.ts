@@ -1,18 +1,19 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { numberedKeyId } from "../../harness/tds-server/model/tables.ts";
 import { neverStopped } from "../fixture.ts";
-import { keyIdOf, startBareSite } from "./bare-site.ts";
-import type { BareSite } from "./bare-site.ts";
+import { startNumberedSite } from "./start-site.ts";
+import type { StartedSite } from "./start-site.ts";
 
 /** A million takes longer than a normal run should: PEP_TEST_ROWS=1000000. */
 const rows = Number(process.env["PEP_TEST_ROWS"] ?? 150_000);
 const mostGrowth = 64 * 1024 * 1024;
 
-let site: BareSite;
+let site: StartedSite;
 beforeAll(async () => {
   setFlagsFromString("--expose-gc");
-  site = await startBareSite(rows);
+  site = await startNumberedSite(rows);
 });
 afterAll(() => site.dispose());
 
@@ -24,7 +25,7 @@ const aliveBytes = (): number => {
 };
 
 test(`${rows} keys come over TLS in order, each once, with flat memory`, async () => {
-  const database = await site.open({ stallTimeoutMs: 30_000, requestTimeoutMs: 30_000 });
+  const database = await site.open();
   const start = performance.now();
   let count = 0;
   let inOrder = true;
@@ -32,7 +33,7 @@ test(`${rows} keys come over TLS in order, each once, with flat memory`, async (
   let most = 0;
   for await (const batch of database.readRecoveryKeys({}, neverStopped)) {
     for (const key of batch) {
-      inOrder &&= key.passwordId === keyIdOf(count);
+      inOrder &&= key.passwordId === numberedKeyId(count);
       count += 1;
     }
     if (first === 0) first = aliveBytes();

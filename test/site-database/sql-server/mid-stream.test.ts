@@ -1,19 +1,20 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { EndpointError } from "../../../server/errors.ts";
 import type { SqlServerSiteDatabase } from "../../../server/site-database/sql-server/database.ts";
+import { numberedKeyId } from "../../harness/tds-server/model/tables.ts";
 import { neverStopped } from "../fixture.ts";
-import { keyIdOf, leasedBy, startBareSite } from "./bare-site.ts";
-import type { BareSite } from "./bare-site.ts";
+import { leasedBy, startNumberedSite } from "./start-site.ts";
+import type { StartedSite } from "./start-site.ts";
 import { startCuttingProxy } from "./cutting-proxy.ts";
 import type { CuttingProxy } from "./cutting-proxy.ts";
 
 const rows = 1500;
 const kills = 50;
 
-let site: BareSite;
+let site: StartedSite;
 let proxy: CuttingProxy;
 beforeAll(async () => {
-  site = await startBareSite(rows);
+  site = await startNumberedSite(rows);
   proxy = await startCuttingProxy(site.server.port);
 });
 afterAll(async () => {
@@ -48,7 +49,7 @@ const read = async (database: SqlServerSiteDatabase): Promise<Reading> => {
   }
 };
 
-const everyId = Array.from({ length: rows }, (_, i) => keyIdOf(i));
+const everyId = Array.from({ length: rows }, (_, i) => numberedKeyId(i));
 
 test(`the server is killed ${kills} times mid-stream: what looks complete is complete, nothing hangs, nothing leaks`, async () => {
   const random = randomFrom(20_261_122);

@@ -1,0 +1,157 @@
+import { existsSync, readdirSync, statfsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { commands } from "../../commands/index.ts";
+import { findWarnings } from "../authorization/find-warnings.ts";
+import { loadRolesFile } from "../authorization/roles-file.ts";
+import { problemInWords } from "../authorization/roles-problem.ts";
+import { pathsIn, readConfiguration, type Configuration } from "../configuration.ts";
+import { connectControl } from "../control/control-socket.ts";
+import { EndpointError } from "../errors.ts";
+import type { CertificateFinding } from "../site-database/port.ts";
+import { examineSqlServer } from "../site-database/sql-server/doctor.ts";
+import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
+import type { Io } from "./io.ts";
+import { openSite, openSqlServer } from "./site.ts";
+
+const passed = (check: string, finding: string): CertificateFinding => ({
+  check,
+  weight: "required",
+  passed: true,
+  finding,
+});
+
+const failedCheck = (check: string, finding: string): CertificateFinding => ({
+  check,
+  weight: "required",
+  passed: false,
+  finding,
+});
+
+const advice = (check: string, finding: string): CertificateFinding => ({
+  check,
+  weight: "advice",
+  passed: false,
+  finding,
+});
+
+/** What a failure was, for the administrator of the machine: with its cause. */
+const inWords = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+};
+
+const examinePrivateKey = (path: string, check: string): CertificateFinding => {
+  try {
+    const { mode } = statSync(path);
+    return (mode & 0o077) === 0
+      ? passed(check, `${path} is there, for its owner only.`)
+      : failedCheck(check, `${path} may be read by others; run: chmod 600 ${path}`);
+  } catch (error) {
+    return failedCheck(check, `${path} can't be read: ${inWords(error)}`);
+  }
+};
+
+const examineRoles = (path: string, keys: string): readonly CertificateFinding[] => {
+  try {
+    const roles = loadRolesFile(path, commands);
+    const warnings = findWarnings(roles, existsSync(keys) ? readdirSync(keys) : undefined).map((warning) =>
+      advice("roles", problemInWords(warning)),
+    );
+    return [passed("roles", `${path} is sound.`), ...warnings];
+  } catch (error) {
+    return [failedCheck("roles", inWords(error))];
+  }
+};
+
+const examineKeys = (directory: string): readonly CertificateFinding[] => {
+  try {
+    const { problems } = readAuthorizedKeys(directory);
+    return problems.length === 0
+      ? [passed("authorized-keys", "Every key can be used.")]
+      : problems.map((problem) => failedCheck("authorized-keys", problem));
+  } catch (error) {
+    return [failedCheck("authorized-keys", inWords(error))];
+  }
+};
+
+const lowBytes = 1024 ** 3;
+
+const examineSpace = (directory: string): CertificateFinding => {
+  const { bavail, bsize } = statfsSync(directory);
+  const free = bavail * bsize;
+  const gib = (free / 1024 ** 3).toFixed(1);
+  return free < lowBytes
+    ? advice("free-space", `Only ${gib} GiB are free for the record; when it can't be written, nothing runs.`)
+    : passed("free-space", `${gib} GiB are free for the record.`);
+};
+
+const examineSite = async (
+  configuration: Configuration,
+  io: Io,
+  signal: AbortSignal,
+): Promise<readonly CertificateFinding[]> => {
+  const { siteDatabase } = configuration;
+  if (siteDatabase.kind === "sqlServer") {
+    const { database, encrypt } = siteDatabase;
+    const site = await openSqlServer(siteDatabase, configuration, io);
+    try {
+      return await examineSqlServer(site, { database, encrypt }, signal);
+    } finally {
+      await site.close();
+    }
+  }
+  const site = await openSite(configuration, io);
+  try {
+    const { findings } = await site.verifyCertificate(signal);
+    return [passed("site-database", `${siteDatabase.file} opens with its master key.`), ...findings];
+  } finally {
+    await site.close();
+  }
+};
+
+/** `pep doctor`: what is wrong, in words. Exit status 1 when a required check failed; changes nothing. */
+export const doctorCommand = async (dataDirectory: string, signal: AbortSignal, io: Io): Promise<number> => {
+  const paths = pathsIn(dataDirectory);
+  const findings: CertificateFinding[] = [];
+  let configuration: Configuration | undefined;
+  try {
+    configuration = readConfiguration(dataDirectory, paths.endpoint);
+    findings.push(passed("configuration", `${paths.endpoint} is sound.`));
+  } catch (error) {
+    findings.push(failedCheck("configuration", inWords(error)));
+  }
+  if (configuration !== undefined) {
+    findings.push(
+      examinePrivateKey(paths.hostKey, "host-key"),
+      examinePrivateKey(paths.logKey, "log-key"),
+      ...examineRoles(paths.roles, paths.authorizedKeys),
+      ...examineKeys(paths.authorizedKeys),
+      examineSpace(dataDirectory),
+    );
+    const bundle = join(io.packageRoot, "dist", "ui", "ui.mjs");
+    findings.push(
+      existsSync(bundle)
+        ? passed("user-interface", "The UI's program is built.")
+        : failedCheck("user-interface", `${bundle} is missing; run: npm run build`),
+    );
+    try {
+      findings.push(...(await examineSite(configuration, io, signal)));
+    } catch (error) {
+      findings.push(failedCheck("site-database", inWords(error)));
+    }
+    const server = await connectControl(paths.control).catch((error: unknown) => {
+      if (error instanceof EndpointError) return undefined;
+      throw error;
+    });
+    findings.push(
+      server === undefined ? advice("server", "No server runs on this data directory.") : passed("server", "It runs."),
+    );
+    await server?.close();
+    if (configuration.demo) findings.push(advice("demo", "This is a demo: its master key protects nothing."));
+  }
+  for (const { check, weight, passed: fine, finding } of findings) {
+    const verdict = fine ? "ok  " : weight === "advice" ? "note" : "FAIL";
+    io.stdout.write(`${verdict}  ${check}: ${finding}\n`);
+  }
+  return findings.some(({ weight, passed: fine }) => weight === "required" && !fine) ? 1 : 0;
+};

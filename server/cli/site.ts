@@ -1,0 +1,43 @@
+import { resolve } from "node:path";
+import type { Configuration, EmbeddedSite } from "../configuration.ts";
+import { EndpointError } from "../errors.ts";
+import { openEmbeddedSiteDatabase } from "../site-database/embedded/index.ts";
+import type { SiteDatabase } from "../site-database/port.ts";
+import { openSqlServerSiteDatabase, type SqlServerSiteDatabase } from "../site-database/sql-server/database.ts";
+import type { SqlServerConfiguration } from "../site-database/sql-server/configuration.ts";
+import type { Io } from "./io.ts";
+import { readMasterKey } from "./master-key.ts";
+
+type Places = Pick<Configuration, "dataDirectory" | "backupDirectory">;
+
+export const openSqlServer = (
+  site: SqlServerConfiguration,
+  { dataDirectory, backupDirectory }: Places,
+  { credentialsDirectory }: Pick<Io, "credentialsDirectory">,
+): Promise<SqlServerSiteDatabase> =>
+  openSqlServerSiteDatabase({
+    configuration: site,
+    backupDirectory,
+    resolvePath: (path) => resolve(dataDirectory, path),
+    credentialsDirectory,
+  });
+
+/** Opens the configured site database through its adapter. */
+export const openSite = (configuration: Configuration, io: Pick<Io, "credentialsDirectory">): Promise<SiteDatabase> => {
+  const { siteDatabase, backupDirectory } = configuration;
+  if (siteDatabase.kind === "sqlServer") return openSqlServer(siteDatabase, configuration, io);
+  return openEmbeddedSiteDatabase({
+    file: siteDatabase.file,
+    masterKey: readMasterKey(siteDatabase),
+    backupDirectory,
+  });
+};
+
+/** What `pep import` writes into. @throws EndpointError InvalidArgument for SQL Server, which clients fill themselves */
+export const findEmbeddedSite = ({ siteDatabase }: Configuration): EmbeddedSite => {
+  if (siteDatabase.kind === "embedded") return siteDatabase;
+  throw new EndpointError(
+    "InvalidArgument",
+    "This data directory is configured for SQL Server: clients escrow their keys there themselves. pep import fills the embedded site database only.",
+  );
+};
