@@ -56,7 +56,7 @@ test("an invocation too long to be read is not asked for", async () => {
 test("a recovery key in a request is masked wherever it is kept", async () => {
   const stage = await createStage();
   const key = Array.from({ length: 8 }, () => "123456").join("-");
-  expect((await stage.run("alice", `Get-RecoveryKeys -Reason 'it is ${key}'`)).outcome.exitStatus).toBe(2);
+  expect((await stage.run("alice", `Get-RecoveryKeys -Reason 'it is ${key}'`)).outcome.exitStatus).toBe(8);
   const asked = await stage.run(
     "alice",
     `Request-Elevation 'Get-RecoveryKeys -raw' -Reason 'it is ${key}' -Format json`,
