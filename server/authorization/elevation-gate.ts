@@ -5,7 +5,7 @@ import type { ElevationParty } from "./elevation-held.ts";
 import type { Elevation, ElevationPort } from "./elevation-port.ts";
 import type { Elevations } from "./elevation.ts";
 
-export interface AdmitContext extends EstimateContext {
+interface AdmitContext extends EstimateContext {
   /** Says something to the user while they wait. */
   readonly tell: (text: string) => Promise<void>;
   /** Binds the same line again, as the user's rights are then. */

@@ -30,7 +30,7 @@ const storedLine = z.strictObject({
 });
 
 export type StoredRequest = z.infer<typeof storedRequest>;
-export type StoredChange = Omit<z.infer<typeof storedLine>, "previous">;
+type StoredChange = Omit<z.infer<typeof storedLine>, "previous">;
 
 export interface ElevationStore {
   /** Every change there was, in order. */

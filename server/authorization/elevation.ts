@@ -8,7 +8,7 @@ import type { ElevationStore, StoredRequest } from "./elevation-store.ts";
 
 export type AskedElevation = Pick<StoredRequest, "command" | "invocation" | "digest" | "reason" | "ceiling">;
 
-export interface ElevationTimes {
+interface ElevationTimes {
   /** How long a request waits for a decision. */
   readonly requestMs: number;
   /** How long an approval can be used. */

@@ -19,7 +19,7 @@ interface Live {
 }
 
 /** One session's end of it. */
-export interface SessionTies {
+interface SessionTies {
   /** Aborts when the user may be here no longer; its reason is a sentence for them. */
   readonly revoked: AbortSignal;
   onCommandsChanged(listener: () => void): () => void;

@@ -40,7 +40,7 @@ export const rolesText = (entry: Readonly<Record<string, unknown>> = {}): string
   });
 };
 
-export interface Ran {
+interface Ran {
   readonly outcome: Outcome;
   readonly shown: string;
   readonly told: string;
