@@ -14,6 +14,7 @@ interface Live {
   /** Every command and its rules, as last announced. */
   announced: string;
   last: VisibleCommands;
+  readonly hadKey: boolean;
   notify: (text: string) => void;
   commandsChanged: () => void;
 }
@@ -63,7 +64,9 @@ const newsForRequester = ({ requestId, state, decidedBy, comment, expiresAt }: E
 export const createLiveSessions = (
   elevations: Elevations,
   /** Why this user may be here no longer, in a sentence for them. */
-  whyToLeave: (connection: AuthenticatedConnection) => string | undefined,
+  whyToLeave: (connection: AuthenticatedConnection, hadKey: boolean) => string | undefined,
+  /** Whether the key that logged in is listed; one that a certificate vouches for is not. */
+  hasKey: (connection: AuthenticatedConnection) => boolean,
 ): LiveSessions => {
   const live = new Set<Live>();
 
@@ -82,7 +85,7 @@ export const createLiveSessions = (
   });
 
   const announce = (session: Live): void => {
-    const why = whyToLeave(session.connection);
+    const why = whyToLeave(session.connection, session.hadKey);
     if (why !== undefined) {
       session.revoke.abort(why);
       return;
@@ -110,6 +113,7 @@ export const createLiveSessions = (
         line: line !== undefined && mayRun(visible, line) ? line : undefined,
         revoke,
         last: visible,
+        hadKey: hasKey(connection),
         announced: JSON.stringify(visible.descriptions),
         notify: () => undefined,
         commandsChanged: () => undefined,

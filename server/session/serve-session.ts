@@ -19,7 +19,9 @@ export interface SessionHostDependencies {
   readonly roles: () => Roles;
   readonly elevations: Elevations;
   /** Why this user may be here no longer, in a sentence for them; asked when roles or keys were read again. */
-  readonly whyToLeave: (connection: AuthenticatedConnection) => string | undefined;
+  readonly whyToLeave: (connection: AuthenticatedConnection, hadKey: boolean) => string | undefined;
+  /** Whether the key that logged in is listed; one that a certificate vouches for is not. */
+  readonly hasKey: (connection: AuthenticatedConnection) => boolean;
   readonly uiPool: UiPool;
   readonly openTranscript: OpenTranscript;
   readonly endpointName: string;
@@ -47,7 +49,7 @@ const lookEveryMs = 10_000;
 export const createSessionHost = (dependencies: SessionHostDependencies): RunningSessionHost => {
   const { log, roles } = dependencies;
   const running = new Set<Promise<void>>();
-  const live = createLiveSessions(dependencies.elevations, dependencies.whyToLeave);
+  const live = createLiveSessions(dependencies.elevations, dependencies.whyToLeave, dependencies.hasKey);
   // A role's time may end in the middle of a session; nothing but the clock tells.
   const looking = setInterval(() => live.rightsChanged(), lookEveryMs);
   looking.unref();
