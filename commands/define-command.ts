@@ -1,5 +1,7 @@
+import type { CommandDescription } from "./command-description.ts";
 import { Refusal } from "../server/errors.ts";
 import type { Secret } from "../server/secret.ts";
+import type { ElevationPort } from "../server/authorization/elevation-port.ts";
 import type { SiteDatabase } from "../server/site-database/port.ts";
 import { isKeyShaped, maskKeyShapedText } from "./mask-key-shaped-text.ts";
 import type { Parameter, Parameters, Values } from "./parameters.ts";
@@ -45,37 +47,7 @@ export type CommandResult =
 
 export type RowsResult = Extract<CommandResult, { kind: "rows" }>;
 
-/** A command that the connected user can see, as help and completion need it. */
-export interface CommandDescription {
-  readonly name: string;
-  readonly aliases: readonly string[];
-  readonly synopsis: string;
-  readonly description: string;
-  readonly examples: readonly { readonly line: string; readonly explains: string }[];
-  /** Only the parameters this user may give. */
-  readonly parameters: readonly ParameterDescription[];
-  /** One sentence a rule of the user's roles, for example `Give at least one of -ComputerName, -RecoveryKeyId.` */
-  readonly rules: readonly string[];
-}
-
-export interface ParameterDescription {
-  readonly name: string;
-  readonly synopsis: string;
-  readonly kind: "switch" | "value" | "list";
-  /** `<name>`, `<GUID>`, … in syntax lines; empty for a switch. */
-  readonly placeholder: string;
-  /** The closed set of values this user may give, where there is one (the parameter's own, narrowed by the roles). */
-  readonly values?: readonly string[];
-  /** Patterns of the roles, as written; any of them. */
-  readonly patterns?: readonly string[];
-  /** What the value must be, in words: `a computer's exact name`. */
-  readonly expects?: string;
-  /** Values worth offering where any text is allowed. */
-  readonly suggestions?: readonly string[];
-  /** Place among the values given without a parameter's name, from 0. */
-  readonly position?: number;
-  readonly required?: boolean;
-}
+export type { CommandDescription, ParameterDescription } from "./command-description.ts";
 
 /** What a command may use. No command imports a package or a `node:` module: everything comes from here. */
 export interface CommandContext {
@@ -92,9 +64,14 @@ export interface CommandContext {
   askPassword(prompt: string, options: { readonly repeat: boolean }): Promise<Secret>;
   /** Asks a person a question of consequence, on the trusted path. Always `false` in exec: a script says it by a switch. */
   confirm(question: string): Promise<boolean>;
+  /** Approval by a second person, as far as the connected user has a part in it. */
+  readonly elevation: ElevationPort;
   readonly signal: AbortSignal;
   now(): Date;
 }
+
+/** What counting rows ahead may use. */
+export type EstimateContext = Pick<CommandContext, "siteDatabase" | "signal" | "now">;
 
 /** A parameter's value as typed: `true` for a bare switch, else one text or several (`-Name a,b`). */
 export type RawValue = true | string | readonly string[];
@@ -108,6 +85,8 @@ export interface BoundCommand {
   readonly parameters: Readonly<Record<string, string | boolean | number | readonly string[]>>;
   /** The helpdesk reason, where the command takes one and it was given. */
   readonly reason: string | undefined;
+  /** Counts the rows that would come, showing none; absent where the command can't tell. */
+  readonly estimateRows?: (context: EstimateContext) => Promise<number>;
   run(context: CommandContext): Promise<CommandResult>;
 }
 
@@ -115,6 +94,9 @@ export interface BoundCommand {
 export interface BoundShaping {
   /** For the record: name and parameters in one canonical text. */
   readonly canonical: string;
+  /** What approval is bound to; not masked. Stays in authorization. */
+  readonly texts: CheckedTexts;
+  readonly name: string;
   /** Throws `InvalidArgument` when a named column does not exist. */
   apply(result: RowsResult): RowsResult;
 }
@@ -128,6 +110,8 @@ interface Facts {
   readonly examples: readonly { readonly line: string; readonly explains: string }[];
   /** JEA's default set: everyone who may connect has it, and no role can narrow it. */
   readonly forEveryone: boolean;
+  /** How approval by a second person works: such a command can't need approval itself. */
+  readonly forElevation: boolean;
 }
 
 /** What roles are checked against: each given parameter's values in canonical spelling, not masked. Stays in authorization. */
@@ -224,6 +208,7 @@ interface DefinedFacts<P extends Parameters> {
   readonly description: string;
   readonly examples: Facts["examples"];
   readonly forEveryone?: boolean;
+  readonly forElevation?: boolean;
   readonly parameters: P;
   /** Rules between parameters: a sentence when they don't go together. */
   readonly conflict?: (values: Values<P>) => string | undefined;
@@ -236,6 +221,7 @@ const factsOf = <P extends Parameters>(definition: DefinedFacts<P>): Facts => ({
   description: definition.description,
   examples: definition.examples,
   forEveryone: definition.forEveryone ?? false,
+  forElevation: definition.forElevation ?? false,
 });
 
 const checkAll = <P extends Parameters>(
@@ -256,6 +242,8 @@ export const defineCommand = <P extends Parameters>(
   definition: DefinedFacts<P> & {
     /** False for answers that are a text or an action of the session; absent means rows. */
     readonly answersRows?: (values: Values<P>) => boolean;
+    /** Counts the rows that `run` would answer, without showing one: the ceiling of an approval. */
+    readonly estimateRows?: (values: Values<P>, context: EstimateContext) => Promise<number>;
     readonly run: (values: Values<P>, context: CommandContext) => CommandResult | Promise<CommandResult>;
   },
 ): CommandDefinition => ({
@@ -265,11 +253,15 @@ export const defineCommand = <P extends Parameters>(
   bind: (raw, narrowed) => {
     const { values, texts, recorded } = checkAll(definition, raw, narrowed);
     const reason = recorded["Reason"];
+    const { estimateRows } = definition;
     return {
       command: {
         name: definition.name,
         parameters: recorded,
         reason: typeof reason === "string" ? reason : undefined,
+        ...(estimateRows === undefined
+          ? {}
+          : { estimateRows: (context: EstimateContext) => estimateRows(values, context) }),
         run: async (context) => definition.run(values, context),
       },
       texts,
@@ -286,10 +278,15 @@ export const defineShaping = <P extends Parameters>(
   kind: "shaping",
   parameters: new Map(Object.entries(definition.parameters)),
   bind: (raw) => {
-    const { values, recorded } = checkAll(definition, raw);
+    const { values, texts, recorded } = checkAll(definition, raw);
     const canonical = Object.entries(recorded).map(([name, value]) =>
       value === true ? ` -${name}` : ` -${name} ${Array.isArray(value) ? value.join(",") : String(value)}`,
     );
-    return { canonical: `${definition.name}${canonical.join("")}`, apply: (rows) => definition.shape(values, rows) };
+    return {
+      name: definition.name,
+      canonical: `${definition.name}${canonical.join("")}`,
+      texts,
+      apply: (rows) => definition.shape(values, rows),
+    };
   },
 });

@@ -2,7 +2,7 @@ import { EndpointError } from "../server/errors.ts";
 import { isKeyShaped } from "./mask-key-shaped-text.ts";
 import type { RecoveryKey, RecoveryKeyQuery } from "../server/site-database/port.ts";
 import { defineCommand, outputFormats } from "./define-command.ts";
-import type { Cell, Column, CommandContext, Row } from "./define-command.ts";
+import type { Cell, Column, EstimateContext, Row } from "./define-command.ts";
 import { computerName, freeText, keyIdOrPrefix, momentOf, oneOf, since, wholeKeyIdLength } from "./parameter-kinds.ts";
 import { flag, list, value } from "./parameters.ts";
 import type { Values } from "./parameters.ts";
@@ -93,7 +93,7 @@ const named = (query: RecoveryKeyQuery): { readonly words: string; readonly quer
 const refuseWhatIsNotThere = async (
   query: RecoveryKeyQuery,
   countAll: () => Promise<number>,
-  { siteDatabase, signal }: CommandContext,
+  { siteDatabase, signal }: EstimateContext,
 ): Promise<void> => {
   const wanted = named(query);
   if (wanted.length === 0) return;
@@ -127,7 +127,7 @@ async function* rowsOf(
 const markAll = async (
   keyIds: readonly string[],
   reason: string,
-  { siteDatabase, signal }: CommandContext,
+  { siteDatabase, signal }: EstimateContext,
 ): Promise<void> => {
   const marking = siteDatabase.discloseRecoveryKeys({ passwordIds: keyIds }, reason, signal);
   const iterator = marking[Symbol.asyncIterator]();
@@ -160,6 +160,12 @@ export const getRecoveryKeys = defineCommand({
     { line: "Get-RecoveryKeys -raw", explains: "Every key of the site as one JSON array, for safe-keeping elsewhere." },
   ],
   parameters,
+  estimateRows: async (values, context) => {
+    const query = queryOf(values, context.now());
+    const rows = await context.siteDatabase.countRecoveryKeys(query, context.signal);
+    await refuseWhatIsNotThere(query, () => Promise.resolve(rows), context);
+    return rows;
+  },
   // A reason stands in the log, which holds no key.
   conflict: ({ Reason }) =>
     Reason !== undefined && isKeyShaped(Reason) ? "-Reason must not hold a recovery key." : undefined,

@@ -1,13 +1,18 @@
+import { approveElevation } from "./approve-elevation.ts";
 import { backupCert } from "./backup-cert.ts";
 import { clearHost } from "./clear-host.ts";
 import { createCert } from "./create-cert.ts";
 import type { AnyDefinition } from "./define-command.ts";
+import { denyElevation } from "./deny-elevation.ts";
 import { exitPSSession } from "./exit-pssession.ts";
+import { getCapability } from "./get-capability.ts";
 import { getCommand } from "./get-command.ts";
+import { getElevation } from "./get-elevation.ts";
 import { getHelp } from "./get-help.ts";
 import { getRecoveryKeys } from "./get-recovery-keys.ts";
 import { measureObject } from "./measure-object.ts";
 import { restoreCert } from "./restore-cert.ts";
+import { requestElevation } from "./request-elevation.ts";
 import { selectObject } from "./select-object.ts";
 import { verifyCert } from "./verify-cert.ts";
 
@@ -18,7 +23,12 @@ export const commands: readonly AnyDefinition[] = [
   backupCert,
   createCert,
   restoreCert,
+  requestElevation,
+  getElevation,
+  approveElevation,
+  denyElevation,
   getCommand,
+  getCapability,
   getHelp,
   selectObject,
   measureObject,

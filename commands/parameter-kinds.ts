@@ -95,6 +95,14 @@ export const keyIdOrPrefix: Kind<string> = {
   },
 };
 
+/** A request for approval. */
+export const requestId: Kind<string> = {
+  placeholder: "<id>",
+  expects: "a request's id, as E-0123456789",
+  decode: (typed) =>
+    /^E-[0-9A-F]{10}$/i.test(typed) ? { value: typed.toUpperCase(), text: typed.toUpperCase() } : mismatch,
+};
+
 export const wholeKeyIdLength = 36;
 
 /** A moment: fixed, or so long before the command runs. */

@@ -200,6 +200,7 @@ export const pathsIn = (dataDirectory: string) => ({
   logKey: join(dataDirectory, "log-key"),
   authorizedKeys: join(dataDirectory, "authorized-keys"),
   state: join(dataDirectory, "state"),
+  elevation: join(dataDirectory, "state", "elevation.ndjson"),
   control: join(dataDirectory, "state", "control.sock"),
   audit: join(dataDirectory, "audit"),
   log: join(dataDirectory, "audit", "log"),

@@ -49,6 +49,7 @@ export type RefusalReason =
   | "limit"
   | "pattern"
   | "reason"
+  | "approval"
   | "audit";
 
 /** A line that was refused before anything ran. */

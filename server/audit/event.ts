@@ -81,7 +81,18 @@ export const auditEvent = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("command-refused"),
     ...origin.shape,
-    reason: z.enum(["syntax", "language", "unknown", "hidden", "parameter", "limit", "pattern", "reason", "audit"]),
+    reason: z.enum([
+      "syntax",
+      "language",
+      "unknown",
+      "hidden",
+      "parameter",
+      "limit",
+      "pattern",
+      "reason",
+      "approval",
+      "audit",
+    ]),
     /** Length of the line in UTF-16 code units; its text may be a secret. */
     lineLength: z.number().int(),
     /** The command's name when it exists, never what was typed. */
@@ -98,6 +109,8 @@ export const auditEvent = z.discriminatedUnion("type", [
     pipeline: z.array(z.string()),
     roleCapability: z.string(),
     reason: z.string().optional(),
+    /** The approved request that it used up. */
+    requestId: z.string().optional(),
   }),
   z.strictObject({
     type: z.literal("command-finished"),
@@ -148,6 +161,27 @@ export const auditEvent = z.discriminatedUnion("type", [
     localUser: z.string(),
     action: z.enum(["list", "show", "play", "export"]),
     sessionId: z.string().optional(),
+  }),
+  /** Approval by a second person. `requested` and decisions are here before they count, `consumed` before the run. */
+  z.strictObject({
+    type: z.literal("elevation"),
+    ...origin.shape,
+    state: z.enum(["requested", "approved", "denied", "consumed", "expired"]),
+    requestId: z.string(),
+    requester: z.string(),
+    /** `SHA256:…` of the key that asked. */
+    requesterKey: z.string(),
+    command: z.string(),
+    /** In canonical form; key-shaped text is masked. */
+    invocation: z.string(),
+    /** SHA-256 over the unmasked invocation, its pipeline and its role: what the approval is bound to. */
+    invocationDigest: z.string(),
+    reason: z.string().optional(),
+    ceiling: z.number().int().optional(),
+    approver: z.string().optional(),
+    comment: z.string().optional(),
+    /** Until when it can be decided (requested) or used (approved). */
+    expiresAt: z.string(),
   }),
   z.strictObject({
     type: z.literal("import-started"),

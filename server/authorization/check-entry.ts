@@ -145,8 +145,15 @@ export const checkEntry = (
     return undefined;
   }
   const limits = typeof raw === "string" ? { name: raw } : raw;
+  if (limits.requireApproval === true && definition.forElevation) {
+    complain([...path, "requireApproval"], `${definition.name} is how approval works; it can't need approval itself.`);
+  }
   const parameters = checkParameters(definition, limits.parameters, path, complain);
-  const requireReason = limits.requireReason ?? false;
+  const requireReason = (limits.requireReason ?? false) !== false;
+  const suggestions = definition.parameters.get("Reason")?.suggestions;
+  if (limits.requireReason === "listed" && (suggestions ?? []).length === 0) {
+    complain([...path, "requireReason"], `${definition.name} has no list of reasons; write true for any words.`);
+  }
   if (requireReason && !parameters.has("Reason")) {
     complain(
       [...path, "requireReason"],
@@ -160,6 +167,8 @@ export const checkEntry = (
     requireOneOf: checkRequireOneOf(definition, limits.requireOneOf, parameters, path, complain),
     maxRows: limits.maxRows,
     requireReason,
+    listedReasons: limits.requireReason === "listed" ? suggestions : undefined,
+    requireApproval: limits.requireApproval ?? false,
     path,
   };
 };

@@ -1,4 +1,15 @@
 import type { BoundCommand, BoundShaping, CommandDescription } from "../../commands/define-command.ts";
+import type { Circumstances } from "./circumstances.ts";
+
+/** What another person would approve: the invocation without `-RequestId` and `-Wait`. */
+export interface ApprovalNeeded {
+  /** Canonical form, for people; key-shaped text is masked. */
+  readonly invocation: string;
+  /** SHA-256 over command, unmasked parameters, pipeline and role capability: what an approval is bound to. */
+  readonly digest: string;
+  readonly requestId: string | undefined;
+  readonly wait: boolean;
+}
 
 /** A whole line, found, decoded and accepted by one entry of one role capability. Nothing after this asks "may they?". */
 export interface BoundLine {
@@ -6,6 +17,8 @@ export interface BoundLine {
   readonly shaping: readonly BoundShaping[];
   /** The role capability whose entry accepted it, `default` for JEA's default commands. */
   readonly roleCapability: string;
+  /** Set where the entry requires approval by another person. */
+  readonly approval: ApprovalNeeded | undefined;
   /** More rows than this from the command (before shaping): `LimitsExceeded`, and none is shown. */
   readonly maxRows: number | undefined;
 }
@@ -23,11 +36,17 @@ export interface VisibleCommands {
 
 /** A checked jea-roles.json. */
 export interface Roles {
-  commandsFor(connectedUser: string): VisibleCommands;
+  /** Role definitions with a time or a network count only where the circumstances are known and fit. */
+  commandsFor(connectedUser: string, circumstances?: Circumstances): VisibleCommands;
+  /** Which role definitions count now; while it stays the same, so do the user's commands. */
+  definitionsFor(connectedUser: string, circumstances: Circumstances): string;
   readonly session: {
     /** An interactive session without input for this long is ended, with a warning a minute before. */
     readonly idleTimeoutMs: number;
     readonly longestSessionMs: number;
+    /** How long a request for approval waits, and how long an approval can be used. */
+    readonly requestMs: number;
+    readonly approvalMs: number;
     /** Sent as the SSH banner before log-in; may be empty. */
     readonly legalNotice: string;
   };

@@ -1,4 +1,6 @@
 import type { AnyDefinition } from "../../commands/define-command.ts";
+import { checkCondition as checkCircumstances, conditionInWords } from "./circumstances.ts";
+import type { Circumstances } from "./circumstances.ts";
 import { checkEntry } from "./check-entry.ts";
 import type { Complain } from "./check-entry.ts";
 import type { Roles } from "./contract.ts";
@@ -22,6 +24,7 @@ interface HeldRole {
 export interface CheckedRoles extends Roles {
   /** Whether the user meets `requiredGroups`; without it everyone does. */
   mayConnect(user: string): boolean;
+  /** Whatever the time and the network are. */
   heldRoles(user: string): readonly HeldRole[];
   groupsOf(user: string): readonly string[];
   /** Every entry of every role capability, in file order. */
@@ -34,6 +37,9 @@ export interface CheckedRoles extends Roles {
 /** JEA's own idle limit is two hours; 15 minutes is what a screen with recovery keys on it should have. */
 const defaultIdleMinutes = 15;
 const defaultLongestMinutes = 8 * 60;
+/** Long enough to find the second person, and to use what they approved; no longer. */
+const defaultRequestMinutes = 60;
+const defaultApprovalMinutes = 15;
 const deepestCondition = 16;
 
 /** A user's name in the spelling that counts (design §10: lower case). */
@@ -106,6 +112,9 @@ interface Definition {
   /** As written. */
   readonly key: string;
   readonly applies: (user: string, inGroups: ReadonlySet<string>) => boolean;
+  readonly holds: (circumstances: Circumstances | undefined) => boolean;
+  /** When and from where, for people; may be empty. */
+  readonly condition: string;
   readonly roleCapabilities: readonly string[];
 }
 
@@ -115,7 +124,8 @@ const checkDefinitions = (
   complain: Complain,
 ): readonly Definition[] => {
   const seen = new Set<string>();
-  return Object.entries(file.roleDefinitions).map(([key, { roleCapabilities }]) => {
+  return Object.entries(file.roleDefinitions).map(([key, definition]) => {
+    const { roleCapabilities } = definition;
     const path = ["roleDefinitions", key];
     const name = key.slice(key.indexOf(":") + 1).toLowerCase();
     if (seen.has(key.toLowerCase())) complain(path, "differs from another in upper and lower case only.");
@@ -133,6 +143,8 @@ const checkDefinitions = (
       applies: key.startsWith("group:")
         ? (_user: string, inGroups: ReadonlySet<string>) => inGroups.has(name)
         : (user: string) => user === name,
+      holds: checkCircumstances(definition, path, complain),
+      condition: conditionInWords(definition),
       roleCapabilities,
     };
   });
@@ -165,24 +177,39 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
 
   const groupsOf = (user: string): readonly string[] =>
     [...groups].filter(([, members]) => members.has(canonicalUser(user))).map(([name]) => name);
-  const heldRoles = (user: string): readonly HeldRole[] => {
+  const applyingTo = (user: string): readonly Definition[] => {
     const inGroups = new Set(groupsOf(user));
-    const applying = definitions.filter(({ applies }) => applies(canonicalUser(user), inGroups));
+    return definitions.filter(({ applies }) => applies(canonicalUser(user), inGroups));
+  };
+  const rolesOf = (applying: readonly Definition[]): readonly HeldRole[] => {
     return Object.keys(file.roleCapabilities).flatMap((role) => {
-      const because = applying.filter(({ roleCapabilities }) => roleCapabilities.includes(role)).map(({ key }) => key);
+      const because = applying
+        .filter(({ roleCapabilities }) => roleCapabilities.includes(role))
+        .map(({ key, condition }) => (condition === "" ? key : `${key} (${condition})`));
       return because.length === 0 ? [] : [{ roleCapability: role, because }];
     });
   };
+  const heldRoles = (user: string): readonly HeldRole[] => rolesOf(applyingTo(user));
   const mayConnect = (user: string): boolean => mayConnectWith(new Set(groupsOf(user)));
   return {
-    commandsFor: (connectedUser) => {
-      const held = new Set(heldRoles(connectedUser).map(({ roleCapability }) => roleCapability));
+    definitionsFor: (connectedUser, circumstances) =>
+      applyingTo(connectedUser)
+        .filter(({ holds }) => holds(circumstances))
+        .map(({ key }) => key)
+        .join(),
+    commandsFor: (connectedUser, circumstances) => {
+      const applying = applyingTo(connectedUser).filter(({ holds }) => holds(circumstances));
+      const held = new Map(
+        rolesOf(applying).map(({ roleCapability, because }) => [roleCapability, because.join(" and ")]),
+      );
       const own = entries.filter(({ roleCapability }) => held.has(roleCapability));
-      return makeVisibleCommands(commands, own, mayConnect(connectedUser));
+      return makeVisibleCommands(commands, own, mayConnect(connectedUser), (role) => held.get(role) ?? "");
     },
     session: {
       idleTimeoutMs: (file.session?.idleTimeoutMinutes ?? defaultIdleMinutes) * 60_000,
       longestSessionMs: (file.session?.longestSessionMinutes ?? defaultLongestMinutes) * 60_000,
+      requestMs: (file.session?.requestMinutes ?? defaultRequestMinutes) * 60_000,
+      approvalMs: (file.session?.approvalMinutes ?? defaultApprovalMinutes) * 60_000,
       legalNotice: file.session?.legalNotice ?? "",
     },
     mayConnect,

@@ -1,5 +1,6 @@
 import type { AnyDefinition, CommandDescription, ParameterDescription } from "../../commands/define-command.ts";
 import type { Parameter } from "../../commands/parameters.ts";
+import { approvalParameters } from "./approval-parameters.ts";
 import { needsOneOf, ruleInWords } from "./role-entry.ts";
 import type { RoleEntry } from "./role-entry.ts";
 
@@ -10,7 +11,10 @@ export const visibleParameters = (
 ): ReadonlyMap<string, Parameter<unknown>> =>
   definition.forEveryone
     ? definition.parameters
-    : new Map([...definition.parameters].filter(([name]) => entries.some((entry) => entry.parameters.has(name))));
+    : new Map([
+        ...[...definition.parameters].filter(([name]) => entries.some((entry) => entry.parameters.has(name))),
+        ...(entries.some(({ requireApproval }) => requireApproval) ? approvalParameters : []),
+      ]);
 
 /** The values that some entry allows; `undefined` where one of them allows any text. */
 export const narrowedValues = (
@@ -30,6 +34,14 @@ export const narrowedValues = (
   return [...new Set(allowed)];
 };
 
+const plainly = (name: string, parameter: Parameter<unknown>): ParameterDescription => ({
+  name,
+  synopsis: parameter.synopsis,
+  kind: parameter.shape,
+  placeholder: parameter.placeholder,
+  expects: parameter.expects,
+});
+
 const describeParameter = (
   name: string,
   parameter: Parameter<unknown>,
@@ -40,11 +52,7 @@ const describeParameter = (
   const patterns = [...new Set(rules.flatMap((rule) => rule?.pattern ?? []))];
   const everyRuleHasOne = rules.length > 0 && rules.every((rule) => rule?.pattern !== undefined);
   return {
-    name,
-    synopsis: parameter.synopsis,
-    kind: parameter.shape,
-    placeholder: parameter.placeholder,
-    expects: parameter.expects,
+    ...plainly(name, parameter),
     ...(values === undefined ? {} : { values }),
     // Where the set of values is known, it is narrowed by the pattern already.
     ...(everyRuleHasOne && values === undefined ? { patterns } : {}),
@@ -57,7 +65,16 @@ const describeParameter = (
 /** Each rule of an entry as one sentence. Value rules stand with their parameter, unless entries differ. */
 export const entryRules = (entry: RoleEntry, withValueRules: boolean): string[] => [
   ...(entry.requireOneOf === undefined ? [] : [needsOneOf(entry.requireOneOf)]),
-  ...(entry.requireReason ? ["-Reason must be given."] : []),
+  ...(entry.listedReasons === undefined
+    ? entry.requireReason
+      ? ["-Reason must be given."]
+      : []
+    : [`-Reason must be one of: ${entry.listedReasons.join(", ")}.`]),
+  ...(entry.requireApproval
+    ? [
+        "Another person must approve each invocation, with the rows it then has; give -Wait, or -RequestId once approved.",
+      ]
+    : []),
   ...(entry.maxRows === undefined
     ? []
     : [
@@ -86,6 +103,7 @@ export const describeCommand = (
   definition: AnyDefinition,
   entries: readonly RoleEntry[],
   mayRun: (line: string) => boolean,
+  through: (roleCapability: string) => string,
 ): CommandDescription => ({
   name: definition.name,
   aliases: definition.aliases,
@@ -96,4 +114,19 @@ export const describeCommand = (
     describeParameter(name, parameter, entries),
   ),
   rules: rulesOf(entries),
+  grants: definition.forEveryone
+    ? [
+        {
+          roleCapability: "default",
+          through: "everyone who may connect",
+          parameters: [...definition.parameters.keys()],
+          rules: [],
+        },
+      ]
+    : entries.map((entry) => ({
+        roleCapability: entry.roleCapability,
+        through: through(entry.roleCapability),
+        parameters: [...entry.parameters.keys(), ...(entry.requireApproval ? approvalParameters.keys() : [])],
+        rules: entryRules(entry, true),
+      })),
 });

@@ -27,7 +27,8 @@ const covers = (earlier: RoleEntry, later: RoleEntry): boolean =>
   ) &&
   (earlier.requireOneOf === undefined ||
     (later.requireOneOf !== undefined && isWithin(later.requireOneOf, earlier.requireOneOf))) &&
-  (!earlier.requireReason || later.requireReason);
+  (!earlier.requireReason || later.requireReason) &&
+  (earlier.listedReasons === undefined || later.listedReasons !== undefined);
 
 const warnOfEntry = (entry: RoleEntry, warn: Warn): void => {
   const { definition, parameters, path } = entry;
@@ -41,6 +42,7 @@ const warnOfEntry = (entry: RoleEntry, warn: Warn): void => {
     entry.maxRows !== undefined ||
     entry.requireOneOf !== undefined ||
     entry.requireReason ||
+    entry.requireApproval ||
     [...parameters.values()].some((rule) => rule !== undefined);
   if (restricted.length > 0 && !hasRule) {
     warn(
@@ -84,6 +86,7 @@ const warnOfShadowsBetweenRoles = (roles: CheckedRoles, users: readonly string[]
 const warnOfUnused = (roles: CheckedRoles, users: readonly string[], warn: Warn): void => {
   const { file, commands } = roles;
   const held = new Set(users.flatMap((user) => roles.heldRoles(user).map(({ roleCapability }) => roleCapability)));
+  const heldEntries = roles.entries.filter(({ roleCapability }) => held.has(roleCapability));
   for (const role of Object.keys(file.roleCapabilities)) {
     if (!held.has(role)) warn(["roleCapabilities", role], "nobody has this role.");
   }
@@ -91,8 +94,11 @@ const warnOfUnused = (roles: CheckedRoles, users: readonly string[], warn: Warn)
     if (members.length === 0) warn(["groups", group], "has no members.");
   }
   for (const definition of commands) {
-    const granted = roles.entries.some((entry) => entry.definition === definition && held.has(entry.roleCapability));
-    if (!definition.forEveryone && !granted) warn(["roleCapabilities"], `nobody can run ${definition.name}.`);
+    const granted = heldEntries.some((entry) => entry.definition === definition);
+    // Where nothing needs approval, nobody misses its commands.
+    const isWanted = !definition.forElevation || heldEntries.some(({ requireApproval }) => requireApproval);
+    if (!definition.forEveryone && !granted && isWanted)
+      warn(["roleCapabilities"], `nobody can run ${definition.name}.`);
   }
   for (const user of users) {
     if (!roles.mayConnect(user) && roles.heldRoles(user).length > 0) {

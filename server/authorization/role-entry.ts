@@ -11,6 +11,10 @@ export interface RoleEntry {
   readonly requireOneOf: readonly string[] | undefined;
   readonly maxRows: number | undefined;
   readonly requireReason: boolean;
+  /** The reason must be one of those the command suggests. */
+  readonly listedReasons: readonly string[] | undefined;
+  /** Another person must approve each invocation. */
+  readonly requireApproval: boolean;
   /** Where it stands in the file, for messages of `pep roles`. */
   readonly path: readonly PropertyKey[];
 }
@@ -49,6 +53,10 @@ const findViolation = (entry: RoleEntry, texts: CheckedTexts): Violation | undef
   }
   if (entry.requireReason && !texts.has("Reason")) {
     return { reason: "reason", message: "-Reason must be given: say why the keys are needed." };
+  }
+  const { listedReasons } = entry;
+  if (listedReasons !== undefined && texts.get("Reason")?.every((reason) => listedReasons.includes(reason)) !== true) {
+    return { reason: "reason", message: `-Reason must be one of: ${listedReasons.join(", ")}.` };
   }
   return undefined;
 };

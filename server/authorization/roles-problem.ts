@@ -48,9 +48,7 @@ const meantIssues = (issue: Issue): { readonly path: readonly PropertyKey[]; rea
 };
 
 const unknownKey = (key: string): string =>
-  key === "requireApproval"
-    ? "requireApproval is not known: approval by a second person is not in this version, so no entry can ask for it."
-    : `${JSON.stringify(key)} is not known here. Names are written exactly as in the documentation.`;
+  `${JSON.stringify(key)} is not known here. Names are written exactly as in the documentation.`;
 
 const typesInWords: Readonly<Record<string, string>> = {
   int: "a whole number",

@@ -57,7 +57,14 @@ const limitedCommand = z
       .max(10_000)
       .optional()
       .describe("More rows than this are refused, and none is shown."),
-    requireReason: z.boolean().optional().describe("-Reason must be given."),
+    requireReason: z
+      .union([z.boolean(), z.literal("listed")])
+      .optional()
+      .describe('-Reason must be given; "listed": and be one of those that the command suggests.'),
+    requireApproval: z
+      .boolean()
+      .optional()
+      .describe("Another person must approve each invocation (Request-Elevation, Approve-Elevation)."),
   })
   .describe("A command, and how it may be used.");
 
@@ -81,6 +88,32 @@ const groupCondition: z.ZodType<GroupCondition> = z.lazy(() =>
 
 const minutesADay = 24 * 60;
 
+const clock = z.string().regex(/^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/, "must be a time of day as 08:30");
+
+const roleDefinition = z.strictObject({
+  roleCapabilities: z.array(roleName).min(1).max(50),
+  when: z
+    .strictObject({
+      days: z
+        .array(z.enum(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]))
+        .min(1)
+        .max(7)
+        .optional()
+        .describe("Left out: every day."),
+      from: clock,
+      to: clock.describe("Not included. Earlier than from: on the next day."),
+      timeZone: z.string().min(1).max(64).describe("As Europe/Berlin, or UTC."),
+    })
+    .optional()
+    .describe("Only at these times; a session that runs loses these rights when they end."),
+  from: z
+    .array(z.string().min(1).max(64))
+    .min(1)
+    .max(100)
+    .optional()
+    .describe("Only from these addresses and networks, as 192.0.2.0/24."),
+});
+
 /** jea-roles.json as written: the decoder and the published JSON Schema both come from here. */
 export const rolesFile = z
   .strictObject({
@@ -89,10 +122,7 @@ export const rolesFile = z
       .record(roleName, roleCapability)
       .describe("What a role may run. Where several entries allow a line, the first in this file's order counts."),
     roleDefinitions: z
-      .record(
-        z.string().regex(/^(?:user|group):.+$/, 'must be "user:NAME" or "group:NAME"'),
-        z.strictObject({ roleCapabilities: z.array(roleName).min(1).max(50) }),
-      )
+      .record(z.string().regex(/^(?:user|group):.+$/, 'must be "user:NAME" or "group:NAME"'), roleDefinition)
       .describe('Who has which roles: "user:NAME" or "group:NAME".'),
     groups: z.record(roleName, z.array(userName).max(10_000)).optional().describe("The members of each group."),
     requiredGroups: groupCondition
@@ -107,6 +137,20 @@ export const rolesFile = z
           .min(1)
           .max(7 * minutesADay)
           .optional(),
+        approvalMinutes: z
+          .number()
+          .int()
+          .min(1)
+          .max(minutesADay)
+          .optional()
+          .describe("How long an approval can be used, once. Left out: 15."),
+        requestMinutes: z
+          .number()
+          .int()
+          .min(1)
+          .max(minutesADay)
+          .optional()
+          .describe("How long a request waits for a decision. Left out: 60."),
         legalNotice: z
           .string()
           .max(4096)

@@ -1,9 +1,18 @@
-import type { AnyDefinition, BoundShaping, NarrowedValues } from "../../commands/define-command.ts";
+import type {
+  AnyDefinition,
+  BoundShaping,
+  CommandDefinition,
+  NarrowedValues,
+  RawParameters,
+  RawValue,
+} from "../../commands/define-command.ts";
+import { requestId } from "../../commands/parameter-kinds.ts";
 import { Refusal } from "../errors.ts";
 import { parseCommandLine } from "../session/command-line/parse.ts";
 import type { Stage } from "../session/command-line/parse.ts";
 import { notRecognised, scriptsNotAllowed } from "../session/command-line/refusals.ts";
 import { bindParameters } from "./bind-parameters.ts";
+import { canonicalInvocation } from "./canonical-invocation.ts";
 import type { BoundLine, VisibleCommands } from "./contract.ts";
 import { describeCommand, narrowedValues, visibleParameters } from "./describe.ts";
 import { findAcceptingEntry } from "./role-entry.ts";
@@ -37,16 +46,45 @@ const grantOf = (definition: AnyDefinition, entries: readonly RoleEntry[], visib
 const asksForHelp = (stage: Stage): boolean =>
   stage.words.some((word) => word.kind === "parameter" && word.name === "?");
 
+/** Parts what a line says of its own approval from what would be approved. */
+const takeApproval = (
+  definition: CommandDefinition,
+  given: RawParameters,
+): {
+  readonly raw: RawParameters;
+  readonly asked: { readonly requestId?: string; readonly wait: boolean } | undefined;
+} => {
+  const raw = new Map(given);
+  const own = (name: string): RawValue | undefined => {
+    if (definition.parameters.has(name)) return undefined;
+    const value = raw.get(name);
+    raw.delete(name);
+    return value;
+  };
+  const [rawId, wait] = [own("RequestId"), own("Wait")];
+  if (rawId === undefined) return { raw, asked: wait === undefined ? undefined : { wait: true } };
+  const decoded = typeof rawId === "string" ? requestId.decode(rawId) : undefined;
+  if (decoded === undefined || "problem" in decoded) {
+    throw new Refusal("InvalidArgument", `-RequestId must be ${requestId.expects}.`, {
+      reason: "parameter",
+      command: definition.name,
+    });
+  }
+  return { raw, asked: { requestId: decoded.value, wait: wait !== undefined } };
+};
+
 /**
  * Makes one user's commands: a map from every name and alias to what the roles grant.
  *
  * @param entries the user's role entries in file order
  * @param mayConnect false when the user does not meet `requiredGroups`: then not even the default commands exist
+ * @param through what gives this user a role, in words
  */
 export const makeVisibleCommands = (
   definitions: readonly AnyDefinition[],
   entries: readonly RoleEntry[],
   mayConnect: boolean,
+  through: (roleCapability: string) => string,
 ): VisibleCommands => {
   const grants = definitions.map((definition) => {
     const own = mayConnect ? entries.filter((entry) => entry.definition === definition) : [];
@@ -88,9 +126,16 @@ export const makeVisibleCommands = (
         { reason: "syntax", command: definition.name },
       );
     }
-    const bound = definition.bind(bindParameters(definition.name, parameters, first.words), narrowed);
+    const { raw, asked } = takeApproval(definition, bindParameters(definition.name, parameters, first.words));
+    const bound = definition.bind(raw, narrowed);
     const entry = definition.forEveryone ? undefined : findAcceptingEntry(grant.entries, bound.texts);
     const shaping = rest.map(bindShaping);
+    if (entry?.requireApproval !== true && asked !== undefined) {
+      throw new Refusal("InvalidArgument", "This needs no approval: leave -RequestId and -Wait out.", {
+        reason: "parameter",
+        command: definition.name,
+      });
+    }
     if (shaping.length > 0 && !bound.answersRows) {
       throw new Refusal("InvalidArgument", `This answers no rows, so there is nothing for a pipe to take.`, {
         reason: "syntax",
@@ -101,6 +146,14 @@ export const makeVisibleCommands = (
       command: bound.command,
       shaping,
       roleCapability: entry?.roleCapability ?? "default",
+      approval:
+        entry?.requireApproval === true
+          ? {
+              ...canonicalInvocation(bound.command, bound.texts, shaping, entry.roleCapability),
+              requestId: asked?.requestId,
+              wait: asked?.wait ?? false,
+            }
+          : undefined,
       maxRows: entry?.maxRows,
     };
   };
@@ -120,7 +173,7 @@ export const makeVisibleCommands = (
   return {
     descriptions: grants
       .filter(({ visible }) => visible)
-      .map(({ definition, entries: own }) => describeCommand(definition, own, mayRun)),
+      .map(({ definition, entries: own }) => describeCommand(definition, own, mayRun, through)),
     bindLine,
   };
 };

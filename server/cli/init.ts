@@ -20,7 +20,7 @@ import { writeNewFile } from "./new-file.ts";
 import { readLogKey } from "./private-key.ts";
 import { findEmbeddedSite } from "./site.ts";
 
-export const demoUsers = ["support", "exporter", "certadmin", "approver", "auditor", "guest"] as const;
+export const demoUsers = ["support", "exporter", "requester", "certadmin", "approver", "auditor", "guest"] as const;
 
 /** unix(7): sun_path has 108 bytes, and Node keeps some of them. */
 const longestSocketPath = 103;

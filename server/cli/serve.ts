@@ -6,7 +6,10 @@ import { openRecord } from "../audit/open-record.ts";
 import { transcriptsIn } from "../audit/transcript.ts";
 import { commands } from "../../commands/index.ts";
 import type { CheckedRoles } from "../authorization/decode-roles.ts";
+import { openElevationStore } from "../authorization/elevation-store.ts";
+import { Elevations } from "../authorization/elevation.ts";
 import { loadRolesFile } from "../authorization/roles-file.ts";
+import { findEndedElevations } from "../audit/find-ended-elevations.ts";
 import { isLoopback, parseListen, pathsIn, readConfiguration, type Configuration } from "../configuration.ts";
 import { startControlSocket } from "../control/control-socket.ts";
 import { EndpointError } from "../errors.ts";
@@ -209,8 +212,24 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
         ),
     });
     closers.add(() => uiPool.close());
+    const elevations = new Elevations({
+      store: await openElevationStore(paths.elevation),
+      log,
+      now: io.now,
+      times: () => roles.session,
+      over: findEndedElevations(paths.log, io.now()),
+    });
+    closers.add(() => elevations.close());
     const sessions = createSessionHost({
       log,
+      elevations,
+      hasKey: ({ connectedUser, keyFingerprint }) => keys.holds(connectedUser, keyFingerprint),
+      whyToLeave: ({ connectedUser, keyFingerprint }, hadKey) =>
+        !roles.mayConnect(connectedUser)
+          ? "You are no longer among those who may connect, so the session was ended."
+          : hadKey && !keys.holds(connectedUser, keyFingerprint)
+            ? "The key you are logged in with was removed, so the session was ended."
+            : undefined,
       siteDatabase,
       roles: () => roles,
       uiPool,
@@ -250,7 +269,6 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       rolesPath,
       (next) => {
         roles = next;
-        sessions.rolesChanged();
       },
       keys,
       anchors,
@@ -258,7 +276,8 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       io,
     );
     signals.onReload(() => {
-      reload().catch((error: unknown) => report(`the reload could not be recorded: ${String(error)}`));
+      const reloaded = reload().finally(() => sessions.rolesChanged());
+      reloaded.catch((error: unknown) => report(`the reload could not be recorded: ${String(error)}`));
     });
     if (configuration.demo) greetDemo(configuration, server.address.port, io);
     io.stdout.write(`listening on ${server.address.host}:${server.address.port} ${server.hostKeyFingerprint}\n`);

@@ -31,6 +31,8 @@ export interface Delivery {
   confirmBulk(count: number): Promise<boolean>;
   /** A question of consequence, asked of a person; exec, where there is none, answers `false`. */
   confirm(question: string): Promise<boolean>;
+  /** Says something beside the answer, while the command is still to run. */
+  tell(text: string): Promise<void>;
   askPassword(prompt: string, options: { readonly repeat: boolean }): Promise<Secret>;
   /** Shows the whole answer. Rejects with an EndpointError when it could not (channel closed, record unavailable). */
   show(answer: Answer): Promise<{ readonly sentBytes?: number; readonly sentDigest?: string }>;

@@ -124,13 +124,17 @@ export const serveExec = async (
       // A script names what it wants; its role limits how much that may be.
       confirmBulk: async () => true,
       confirm: async () => false,
+      tell: (message) => channel.writeError(toLines(`${message.split("\n").map(printable).join("\n")}\n`, terminal)),
       askPassword,
       show,
     },
     signal,
   );
   if (outcome.failure !== undefined && !channel.closed.aborted) {
-    const { category, message } = outcome.failure;
+    const { category } = outcome.failure;
+    // Who stopped it says why: a shutdown, or rights that went away.
+    const why: unknown = category === "OperationStopped" && shutdown.aborted ? shutdown.reason : undefined;
+    const message = typeof why === "string" ? why : outcome.failure.message;
     const line = `${category}: ${message.split("\n").map(printable).join("\n")}\n`;
     await channel.writeError(toLines(line, terminal)).catch(() => undefined); // who hung up needs no message
   }

@@ -1,19 +1,22 @@
 import { randomBytes } from "node:crypto";
 import type { BoundLine, VisibleCommands } from "../authorization/contract.ts";
+import type { Admitted, ElevationGate } from "../authorization/elevation-gate.ts";
 import type { AuditEvent, EventLog, Origin } from "../audit/event.ts";
-import type { CommandContext, CommandResult } from "../../commands/define-command.ts";
+import type { CommandContext, CommandResult, EstimateContext } from "../../commands/define-command.ts";
 import { maskKeyShapedText } from "../../commands/mask-key-shaped-text.ts";
 import { EndpointError, Refusal } from "../errors.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
 import type { Answer, Delivery, Invoke, Outcome } from "./delivery.ts";
 import { disclose } from "./disclose.ts";
-import { inBatchesOf, limitRows, tooManyRows } from "./limit-rows.ts";
+import { inBatchesOf, limitRows, rowLimitOf, tooManyRows } from "./limit-rows.ts";
 
 export interface InvokeDependencies {
   readonly log: EventLog;
   readonly siteDatabase: SiteDatabase;
   /** Asked for each line, so that a reload counts from the next line on. */
   readonly visibleCommands: () => VisibleCommands;
+  /** Approval by a second person, where the accepting entry requires it. */
+  readonly elevation: ElevationGate;
   readonly connectedUser: string;
   readonly origin: Origin;
   readonly now: () => Date;
@@ -58,14 +61,16 @@ const failed = (failure: EndpointError, rowCount: number, command?: string): Out
   failure: { category: failure.category, message: failure.message },
 });
 
-/** Makes the only way to a command for one session (design §4): find → bind → log → run → log. */
+/** Makes the only way to a command for one session (design §4): find → bind → approve → log → run → log. */
 export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
   const { log, origin } = dependencies;
 
-  /** Text → a bound line, or the refusal on the record. */
-  const bind = async (line: string): Promise<BoundLine> => {
+  /** Text → a bound line and the approval it uses up, or the refusal on the record. */
+  const bind = async (line: string, delivery: Delivery, signal: AbortSignal): Promise<Admitted> => {
     try {
-      return dependencies.visibleCommands().bindLine(line);
+      const bindAgain = (): BoundLine => dependencies.visibleCommands().bindLine(line);
+      const tell = (text: string): Promise<void> => delivery.tell(text);
+      return await dependencies.elevation.admit(bindAgain(), { ...contextOf(signal), tell, bindAgain });
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       await log.append({
@@ -79,22 +84,27 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
     }
   };
 
+  const contextOf = (signal: AbortSignal): EstimateContext => ({
+    siteDatabase: dependencies.siteDatabase,
+    signal,
+    now: dependencies.now,
+  });
+
   const run = async (
-    bound: BoundLine,
+    { bound, approved }: Admitted,
     invocationId: string,
     delivery: Delivery,
     signal: AbortSignal,
     progress: Progress,
   ): Promise<Pick<Finished, "exitStatus" | "sentBytes" | "sentDigest">> => {
     const context: CommandContext = {
+      ...contextOf(signal),
       connectedUser: dependencies.connectedUser,
-      siteDatabase: dependencies.siteDatabase,
       visibleCommands: dependencies.visibleCommands().descriptions,
       interactive: delivery.how !== "exec",
       askPassword: (prompt, options) => delivery.askPassword(prompt, options),
       confirm: (question) => delivery.confirm(question),
-      signal,
-      now: dependencies.now,
+      elevation: dependencies.elevation.portFor(contextOf(signal)),
     };
     const result = await bound.command.run(context);
     if (result.kind !== "rows") {
@@ -102,10 +112,11 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       return { exitStatus: result.kind === "text" ? (result.exitStatus ?? 0) : 0, ...sent };
     }
     // Asked before the first row is pulled, so that a refusal decrypts nothing.
-    if (bound.maxRows !== undefined && result.count !== undefined && (await result.count()) > bound.maxRows) {
-      throw tooManyRows(bound.maxRows);
+    const limit = rowLimitOf(bound.maxRows, approved?.ceiling);
+    if (limit !== undefined && result.count !== undefined && (await result.count()) > limit.rows) {
+      throw tooManyRows(limit);
     }
-    const limited = { ...result, batches: limitRows(result.batches, bound.maxRows) };
+    const limited = { ...result, batches: limitRows(result.batches, limit) };
     const shaped = bound.shaping.reduce<Extract<CommandResult, { kind: "rows" }>>(
       (rows, shaping) => shaping.apply(rows),
       limited,
@@ -148,10 +159,11 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
 
   return async (line, delivery, signal) => {
     const progress: Progress = { rowCount: 0 };
-    let bound: BoundLine;
+    let admitted: Admitted;
     const invocationId = `I-${randomBytes(6).toString("hex")}`;
     try {
-      bound = await bind(line);
+      admitted = await bind(line, delivery, signal);
+      const { bound, approved } = admitted;
       await log.append({
         type: "command-started",
         ...origin,
@@ -161,12 +173,14 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
         pipeline: bound.shaping.map(({ canonical }) => canonical),
         roleCapability: bound.roleCapability,
         ...(bound.command.reason === undefined ? {} : { reason: bound.command.reason }),
+        ...(approved === undefined ? {} : { requestId: approved.requestId }),
       });
     } catch (error) {
       const { failure, reference } = translate(error, signal);
       if (reference !== undefined) dependencies.report(`${reference}: a line could not be bound: ${describe(error)}`);
       return failed(failure, 0);
     }
+    const { bound } = admitted;
     const startedMs = dependencies.uptimeMs();
     const finish = (outcome: Pick<Finished, "outcome" | "exitStatus"> & Partial<Finished>): Promise<void> =>
       log.append({
@@ -179,7 +193,7 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
         ...outcome,
       });
     try {
-      const { exitStatus, ...sent } = await run(bound, invocationId, delivery, signal, progress);
+      const { exitStatus, ...sent } = await run(admitted, invocationId, delivery, signal, progress);
       try {
         await finish({ outcome: "succeeded", exitStatus, ...sent });
       } catch (error) {

@@ -1,32 +1,52 @@
 import type { Row } from "../../commands/define-command.ts";
 import { EndpointError } from "../errors.ts";
 
-export const tooManyRows = (maxRows: number): EndpointError =>
+/** The smaller of what a role shows at once and what was approved. */
+export interface RowLimit {
+  readonly rows: number;
+  readonly because: "role" | "approval";
+}
+
+export const rowLimitOf = (maxRows: number | undefined, ceiling: number | undefined): RowLimit | undefined => {
+  if (ceiling !== undefined && ceiling <= (maxRows ?? ceiling)) return { rows: ceiling, because: "approval" };
+  return maxRows === undefined ? undefined : { rows: maxRows, because: "role" };
+};
+
+export const tooManyRows = ({ rows, because }: RowLimit): EndpointError =>
   new EndpointError(
     "LimitsExceeded",
-    `This matches more than ${maxRows} rows, the most your role shows at once. Name a computer or a key id more exactly.`,
+    because === "role"
+      ? `This matches more than ${rows} rows, the most your role shows at once. Name a computer or a key id more exactly.`
+      : `This matches more than the ${rows} rows that were approved. Ask again, with what there is now.`,
   );
 
+/** Rows held back at most: a larger limit streams, and stops at the limit. */
+const mostHeld = 10_000;
+
 /**
- * Holds a role's row limit: nothing is yielded until it is known that the limit holds, so that a refusal shows nothing.
- * Without a limit rows just stream. A limit is at most 10,000 rows, so holding them is cheap.
+ * Holds a limit of rows: nothing is yielded until it is known that the limit holds, so that a refusal shows nothing.
+ * Without a limit rows just stream. An approval's ceiling may be too large to hold so many rows: then its count was
+ * compared before, and what came in between is cut off before it is disclosed.
  *
  * @throws EndpointError LimitsExceeded
  */
 export async function* limitRows(
   batches: AsyncIterable<readonly Row[]>,
-  maxRows: number | undefined,
+  limit: RowLimit | undefined,
 ): AsyncGenerator<readonly Row[]> {
-  if (maxRows === undefined) {
+  if (limit === undefined) {
     yield* batches;
     return;
   }
   const held: Row[] = [];
+  let seen = 0;
   for await (const batch of batches) {
-    held.push(...batch);
-    if (held.length > maxRows) throw tooManyRows(maxRows);
+    seen += batch.length;
+    if (seen > limit.rows) throw tooManyRows(limit);
+    if (limit.rows > mostHeld) yield batch;
+    else held.push(...batch);
   }
-  yield held;
+  if (held.length > 0) yield held;
 }
 
 export interface Batch<T> {

@@ -2,11 +2,14 @@ import { randomBytes } from "node:crypto";
 import type { OpenTranscript } from "../audit/contract.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
 import type { Roles, VisibleCommands } from "../authorization/contract.ts";
+import { createElevationGate } from "../authorization/elevation-gate.ts";
+import type { Elevations } from "../authorization/elevation.ts";
 import { EndpointError } from "../errors.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
 import type { AuthenticatedConnection, SessionChannel, SessionHost, SessionRequest } from "./contract.ts";
 import { serveExec } from "./exec.ts";
 import { createInvoke } from "./invoke.ts";
+import { createLiveSessions } from "./live-sessions.ts";
 import { serveInteractive } from "./interactive/serve-interactive.ts";
 import type { UiPool } from "./interactive/ui-pool.ts";
 
@@ -14,6 +17,11 @@ export interface SessionHostDependencies {
   readonly log: EventLog;
   readonly siteDatabase: SiteDatabase;
   readonly roles: () => Roles;
+  readonly elevations: Elevations;
+  /** Why this user may be here no longer, in a sentence for them; asked when roles or keys were read again. */
+  readonly whyToLeave: (connection: AuthenticatedConnection, hadKey: boolean) => string | undefined;
+  /** Whether the key that logged in is listed; one that a certificate vouches for is not. */
+  readonly hasKey: (connection: AuthenticatedConnection) => boolean;
   readonly uiPool: UiPool;
   readonly openTranscript: OpenTranscript;
   readonly endpointName: string;
@@ -24,7 +32,7 @@ export interface SessionHostDependencies {
 }
 
 export interface RunningSessionHost extends SessionHost {
-  /** Tells running sessions that rights may have changed. */
+  /** Ends running sessions whose users may be here no longer, and tells the others what changed. */
   rolesChanged(): void;
   /** Takes no new sessions; resolves when the running ones are over, ended at the latest after `withinMs`. */
   drain(withinMs: number): Promise<void>;
@@ -34,21 +42,41 @@ export interface RunningSessionHost extends SessionHost {
 const endingMs = 2_000;
 
 const text = new TextEncoder();
+/** How late a user is told that a role's time began or ended; each new line asks anew anyway. */
+const lookEveryMs = 10_000;
 
 /** Serves every session of every connection: the one place that knows them all. */
 export const createSessionHost = (dependencies: SessionHostDependencies): RunningSessionHost => {
   const { log, roles } = dependencies;
   const running = new Set<Promise<void>>();
-  const listeners = new Set<() => void>();
+  const live = createLiveSessions(dependencies.elevations, dependencies.whyToLeave, dependencies.hasKey);
+  // A role's time may end in the middle of a session; nothing but the clock tells.
+  const looking = setInterval(() => live.rightsChanged(), lookEveryMs);
+  looking.unref();
   /** Interactive sessions are told to end at once; a running command may finish. */
   const closing = new AbortController();
   /** The time for finishing is over. */
   const shutdown = new AbortController();
 
+  /** The user's map is made once and replaced whole when roles are (design §4), or when a role's time begins or ends. */
+  const rightsOf = ({ connectedUser, clientAddress }: AuthenticatedConnection): (() => VisibleCommands) => {
+    let made: { readonly from: Roles; readonly definitions: string; readonly visible: VisibleCommands } | undefined;
+    return () => {
+      const from = roles();
+      const circumstances = { clientAddress, at: dependencies.now() };
+      const definitions = from.definitionsFor(connectedUser, circumstances);
+      if (made?.from !== from || made.definitions !== definitions) {
+        made = { from, definitions, visible: from.commandsFor(connectedUser, circumstances) };
+      }
+      return made.visible;
+    };
+  };
+
   const serveOne = async (
     connection: AuthenticatedConnection,
     request: SessionRequest,
     channel: SessionChannel,
+    over: AbortSignal,
   ): Promise<void> => {
     const sessionId = `S-${randomBytes(8).toString("hex")}`;
     const origin: Origin = {
@@ -57,22 +85,20 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       clientAddress: connection.clientAddress,
       connectedUser: connection.connectedUser,
     };
-    // The user's map is made once and replaced whole when roles are (design §4).
-    let madeFrom = roles();
-    let visible: VisibleCommands = madeFrom.commandsFor(connection.connectedUser);
-    const visibleCommands = (): VisibleCommands => {
-      if (madeFrom !== roles()) {
-        madeFrom = roles();
-        visible = madeFrom.commandsFor(connection.connectedUser);
-      }
-      return visible;
-    };
-    const invoke = createInvoke({ ...dependencies, visibleCommands, connectedUser: connection.connectedUser, origin });
+    const visibleCommands = rightsOf(connection);
+    const { connectedUser, keyFingerprint } = connection;
+    const party = { connectedUser, keyFingerprint, origin };
+    const elevation = createElevationGate(dependencies.elevations, party, visibleCommands);
+    const invoke = createInvoke({ ...dependencies, elevation, visibleCommands, connectedUser, origin });
+    const line = request.kind === "exec" ? request.commandLine : undefined;
+    const ties = live.join({ connection, visibleCommands, line });
+    over.addEventListener("abort", () => ties.leave(), { once: true });
     let exitStatus: number;
     let ended: { transcriptDigest?: string; reason?: string } = {};
     if (request.kind === "exec") {
       await log.append({ type: "session-started", ...origin, mode: "exec" });
-      exitStatus = await serveExec(invoke, request.commandLine, request.terminal, channel, shutdown.signal);
+      const stop = AbortSignal.any([shutdown.signal, ties.revoked]);
+      exitStatus = await serveExec(invoke, request.commandLine, request.terminal, channel, stop);
     } else {
       const { session } = roles();
       const result = await serveInteractive(
@@ -80,10 +106,9 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
           invoke,
           sessionId,
           visibleCommands: () => visibleCommands().descriptions,
-          onCommandsChanged: (listener) => {
-            listeners.add(listener);
-            return () => listeners.delete(listener);
-          },
+          onCommandsChanged: (listener) => ties.onCommandsChanged(listener),
+          onNotice: (listener) => ties.onNotice(listener),
+          revoked: ties.revoked,
           uiPool: dependencies.uiPool,
           openTranscript: dependencies.openTranscript,
           endpointName: dependencies.endpointName,
@@ -112,13 +137,14 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     request: SessionRequest,
     channel: SessionChannel,
   ): Promise<void> => {
+    const over = new AbortController();
     try {
       if (closing.signal.aborted) {
         await channel.writeError(text.encode("The endpoint is shutting down.\n"));
         await channel.end(7);
         return;
       }
-      await serveOne(connection, request, channel);
+      await serveOne(connection, request, channel, over.signal);
     } catch (error) {
       const failure =
         error instanceof EndpointError
@@ -128,6 +154,8 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       dependencies.report(`session of ${connection.connectedUser}: ${failure.category}: ${describeBriefly(cause)}`);
       await channel.writeError(text.encode(`${failure.category}: ${failure.message}\n`)).catch(() => undefined); // gone
       await channel.end(failure.exitStatus).catch(() => undefined); // gone
+    } finally {
+      over.abort();
     }
   };
 
@@ -139,7 +167,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       running.delete(over);
     },
     rolesChanged() {
-      for (const listener of listeners) listener();
+      live.rightsChanged();
     },
     async drain(withinMs) {
       closing.abort("the endpoint is shutting down");
@@ -150,6 +178,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
         late = setTimeout(resolve, withinMs + endingMs);
       });
       await Promise.race([Promise.allSettled(running), enough]);
+      clearInterval(looking);
       clearTimeout(timer);
       clearTimeout(late);
     },

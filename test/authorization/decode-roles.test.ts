@@ -41,9 +41,14 @@ describe("a mistake is an error, not silence", () => {
       [/parameters\[0\]\.ValidateSet: "ValidateSet" is not known/],
     ],
     [
-      "approval",
-      keys({ requireApproval: true }),
-      [/requireApproval: requireApproval is not known: approval by a second person is not in this version/],
+      "approval of approving",
+      withEntries({ name: "Approve-Elevation", requireApproval: true }),
+      [/requireApproval: Approve-Elevation is how approval works/],
+    ],
+    [
+      "a list of reasons where there is none",
+      withEntries({ name: "Request-Elevation", requireReason: "listed" }),
+      [/requireReason: Request-Elevation has no list of reasons/],
     ],
     ["no rows", keys({ maxRows: 0 }), [`1 ${entry}.maxRows: must be at least 1.`]],
     ["too many rows", keys({ maxRows: 10_001 }), [`1 ${entry}.maxRows: must be at most 10000.`]],

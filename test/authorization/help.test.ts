@@ -5,6 +5,7 @@ import { commands } from "../../commands/index.ts";
 import type { CommandContext } from "../../commands/define-command.ts";
 import { loadRolesFile } from "../../server/authorization/roles-file.ts";
 import { createMemorySite } from "../commands/memory-site.ts";
+import { noElevationPort } from "../harness/elevation.ts";
 import { decode, withEntries } from "./roles-text.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -18,7 +19,8 @@ const helpOf = async (roles: typeof shipped, user: string, line: string): Promis
     visibleCommands: visible.descriptions,
     interactive: false,
     askPassword: () => Promise.reject(new Error("help asks for no password")),
-    confirm: () => Promise.reject(new Error("help asks for nothing")),
+    confirm: async () => true,
+    elevation: noElevationPort,
     signal: new AbortController().signal,
     now: () => new Date(),
   };

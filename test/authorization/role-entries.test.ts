@@ -76,6 +76,13 @@ describe("rules of an entry", () => {
     expect(outcome(roles, "Get-RecoveryKeys PC-1 -Reason 'Lost PIN'")).toBe("accepted as role");
   });
 
+  test("a reason of the command's own list, in any case, and no other", () => {
+    const roles = decode(withEntries(keys({ requireReason: "listed" })));
+    expect(outcome(roles, "Get-RecoveryKeys PC-1")).toMatch(/-Reason must be given/);
+    expect(outcome(roles, "Get-RecoveryKeys PC-1 -Reason 'because'")).toMatch(/-Reason must be one of: .*Lost PIN/);
+    expect(outcome(roles, "Get-RecoveryKeys PC-1 -Reason 'lost pin'")).toBe("accepted as role");
+  });
+
   test("a row limit is handed on, and its absence", () => {
     expect(
       decode(withEntries(keys({ maxRows: 3 })))

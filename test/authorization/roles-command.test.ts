@@ -75,7 +75,7 @@ role operator, through group:operators
       from roleCapabilities.operator.visibleCommands[1], line 12
       parameters: -raw, -Format
 
-default commands, as everyone who may connect: Get-Command, Get-Help, Select-Object, Measure-Object, Clear-Host, Exit-PSSession
+default commands, as everyone who may connect: Get-Command, Get-Capability, Get-Help, Select-Object, Measure-Object, Clear-Host, Exit-PSSession
 `);
 });
 

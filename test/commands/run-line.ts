@@ -3,6 +3,7 @@ import type { Cell, CommandResult, RowsResult } from "../../commands/define-comm
 import type { BoundLine, VisibleCommands } from "../../server/authorization/contract.ts";
 import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import { Secret } from "../../server/secret.ts";
+import { noElevationPort } from "../harness/elevation.ts";
 import type { SiteDatabase } from "../../server/site-database/port.ts";
 
 /** A user who may do everything that can be granted. */
@@ -52,6 +53,7 @@ export const runLine = async (
       asked.prompts.push({ prompt, repeat });
       return new Secret("correct horse battery staple");
     },
+    elevation: noElevationPort,
     signal: new AbortController().signal,
     now: () => now,
   });

@@ -82,6 +82,7 @@ describe("Get-Command", () => {
         "restore-cert",
         "Get-RecoveryKeys",
         "Get-Command",
+        "Get-Capability",
         "Select-Object",
         "Measure-Object",
       ],

@@ -41,7 +41,7 @@ export const run = async (
 export const pep = (args: readonly string[], input?: string): ReturnType<typeof run> =>
   run(process.execPath, [main, ...args], input === undefined ? {} : { input });
 
-export type DemoUser = "support" | "exporter" | "certadmin" | "approver" | "auditor" | "guest";
+export type DemoUser = "support" | "exporter" | "requester" | "certadmin" | "approver" | "auditor" | "guest";
 
 export interface Endpoint {
   readonly dataDirectory: string;

@@ -11,6 +11,7 @@ import type { Answer, Delivery, Outcome } from "../../server/session/delivery.ts
 import { encodeAnswer } from "../../server/session/format/encode.ts";
 import { createInvoke } from "../../server/session/invoke.ts";
 import type { SiteDatabase } from "../../server/site-database/port.ts";
+import { noElevation } from "../harness/elevation.ts";
 import {
   createSiteMaker,
   passwordOf,
@@ -81,6 +82,7 @@ const runLine = async (line: string, stage: Stage = {}): Promise<Run> => {
     log: watched,
     siteDatabase: stage.siteDatabase ?? database,
     visibleCommands: () => roles.commandsFor(user),
+    elevation: noElevation,
     connectedUser: user,
     origin: { connectionId: "C-1", sessionId: "S-1", connectedUser: user },
     now: () => new Date(),
@@ -94,7 +96,8 @@ const runLine = async (line: string, stage: Stage = {}): Promise<Run> => {
       batchRows: () => 8,
       reveal: (key) => key,
       confirmBulk: async () => true,
-      confirm: async () => false,
+      confirm: async () => true,
+      tell: async () => undefined,
       askPassword: async () => {
         throw new Error("not asked for in these tests");
       },

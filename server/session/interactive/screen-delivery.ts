@@ -135,6 +135,7 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
       return count <= pageRows() || (await trustedPath.confirm(`Show ${count} recovery keys?`, signal));
     },
     confirm: (question) => trustedPath.confirm(question, signal),
+    tell: (text) => showText(screenText(text)),
     askPassword: (prompt, options) => trustedPath.askPassword(prompt, options, signal),
     async show(answer) {
       throwIfStopped();

@@ -21,6 +21,10 @@ export interface InteractiveDependencies {
   readonly visibleCommands: () => readonly CommandDescription[];
   /** @returns how to stop listening */
   readonly onCommandsChanged: (listener: () => void) => () => void;
+  /** A line for this user at any time. @returns how to stop listening */
+  readonly onNotice: (listener: (text: string) => void) => () => void;
+  /** Aborts when this user may be here no longer; its reason is a sentence for them. */
+  readonly revoked: AbortSignal;
   readonly uiPool: UiPool;
   readonly openTranscript: OpenTranscript;
   readonly endpointName: string;
@@ -148,6 +152,14 @@ export const serveInteractive = async (
     void session.idle().then(end);
   };
   const stopListening = dependencies.onCommandsChanged(() => session.commandsChanged());
+  const stopNotices = dependencies.onNotice((text) => session.notify(text));
+  const { revoked } = dependencies;
+  const revoke = (): void =>
+    ending.end({
+      exitStatus: failures.OperationStopped.exitStatus,
+      reason: "rights gone",
+      message: String(revoked.reason),
+    });
 
   try {
     session.start();
@@ -159,6 +171,8 @@ export const serveInteractive = async (
     );
     dependencies.shutdown.addEventListener("abort", drain, { once: true });
     if (dependencies.shutdown.aborted) drain();
+    revoked.addEventListener("abort", revoke, { once: true });
+    if (revoked.aborted) revoke();
     keyboard.run(channel.input, ending.signal).then(
       () => session.inputEnded(),
       () => session.inputEnded(), // the channel is gone: its `closed` signal ends the session
@@ -172,6 +186,8 @@ export const serveInteractive = async (
   clock.stop();
   clearTimeout(drainTimer);
   stopListening();
+  stopNotices();
+  revoked.removeEventListener("abort", revoke);
   channel.closed.removeEventListener("abort", onClosed);
   dependencies.shutdown.removeEventListener("abort", drain);
   const abandoning = setTimeout(() => terminal.abandon(), goodbyeMs);

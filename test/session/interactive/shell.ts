@@ -15,6 +15,7 @@ import {
 } from "../../../server/session/interactive/serve-interactive.ts";
 import { createUiPool, type UiPool, type UiPoolOptions } from "../../../server/session/interactive/ui-pool.ts";
 import type { UiProcessEnd } from "../../../server/session/interactive/ui-screen-queue.ts";
+import { noElevation } from "../../harness/elevation.ts";
 import { createInvoke } from "../../../server/session/invoke.ts";
 import type { SiteDatabase } from "../../../server/site-database/port.ts";
 import { temporaryDirectory } from "../../harness/temporary-directory.ts";
@@ -34,6 +35,7 @@ const describe = (name: string): CommandDescription => ({
   examples: [],
   parameters: [],
   rules: [],
+  grants: [],
 });
 
 const keyRows = (count: number, name: (index: number) => string): Row[] =>
@@ -124,6 +126,7 @@ const visibleTo = (onPassword: () => void): VisibleCommands => ({
       command: { name, parameters: {}, reason: undefined, run: (context) => run(line, context, onPassword) },
       shaping: [],
       roleCapability: "test",
+      approval: undefined,
       maxRows: undefined,
     };
   },
@@ -187,6 +190,7 @@ export const startShell = (options: ShellOptions = {}): Shell => {
     log: { append: async (event) => void events.push(event) },
     siteDatabase: {} as SiteDatabase, // no command of these tests asks it
     visibleCommands: () => visible,
+    elevation: noElevation,
     connectedUser,
     origin: {},
     now: () => new Date(),
@@ -207,6 +211,8 @@ export const startShell = (options: ShellOptions = {}): Shell => {
         listeners.add(listener);
         return () => listeners.delete(listener);
       },
+      onNotice: () => () => undefined,
+      revoked: new AbortController().signal,
       uiPool: pool,
       openTranscript: options.transcripts?.(open) ?? open,
       endpointName: "demo",

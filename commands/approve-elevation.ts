@@ -1,0 +1,52 @@
+import { EndpointError } from "../server/errors.ts";
+import { defineCommand, outputFormats } from "./define-command.ts";
+import { elevationRows } from "./elevation-rows.ts";
+import { freeText, oneOf, requestId } from "./parameter-kinds.ts";
+import { flag, requiredValue, value } from "./parameters.ts";
+
+export const approveElevation = defineCommand({
+  name: "Approve-Elevation",
+  synopsis: "Approves another person's request: one invocation, once.",
+  description:
+    "What you approve is the invocation that the request shows, with at most the rows it shows, once, for a few minutes. At a prompt the " +
+    "endpoint itself asks you to confirm, on a line that begins with its mark; a script confirms with -Confirm. Nobody approves a request " +
+    "of their own, or one made with the key they are logged in with.",
+  examples: [
+    {
+      line: "Approve-Elevation E-0123456789 -Comment 'Ticket 4711'",
+      explains: "At a prompt; you are asked to confirm.",
+    },
+    {
+      line: "Approve-Elevation -RequestId E-0123456789 -Comment 'Ticket 4711' -Confirm",
+      explains: "In a script, once you have read the request.",
+    },
+  ],
+  forElevation: true,
+  parameters: {
+    RequestId: requiredValue(requestId, { synopsis: "The request.", position: 0 }),
+    Comment: requiredValue(
+      freeText({ placeholder: "<text>", expects: "a text of at most 256 characters", longest: 256, suggestions: [] }),
+      { synopsis: "Why you approve it; the requester reads it, and it goes on the record." },
+    ),
+    Confirm: flag({
+      synopsis: "You have read what the request would run. Needed in scripts; at a prompt you are asked all the same.",
+    }),
+    Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
+  },
+  run: async (values, context) => {
+    const { elevation, interactive } = context;
+    const { requester, invocation, reason, ceiling } = elevation.findToDecide(values.RequestId);
+    // At a prompt a switch would be worth nothing: the screen's own process types the line.
+    if (!interactive && values.Confirm !== true) {
+      throw new EndpointError(
+        "InvalidArgument",
+        `This would let ${requester} run: ${invocation}${ceiling === undefined ? "" : ` (at most ${ceiling} rows)`}. Give -Confirm if you mean it.`,
+      );
+    }
+    const question = `Let ${requester} run, once: ${invocation}${ceiling === undefined ? "" : ` (at most ${ceiling} rows)`}; reason: ${reason ?? "none given"}. Approve?`;
+    if (interactive && !(await context.confirm(question))) {
+      throw new EndpointError("OperationStopped", "Nothing was approved.");
+    }
+    return elevationRows([await elevation.decide(values.RequestId, "approved", values.Comment)], values.Format);
+  },
+});

@@ -1,0 +1,142 @@
+import { createHash } from "node:crypto";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
+import { z } from "zod";
+import { EndpointError } from "../errors.ts";
+import { elevationStates } from "./elevation-port.ts";
+
+const storedRequest = z.strictObject({
+  requestId: z.string(),
+  requester: z.string(),
+  keyFingerprint: z.string(),
+  command: z.string(),
+  invocation: z.string(),
+  digest: z.string(),
+  reason: z.string().optional(),
+  ceiling: z.number().int().optional(),
+  requestedAtMs: z.number(),
+});
+
+const storedLine = z.strictObject({
+  /** SHA-256 of the line before it, so that a line can't be taken out of the middle or changed. */
+  previous: z.string(),
+  requestId: z.string(),
+  state: z.enum(elevationStates),
+  expiresAtMs: z.number(),
+  request: storedRequest.optional(),
+  decidedBy: z.string().optional(),
+  comment: z.string().optional(),
+});
+
+export type StoredRequest = z.infer<typeof storedRequest>;
+type StoredChange = Omit<z.infer<typeof storedLine>, "previous">;
+
+export interface ElevationStore {
+  /** Every change there was, in order. */
+  readonly changes: readonly StoredChange[];
+  /** Resolves when it is durable. One at a time. @throws EndpointError AuditUnavailable */
+  append(change: StoredChange): Promise<void>;
+  close(): Promise<void>;
+}
+
+const mostBytes = 64 * 1024 * 1024;
+const beginning = "0".repeat(64);
+
+const digestOf = (line: string): string => createHash("sha256").update(line).digest("hex");
+
+const damaged = (path: string, what: string): EndpointError =>
+  new EndpointError(
+    "InvalidArgument",
+    `${path} ${what}, so nobody can tell which approvals were used. Move it away to start without any; the log has them all.`,
+  );
+
+const readTrusted = (path: string): string => {
+  const file = openSync(path, constants.O_RDONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o600);
+  try {
+    const about = fstatSync(file);
+    const own = process.getuid?.();
+    if (!about.isFile()) throw damaged(path, "is no regular file");
+    // Windows has no owner and no mode bits: there the folder's access list has to protect the file.
+    if (own !== undefined && (about.mode & 0o022) !== 0) throw damaged(path, "may be written by group or others");
+    if (own !== undefined && about.uid !== own) throw damaged(path, "belongs to another account");
+    if (about.size > mostBytes) throw damaged(path, `is larger than ${mostBytes} bytes`);
+    return readFileSync(file, "utf8");
+  } finally {
+    closeSync(file);
+  }
+};
+
+const decode = (path: string, text: string): { readonly changes: StoredChange[]; readonly last: string } => {
+  const changes: StoredChange[] = [];
+  let last = beginning;
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line === "") continue;
+    let raw: unknown;
+    try {
+      raw = JSON.parse(line);
+    } catch {
+      throw damaged(path, `can't be read at line ${index + 1}`);
+    }
+    const decoded = storedLine.safeParse(raw);
+    if (!decoded.success || decoded.data.previous !== last) throw damaged(path, `was changed at line ${index + 1}`);
+    const { previous: _, ...change } = decoded.data;
+    changes.push(change);
+    last = digestOf(line);
+  }
+  return { changes, last };
+};
+
+const synchronizeDirectory = async (directory: string): Promise<void> => {
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};
+
+/**
+ * Opens the append-only file of requests and what became of them. A torn last line is cut off: it was never
+ * acknowledged. Anything else that is wrong with the file is an error, never a fresh start: a forgotten `consumed` would
+ * let an approval be used twice.
+ *
+ * @throws EndpointError InvalidArgument
+ */
+export const openElevationStore = async (
+  path: string,
+  synchronize: (file: FileHandle) => Promise<void> = (file) => file.datasync(),
+): Promise<ElevationStore> => {
+  const text = readTrusted(path);
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+  const decoded = decode(path, whole);
+  const file = await open(path, "r+");
+  let bytes = Buffer.byteLength(whole);
+  let { last } = decoded;
+  let broken = false;
+  if (whole !== text) await file.truncate(bytes);
+  await file.sync();
+  await synchronizeDirectory(dirname(path));
+  return {
+    changes: decoded.changes,
+    async append(change) {
+      // After a failed write nobody knows what the disk holds; the next start reads what is there.
+      if (broken) throw unavailable(new Error("an earlier write failed"));
+      const line = JSON.stringify({ previous: last, ...change });
+      try {
+        const buffer = Buffer.from(`${line}\n`);
+        await file.write(buffer, 0, buffer.length, bytes);
+        await synchronize(file);
+        bytes += buffer.length;
+        last = digestOf(line);
+      } catch (error) {
+        broken = true;
+        throw unavailable(error);
+      }
+    },
+    close: () => file.close(),
+  };
+};
+
+const unavailable = (cause: unknown): EndpointError =>
+  new EndpointError("AuditUnavailable", "The approval could not be recorded, so nothing was done.", { cause });

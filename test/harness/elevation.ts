@@ -1,0 +1,20 @@
+import type { ElevationGate } from "../../server/authorization/elevation-gate.ts";
+import type { ElevationPort } from "../../server/authorization/elevation-port.ts";
+
+const unused = (): never => {
+  throw new Error("nothing in this test needs approval");
+};
+
+/** For tests whose roles require no approval. */
+export const noElevationPort: ElevationPort = {
+  request: unused,
+  own: unused,
+  toDecide: unused,
+  findToDecide: unused,
+  decide: unused,
+};
+
+export const noElevation: ElevationGate = {
+  admit: async (bound) => (bound.approval === undefined ? { bound, approved: undefined } : unused()),
+  portFor: () => noElevationPort,
+};
