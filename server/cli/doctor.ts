@@ -8,7 +8,6 @@ import { pathsIn, readConfiguration, type Configuration } from "../configuration
 import { connectControl } from "../control/control-socket.ts";
 import { EndpointError } from "../errors.ts";
 import type { CertificateFinding } from "../site-database/port.ts";
-import { examineSqlServer } from "../site-database/sql-server/doctor.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
 import type { Io } from "./io.ts";
 import { openSite, openSqlServer } from "./site.ts";
@@ -93,6 +92,7 @@ const examineSite = async (
     const { database, encrypt } = siteDatabase;
     const site = await openSqlServer(siteDatabase, configuration, io);
     try {
+      const { examineSqlServer } = await import("../site-database/sql-server/doctor.ts"); // as in site.ts: only where it is wanted
       return await examineSqlServer(site, { database, encrypt }, signal);
     } finally {
       await site.close();
