@@ -30,7 +30,10 @@ export const backupCert = defineCommand({
     Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
   },
   run: async (values, context) => {
-    const password = await context.askPassword("Password for the private key's backup", { repeat: true });
+    const password = await context.askPassword(
+      "Password for the private key's backup (12 characters or more of three kinds: capitals, small letters, digits, others)",
+      { repeat: true },
+    );
     const backup = await context.siteDatabase.backupCertificate(
       { name: values.Name, form: values.Form ?? "Pkcs8", password },
       context.signal,

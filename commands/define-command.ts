@@ -1,7 +1,7 @@
 import { Refusal } from "../server/errors.ts";
 import type { Secret } from "../server/secret.ts";
 import type { SiteDatabase } from "../server/site-database/port.ts";
-import { maskKeyShapedText } from "./mask-key-shaped-text.ts";
+import { isKeyShaped, maskKeyShapedText } from "./mask-key-shaped-text.ts";
 import type { Parameter, Parameters, Values } from "./parameters.ts";
 
 /** What a cell of a result can be. A `Secret` leaves the server only through `disclose()`. */
@@ -28,10 +28,10 @@ export type CommandResult =
       /** Pulled one batch at a time; nothing is fetched ahead of the reader. */
       readonly batches: AsyncIterable<readonly Row[]>;
       /**
-       * The same rows, read without marking their keys as disclosed; set where reading `batches` would mark them.
-       * Taken by shaping commands that drop the secret columns: a key that nobody sees must not make its client rotate.
+       * Marks keys as disclosed in the site database, so that their clients replace them. Called with the ids of exactly the
+       * keys that are about to be shown, after shaping: a key that nobody sees must not make its client rotate.
        */
-      readonly unmarked?: AsyncIterable<readonly Row[]>;
+      readonly mark?: (keyIds: readonly string[]) => Promise<void>;
       /** Chosen by `-Format` or implied by `-raw`; without it the session's default. */
       readonly format?: OutputFormat;
       /** How many rows will come, where the command can tell cheaply; asked before keys are shown in bulk. */
@@ -200,7 +200,9 @@ const check = <P extends Parameters>(
     }
     values.push([name, decoded.value]);
     texts.set(name, decoded.texts);
-    const masked = decoded.texts.map(maskKeyShapedText);
+    // A key given as a list of its groups is a key all the same.
+    const whole = isKeyShaped(decoded.texts.join(","));
+    const masked = decoded.texts.map((text) => (whole ? text.replace(/[0-9]/g, "•") : maskKeyShapedText(text)));
     recorded.push([
       name,
       parameter.shape === "switch" ? true : parameter.shape === "list" ? masked : (masked[0] ?? ""),

@@ -1,4 +1,5 @@
 import { EndpointError } from "../server/errors.ts";
+import { isKeyShaped } from "./mask-key-shaped-text.ts";
 import type { RecoveryKey, RecoveryKeyQuery } from "../server/site-database/port.ts";
 import { defineCommand, outputFormats } from "./define-command.ts";
 import type { Cell, Column, CommandContext, Row } from "./define-command.ts";
@@ -122,6 +123,17 @@ async function* rowsOf(
   for await (const keys of read()) yield keys.map((key) => columns.map(({ cell }) => cell(key)));
 }
 
+/** Through the site's own procedure, one key after the other, as its helpdesk does; what it answers was read already. */
+const markAll = async (
+  keyIds: readonly string[],
+  reason: string,
+  { siteDatabase, signal }: CommandContext,
+): Promise<void> => {
+  const marking = siteDatabase.discloseRecoveryKeys({ passwordIds: keyIds }, reason, signal);
+  const iterator = marking[Symbol.asyncIterator]();
+  while ((await iterator.next()).done !== true) signal.throwIfAborted();
+};
+
 export const getRecoveryKeys = defineCommand({
   name: "Get-RecoveryKeys",
   aliases: ["Get-AzsRecoveryKeys"],
@@ -148,6 +160,9 @@ export const getRecoveryKeys = defineCommand({
     { line: "Get-RecoveryKeys -raw", explains: "Every key of the site as one JSON array, for safe-keeping elsewhere." },
   ],
   parameters,
+  // A reason stands in the log, which holds no key.
+  conflict: ({ Reason }) =>
+    Reason !== undefined && isKeyShaped(Reason) ? "-Reason must not hold a recovery key." : undefined,
   run: async (values, context) => {
     const { siteDatabase, signal } = context;
     const query = queryOf(values, context.now());
@@ -161,10 +176,8 @@ export const getRecoveryKeys = defineCommand({
     return {
       kind: "rows",
       columns,
-      batches: keep
-        ? rowsOf(read, columns)
-        : rowsOf(() => siteDatabase.discloseRecoveryKeys(query, values.Reason ?? "No reason given", signal), columns),
-      ...(keep ? {} : { unmarked: rowsOf(read, columns) }),
+      batches: rowsOf(read, columns),
+      ...(keep ? {} : { mark: (keyIds) => markAll(keyIds, values.Reason ?? "No reason given", context) }),
       count,
       ...(format === undefined ? {} : { format }),
     };

@@ -1,10 +1,10 @@
 import { defineShaping } from "./define-command.ts";
 import type { RowsResult } from "./define-command.ts";
 
-async function* counted({ count, unmarked, batches }: RowsResult): AsyncGenerator<readonly (readonly number[])[]> {
+async function* counted({ count, batches }: RowsResult): AsyncGenerator<readonly (readonly number[])[]> {
   let rows = 0;
   if (count === undefined) {
-    for await (const batch of unmarked ?? batches) rows += batch.length;
+    for await (const batch of batches) rows += batch.length;
   } else {
     rows = await count();
   }

@@ -75,13 +75,11 @@ export const selectObject = defineShaping({
       const rows = last !== undefined ? lastOf(batches, last) : cut ? window(batches, skip, first) : batches;
       return only(rows, indexes);
     };
-    const { unmarked, count, ...rest } = result;
-    const keepsSecrets = columns.some(({ secret }) => secret === true);
+    const { count, ...rest } = result;
     return {
       ...rest,
       columns,
-      batches: shape(keepsSecrets ? result.batches : (unmarked ?? result.batches)),
-      ...(keepsSecrets && unmarked !== undefined ? { unmarked: shape(unmarked) } : {}),
+      batches: shape(result.batches),
       ...(count === undefined
         ? {}
         : {

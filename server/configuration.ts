@@ -78,12 +78,16 @@ export const isLoopback = (host: string): boolean => /^(127(\.\d{1,3}){3}|::1|lo
 
 const lies = (path: string, directory: string): boolean => {
   const way = relative(directory, path);
-  return way === "" || (!way.startsWith("..") && !isAbsolute(way));
+  return way === "" || (way !== ".." && !way.startsWith("../") && !isAbsolute(way));
 };
 
 /** Refuses a file that someone else could have written. @throws EndpointError InvalidArgument */
 const refuseWritableByOthers = (path: string, name: string): void => {
-  const { mode } = statSync(path);
+  const { mode, uid } = statSync(path);
+  const own = process.geteuid?.();
+  if (own !== undefined && uid !== own && uid !== 0) {
+    throw new EndpointError("InvalidArgument", `${name} belongs to another account, which could exchange it: ${path}`);
+  }
   if ((mode & 0o022) !== 0) {
     throw new EndpointError("InvalidArgument", `${name} may be written by group or others; run: chmod go-w ${path}`);
   }
@@ -150,6 +154,7 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
   let text: string;
   try {
     text = readFileSync(path, "utf8");
+    refuseWritableByOthers(dataDirectory, "The data directory");
     refuseWritableByOthers(path, "The configuration");
   } catch (error) {
     if (error instanceof EndpointError) throw error;

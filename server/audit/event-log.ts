@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs";
-import { open, type FileHandle } from "node:fs/promises";
+import { open, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { auditEvent, type AuditEvent, type EventLog, type RecordedEvent } from "./event.ts";
@@ -115,8 +115,15 @@ class AppendOnlyLog implements OpenEventLog {
       written += bytesWritten;
     }
     await this.#synchronize(file);
+    await this.#checkItIsThere(file);
     this.#lastSeq += events.length;
     this.#durableBytes += bytes.length;
+  }
+
+  /** A file that was removed or exchanged still takes writes; what goes there is on no record. */
+  async #checkItIsThere(file: FileHandle): Promise<void> {
+    const [ours, named] = await Promise.all([file.stat(), stat(join(this.#options.directory, this.#segment ?? ""))]);
+    if (ours.ino !== named.ino || ours.dev !== named.dev) throw new Error("the log's file was exchanged");
   }
 
   async #synchronize(file: FileHandle): Promise<void> {

@@ -1,6 +1,5 @@
 import type { BoundCommand, BoundShaping, CommandDescription } from "../../commands/define-command.ts";
 
-
 /** A whole line, found, decoded and accepted by one entry of one role capability. Nothing after this asks "may they?". */
 export interface BoundLine {
   readonly command: BoundCommand;

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { pathsIn } from "../configuration.ts";
-import { EndpointError } from "../errors.ts";
+import { EndpointError, failures } from "../errors.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
 import type { Io } from "./io.ts";
@@ -172,6 +172,11 @@ export const runCommandLine = async (args: readonly string[], io: Io, signals: S
     return await run(name, rest, io, signals);
   } catch (error) {
     // A local administrator reads this, not a connected user: the cause may be shown.
+    if (error instanceof Error && "code" in error && "syscall" in error) {
+      // The operating system said no: nobody's bug, and its words name what and where.
+      io.stderr.write(`pep ${name}: ${error.message}\n`);
+      return failures.ResourceUnavailable.exitStatus;
+    }
     const known = error instanceof EndpointError;
     const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : "";
     io.stderr.write(`pep ${name}: ${error instanceof Error ? error.message : String(error)}${known ? cause : ""}\n`);

@@ -53,7 +53,9 @@ const examinePrivateKey = (path: string, check: string): CertificateFinding => {
 const examineRoles = (path: string, keys: string): readonly CertificateFinding[] => {
   try {
     const roles = loadRolesFile(path, commands);
-    const warnings = findWarnings(roles, existsSync(keys) ? readdirSync(keys) : undefined).map((warning) => advice("roles", problemInWords(warning)));
+    const warnings = findWarnings(roles, existsSync(keys) ? readdirSync(keys) : undefined).map((warning) =>
+      advice("roles", problemInWords(warning)),
+    );
     return [passed("roles", `${path} is sound.`), ...warnings];
   } catch (error) {
     return [failedCheck("roles", inWords(error))];

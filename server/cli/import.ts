@@ -1,3 +1,4 @@
+import { maskKeyShapedText } from "../../commands/mask-key-shaped-text.ts";
 import { createHash } from "node:crypto";
 import type { AuditEvent, EventLog } from "../audit/event.ts";
 import { EndpointError } from "../errors.ts";
@@ -87,7 +88,7 @@ const importFile = async (file: Digest, command: ImportCommand): Promise<Importe
     progress.end();
     const others = passedOver === 0 ? "" : `, ${count(passedOver, "other protector")} passed over`;
     progress.print(
-      `${shown}: ${count(added, "key")} added, ${unchanged.toLocaleString("en-US")} already known, ` +
+      `${shown}: ${count(added, "key protector")} added, ${unchanged.toLocaleString("en-US")} already known, ` +
         `${skipped.toLocaleString("en-US")} skipped${others}`,
     );
     return { name: file.name, added, unchanged, skipped };
@@ -137,19 +138,23 @@ export const importCommand = async (command: ImportCommand): Promise<number> => 
     await log.append({
       type: "import-started",
       localUser,
-      files: files.map(({ name, sha256 }) => ({ name, sha256 })),
+      files: files.map(({ name, sha256 }) => ({ name: maskKeyShapedText(name), sha256 })),
     });
     const imported: ImportedFile[] = [];
     const failure = await importFiles(files, command, imported);
     // Told before it is recorded: when the record fails too, the administrator still reads why.
-    if (failure instanceof EndpointError) stderr.write(`${failure.message}\n`);
+    const failing = files[imported.length]?.name ?? "";
+    if (failure instanceof EndpointError) {
+      const named = failure.message.includes(printableFileName(failing));
+      stderr.write(`${named ? "" : `${printableFileName(failing)}: `}${failure.message}\n`);
+    }
     const left = files.length - imported.length - 1;
     if (failure !== undefined && left > 0) stderr.write(`${count(left, "later file")} not imported.\n`);
     await log.append({
       type: "import-finished",
       localUser,
       outcome: failure === undefined ? "succeeded" : "failed",
-      files: imported,
+      files: imported.map((file) => ({ ...file, name: maskKeyShapedText(file.name) })),
       ...(failure !== undefined && { error: wordsFor(failure) }),
     });
     if (failure instanceof EndpointError) return failure.exitStatus;

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { openEventLog } from "../audit/event-log.ts";
 import { pathsIn, readConfiguration, type EmbeddedSite, type EndpointFile } from "../configuration.ts";
 import { demoRecords } from "../demo/site.ts";
@@ -18,6 +19,9 @@ import { writeNewFile } from "./new-file.ts";
 import { findEmbeddedSite } from "./site.ts";
 
 export const demoUsers = ["support", "exporter", "certadmin", "approver", "auditor", "guest"] as const;
+
+/** unix(7): sun_path has 108 bytes, and Node keeps some of them. */
+const longestSocketPath = 103;
 
 export interface InitOptions {
   readonly dataDirectory: string;
@@ -122,6 +126,12 @@ const makeSite = async (site: EmbeddedSite): Promise<readonly string[]> => {
 export const initDataDirectory = async ({ dataDirectory, demo }: InitOptions, io: Io): Promise<boolean> => {
   const paths = pathsIn(dataDirectory);
   if (demo) refuseForeignDirectory(dataDirectory);
+  if (Buffer.byteLength(paths.control) > longestSocketPath) {
+    throw new EndpointError(
+      "InvalidArgument",
+      `${dataDirectory} is too long a path: ${paths.control} must fit into ${longestSocketPath} bytes, as a socket's name.`,
+    );
+  }
   const made: string[] = [];
   const note = (path: string, isNew: boolean): void => {
     if (isNew) made.push(path);
@@ -131,6 +141,8 @@ export const initDataDirectory = async ({ dataDirectory, demo }: InitOptions, io
   for (const directory of [paths.authorizedKeys, paths.state, paths.log, paths.transcripts]) makeDirectory(directory);
   const beside = join(dirname(dataDirectory), basename(dataDirectory));
   const endpoint: EndpointFile = {
+    endpointName: "pep",
+    listen: "127.0.0.1:2222",
     siteDatabase: { kind: "embedded" },
     masterKey: { file: demo ? "demo/master-key" : `${beside}.master-key` },
     backupDirectory: `${beside}.backup`,
@@ -141,7 +153,12 @@ export const initDataDirectory = async ({ dataDirectory, demo }: InitOptions, io
     writeNewFile(join(dataDirectory, "demo", "README"), demoNotice, 0o644);
   }
   note(paths.endpoint, writeNewFile(paths.endpoint, `${JSON.stringify(endpoint, null, 2)}\n`, 0o600));
-  const shippedRoles = readFileSync(join(io.packageRoot, "jea-roles.json"));
+  // Editors complete from the schema; its place is the package's, not the data directory's.
+  const schema = join(io.packageRoot, "server", "authorization", "jea-roles.schema.json");
+  const shippedRoles = readFileSync(join(io.packageRoot, "jea-roles.json"), "utf8").replace(
+    /"\$schema": "[^"]*"/,
+    `"$schema": ${JSON.stringify(pathToFileURL(schema).href)}`,
+  );
   note(paths.roles, writeNewFile(paths.roles, shippedRoles, 0o600));
   note(paths.hostKey, makeSshKey(paths.hostKey, "pep host key"));
   note(paths.logKey, makeLogKey(paths.logKey));

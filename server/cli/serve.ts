@@ -124,18 +124,29 @@ const createReload = (
   io: Io,
 ) => {
   return async (): Promise<void> => {
+    // Keys first: that a removed key is refused must not depend on a record that can't be written.
+    let problems: readonly string[];
+    try {
+      problems = keys.reload();
+    } catch (error) {
+      problems = [`kept the keys in force: ${error instanceof Error ? error.message : String(error)}`];
+    }
+    for (const problem of problems) io.stderr.write(`pep: ${problem}\n`);
+    let refused: string | undefined;
     try {
       const roles = loadRolesFile(rolesPath, commands);
-      await log.append({ type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) });
       apply(roles);
       io.stderr.write(`pep: reloaded ${rolesPath}\n`);
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
-      io.stderr.write(`pep: kept the roles in force: ${problem}\n`);
-      await log.append({ type: "configuration-refused", what: "roles", problem: problem.slice(0, 1000) });
+      refused = error instanceof Error ? error.message : String(error);
+      io.stderr.write(`pep: kept the roles in force: ${refused}\n`);
     }
-    for (const problem of keys.reload()) io.stderr.write(`pep: ${problem}\n`);
     await log.append({ type: "configuration-loaded", what: "authorized-keys", digest: keys.digest });
+    await log.append(
+      refused === undefined
+        ? { type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) }
+        : { type: "configuration-refused", what: "roles", problem: refused.slice(0, 1000) },
+    );
   };
 };
 

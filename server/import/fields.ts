@@ -1,3 +1,4 @@
+import { isKeyShaped } from "../../commands/mask-key-shaped-text.ts";
 import type { VolumeType } from "../site-database/port.ts";
 
 const guid = /[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}/i;
@@ -28,7 +29,8 @@ const computerName = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.$!#%&()@^{}~-]{0,254}$/u;
 
 export const decodeComputerName = (text: string): string | undefined => {
   const name = text.trim().normalize("NFC");
-  return computerName.test(name) ? name : undefined;
+  // A column shifted by one would put a key where every log shows it.
+  return computerName.test(name) && !isKeyShaped(name) ? name : undefined;
 };
 
 const generalizedTime = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d{4})$/;

@@ -11,17 +11,19 @@ export interface Disclosure {
   readonly command: string;
   readonly reason: string | undefined;
   readonly delivery: Pick<Delivery, "how" | "reveal">;
+  /** Marks the keys in the site database, where the command wants it. */
+  readonly mark: ((keyIds: readonly string[]) => Promise<void>) | undefined;
 }
 
 /**
  * The only way from a recovery key to its text: puts every key of the batch on the record, waits until that is durable,
- * then opens them (design §5).
+ * has them marked as disclosed, then opens them (design §5).
  *
  * @throws EndpointError AuditUnavailable; then nothing of the batch was opened
  */
 export const disclose = async (
   rows: readonly Row[],
-  { log, origin, invocationId, command, reason, delivery }: Disclosure,
+  { log, origin, invocationId, command, reason, delivery, mark }: Disclosure,
 ): Promise<readonly (readonly DisclosedCell[])[]> => {
   const keys: { keyId: string; computerName: string }[] = [];
   for (const row of rows) {
@@ -40,6 +42,7 @@ export const disclose = async (
       ...(reason === undefined ? {} : { reason }),
       keys,
     });
+    await mark?.([...new Set(keys.map(({ keyId }) => keyId))]);
   }
   // A screen's glyphs are private-use code points: none may come from the database.
   const plain = delivery.how === "exec" ? (text: string) => text : withoutPrivateUse;

@@ -48,6 +48,18 @@ const createInput = (channel: SessionChannel, terminal: PseudoTerminal | undefin
   };
 };
 
+/** A client that reads nothing must not keep a command from being stopped. */
+const orAborted = async (work: Promise<void>, signal: AbortSignal): Promise<void> => {
+  const aborted = Promise.withResolvers<void>();
+  const onAbort = (): void => aborted.reject(new EndpointError("OperationStopped", "Stopped."));
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+};
+
 const noPassword = (): EndpointError =>
   new EndpointError(
     "InvalidArgument",
@@ -80,7 +92,7 @@ export const serveExec = async (
       const bytes = toLines(piece, terminal);
       digest.update(bytes);
       sentBytes += bytes.length;
-      await channel.write(bytes);
+      await orAborted(channel.write(bytes), signal);
     }
     return { sentBytes, sentDigest: digest.digest("hex") };
   };

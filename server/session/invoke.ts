@@ -18,6 +18,8 @@ export interface InvokeDependencies {
   readonly origin: Origin;
   readonly now: () => Date;
   readonly uptimeMs: () => number;
+  /** For the operator: a bug before anything could be recorded. */
+  readonly report: (problem: string) => void;
 }
 
 type Finished = Extract<AuditEvent, { type: "command-finished" }>;
@@ -98,15 +100,11 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       const sent = await delivery.show(result);
       return { exitStatus: result.kind === "text" ? (result.exitStatus ?? 0) : 0, ...sent };
     }
-    // Asked before the first row is pulled: pulling marks keys disclosed, and a refusal should not make clients rotate.
+    // Asked before the first row is pulled, so that a refusal decrypts nothing.
     if (bound.maxRows !== undefined && result.count !== undefined && (await result.count()) > bound.maxRows) {
       throw tooManyRows(bound.maxRows);
     }
-    const limited = {
-      ...result,
-      batches: limitRows(result.batches, bound.maxRows),
-      ...(result.unmarked === undefined ? {} : { unmarked: limitRows(result.unmarked, bound.maxRows) }),
-    };
+    const limited = { ...result, batches: limitRows(result.batches, bound.maxRows) };
     const shaped = bound.shaping.reduce<Extract<CommandResult, { kind: "rows" }>>(
       (rows, shaping) => shaping.apply(rows),
       limited,
@@ -125,6 +123,7 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       command: bound.command.name,
       reason: bound.command.reason,
       delivery,
+      mark: shaped.mark,
     };
     let more = true;
     const answer: Answer = {
@@ -163,7 +162,9 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
         ...(bound.command.reason === undefined ? {} : { reason: bound.command.reason }),
       });
     } catch (error) {
-      return failed(translate(error, signal).failure, 0);
+      const { failure, reference } = translate(error, signal);
+      if (reference !== undefined) dependencies.report(`${reference}: a line could not be bound: ${describe(error)}`);
+      return failed(failure, 0);
     }
     const startedMs = dependencies.uptimeMs();
     const finish = (outcome: Pick<Finished, "outcome" | "exitStatus"> & Partial<Finished>): Promise<void> =>

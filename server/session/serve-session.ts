@@ -30,6 +30,9 @@ export interface RunningSessionHost extends SessionHost {
   drain(withinMs: number): Promise<void>;
 }
 
+/** What a session may take to end once its time is over. */
+const endingMs = 2_000;
+
 const text = new TextEncoder();
 
 /** Serves every session of every connection: the one place that knows them all. */
@@ -141,8 +144,14 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     async drain(withinMs) {
       closing.abort("the endpoint is shutting down");
       const timer = setTimeout(() => shutdown.abort("the endpoint is shutting down"), withinMs);
-      await Promise.allSettled(running);
+      // A client that reads nothing keeps its session waiting; the connections are closed after this in any case.
+      let late: NodeJS.Timeout | undefined;
+      const enough = new Promise<void>((resolve) => {
+        late = setTimeout(resolve, withinMs + endingMs);
+      });
+      await Promise.race([Promise.allSettled(running), enough]);
       clearTimeout(timer);
+      clearTimeout(late);
     },
   };
 };

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
@@ -133,20 +134,42 @@ test("numbers go on over segments and restarts", async () => {
   expect(readdirSync(join(directory, "log")).length).toBeGreaterThan(2);
 });
 
-test("a second writer is refused by name, and a lock left by a dead process is taken over", async () => {
+test("a second writer is refused by name, and may append once the first is done", async () => {
   const directory = temporaryDirectory();
   const log = await open(directory);
   await expect(open(directory)).rejects.toMatchObject({
     category: "ResourceExists",
-    message: `The log is in use by process ${process.pid}.`,
+    message: `This data directory is in use by process ${process.pid}: another server or import runs on it.`,
   });
   await log.close();
-  // No process has this start time: as if the pid had been given to somebody else since.
-  writeFileSync(join(directory, "log.lock"), JSON.stringify({ pid: process.pid, startedAt: "1" }));
   const next = await open(directory);
   await next.append(stopped("went on"));
   await next.close();
 });
+
+test(
+  "of many processes that want the lock of a killed one, exactly one gets it at a time",
+  { timeout: 60_000 },
+  async () => {
+    const directory = temporaryDirectory();
+    const contender = join(import.meta.dirname, "lock-contender.mts");
+    for (let round = 0; round < 5; round += 1) {
+      const contenders = Array.from({ length: 6 }, () =>
+        spawn(process.execPath, [contender, join(directory, "log.lock")], { stdio: ["pipe", "pipe", "inherit"] }),
+      );
+      const answers = await Promise.all(
+        contenders.map(
+          (child) => new Promise<string>((resolve) => child.stdout.once("data", (bytes) => resolve(String(bytes)))),
+        ),
+      );
+      expect(answers.filter((answer) => answer === "holds")).toHaveLength(1);
+      // Killed while holding it: the next round finds it free.
+      await Promise.all(
+        contenders.map((child) => new Promise((resolve) => child.once("exit", resolve) && child.kill("SIGKILL"))),
+      );
+    }
+  },
+);
 
 test("the log's files are for their owner only", async () => {
   const directory = temporaryDirectory();

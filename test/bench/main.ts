@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: the endpoint side by side with what people would use instead. See README.md of this folder.
- * Options: `--rows one-key,bulk` some rows only, `--large` a million keys, `--tiny` as small as makes sense, nothing written.
+ * Options: `--rows one-key,bulk` some rows only, `--large` a million keys, `--keys N`, `--rounds N`, `--tiny` as small as makes
+ * sense. Only a run of all rows that is not tiny writes RESULTS.md.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -118,6 +119,7 @@ const { values } = parseArgs({
   options: {
     rows: { type: "string", default: Object.keys(rows).join(",") },
     keys: { type: "string" },
+    rounds: { type: "string" },
     large: { type: "boolean", default: false },
     tiny: { type: "boolean", default: false },
   },
@@ -132,17 +134,21 @@ if (missing.length > 0) throw new Error(`the comparison needs ${missing.join(", 
 
 execFileSync(process.execPath, [join(root, "build.ts")], { cwd: root, stdio: "inherit" });
 const sizes = values.tiny ? tiny : { ...ordinary, ...(values.large ? { keys: 1_000_000 } : {}) };
-const { stage, end } = createStage(values.keys === undefined ? sizes : { ...sizes, keys: Number(values.keys) });
+const { stage, end } = createStage({
+  ...sizes,
+  ...(values.keys === undefined ? {} : { keys: Number(values.keys) }),
+  ...(values.rounds === undefined ? {} : { rounds: Number(values.rounds) }),
+});
 const outcomes: Outcome[] = [];
+const keep = !values.tiny && values.rows === Object.keys(rows).join(",");
 try {
   for (const { name, row } of chosen) {
     process.stderr.write(`${name} …\n`);
     outcomes.push(...(await row(stage)));
+    // After each row: a run takes minutes, and what it has measured is worth keeping when it is stopped.
+    if (keep) writeFileSync(join(root, "test", "bench", "RESULTS.md"), resultsText(outcomes, new Date()));
   }
 } finally {
   await end();
 }
 process.stdout.write(`${tableOf(outcomes)}\n`);
-if (!values.tiny && values.rows === Object.keys(rows).join(",")) {
-  writeFileSync(join(root, "test", "bench", "RESULTS.md"), resultsText(outcomes, new Date()));
-}

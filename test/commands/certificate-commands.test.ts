@@ -44,7 +44,9 @@ describe("backup-cert", () => {
     const site = createMemorySite([]);
     const asked = { prompts: [] };
     const { result, bound } = await runLine("backup-cert site-1 -Form pfx", site, asked);
-    expect(asked.prompts).toEqual([{ prompt: "Password for the private key's backup", repeat: true }]);
+    expect(asked.prompts).toEqual([
+      { prompt: expect.stringMatching(/^Password for the private key's backup \(12 characters/), repeat: true },
+    ]);
     const backup = site.asked[0]?.backup;
     expect(backup).toMatchObject({ name: "site-1", form: "Pfx" });
     expect(backup === undefined ? "" : revealSecret(backup.password)).toBe("correct horse battery staple");

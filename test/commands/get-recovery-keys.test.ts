@@ -16,6 +16,10 @@ describe("what is asked of the site", () => {
     expect(site.asked.at(-1)).toEqual({
       what: "disclose",
       reason: "Lost PIN",
+      query: { passwordIds: ["ABCD0001-0000-4000-8000-000000000001"] },
+    });
+    expect(site.asked.find(({ what }) => what === "read")).toEqual({
+      what: "read",
       query: {
         computerNames: ["pc-0001"],
         passwordIds: ["ABCD0001-0000"],
@@ -29,7 +33,8 @@ describe("what is asked of the site", () => {
   test("without a filter it is every key of the site", async () => {
     const site = createMemorySite(keys);
     expect(await readAll((await runLine("Get-RecoveryKeys", site)).result)).toHaveLength(9);
-    expect(site.asked).toEqual([{ what: "disclose", query: {}, reason: "No reason given" }]);
+    expect(site.asked[0]).toEqual({ what: "read", query: {} });
+    expect(site.asked.at(-1)).toMatchObject({ what: "disclose", reason: "No reason given" });
   });
 
   test("nothing is read before the first row is pulled, and then only a batch at a time", async () => {
@@ -40,12 +45,12 @@ describe("what is asked of the site", () => {
       expect(batch).toHaveLength(2);
       break;
     }
-    expect(site.marked).toHaveLength(2);
+    expect(site.marked).toEqual([]);
   });
 });
 
 describe("what is marked as disclosed", () => {
-  test("an ordinary read marks every key it yields", async () => {
+  test("an ordinary read marks every key that is shown, and shows whether it was marked before", async () => {
     const site = createMemorySite(keys);
     const { result } = await runLine("Get-RecoveryKeys PC-0001", site);
     expect(columnNames(result)).toEqual([
@@ -62,7 +67,7 @@ describe("what is marked as disclosed", () => {
       "ABCD0001-0000-4000-8000-000000000001",
       "•••",
       "2026-11-01T00:00:00.000Z",
-      true,
+      false,
     ]);
     expect(site.marked).toHaveLength(3);
   });
@@ -95,6 +100,15 @@ describe("what is marked as disclosed", () => {
     const site = createMemorySite(keys);
     expect(await readAll((await runLine("Get-RecoveryKeys | Select-Object -First 2", site)).result)).toHaveLength(2);
     expect(site.marked).toHaveLength(2);
+  });
+
+  test.each([
+    ["Get-RecoveryKeys | Select-Object -Last 1", ["ABCD0009-0000-4000-8000-000000000009"]],
+    ["Get-RecoveryKeys | Select-Object -Skip 8", ["ABCD0009-0000-4000-8000-000000000009"]],
+  ])("%s marks the key that is shown and no other", async (line, marked) => {
+    const site = createMemorySite(keys);
+    expect(await readAll((await runLine(line, site)).result)).toHaveLength(1);
+    expect(site.marked).toEqual(marked);
   });
 });
 

@@ -63,7 +63,15 @@ export const readAll = async (
   result: CommandResult,
 ): Promise<readonly (readonly (string | number | boolean | null)[])[]> => {
   const rows: (readonly Cell[])[] = [];
-  for await (const batch of rowsOf(result).batches) rows.push(...batch);
+  const { batches, mark } = rowsOf(result);
+  for await (const batch of batches) {
+    rows.push(...batch);
+    // As disclose() does, for exactly the keys that would be shown.
+    const shown = batch.flatMap((row) =>
+      row.flatMap((cell) => (cell instanceof Secret ? [cell.label?.keyId ?? ""] : [])),
+    );
+    if (shown.length > 0) await mark?.(shown);
+  }
   return rows.map((row) => row.map((cell) => (cell instanceof Secret ? String(cell) : cell)));
 };
 

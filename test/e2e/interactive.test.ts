@@ -212,7 +212,7 @@ describe("a command on a terminal, without a screen", () => {
       usual,
     );
     const password = "Correct-Horse-77-Battery";
-    await terminal.waitFor(/backup: $|backup:$/);
+    await terminal.waitFor(/others\):\s*$/);
     terminal.type(`${password}x\u007f\r`);
     await terminal.waitFor(/again:/);
     terminal.type(`${password}\r`);
@@ -227,7 +227,7 @@ describe("a command on a terminal, without a screen", () => {
       [...endpoint.sshArguments("certadmin", ["-tt"]), "backup-cert -Name no"],
       usual,
     );
-    await terminal.waitFor(/backup: $|backup:$/);
+    await terminal.waitFor(/others\):\s*$/);
     terminal.type("\u0003");
     expect(await terminal.exited).toBe(130);
   });

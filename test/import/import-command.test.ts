@@ -68,7 +68,7 @@ describe("pep import", () => {
     expect(order).toEqual(["import-started", "stored", "stored", "import-finished"]);
     expect(first.status).toBe(0);
     expect(first.text).toBe(
-      `${csv}: 2 keys added, 0 already known, 0 skipped\n${fixture("export.ldf")}: 0 keys added, 2 already known, 0 skipped\n`,
+      `${csv}: 2 key protectors added, 0 already known, 0 skipped\n${fixture("export.ldf")}: 0 key protectors added, 2 already known, 0 skipped\n`,
     );
     expect(writer.keys.size).toBe(2);
 
@@ -87,7 +87,7 @@ describe("pep import", () => {
 
   test("counts what it passed over", async () => {
     const { text } = await run([fixture("manage-bde-all-kinds.txt")], { computerName: "PC-1" });
-    expect(text).toMatch(/: 4 keys added, 0 already known, 0 skipped, 2 other protectors passed over\n$/);
+    expect(text).toMatch(/: 4 key protectors added, 0 already known, 0 skipped, 2 other protectors passed over\n$/);
   });
 
   test("a file with problems: nothing of it, its lines, its exit status, recorded as failed; later files wait", async () => {
@@ -113,7 +113,7 @@ describe("pep import", () => {
     const { status, text, events } = await run([bad], { skipInvalid: true });
     expect(status).toBe(0);
     expect(text).toBe(
-      `${bad}:2: skipped: the key id is not a whole GUID.\n${bad}: 3 keys added, 0 already known, 1 skipped\n`,
+      `${bad}:2: skipped: the key id is not a whole GUID.\n${bad}: 3 key protectors added, 0 already known, 1 skipped\n`,
     );
     expect(events.at(-1)).toMatchObject({ outcome: "succeeded", files: [{ added: 3, skipped: 1 }] });
   });
@@ -123,7 +123,7 @@ describe("pep import", () => {
     const bad = writeFile(temporaryDirectory(), "bad.csv", [header, ...rows, ...makeRows(1)].join("\n"));
     const { text } = await run([bad], { skipInvalid: true });
     expect(text.trim().split("\n")).toHaveLength(22);
-    expect(text).toContain("1 key added, 0 already known, 500 skipped");
+    expect(text).toContain("1 key protector added, 0 already known, 500 skipped");
   });
 
   test("a file that is not there stops all before anything is recorded", async () => {
@@ -239,6 +239,6 @@ describe("the progress bar", () => {
     expect((await run([path])).text).not.toContain("\u001B");
     const { text } = await run([path], { terminal: 80 });
     expect(text).toMatch(/\[#+\.*\]/);
-    expect(text.endsWith(`\r\u001B[K${path}: 3,000 keys added, 0 already known, 0 skipped\n`)).toBe(true);
+    expect(text.endsWith(`\r\u001B[K${path}: 3,000 key protectors added, 0 already known, 0 skipped\n`)).toBe(true);
   });
 });

@@ -84,8 +84,8 @@ describe("recovery data in the embedded site database", () => {
   test("is what the file has, once, and on the running server's record", async () => {
     const site = await createSite();
     const path = fixture("get-adobject.csv");
-    expect((await site.run([path])).text).toBe(`${path}: 2 keys added, 0 already known, 0 skipped\n`);
-    expect((await site.run([path])).text).toBe(`${path}: 0 keys added, 2 already known, 0 skipped\n`);
+    expect((await site.run([path])).text).toBe(`${path}: 2 key protectors added, 0 already known, 0 skipped\n`);
+    expect((await site.run([path])).text).toBe(`${path}: 0 key protectors added, 2 already known, 0 skipped\n`);
     const ldif = fixture("export.ldf");
     expect((await site.run([ldif])).status).toBe(0);
     const keys = await site.readKeys();

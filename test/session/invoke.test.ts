@@ -85,6 +85,7 @@ const runLine = async (line: string, stage: Stage = {}): Promise<Run> => {
     origin: { connectionId: "C-1", sessionId: "S-1", connectedUser: user },
     now: () => new Date(),
     uptimeMs: () => performance.now(),
+    report: () => undefined,
   });
   const outcome = await invoke(
     line,

@@ -12,38 +12,24 @@ export interface EncodeOptions {
   readonly terminal: boolean;
 }
 
-/**
- * One row as JSON.stringify would write an object of it, columns in order. The names are encoded once: making an object of
- * each row first took twice as long (measured on an export of 100,000 keys).
- */
-const objectEncoder = (names: readonly string[]): ((row: DisclosedRow) => string) => {
-  const prefixes = names.map((name, index) => `${index === 0 ? "{" : ","}${JSON.stringify(name)}:`);
-  if (prefixes.length === 0) return () => "{}";
-  return (row) => {
-    let text = "";
-    for (const [index, prefix] of prefixes.entries()) text += prefix + JSON.stringify(row[index] ?? null);
-    return `${text}}`;
-  };
-};
+const asObject = (names: readonly string[], row: DisclosedRow): Record<string, DisclosedCell> =>
+  Object.fromEntries(names.map((name, index) => [name, row[index] ?? null]));
 
 const jsonEncoder = (names: readonly string[]): RowEncoder => {
-  const encode = objectEncoder(names);
   let written = 0;
   return {
     begin: () => "[",
-    batch: (rows) => rows.map((row) => `${written++ === 0 ? "\n  " : ",\n  "}${encode(row)}`).join(""),
+    batch: (rows) =>
+      rows.map((row) => `${written++ === 0 ? "\n  " : ",\n  "}${JSON.stringify(asObject(names, row))}`).join(""),
     end: () => (written === 0 ? "]\n" : "\n]\n"),
   };
 };
 
-const ndjsonEncoder = (names: readonly string[]): RowEncoder => {
-  const encode = objectEncoder(names);
-  return {
-    begin: () => "",
-    batch: (rows) => rows.map((row) => `${encode(row)}\n`).join(""),
-    end: () => "",
-  };
-};
+const ndjsonEncoder = (names: readonly string[]): RowEncoder => ({
+  begin: () => "",
+  batch: (rows) => rows.map((row) => `${JSON.stringify(asObject(names, row))}\n`).join(""),
+  end: () => "",
+});
 
 const csvEncoder = (names: readonly string[]): RowEncoder => ({
   begin: () => stringify([names]),

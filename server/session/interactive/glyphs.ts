@@ -8,6 +8,21 @@ const secondPlane = 0x10_0000;
 /** Two planes: 2,383 keys of 55 characters at a time. */
 export const glyphCapacity = 2 * planeSize;
 
+/** Characters of a recovery key: 48 digits and 7 hyphens. */
+const keyLength = 55;
+const capacityInKeys = Math.floor(glyphCapacity / keyLength);
+
+/** @throws EndpointError LimitsExceeded when so many keys can't stand in one answer on a screen */
+export const refuseTooManyKeys = (count: number): void => {
+  if (count > capacityInKeys) throw tooManyKeys();
+};
+
+const tooManyKeys = (): EndpointError =>
+  new EndpointError(
+    "LimitsExceeded",
+    `More than ${capacityInKeys} keys in one answer can't be shown on a screen. Ask for fewer, or run the command without a terminal.`,
+  );
+
 const codePointOf = (slot: number): number => (slot < planeSize ? firstPlane + slot : secondPlane + (slot - planeSize));
 
 const slotOf = (codePoint: number): number | undefined => {
@@ -42,10 +57,7 @@ export class Glyphs {
   reveal(text: string, answerId: number): string {
     const characters = Array.from(text);
     if (this.#used + characters.length > glyphCapacity) {
-      throw new EndpointError(
-        "LimitsExceeded",
-        "More than 2383 keys in one answer can't be shown on a screen. Ask for fewer, or run the command without a terminal.",
-      );
+      throw tooManyKeys();
     }
     let glyphs = "";
     for (const character of characters) {

@@ -4,6 +4,7 @@ import type { TerminalSize } from "../contract.ts";
 import type { Answer, Delivery, DisclosedCell } from "../delivery.ts";
 import { encodeAnswer } from "../format/encode.ts";
 import { printable, withoutPrivateUse } from "../printable.ts";
+import { refuseTooManyKeys } from "./glyphs.ts";
 import type { ScreenFace } from "./screen.ts";
 import type { TrustedPath } from "./trusted-path.ts";
 
@@ -71,9 +72,10 @@ const partsOf = (rows: readonly (readonly string[])[]): (readonly string[])[][] 
 /** Shows answers on a screen, a page at a time: what the user does not page to is not even disclosed. */
 export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
   const { answerId: id, face, size, trustedPath, signal } = parts;
-  let linesPerRow = 1;
+  /** Asked anew for each page: the window may have become narrower, and a table with keys a list. */
+  let linesPerRow = (): number => 1;
   let rowsOnPage = 0;
-  const pageRows = (): number => Math.max(1, Math.floor((size().rows - linesBesidesRows) / linesPerRow));
+  const pageRows = (): number => Math.max(1, Math.floor((size().rows - linesBesidesRows) / linesPerRow()));
 
   const throwIfStopped = (): void => {
     if (signal.aborted || !face.ui.isAlive) throw new EndpointError("OperationStopped", "Stopped.");
@@ -93,10 +95,11 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
       secret: secret === true,
     }));
     const tableWidth = columns.reduce((sum, { width }) => sum + width + gap, -gap);
-    const fits = tableWidth <= size().columns;
+    const fits = (): boolean => tableWidth <= size().columns;
+    const showsKeys = columns.some(({ secret }) => secret);
     // The UI narrows and wraps columns of words itself; a key is never cut, so a table with one becomes a list, as in `format/`.
-    const list = answer.format === "list" || (!fits && columns.some(({ secret }) => secret));
-    linesPerRow = list ? columns.length + 1 : fits ? 1 : 2;
+    const list = answer.format === "list" || (!fits() && showsKeys);
+    linesPerRow = () => (list || (!fits() && showsKeys) ? columns.length + 1 : fits() ? 1 : 2);
     await face.ui.send({ type: "table", id, columns, list });
     for await (const batch of answer.batches) {
       throwIfStopped();
@@ -120,8 +123,11 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
       throwIfStopped();
       return face.glyphs.reveal(text, id);
     },
-    confirmBulk: (count) =>
-      count <= pageRows() ? Promise.resolve(true) : trustedPath.confirm(`Show ${count} recovery keys?`, signal),
+    confirmBulk: async (count) => {
+      // Known before anything is shown: refused whole, rather than after two thousand keys.
+      refuseTooManyKeys(count);
+      return count <= pageRows() || (await trustedPath.confirm(`Show ${count} recovery keys?`, signal));
+    },
     askPassword: (prompt, options) => trustedPath.askPassword(prompt, options, signal),
     async show(answer) {
       throwIfStopped();

@@ -51,6 +51,8 @@ export const startUiProcess = (options: UiProcessOptions): ChildProcess => {
     return spawn(process.execPath, commandLine(options), {
       stdio: ["pipe", "pipe", "pipe", ...covers],
       cwd: "/",
+      // A process group of its own: Ctrl-C at the server's terminal is for the server, which then ends its UI processes.
+      detached: true,
       env: environment,
     });
   } catch (error) {

@@ -77,7 +77,10 @@ export class TrustedPath {
         if (!repeat || (await this.#ask(`${prompt}, again: `, "none", signal)) === first) return new Secret(first);
         await this.#say("The two differ.");
       }
-      throw new EndpointError("InvalidArgument", "No password was given in three attempts.");
+      throw new EndpointError(
+        "InvalidArgument",
+        "No password was given: three attempts, and the two differed or were too long.",
+      );
     });
   }
 

@@ -191,6 +191,7 @@ export const startShell = (options: ShellOptions = {}): Shell => {
     origin: {},
     now: () => new Date(),
     uptimeMs: () => performance.now(),
+    report: () => undefined,
   });
   const open = transcriptsIn(
     directory,
