@@ -8,7 +8,9 @@ import { pathsIn, readConfiguration, type Configuration } from "../configuration
 import { connectControl } from "../control/control-socket.ts";
 import { EndpointError } from "../errors.ts";
 import type { CertificateFinding } from "../site-database/port.ts";
+import { examineSqlServer } from "../site-database/sql-server/doctor.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
+import { readTrustAnchors } from "../ssh/key-authenticator.ts";
 import type { Io } from "./io.ts";
 import { openSite, openSqlServer } from "./site.ts";
 
@@ -73,6 +75,15 @@ const examineKeys = (directory: string): readonly CertificateFinding[] => {
   }
 };
 
+/** Authorities and revoked keys, where endpoint.json names any. */
+const examineTrustAnchors = (configuration: Configuration): readonly CertificateFinding[] => {
+  const { problems, digest } = readTrustAnchors(configuration);
+  if (digest === undefined) return [];
+  return problems.length === 0
+    ? [passed("trust-anchors", "Certificate authorities and revoked keys can be read.")]
+    : problems.map((problem) => failedCheck("trust-anchors", problem));
+};
+
 const lowBytes = 1024 ** 3;
 
 const examineSpace = (directory: string): CertificateFinding => {
@@ -94,7 +105,6 @@ const examineSite = async (
     const { database, encrypt } = siteDatabase;
     const site = await openSqlServer(siteDatabase, configuration, io);
     try {
-      const { examineSqlServer } = await import("../site-database/sql-server/doctor.ts"); // as in site.ts: only where it is wanted
       return await examineSqlServer(site, { database, encrypt }, signal);
     } finally {
       await site.close();
@@ -126,6 +136,7 @@ export const doctorCommand = async (dataDirectory: string, signal: AbortSignal, 
       examinePrivateKey(paths.logKey, "log-key"),
       ...examineRoles(paths.roles, paths.authorizedKeys),
       ...examineKeys(paths.authorizedKeys),
+      ...examineTrustAnchors(configuration),
       examineSpace(dataDirectory),
     );
     const bundle = join(io.packageRoot, "dist", "ui", "ui.mjs");

@@ -3,30 +3,24 @@ import type { Configuration, EmbeddedSite } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
 import { openEmbeddedSiteDatabase } from "../site-database/embedded/index.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
-import type { SqlServerSiteDatabase } from "../site-database/sql-server/database.ts";
+import { openSqlServerSiteDatabase, type SqlServerSiteDatabase } from "../site-database/sql-server/database.ts";
 import type { SqlServerConfiguration } from "../site-database/sql-server/configuration.ts";
 import type { Io } from "./io.ts";
 import { readMasterKey } from "./master-key.ts";
 
 type Places = Pick<Configuration, "dataDirectory" | "backupDirectory">;
 
-/**
- * The driver is loaded when it is wanted: it is half of the modules that a start reads, and an embedded site, a demo, an
- * import needs none of them.
- */
-export const openSqlServer = async (
+export const openSqlServer = (
   site: SqlServerConfiguration,
   { dataDirectory, backupDirectory }: Places,
   { credentialsDirectory }: Pick<Io, "credentialsDirectory">,
-): Promise<SqlServerSiteDatabase> => {
-  const { openSqlServerSiteDatabase } = await import("../site-database/sql-server/database.ts");
-  return openSqlServerSiteDatabase({
+): Promise<SqlServerSiteDatabase> =>
+  openSqlServerSiteDatabase({
     configuration: site,
     backupDirectory,
     resolvePath: (path) => resolve(dataDirectory, path),
     credentialsDirectory,
   });
-};
 
 /** Opens the configured site database through its adapter. */
 export const openSite = (configuration: Configuration, io: Pick<Io, "credentialsDirectory">): Promise<SiteDatabase> => {

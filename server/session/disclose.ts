@@ -25,13 +25,13 @@ export const disclose = async (
   rows: readonly Row[],
   { log, origin, invocationId, command, reason, delivery, mark }: Disclosure,
 ): Promise<readonly (readonly DisclosedCell[])[]> => {
-  const keys: { keyId: string; computerName: string }[] = [];
-  for (const row of rows) {
-    for (const cell of row) {
-      if (!(cell instanceof Secret)) continue;
-      keys.push({ keyId: cell.label?.keyId ?? "unknown", computerName: cell.label?.computerName ?? "unknown" });
-    }
-  }
+  const keys = rows.flatMap((row) =>
+    row.flatMap((cell) =>
+      cell instanceof Secret
+        ? [{ keyId: cell.label?.keyId ?? "unknown", computerName: cell.label?.computerName ?? "unknown" }]
+        : [],
+    ),
+  );
   if (keys.length > 0) {
     await log.append({
       type: "disclosure",

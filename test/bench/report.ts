@@ -55,6 +55,7 @@ ${date.toISOString().slice(0, 16).replace("T", " ")} UTC, ${machine()}.
 Load average at the end: ${loadavg()
   .map((load) => load.toFixed(1))
   .join(" ")}. Written by \`npm run bench\`; how to read it: README.md beside it.
+A load above the number of processors means that other work ran meanwhile: then the ratios say little, and p99 nothing.
 
 ${tableOf(outcomes)}
 `;
