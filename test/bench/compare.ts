@@ -14,7 +14,11 @@ export const percentile = (values: readonly number[], part: number): number => {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 };
 
-export const median = (values: readonly number[]): number => percentile(values, 0.5);
+/** Of an even number of values the mean of the middle two: the larger one would flatter every rate. */
+export const median = (values: readonly number[]): number =>
+  values.length % 2 === 1
+    ? percentile(values, 0.5)
+    : (percentile(values, 0.5) + percentile(values, (values.length / 2 - 1) / values.length)) / 2;
 
 /** Half of the middle half, as a part of the median: one slow round of a shared machine does not show in it. */
 export const spread = (values: readonly number[]): number =>

@@ -21,13 +21,11 @@ export const decodeBytes = (raw: unknown, column: string): Uint8Array => {
   return raw;
 };
 
-// Only years of four digits: outside of them toISOString throws or changes its form.
-const firstTime = Date.parse("0000-01-01T00:00:00.000Z");
-const lastTime = Date.parse("9999-12-31T23:59:59.999Z");
-
 /** Milliseconds since 1970 → `2026-11-22T09:30:00.000Z`. */
 export const decodeTime = (raw: unknown, column: string): string => {
-  const time = decodeInteger(raw, column);
-  if (!(time >= firstTime && time <= lastTime)) throw new UnreadableCell(`${column} is not a time`);
-  return new Date(time).toISOString();
+  const time = new Date(decodeInteger(raw, column));
+  // Only years of four digits: outside of them toISOString throws or changes its form.
+  const year = time.getUTCFullYear();
+  if (!(year >= 0 && year <= 9999)) throw new UnreadableCell(`${column} is not a time`);
+  return time.toISOString();
 };
