@@ -37,6 +37,10 @@ const endpointFile = z.strictObject({
       z.strictObject({ passwordFile: z.string() }),
     ])
     .optional(),
+  /** Public keys whose certificates log users in (OpenSSH's TrustedUserCAKeys); without it none do. */
+  trustedUserCAKeys: z.string().optional(),
+  /** OpenSSH's RevokedKeys: a KRL or a list of public keys. Configured and unreadable, it refuses everybody. */
+  revokedKeys: z.string().optional(),
   /** Where backup-cert writes; outside the data directory. */
   backupDirectory: z.string(),
   /** UI processes kept started for the next log-in. */
@@ -59,6 +63,8 @@ export interface Configuration {
   readonly endpointName: string;
   readonly listen: { readonly host: string; readonly port: number };
   readonly siteDatabase: EmbeddedSite | SqlServerConfiguration;
+  readonly trustedUserCAKeys: string | undefined;
+  readonly revokedKeys: string | undefined;
   readonly backupDirectory: string;
   readonly spareUiProcesses: number;
   readonly demo: boolean;
@@ -178,6 +184,8 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
     endpointName: file.endpointName,
     listen: parseListen(file.listen),
     siteDatabase: resolveSite(file, path, dataDirectory),
+    trustedUserCAKeys: file.trustedUserCAKeys === undefined ? undefined : from(file.trustedUserCAKeys),
+    revokedKeys: file.revokedKeys === undefined ? undefined : from(file.revokedKeys),
     backupDirectory,
     spareUiProcesses: file.spareUiProcesses,
     demo: file.demo,

@@ -33,7 +33,7 @@ export const auditEvent = z.discriminatedUnion("type", [
   }),
   z.strictObject({
     type: z.literal("configuration-loaded"),
-    what: z.enum(["roles", "endpoint", "authorized-keys"]),
+    what: z.enum(["roles", "endpoint", "authorized-keys", "trust-anchors"]),
     digest: z.string(),
   }),
   z.strictObject({ type: z.literal("configuration-refused"), what: z.string(), problem: z.string() }),
@@ -48,6 +48,10 @@ export const auditEvent = z.discriminatedUnion("type", [
     method: z.string(),
     /** `SHA256:…` of the key that signed or was refused. */
     keyFingerprint: z.string().optional(),
+    /** The certificate that came with the key; its authority by fingerprint. */
+    certificate: z.strictObject({ keyId: z.string(), serial: z.string(), authority: z.string() }).optional(),
+    /** What a FIDO key said of its user under its signature. */
+    fido: z.strictObject({ userPresent: z.boolean(), userVerified: z.boolean(), counter: z.number().int() }).optional(),
     /** For the log only; the client is told nothing. */
     reason: z.string().optional(),
   }),

@@ -1,5 +1,6 @@
-import { generateKeyPairSync } from "node:crypto";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { openEventLog } from "../audit/event-log.ts";
@@ -179,6 +180,24 @@ export const initDataDirectory = async ({ dataDirectory, demo }: InitOptions, io
   return made.length > 0;
 };
 
+/**
+ * What a client can hold this server's key against before its first connection: fingerprint, known_hosts line (sshd(8)) and
+ * SSHFP record (RFC 4255; algorithm 4 is Ed25519 by RFC 7479, type 2 SHA-256 by RFC 6594; type 1, SHA-1, is left out).
+ */
+const proofsOf = (publicKey: string, listen: { readonly host: string; readonly port: number }): string => {
+  const [type = "", base64 = ""] = publicKey.split(" ");
+  const blob = Buffer.from(base64, "base64");
+  // Nobody connects to "every address"; the machine's name is what they will type.
+  const host = listen.host === "0.0.0.0" || listen.host === "::" ? hostname() : listen.host;
+  const name = listen.port === 22 ? host : `[${host}]:${listen.port}`;
+  return [
+    `host key fingerprint  ${fingerprintOf(blob)}`,
+    `known_hosts line      ${name} ${type} ${base64}`,
+    `SSHFP record          ${hostname()}. IN SSHFP 4 2 ${createHash("sha256").update(blob).digest("hex")}`,
+    "",
+  ].join("\n");
+};
+
 /** `pep init`: makes the data directory and says what an administrator does next. */
 export const initCommand = async (options: InitOptions, io: Io): Promise<number> => {
   const dataDirectory = resolve(options.dataDirectory);
@@ -186,15 +205,7 @@ export const initCommand = async (options: InitOptions, io: Io): Promise<number>
   const paths = pathsIn(dataDirectory);
   if (!made) io.stderr.write(`${dataDirectory} is complete; nothing was changed.\n`);
   const publicKey = readFileSync(`${paths.hostKey}.pub`, "utf8").trim();
-  const [type = "", blob = ""] = publicKey.split(" ");
-  const { listen } = readConfiguration(dataDirectory, paths.endpoint);
-  io.stdout.write(
-    [
-      `host key fingerprint  ${fingerprintOf(Buffer.from(blob, "base64"))}`,
-      `known_hosts line      [${listen.host}]:${listen.port} ${type} ${blob}`,
-      "",
-    ].join("\n"),
-  );
+  io.stdout.write(proofsOf(publicKey, readConfiguration(dataDirectory, paths.endpoint).listen));
   io.stderr.write(
     options.demo
       ? `Next: pep serve --demo --data-dir ${dataDirectory}\n`

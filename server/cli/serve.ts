@@ -11,8 +11,8 @@ import { startControlSocket } from "../control/control-socket.ts";
 import { EndpointError } from "../errors.ts";
 import { createSessionHost } from "../session/serve-session.ts";
 import { createUiPool } from "../session/interactive/ui-pool.ts";
-import type { Authenticator } from "../session/contract.ts";
 import { readAuthorizedKeys, type AuthorizedKeys } from "../ssh/authorized-keys.ts";
+import { createKeyAuthenticator, readTrustAnchors, type TrustAnchors } from "../ssh/key-authenticator.ts";
 import { startSshServer } from "../ssh/server.ts";
 import { demoUsers, initDataDirectory } from "./init.ts";
 import type { Io } from "./io.ts";
@@ -115,16 +115,29 @@ const createClosers = () => {
   };
 };
 
+/** Which certificate authorities and revoked keys count from now on; on the record where there are any. */
+const recordAnchors = async (anchors: TrustAnchors, log: OpenEventLog, io: Io): Promise<void> => {
+  for (const problem of anchors.problems) io.stderr.write(`pep: ${problem}\n`);
+  for (const problem of anchors.problems) {
+    await log.append({ type: "configuration-refused", what: "trust-anchors", problem: problem.slice(0, 1000) });
+  }
+  if (anchors.digest !== undefined) {
+    await log.append({ type: "configuration-loaded", what: "trust-anchors", digest: anchors.digest });
+  }
+};
+
 /** Reads roles and keys again on SIGHUP; what is broken never replaces what is good (design §8). */
 const createReload = (
   rolesPath: string,
   apply: (roles: CheckedRoles) => void,
   keys: AuthorizedKeys,
+  anchors: TrustAnchors,
   log: OpenEventLog,
   io: Io,
 ) => {
   return async (): Promise<void> => {
-    // Keys first: that a removed key is refused must not depend on a record that can't be written.
+    // Keys first: that a removed or revoked key is refused must not depend on a record that can't be written.
+    anchors.reload();
     let problems: readonly string[];
     try {
       problems = keys.reload();
@@ -141,6 +154,7 @@ const createReload = (
       refused = error instanceof Error ? error.message : String(error);
       io.stderr.write(`pep: kept the roles in force: ${refused}\n`);
     }
+    await recordAnchors(anchors, log, io);
     await log.append({ type: "configuration-loaded", what: "authorized-keys", digest: keys.digest });
     await log.append(
       refused === undefined
@@ -176,14 +190,15 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
   const report = (problem: string): void => io.stderr.write(`pep: ${problem}\n`);
   const keys = readAuthorizedKeys(paths.authorizedKeys);
   keys.problems.forEach(report);
-  // A key says who it is; `requiredGroups` of the roles says whether they may connect at all.
-  const authenticator: Authenticator = {
-    async findUser(claimedUser, keyBlob) {
-      const found = await keys.findUser(claimedUser, keyBlob);
-      if ("refused" in found || roles.mayConnect(found.connectedUser)) return found;
-      return { refused: "not in the required groups" };
-    },
-  };
+  const anchors = readTrustAnchors(configuration);
+  const authenticator = createKeyAuthenticator({
+    authorizedKeys: keys,
+    anchors,
+    // The roles in force when somebody logs in, not those of the start.
+    groupsOf: (user) => roles.groupsOf(user),
+    mayConnect: (user) => roles.mayConnect(user),
+    now: () => io.now().getTime(),
+  });
 
   const closers = createClosers();
   try {
@@ -235,6 +250,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       runtime: `node ${process.versions.node}`,
     });
     await log.append({ type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) });
+    await recordAnchors(anchors, log, io);
 
     const reload = createReload(
       rolesPath,
@@ -243,6 +259,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
         sessions.rolesChanged();
       },
       keys,
+      anchors,
       log,
       io,
     );

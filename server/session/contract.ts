@@ -9,6 +9,10 @@ export interface AuthenticatedConnection {
   readonly clientAddress: string;
   /** `SHA256:…` of the key that signed. */
   readonly keyFingerprint: string;
+  /** `true`: the key's line says `restrict`, or its certificate lacks permit-pty. */
+  readonly withoutTerminal?: boolean;
+  /** The certificate's force-command: every session runs this line, whatever the client asks for. */
+  readonly forcedCommand?: string;
 }
 
 export interface TerminalSize {
@@ -59,15 +63,74 @@ export interface SessionHost {
   serve(connection: AuthenticatedConnection, request: SessionRequest, channel: SessionChannel): Promise<void>;
 }
 
-/** What `ssh/` needs to know of keys: may this user log in with this key? */
+/** One request to log in with a public key (RFC 4252 §7). */
+export interface KeyAttempt {
+  /** As typed by the client; any text. */
+  readonly claimedUser: string;
+  readonly clientAddress: string;
+  /** The name the client asked for: `rsa-sha2-512`, `ssh-ed25519-cert-v01@openssh.com`, … */
+  readonly algorithm: string;
+  /** The public key or certificate in wire form; empty when there was none. */
+  readonly keyBlob: Buffer;
+  /** Absent while the client only asks whether the key would do. */
+  readonly proof: { readonly signed: Buffer; readonly signature: Buffer } | undefined;
+}
+
+/** Why a key was refused. For the log only: the client hears the same for each. */
+export type KeyRefusal =
+  | "no key"
+  | "the key can't be accepted"
+  | "the algorithm is not accepted with this key"
+  | "not a user name"
+  | "unknown user"
+  | "not a key of this user"
+  | "not in the required groups"
+  | "from= does not allow this address"
+  | "the key's expiry-time is over"
+  | "the certificate's authority is not trusted"
+  | "it is a host's certificate"
+  | "the certificate is not yet valid"
+  | "the certificate is expired"
+  | "the certificate has no principals"
+  | "no principal of the certificate fits"
+  | "the certificate has an unknown critical option"
+  | "the certificate's source-address can't be read"
+  | "source-address does not allow this address"
+  | "revoked"
+  | "the certificate is revoked"
+  | "the certificate's authority is revoked"
+  | "the list of revoked keys can't be read"
+  | "the signed request is another one"
+  | "the signature is wrong"
+  | "the FIDO key was not touched"
+  | "the FIDO key was used without its PIN"
+  | "a PIN is required, and this key can't tell";
+
+/** For the record. */
+interface KeyShown {
+  /** `SHA256:…` of the key itself, also when a certificate came with it. */
+  readonly keyFingerprint?: string;
+  readonly certificate?: { readonly keyId: string; readonly serial: string; readonly authority: string };
+}
+
+export type KeyVerdict =
+  /** The key would do, but nothing is proven: the client may now sign. */
+  | { readonly kind: "probe" }
+  | (KeyShown & {
+      readonly kind: "proved";
+      /** The user's name in its canonical spelling. */
+      readonly connectedUser: string;
+      readonly keyFingerprint: string;
+      /** What a FIDO key said under its signature. */
+      readonly fido?: { readonly userPresent: boolean; readonly userVerified: boolean; readonly counter: number };
+      readonly mayHaveTerminal: boolean;
+      /** Runs instead of whatever the client asks for. */
+      readonly forcedCommand?: string;
+    })
+  | (KeyShown & { readonly kind: "refused"; readonly reason: KeyRefusal; readonly detail?: string });
+
+/** What `ssh/` needs to know of keys: may this client log in with this key? */
 export interface Authenticator {
-  /**
-   * @param claimedUser as typed by the client; any text
-   * @param keyBlob the public key in RFC 4253 §6.6 wire form
-   * @returns the user's name in its canonical spelling, or why not (for the log only)
-   */
-  findUser(
-    claimedUser: string,
-    keyBlob: Uint8Array,
-  ): Promise<{ readonly connectedUser: string } | { readonly refused: string }>;
+  /** Asked for the offer and again for the proof. */
+  judge(attempt: KeyAttempt): Promise<KeyVerdict>;
 }

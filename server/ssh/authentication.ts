@@ -1,56 +1,62 @@
 import type { AuthContext, Connection, PublicKeyAuthContext } from "ssh2";
 import type { Origin } from "../audit/event.ts";
-import type { AuthenticatedConnection, Authenticator } from "../session/contract.ts";
+import type { AuthenticatedConnection, Authenticator, KeyAttempt, KeyVerdict } from "../session/contract.ts";
 import type { ClientSocket } from "./client-socket.ts";
 import type { Limits } from "./limits.ts";
-import { decodePublicKey, decodeSignedRequest, fingerprintOf, mayUse, verifySignature } from "./public-key.ts";
-import type { PublicKey } from "./public-key.ts";
 import { readableText } from "./readable-text.ts";
 import type { Recorder } from "./recorder.ts";
+import { wholeSignature } from "./signature.ts";
 import { disconnectReason } from "./ssh2-internals.ts";
 import type { Transport } from "./ssh2-internals.ts";
 import { WireError } from "./wire.ts";
 
-type Verdict =
-  /** The key would do, but nothing is proven: the client may now sign. */
-  | { readonly kind: "probe"; readonly algorithm: string }
-  | { readonly kind: "proved"; readonly connectedUser: string; readonly keyFingerprint: string }
-  | { readonly kind: "refused"; readonly reason: string; readonly keyFingerprint?: string };
-
 /** The name the client sent: ssh2 rewrites both rsa-sha2 names to `ssh-rsa` and keeps the hash beside. */
-const requestedAlgorithm = (context: PublicKeyAuthContext): string =>
-  context.hashAlgo === undefined ? context.key.algo : `rsa-sha2-${context.hashAlgo.replace(/^sha/, "")}`;
-
-const checkProof = (context: PublicKeyAuthContext, algorithm: string, key: PublicKey): string | undefined => {
-  if (context.blob === undefined || context.signature === undefined) return "no signature";
-  const signed = decodeSignedRequest(context.blob);
-  if (signed.user !== context.username || signed.algorithm !== algorithm || !signed.keyBlob.equals(key.blob)) {
-    return "the signed request is another one";
-  }
-  return verifySignature(key, algorithm, context.blob, context.signature) ? undefined : "the signature is wrong";
+const requestedAlgorithm = (context: PublicKeyAuthContext): string => {
+  const raw: unknown = context.key.algo; // undefined when the request held none, whatever the types say
+  if (context.hashAlgo !== undefined) return `rsa-sha2-${context.hashAlgo.replace(/^sha/, "")}`;
+  return typeof raw === "string" ? raw : "";
 };
 
-const judge = async (context: PublicKeyAuthContext, authenticator: Authenticator): Promise<Verdict> => {
-  const rawKey: unknown = context.key.data; // undefined when the request held none, whatever the types say
-  if (!Buffer.isBuffer(rawKey) || rawKey.length === 0) return { kind: "refused", reason: "no key" };
-  const keyFingerprint = fingerprintOf(rawKey);
-  const refused = (reason: string): Verdict => ({ kind: "refused", reason, keyFingerprint });
+/** What ssh2 read, put together again as the client sent it. @throws WireError */
+const attemptOf = (context: PublicKeyAuthContext, clientAddress: string): KeyAttempt => {
+  const rawKey: unknown = context.key.data; // undefined when the request held none
   const algorithm = requestedAlgorithm(context);
+  const { blob, signature } = context;
+  return {
+    claimedUser: context.username,
+    clientAddress,
+    algorithm,
+    keyBlob: Buffer.isBuffer(rawKey) ? rawKey : Buffer.alloc(0),
+    proof:
+      signature === undefined
+        ? undefined
+        : { signed: blob ?? Buffer.alloc(0), signature: wholeSignature(algorithm, signature) },
+  };
+};
+
+const judge = async (
+  context: PublicKeyAuthContext,
+  clientAddress: string,
+  authenticator: Authenticator,
+): Promise<KeyVerdict> => {
+  let attempt: KeyAttempt;
   try {
-    const key = decodePublicKey(rawKey);
-    if (!mayUse(algorithm, key)) return refused(`${readableText(algorithm, 40)} is not accepted with this key`);
-    const found = await authenticator.findUser(context.username, rawKey);
-    if ("refused" in found) return refused(found.refused);
-    if (context.signature === undefined) return { kind: "probe", algorithm };
-    const wrong = checkProof(context, algorithm, key);
-    return wrong === undefined
-      ? { kind: "proved", connectedUser: found.connectedUser, keyFingerprint }
-      : refused(wrong);
+    attempt = attemptOf(context, clientAddress);
   } catch (error) {
-    if (error instanceof WireError) return refused(error.message);
+    if (error instanceof WireError) return { kind: "refused", reason: "the signature is wrong", detail: error.message };
     throw error;
   }
+  return authenticator.judge(attempt);
 };
+
+/** What the record shows of a key. A key id is text of whoever runs the authority. */
+const recorded = (verdict: Exclude<KeyVerdict, { readonly kind: "probe" }>) => ({
+  ...(verdict.keyFingerprint === undefined ? {} : { keyFingerprint: verdict.keyFingerprint }),
+  ...(verdict.certificate === undefined
+    ? {}
+    : { certificate: { ...verdict.certificate, keyId: readableText(verdict.certificate.keyId) } }),
+  ...(verdict.kind === "proved" && verdict.fido !== undefined ? { fido: verdict.fido } : {}),
+});
 
 export interface LoginOptions {
   readonly client: ClientSocket;
@@ -84,7 +90,7 @@ export const decideLogin = (options: LoginOptions): void => {
     client.socket.once("close", () => clearTimeout(timer));
   };
 
-  const refuse = (context: AuthContext, reason: string, keyFingerprint?: string): void => {
+  const refuse = (context: AuthContext, reason: string, shown: ReturnType<typeof recorded> = {}): void => {
     void recorder.record({
       type: "authentication",
       ...options.origin(),
@@ -92,7 +98,7 @@ export const decideLogin = (options: LoginOptions): void => {
       outcome: "refused",
       method: context.method,
       reason,
-      ...(keyFingerprint === undefined ? {} : { keyFingerprint }),
+      ...shown,
     });
     tries += 1;
     if (tries < limits.authenticationTries) {
@@ -103,17 +109,19 @@ export const decideLogin = (options: LoginOptions): void => {
     client.socket.end();
   };
 
-  const accept = async (context: AuthContext, connectedUser: string, keyFingerprint: string): Promise<void> => {
-    const recorded = recorder.record({
+  const accept = async (context: AuthContext, verdict: Extract<KeyVerdict, { kind: "proved" }>): Promise<void> => {
+    const { connectedUser, keyFingerprint } = verdict;
+    const shown = recorded(verdict);
+    const durable = recorder.record({
       type: "authentication",
       ...options.origin(),
       connectedUser,
       outcome: "accepted",
       method: context.method,
-      keyFingerprint,
+      ...shown,
     });
-    if (!(await options.opened) || !(await recorded)) {
-      refuse(context, "the log-in could not be recorded", keyFingerprint);
+    if (!(await options.opened) || !(await durable)) {
+      refuse(context, "the log-in could not be recorded", shown);
       return;
     }
     if (!stillThere()) return;
@@ -122,6 +130,8 @@ export const decideLogin = (options: LoginOptions): void => {
       connectedUser,
       clientAddress: client.address,
       keyFingerprint,
+      ...(verdict.mayHaveTerminal ? {} : { withoutTerminal: true }),
+      ...(verdict.forcedCommand === undefined ? {} : { forcedCommand: verdict.forcedCommand }),
     });
     context.accept();
   };
@@ -137,15 +147,16 @@ export const decideLogin = (options: LoginOptions): void => {
       refuse(context, "only public keys are accepted");
       return;
     }
-    const verdict = await judge(context, options.authenticator);
+    const verdict = await judge(context, client.address, options.authenticator);
     if (!stillThere()) return;
     if (verdict.kind === "refused") {
-      refuse(context, verdict.reason, verdict.keyFingerprint);
+      const { reason, detail } = verdict;
+      refuse(context, detail === undefined ? reason : `${reason}: ${detail}`, recorded(verdict));
     } else if (verdict.kind === "proved") {
-      await accept(context, verdict.connectedUser, verdict.keyFingerprint);
+      await accept(context, verdict);
     } else {
       // ssh2 would answer `ssh-rsa` to an rsa-sha2 probe; OpenSSH 10, dbclient and asyncssh then refuse to sign.
-      context.key.algo = verdict.algorithm;
+      context.key.algo = requestedAlgorithm(context);
       context.accept();
     }
   };

@@ -1,20 +1,31 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readFileSync } from "node:fs";
-import type { Stats } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
-import type { Authenticator } from "../session/contract.ts";
+import { readKeyLine } from "./key-line.ts";
+import { decodeKeyOptions, splitOptions } from "./key-options.ts";
+import type { KeyOptions } from "./key-options.ts";
 import { decodePublicKey } from "./public-key.ts";
+import { distrust, explain, readTrusted } from "./trusted-file.ts";
 
 /** A user's name as a client may type it; lower-cased it is also a file name, so it holds no path. */
-const userName = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
+export const userName = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 const largestFileBytes = 256 * 1024;
 
+/** One line of `authorized-keys/<user>`. */
+export interface AuthorizedKey {
+  readonly key: Buffer;
+  readonly options: KeyOptions;
+  readonly line: string;
+}
+
 /** Keys of `authorized-keys/<user>`, read once and again on `reload()`; a log-in never touches the disk. */
-export interface AuthorizedKeys extends Authenticator {
+export interface AuthorizedKeys {
+  /** Of a name in lower case; `undefined` when there is no such file. */
+  keysOf(user: string): readonly AuthorizedKey[] | undefined;
   /** Lines and files that were refused, in words. The rest of the keys works. */
   readonly problems: readonly string[];
-  /** SHA-256 over every user and key, hexadecimal: changes when somebody's keys do. */
+  /** SHA-256 over every user, key and its options, hexadecimal: changes when somebody's keys do. */
   readonly digest: string;
   /**
    * Reads the folder again and returns the new `problems`.
@@ -24,69 +35,41 @@ export interface AuthorizedKeys extends Authenticator {
 }
 
 interface Loaded {
-  /** User → base64 of key blobs. */
-  readonly keys: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly keys: ReadonlyMap<string, readonly AuthorizedKey[]>;
   readonly problems: readonly string[];
   readonly digest: string;
 }
 
-/** Why a file or folder can't be trusted. Windows has no mode bits; there the folder's ACL is the administrator's part. */
-const distrust = (stats: Stats): string | undefined => {
-  if (process.platform === "win32") return undefined;
-  if ((stats.mode & 0o022) !== 0) return "group or others may write it; run chmod go-w on it";
-  const own = process.geteuid?.();
-  if (stats.uid !== 0 && stats.uid !== own) return `it belongs to user id ${stats.uid}, not to this server or root`;
-  return undefined;
-};
-
-const decodeLine = (line: string): string => {
-  const [type = "", base64 = ""] = line.split(/[ \t]+/);
-  if (!/^(?:ssh-|ecdsa-|sk-)[a-z0-9@.-]+$/.test(type)) {
-    throw new Error("options in front of a key are not supported; the line must begin with the key type");
+/** `[options] type base64 [comment]`. */
+const decodeLine = (line: string): AuthorizedKey => {
+  const hasOptions = !/^(?:ssh-|ecdsa-|sk-)[^\s=,"]*(?:\s|$)/.test(line);
+  const { options, rest } = hasOptions ? splitOptions(line) : { options: "", rest: line };
+  const { blob } = readKeyLine(rest);
+  const key = decodePublicKey(blob);
+  const decoded = decodeKeyOptions(options);
+  const isFido = key.application !== undefined;
+  if (decoded.verifyRequired && !isFido && !decoded.certAuthority) {
+    throw new Error("verify-required can't be met: only FIDO keys (sk-) say whether a PIN was given");
   }
-  const blob = Buffer.from(base64, "base64");
-  if (base64 === "" || blob.toString("base64") !== base64) throw new Error("the key is not base64");
-  if (decodePublicKey(blob).type !== type) throw new Error("the key is of another type than the line says");
-  return base64;
+  return { key: key.blob, options: decoded, line };
 };
 
-/** The whole text of a file that may be trusted; opened once, so that what was checked is what is read. */
-const readTrusted = (path: string): string => {
-  const file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
-  try {
-    const stats = fstatSync(file);
-    if (!stats.isFile()) throw new Error("it is not a file");
-    const why = distrust(stats);
-    if (why !== undefined) throw new Error(why);
-    if (stats.size > largestFileBytes) throw new Error(`it is larger than ${largestFileBytes} bytes`);
-    return readFileSync(file, "utf8");
-  } finally {
-    closeSync(file);
-  }
-};
-
-const describe = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error);
-  if (!("code" in error)) return error.message;
-  return error.code === "ELOOP" ? "it is a symbolic link" : `it can't be read (${String(error.code)})`;
-};
-
-const readKeysOf = (path: string, problem: (where: string, what: string) => void): ReadonlySet<string> => {
-  const keys = new Set<string>();
+const readKeysOf = (path: string, problem: (where: string, what: string) => void): readonly AuthorizedKey[] => {
+  const keys: AuthorizedKey[] = [];
   let text: string;
   try {
-    text = readTrusted(path);
+    text = readTrusted(path, largestFileBytes).toString("utf8");
   } catch (error) {
-    problem(path, describe(error));
+    problem(path, explain(error));
     return keys;
   }
   for (const [index, rawLine] of text.split(/\r?\n/).entries()) {
     const line = rawLine.trim();
     if (line === "" || line.startsWith("#")) continue;
     try {
-      keys.add(decodeLine(line));
+      keys.push(decodeLine(line));
     } catch (error) {
-      problem(`${path}:${index + 1}`, describe(error));
+      problem(`${path}:${index + 1}`, explain(error));
     }
   }
   return keys;
@@ -94,14 +77,14 @@ const readKeysOf = (path: string, problem: (where: string, what: string) => void
 
 const load = (directory: string): Loaded => {
   const problems: string[] = [];
-  const keys = new Map<string, ReadonlySet<string>>();
+  const keys = new Map<string, readonly AuthorizedKey[]>();
   let names: string[];
   try {
     const why = distrust(lstatSync(directory));
     if (why !== undefined) throw new Error(why);
     names = readdirSync(directory).sort();
   } catch (cause) {
-    const message = `The folder of authorized keys ${directory} can't be used: ${describe(cause)}.`;
+    const message = `The folder of authorized keys ${directory} can't be used: ${explain(cause)}.`;
     throw new EndpointError("ResourceUnavailable", message, { cause });
   }
   const hash = createHash("sha256");
@@ -113,12 +96,10 @@ const load = (directory: string): Loaded => {
     }
     const ofUser = readKeysOf(path, (where, what) => problems.push(`${where}: refused, ${what}`));
     keys.set(name, ofUser);
-    for (const key of [...ofUser].sort()) hash.update(`${name} ${key}\n`);
+    for (const line of ofUser.map((key) => key.line).sort()) hash.update(`${name} ${line}\n`);
   }
   return { keys, problems, digest: hash.digest("hex") };
 };
-
-const nobodysKeys: ReadonlySet<string> = new Set();
 
 /**
  * Reads a folder of OpenSSH `authorized_keys` files, one for each user.
@@ -137,15 +118,6 @@ export const readAuthorizedKeys = (directory: string): AuthorizedKeys => {
       loaded = load(directory);
       return loaded.problems;
     },
-    findUser: (claimedUser, keyBlob) => {
-      // Every answer takes the same steps, so that its time says nothing about who exists here.
-      const named = userName.test(claimedUser);
-      const user = claimedUser.slice(0, 64).toLowerCase();
-      const ofUser = loaded.keys.get(user);
-      const listed = (ofUser ?? nobodysKeys).has(Buffer.from(keyBlob).toString("base64"));
-      if (named && listed) return Promise.resolve({ connectedUser: user });
-      if (!named) return Promise.resolve({ refused: "not a user name" });
-      return Promise.resolve({ refused: ofUser === undefined ? "unknown user" : "not a key of this user" });
-    },
+    keysOf: (user) => loaded.keys.get(user),
   };
 };

@@ -83,8 +83,12 @@ export const createSession = (options: SessionOptions): Session => {
     await channel.end(failures.InvalidResult.exitStatus);
   };
 
-  const start = (request: SessionRequest, wantReply: boolean): void => {
+  const start = (asked: SessionRequest, wantReply: boolean): void => {
     phase = "running";
+    const { forcedCommand } = options.identity;
+    // As OpenSSH does: what the client asked for is not run, and not an error either.
+    const request: SessionRequest =
+      forcedCommand === undefined ? asked : { kind: "exec", commandLine: forcedCommand, terminal };
     answer(true, wantReply);
     serving = serve(request).finally(() => {
       serving = undefined;
@@ -131,6 +135,8 @@ export const createSession = (options: SessionOptions): Session => {
     } else if (type === "window-change") {
       windowChange(details);
       answer(true, wantReply);
+    } else if (type === "pty-req" && options.identity.withoutTerminal === true) {
+      refuse(type, "This key or certificate may not have a terminal.", wantReply);
     } else if (type === "pty-req" && phase === "new" && terminal === undefined) {
       terminal = decodePseudoTerminal(details);
       answer(true, wantReply);

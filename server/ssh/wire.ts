@@ -29,8 +29,21 @@ export class WireReader {
     return this.#take(4).readUInt32BE(0);
   }
 
+  uint64(): bigint {
+    return this.#take(8).readBigUInt64BE(0);
+  }
+
   bytes(): Buffer {
     return this.#take(this.uint32());
+  }
+
+  /** How many bytes were read so far. */
+  get consumed(): number {
+    return this.#at;
+  }
+
+  get atEnd(): boolean {
+    return this.#at === this.#bytes.length;
   }
 
   /** A name: printable US-ASCII. */

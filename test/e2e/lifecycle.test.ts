@@ -1,8 +1,9 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { pep, startEndpoint } from "../harness/endpoint.ts";
+import { pep, run, startEndpoint } from "../harness/endpoint.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 const initialised = async (): Promise<string> => {
@@ -42,6 +43,17 @@ test("init makes the data directory of the design, and a second run changes noth
   expect(again.stderr).toContain("nothing was changed");
   expect(again.stdout).toMatch(/host key fingerprint {2}SHA256:\S{43}\n/);
   expect(readFileSync(join(dataDirectory, "host-key"), "utf8")).toBe(before);
+});
+
+test("init prints what a client can hold the host key against before its first connection", async () => {
+  const dataDirectory = join(temporaryDirectory(), "data");
+  const { stdout } = await pep(["init", "--data-dir", dataDirectory]);
+  const publicKey = readFileSync(join(dataDirectory, "host-key.pub"), "utf8").split(" ").slice(0, 2).join(" ");
+  expect(stdout).toContain(`known_hosts line      [127.0.0.1]:2222 ${publicKey}\n`);
+  const [record = ""] = /\S+ IN SSHFP 4 2 [0-9a-f]{64}$/m.exec(stdout) ?? [];
+  const keygen = "ssh-keygen";
+  const theirs = await run(keygen, ["-r", hostname(), "-f", join(dataDirectory, "host-key.pub")]);
+  expect(theirs.stdout.split("\n")).toContain(record.replace(". IN", " IN"));
 });
 
 test("serve prints one ready line on stdout, and the fingerprint is that of the host key", async () => {

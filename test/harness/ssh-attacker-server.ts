@@ -8,6 +8,7 @@ import { readAuthorizedKeys } from "../../server/ssh/authorized-keys.ts";
 import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
 import type { SshKeyPair } from "../../server/ssh/generate-key.ts";
 import type { Limits } from "../../server/ssh/limits.ts";
+import { createKeyAuthenticator, readTrustAnchors } from "../../server/ssh/key-authenticator.ts";
 import { startSshServer } from "../../server/ssh/server.ts";
 import type { SshServer } from "../../server/ssh/server.ts";
 
@@ -25,6 +26,8 @@ export interface TestServer {
   /** Key of the user `support`, whose public half is authorised. */
   readonly key: SshKeyPair;
   readonly directory: string;
+  /** Reads certificate authorities and revoked keys again, as SIGHUP does. */
+  readonly reloadAnchors: () => readonly string[];
   /** Adds a key to a user's file and reloads. */
   readonly authorize: (user: string, publicKeyLine: string) => void;
   readonly eventsOf: <T extends AuditEvent["type"]>(type: T) => Extract<AuditEvent, { type: T }>[];
@@ -41,6 +44,9 @@ export const startTestServer = async (
   options: {
     readonly limits?: Partial<Limits>;
     readonly banner?: string;
+    readonly trustedUserCAKeys?: string;
+    readonly revokedKeys?: string;
+    readonly groupsOf?: (user: string) => readonly string[];
     readonly append?: (event: AuditEvent) => Promise<void>;
   } = {},
 ): Promise<TestServer> => {
@@ -54,7 +60,18 @@ export const startTestServer = async (
     writeFileSync(join(keysDirectory, user), `${lines.get(user)?.join("\n")}\n`, { mode: 0o600 });
   };
   writeKeys("support", key.publicKey);
-  const authenticator = readAuthorizedKeys(keysDirectory);
+  const authorizedKeys = readAuthorizedKeys(keysDirectory);
+  const anchors = readTrustAnchors({
+    trustedUserCAKeys: options.trustedUserCAKeys,
+    revokedKeys: options.revokedKeys,
+  });
+  const authenticator = createKeyAuthenticator({
+    authorizedKeys,
+    anchors,
+    groupsOf: options.groupsOf ?? (() => []),
+    mayConnect: () => true,
+    now: () => Date.now(),
+  });
 
   const events: AuditEvent[] = [];
   const problems: string[] = [];
@@ -88,9 +105,10 @@ export const startTestServer = async (
     problems,
     key,
     directory,
+    reloadAnchors: () => anchors.reload(),
     authorize: (user, line) => {
       writeKeys(user, line);
-      authenticator.reload();
+      authorizedKeys.reload();
     },
     eventsOf,
     firstDrop: () =>

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { readAuthorizedKeys } from "../../server/ssh/authorized-keys.ts";
 import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
+import { offerTo } from "../harness/key-attempt.ts";
 
 const { publicKey } = generateSshKeyPair("a comment with blanks");
 const [type = "", base64 = ""] = publicKey.split(" ");
@@ -21,11 +22,11 @@ const put = (name: string, text: string, mode = 0o600): void => {
 };
 
 describe("who may log in", () => {
-  test("a listed key of the named user, whatever the case the name is typed in", async () => {
+  test("a listed key of the named user, whatever the case the name is typed in", () => {
     put("first.last@example.com", `# a comment\n\n  ${publicKey}  \r\n`);
     const keys = readAuthorizedKeys(directory);
     expect(keys.problems).toEqual([]);
-    expect(await keys.findUser("First.Last@Example.COM", blob)).toEqual({ connectedUser: "first.last@example.com" });
+    expect(offerTo(keys, "First.Last@Example.COM", blob)).toEqual({ kind: "probe" });
   });
 
   test.each([
@@ -40,47 +41,49 @@ describe("who may log in", () => {
     ["a".repeat(65), "not a user name"],
     ["__proto__", "not a user name"],
     ["constructor", "unknown user"],
-  ])("not %j with a key of somebody else", async (user, refused) => {
+  ])("not %j with a key of somebody else", (user, refused) => {
     put("support", generateSshKeyPair("x").publicKey);
-    expect(await readAuthorizedKeys(directory).findUser(user, blob)).toEqual({ refused });
+    expect(offerTo(readAuthorizedKeys(directory), user, blob)).toMatchObject({ reason: refused });
   });
 
-  test("a name too long by its tail only is not the shorter name", async () => {
+  test("a name too long by its tail only is not the shorter name", () => {
     put("a".repeat(64), publicKey);
-    expect(await readAuthorizedKeys(directory).findUser("a".repeat(65), blob)).toEqual({ refused: "not a user name" });
+    expect(offerTo(readAuthorizedKeys(directory), "a".repeat(65), blob)).toMatchObject({ reason: "not a user name" });
   });
 });
 
 describe("what is refused in a file", () => {
   test.each([
-    ["options", `no-pty,command="x y" ${publicKey}`, "options in front of a key are not supported"],
-    ["one option", `restrict ${publicKey}`, "options in front of a key are not supported"],
-    ["a certificate authority", `cert-authority ${publicKey}`, "options in front of a key"],
+    ["an option that is not supported", `no-pty ${publicKey}`, "the option no-pty is not supported"],
+    ["a forced command", `command="x y" ${publicKey}`, "the option command is not supported"],
+    ["principals without an authority", `principals="a" ${publicKey}`, "goes with cert-authority only"],
+    ["a PIN asked of a key in a file", `verify-required ${publicKey}`, "only FIDO keys"],
+    ["a quote that is not closed", `from="10.0.0.0/8 ${publicKey}`, "a quote is not closed"],
     ["a type without a key", type, "not base64"],
     ["broken base64", `${type} ${base64.slice(0, -3)}`, "base64"],
     ["a key cut short", `${type} ${blob.subarray(0, 45).toString("base64")}`, "short read"],
     ["another type than it says", `ecdsa-sha2-nistp256 ${base64}`, "another type"],
     ["a DSA key", `ssh-dss ${Buffer.from("\0\0\0\u0007ssh-dss", "latin1").toString("base64")}`, "not accepted"],
-  ])("%s: that line, by number, and no other", async (_what, line, problem) => {
+  ])("%s: that line, by number, and no other", (_what, line, problem) => {
     put("support", `${line}\n${publicKey}\n`);
     const keys = readAuthorizedKeys(directory);
     expect(keys.problems).toHaveLength(1);
     expect(keys.problems[0]).toContain(join(directory, "support:1: refused, "));
     expect(keys.problems[0]).toContain(problem);
-    expect(await keys.findUser("support", blob)).toEqual({ connectedUser: "support" });
+    expect(offerTo(keys, "support", blob)).toEqual({ kind: "probe" });
   });
 
   test.each([
     ["group may write", 0o620],
     ["others may write", 0o602],
-  ])("the whole file when %s it", async (_who, mode) => {
+  ])("the whole file when %s it", (_who, mode) => {
     put("support", publicKey, mode);
     const keys = readAuthorizedKeys(directory);
     expect(keys.problems).toEqual([expect.stringContaining("group or others may write it")]);
-    expect(await keys.findUser("support", blob)).toHaveProperty("refused");
+    expect(offerTo(keys, "support", blob)).toHaveProperty("reason");
   });
 
-  test("a symbolic link, a folder, a name that is no user's, a huge file", async () => {
+  test("a symbolic link, a folder, a name that is no user's, a huge file", () => {
     put("real", publicKey);
     symlinkSync(join(directory, "real"), join(directory, "link"));
     mkdirSync(join(directory, "folder"));
@@ -95,11 +98,11 @@ describe("what is refused in a file", () => {
       "/huge: refused, it is larger than 262144 bytes",
       "/link: refused, it is a symbolic link",
     ]);
-    expect(await keys.findUser("link", blob)).toHaveProperty("refused");
-    expect(await keys.findUser("upper", blob)).toHaveProperty("refused");
+    expect(offerTo(keys, "link", blob)).toHaveProperty("reason");
+    expect(offerTo(keys, "upper", blob)).toHaveProperty("reason");
   });
 
-  test.runIf(process.geteuid?.() === 0)("a file that belongs to another account", async () => {
+  test.runIf(process.geteuid?.() === 0)("a file that belongs to another account", () => {
     put("support", publicKey);
     chownSync(join(directory, "support"), 65_534, 65_534);
     const keys = readAuthorizedKeys(directory);
@@ -108,7 +111,7 @@ describe("what is refused in a file", () => {
 });
 
 describe("reading again", () => {
-  test("new keys count from then on, removed ones no more, and the digest changes", async () => {
+  test("new keys count from then on, removed ones no more, and the digest changes", () => {
     put("support", publicKey);
     const keys = readAuthorizedKeys(directory);
     const before = keys.digest;
@@ -116,20 +119,20 @@ describe("reading again", () => {
     expect(keys.digest).toBe(before);
     put("other", publicKey);
     rmSync(join(directory, "support"));
-    expect(await keys.findUser("support", blob)).toEqual({ connectedUser: "support" });
+    expect(offerTo(keys, "support", blob)).toEqual({ kind: "probe" });
     keys.reload();
     expect(keys.digest).not.toBe(before);
-    expect(await keys.findUser("support", blob)).toEqual({ refused: "unknown user" });
-    expect(await keys.findUser("other", blob)).toEqual({ connectedUser: "other" });
+    expect(offerTo(keys, "support", blob)).toMatchObject({ reason: "unknown user" });
+    expect(offerTo(keys, "other", blob)).toEqual({ kind: "probe" });
   });
 
-  test("a folder that is missing or writable by others never replaces what is in force", async () => {
+  test("a folder that is missing or writable by others never replaces what is in force", () => {
     put("support", publicKey);
     const keys = readAuthorizedKeys(directory);
     chmodSync(directory, 0o777);
     expect(() => keys.reload()).toThrow("group or others may write it");
     rmSync(directory, { recursive: true });
     expect(() => keys.reload()).toThrow("can't be used");
-    expect(await keys.findUser("support", blob)).toEqual({ connectedUser: "support" });
+    expect(offerTo(keys, "support", blob)).toEqual({ kind: "probe" });
   });
 });

@@ -44,7 +44,7 @@ describe.runIf(hasOpenSsh)("with OpenSSH's client", () => {
 
   test.each([
     ["ed25519", undefined],
-    ["rsa", 2048],
+    ["rsa", 3072],
     ["rsa", 4096],
     ["ecdsa", 256],
     ["ecdsa", 384],
