@@ -1,13 +1,13 @@
 /**
  * The export path with rows made beforehand: our SSH server and our channel, an answer that is there already. For the row
- * that asks what the channel can carry. Arguments: port file, public key file, bytes.
+ * that asks what the channel can carry. Arguments: a directory of authorized keys, and bytes.
  */
-import { readFileSync } from "node:fs";
 import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
+import { readAuthorizedKeys } from "../../server/ssh/authorized-keys.ts";
+import { createKeyAuthenticator, readTrustAnchors } from "../../server/ssh/key-authenticator.ts";
 import { startSshServer } from "../../server/ssh/server.ts";
 
-const [, , publicKeyFile = "", size = "0"] = process.argv;
-const wanted = readFileSync(publicKeyFile, "utf8").split(" ")[1] ?? "";
+const [, , keysDirectory = "", size = "0"] = process.argv;
 const host = generateSshKeyPair("bench");
 /** About what one batch of rows is. */
 const piece = Buffer.alloc(64 * 1024, "0123456-");
@@ -17,10 +17,13 @@ const server = await startSshServer({
   hostKeyPem: host.privateKey,
   ident: "pep",
   banner: "",
-  authenticator: {
-    findUser: async (name, blob) =>
-      Buffer.from(blob).toString("base64") === wanted ? { connectedUser: name } : { refused: "another key" },
-  },
+  authenticator: createKeyAuthenticator({
+    authorizedKeys: readAuthorizedKeys(keysDirectory),
+    anchors: readTrustAnchors({ trustedUserCAKeys: undefined, revokedKeys: undefined }),
+    groupsOf: () => [],
+    mayConnect: () => true,
+    now: () => Date.now(),
+  }),
   sessions: {
     async serve(_connection, _request, channel) {
       for (let left = Number(size); left > 0; left -= piece.length) {

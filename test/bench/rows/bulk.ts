@@ -41,10 +41,10 @@ export const bulk: BenchRow = async (stage) => {
   ];
 };
 
-const startRawServer = async (stage: Stage, publicKeyFile: string): Promise<number> => {
+const startRawServer = async (stage: Stage, keysDirectory: string): Promise<number> => {
   const server = spawn(
     process.execPath,
-    [join(root, "test", "bench", "raw-server.ts"), publicKeyFile, String(stage.sizes.rawBytes)],
+    [join(root, "test", "bench", "raw-server.ts"), keysDirectory, String(stage.sizes.rawBytes)],
     { stdio: ["pipe", "pipe", "inherit"] },
   );
   stage.onEnd(async () => {
@@ -64,7 +64,7 @@ export const rawChannel: BenchRow = async (stage) => {
     writeSync(file, piece, 0, Math.min(left, piece.length));
   closeSync(file);
   const key = join(endpoint.dataDirectory, "demo", "keys", "support");
-  const port = await startRawServer(stage, `${key}.pub`);
+  const port = await startRawServer(stage, join(endpoint.dataDirectory, "authorized-keys"));
   const outcomes: Outcome[] = [];
   for (const cipher of ["aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"]) {
     // The first option counts: these come before what the stage gives every row.
