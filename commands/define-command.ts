@@ -90,6 +90,8 @@ export interface CommandContext {
    * `repeat` asks twice where a person types. Throws `InvalidArgument` when standard input gives none.
    */
   askPassword(prompt: string, options: { readonly repeat: boolean }): Promise<Secret>;
+  /** Asks a person a question of consequence, on the trusted path. Always `false` in exec: a script says it by a switch. */
+  confirm(question: string): Promise<boolean>;
   readonly signal: AbortSignal;
   now(): Date;
 }

@@ -1,11 +1,13 @@
 import { backupCert } from "./backup-cert.ts";
 import { clearHost } from "./clear-host.ts";
+import { createCert } from "./create-cert.ts";
 import type { AnyDefinition } from "./define-command.ts";
 import { exitPSSession } from "./exit-pssession.ts";
 import { getCommand } from "./get-command.ts";
 import { getHelp } from "./get-help.ts";
 import { getRecoveryKeys } from "./get-recovery-keys.ts";
 import { measureObject } from "./measure-object.ts";
+import { restoreCert } from "./restore-cert.ts";
 import { selectObject } from "./select-object.ts";
 import { verifyCert } from "./verify-cert.ts";
 
@@ -14,6 +16,8 @@ export const commands: readonly AnyDefinition[] = [
   getRecoveryKeys,
   verifyCert,
   backupCert,
+  createCert,
+  restoreCert,
   getCommand,
   getHelp,
   selectObject,

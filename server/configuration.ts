@@ -201,6 +201,7 @@ export const pathsIn = (dataDirectory: string) => ({
   authorizedKeys: join(dataDirectory, "authorized-keys"),
   state: join(dataDirectory, "state"),
   control: join(dataDirectory, "state", "control.sock"),
+  audit: join(dataDirectory, "audit"),
   log: join(dataDirectory, "audit", "log"),
   transcripts: join(dataDirectory, "audit", "transcripts"),
   demoKeys: join(dataDirectory, "demo", "keys"),

@@ -118,6 +118,13 @@ test("the site database reaches neither the network side nor a session nor the U
   expect(shown(strays)).toEqual([]);
 });
 
+test("what verifies the record takes no part in writing it", () => {
+  const reached = [...reachableFrom(sources.filter((file) => file.startsWith("server/audit-review/")))];
+  const readers = ["checkpoint", "log-lines", "merkle-tree", "signed-note"].map((name) => `server/audit/${name}.ts`);
+  const strays = reached.filter((path) => path.startsWith("server/") && !path.startsWith("server/audit-review/"));
+  expect(strays.filter((path) => !readers.includes(path))).toEqual([]);
+});
+
 test("the server imports of the UI only the protocol", () => {
   const strays = within("server/").filter(({ to }) => to.startsWith("ui/") && to !== "ui/protocol.ts");
   expect(shown(strays)).toEqual([]);

@@ -15,10 +15,18 @@ export interface EventLogOptions {
   readonly synchronize?: (file: FileHandle) => Promise<void>;
   /** A new segment is begun once the last one is this large. */
   readonly segmentBytes?: number;
+  /** And once its first line is this old, so that pruning by date has whole segments to take. */
+  readonly segmentAgeMs?: number;
+  /** Called before the first append, when the log's end is whole. What it throws stops the opening. */
+  readonly onOpened?: () => void;
+  /** Called with the lines, without their newlines, that have just become durable: the leaves of the tree. */
+  readonly onDurable?: (lines: readonly Buffer[]) => void;
 }
 
 /** The log of a running process; `close` gives the lock back. */
 export interface OpenEventLog extends EventLog {
+  /** Takes nothing more; resolves when what was taken is durable or refused. The lock is kept. */
+  finish(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -29,6 +37,7 @@ interface Pending {
 }
 
 const defaultSegmentBytes = 64 * 1024 * 1024;
+const defaultSegmentAgeMs = 7 * 24 * 60 * 60 * 1000;
 
 const unavailable = (cause: unknown): EndpointError =>
   new EndpointError("AuditUnavailable", "This could not be recorded, so it was not done. Tell your administrator.", {
@@ -42,6 +51,7 @@ class AppendOnlyLog implements OpenEventLog {
   #segment: string | undefined;
   /** Length of the segment that is known to be durable. */
   #durableBytes: number;
+  #segmentBegunAtMs: number;
   #file: FileHandle | undefined;
   /** A write or sync failed: bytes after `#durableBytes` are of no worth and are cut off before the next write. */
   #dirty = false;
@@ -55,6 +65,7 @@ class AppendOnlyLog implements OpenEventLog {
     this.#lastSeq = end.lastSeq;
     this.#segment = end.segment;
     this.#durableBytes = end.bytes;
+    this.#segmentBegunAtMs = end.begunAtMs ?? options.now().getTime();
   }
 
   append(event: AuditEvent): Promise<void> {
@@ -106,9 +117,9 @@ class AppendOnlyLog implements OpenEventLog {
     const uptimeMs = this.#options.uptimeMs();
     const lines = events.map((event, index) => {
       const recorded: RecordedEvent = { seq: this.#lastSeq + 1 + index, at, uptimeMs, event };
-      return `${JSON.stringify(recorded)}\n`;
+      return Buffer.from(`${JSON.stringify(recorded)}\n`);
     });
-    const bytes = Buffer.from(lines.join(""));
+    const bytes = Buffer.concat(lines);
     let written = 0;
     while (written < bytes.length) {
       const { bytesWritten } = await file.write(bytes, written, bytes.length - written, this.#durableBytes + written);
@@ -118,6 +129,7 @@ class AppendOnlyLog implements OpenEventLog {
     await this.#checkItIsThere(file);
     this.#lastSeq += events.length;
     this.#durableBytes += bytes.length;
+    this.#options.onDurable?.(lines.map((line) => line.subarray(0, -1)));
   }
 
   /** A file that was removed or exchanged still takes writes; what goes there is on no record. */
@@ -131,7 +143,10 @@ class AppendOnlyLog implements OpenEventLog {
   }
 
   async #openSegment(): Promise<FileHandle> {
-    const full = this.#durableBytes >= (this.#options.segmentBytes ?? defaultSegmentBytes);
+    const ageMs = this.#options.now().getTime() - this.#segmentBegunAtMs;
+    const full =
+      this.#durableBytes >= (this.#options.segmentBytes ?? defaultSegmentBytes) ||
+      (this.#durableBytes > 0 && ageMs >= (this.#options.segmentAgeMs ?? defaultSegmentAgeMs));
     if (this.#file !== undefined && !full) return this.#file;
     if (full || this.#segment === undefined) {
       await this.#file?.close();
@@ -141,6 +156,7 @@ class AppendOnlyLog implements OpenEventLog {
       this.#file = file;
       this.#segment = segment;
       this.#durableBytes = 0;
+      this.#segmentBegunAtMs = this.#options.now().getTime();
       await synchronizeDirectory(this.#options.directory);
       return file;
     }
@@ -148,9 +164,13 @@ class AppendOnlyLog implements OpenEventLog {
     return this.#file;
   }
 
-  async close(): Promise<void> {
+  async finish(): Promise<void> {
     this.#closed = true;
     await this.#flushing;
+  }
+
+  async close(): Promise<void> {
+    await this.finish();
     await this.#file?.close();
     this.#file = undefined;
     this.#releaseLock();
@@ -177,6 +197,7 @@ export const openEventLog = async (options: EventLogOptions): Promise<OpenEventL
   const releaseLock = takeLock(join(options.directory, "..", "log.lock"));
   try {
     const end = findLogEnd(options.directory);
+    options.onOpened?.();
     const log = new AppendOnlyLog(options, releaseLock, end);
     if (end.repaired !== undefined) {
       await log.append({

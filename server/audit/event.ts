@@ -125,6 +125,30 @@ export const auditEvent = z.discriminatedUnion("type", [
     reason: z.string().optional(),
     keys: z.array(disclosedKey),
   }),
+  /** Made under the old key's last checkpoint, so that whoever trusts the old key can trust the new one. */
+  z.strictObject({
+    type: z.literal("log-key-rotated"),
+    localUser: z.string(),
+    /** Ed25519 public keys, 32 bytes, base64. */
+    from: z.string(),
+    to: z.string(),
+  }),
+  /** Lines were taken away; their hashes stay, so that the tree over the log is still whole. */
+  z.strictObject({
+    type: z.literal("log-pruned"),
+    localUser: z.string(),
+    before: z.string(),
+    /** Every line up to this one is a hash only. */
+    throughSeq: z.number().int(),
+    transcripts: z.array(z.string()),
+  }),
+  /** Someone read the record on the machine itself. */
+  z.strictObject({
+    type: z.literal("review"),
+    localUser: z.string(),
+    action: z.enum(["list", "show", "play", "export"]),
+    sessionId: z.string().optional(),
+  }),
   z.strictObject({
     type: z.literal("import-started"),
     /** Operating-system account that ran `pep import`. */
@@ -150,16 +174,21 @@ export const auditEvent = z.discriminatedUnion("type", [
 export type AuditEvent = z.infer<typeof auditEvent>;
 export type Origin = z.infer<typeof origin>;
 
-/** What every line of the log has besides its event. */
-export interface RecordedEvent {
+/** One line of the log. */
+export const recordedEvent = z.strictObject({
   /** From 1, without gaps over all segments. */
-  readonly seq: number;
-  /** UTC, ISO 8601. */
-  readonly at: string;
+  seq: z.number().int().positive(),
+  /** UTC. */
+  at: z.iso.datetime(),
   /** Milliseconds since the process started, from the monotonic clock: orders events when the wall clock jumps. */
-  readonly uptimeMs: number;
-  readonly event: AuditEvent;
-}
+  uptimeMs: z.number(),
+  event: auditEvent,
+});
+
+export type RecordedEvent = Readonly<z.infer<typeof recordedEvent>>;
+
+/** The JSON Schema for authors of SIEM rules; `audit-event.schema.json` is this, and a test keeps it so. */
+export const auditEventJsonSchema = (): unknown => z.toJSONSchema(recordedEvent);
 
 /** The record, as the rest of the server sees it. */
 export interface EventLog {

@@ -23,6 +23,8 @@ export interface LogEnd {
   /** File name of the last segment, absent in a new log. */
   readonly segment: string | undefined;
   readonly bytes: number;
+  /** When its first line was written; absent where there is none. */
+  readonly begunAtMs?: number;
   /** Set when a torn last line was moved aside. */
   readonly repaired: { readonly droppedBytes: number; readonly keptAs: string } | undefined;
 }
@@ -46,6 +48,14 @@ const lastWholeLine = (fd: number, size: number): { readonly end: number; readon
     return { end: start + newline + 1, text: tail.toString("utf8", before + 1, newline) };
   }
   return undefined;
+};
+
+/** The time at the start of a segment: every line begins `{"seq":N,"at":"…"`. */
+const begunAt = (fd: number, end: number): Pick<LogEnd, "begunAtMs"> => {
+  const head = Buffer.alloc(Math.min(end, 100));
+  readSync(fd, head, 0, head.length, 0);
+  const at = Date.parse(/^\{"seq":\d+,"at":"([^"]+)"/.exec(head.toString("latin1"))?.[1] ?? "");
+  return Number.isNaN(at) ? {} : { begunAtMs: at };
 };
 
 /**
@@ -88,7 +98,7 @@ export const findLogEnd = (directory: string): LogEnd => {
     if (!success) {
       throw new EndpointError("AuditUnavailable", `The last line of audit/log/${segment} is not an event.`);
     }
-    return { lastSeq: data.seq, segment, bytes: end, repaired };
+    return { lastSeq: data.seq, segment, bytes: end, repaired, ...begunAt(fd, end) };
   } finally {
     closeSync(fd);
   }

@@ -2,6 +2,8 @@ import { resolve } from "node:path";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { pathsIn } from "../configuration.ts";
 import { EndpointError, failures } from "../errors.ts";
+import { auditCommand, auditOptions, type AuditOption } from "./audit.ts";
+import { pruneCommand, rotateKeyCommand } from "./audit-upkeep.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
 import type { Io } from "./io.ts";
@@ -20,6 +22,7 @@ const usage = `pep: a privileged endpoint for BitLocker recovery keys, over SSH
   pep init    [--data-dir DIR] [--demo]
   pep serve   [--data-dir DIR] [--config FILE] [--roles FILE] [--listen HOST:PORT] [--demo]
   pep import  [--data-dir DIR] [--computer-name NAME] [--skip-invalid] FILE...
+  pep audit   list | show ID | play ID | verify | export | prune | rotate-key   [--data-dir DIR]
   pep doctor  [--data-dir DIR]
   pep roles   test | show USER   [--data-dir DIR] [--roles FILE]
 
@@ -55,6 +58,29 @@ Each file is imported whole or not at all; importing it again changes nothing. W
   --data-dir DIR         the directory made by pep init (${defaultDataDirectory})
   --computer-name NAME   for files that name no computer (manage-bde, KeyProtector JSON)
   --skip-invalid         leave invalid entries out, and say which
+`,
+  audit: `pep audit verify [--data-dir DIR] [--public-key FILE] [--since-checkpoint FILE]
+pep audit verify --receipt FILE [--public-key FILE]
+pep audit list [--user NAME] [--since TIME] [--until TIME] [--command NAME] [--key-id ID] [--computer NAME]
+pep audit show SESSION
+pep audit play SESSION [--v2]
+pep audit export --receipts DIR [the options of list]
+pep audit prune --before DATE
+pep audit rotate-key
+
+verify      Shows that nothing on the record was changed, removed or reordered, and names what was. Works on a copy of the
+            data directory. Exit status 0: it holds; 1: it does not.
+            --public-key FILE         log-key.pub, kept elsewhere: proves who signed it
+            --since-checkpoint FILE   a copy of audit/checkpoint, kept elsewhere: proves that nothing before it changed since
+            --receipt FILE            checks one receipt instead, with the public key alone
+list, show  Sessions, and one session's events as JSON lines.
+play        A session's transcript, for a player: pep audit play SESSION | asciinema play -
+            --v2                      for players that don't read asciicast v3
+export      A receipt for each disclosure: who received which key id, when and why, provable offline; holds no key.
+prune       Takes away segments of the log, and their transcripts, that are wholly older; their hashes stay.
+rotate-key  A new log key, signed for by the old one; while no server runs.
+
+Everything but verify is on the record itself, unless DIR is a copy without its log-key.
 `,
   doctor: `pep doctor [--data-dir DIR]
 
@@ -136,6 +162,21 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
         signals.stop,
         io,
       );
+    }
+    case "audit": {
+      const asText = Object.fromEntries(auditOptions.map((option) => [option, { type: "string" }] as const));
+      const { values, positionals } = parse(args, {
+        ...help,
+        ...dataDirectoryOption,
+        ...(asText as Record<AuditOption, { type: "string" }>), // fromEntries forgets the names
+        v2: { type: "boolean" },
+      });
+      const [verb = "", ...rest] = positionals;
+      const dataDirectory = resolve(values["data-dir"] ?? defaultDataDirectory);
+      if (verb === "prune" || verb === "rotate-key") noPositionals(rest);
+      if (verb === "prune") return pruneCommand(dataDirectory, values.before, io);
+      if (verb === "rotate-key") return rotateKeyCommand(dataDirectory, io);
+      return auditCommand(verb, { dataDirectory, arguments: rest, values, v2: values.v2 ?? false }, io);
     }
     case "doctor": {
       const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption });

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "nod
 import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { openEventLog } from "../audit/event-log.ts";
+import { openRecord } from "../audit/open-record.ts";
 import { pathsIn, readConfiguration, type EmbeddedSite, type EndpointFile } from "../configuration.ts";
 import { demoRecords } from "../demo/site.ts";
 import { EndpointError } from "../errors.ts";
@@ -17,6 +17,7 @@ import { fingerprintOf } from "../ssh/public-key.ts";
 import { readMasterKey } from "./master-key.ts";
 import type { Io } from "./io.ts";
 import { writeNewFile } from "./new-file.ts";
+import { readLogKey } from "./private-key.ts";
 import { findEmbeddedSite } from "./site.ts";
 
 export const demoUsers = ["support", "exporter", "certadmin", "approver", "auditor", "guest"] as const;
@@ -73,7 +74,13 @@ const demoNotice = `Everything in this folder was made by a demo, its keys and i
 /** Fills a demo's site database through the door that `pep import` uses, on the record. */
 const fillDemo = async (dataDirectory: string, io: Io): Promise<void> => {
   const configuration = readConfiguration(dataDirectory, pathsIn(dataDirectory).endpoint);
-  const log = await openEventLog({ directory: pathsIn(dataDirectory).log, now: io.now, uptimeMs: io.uptimeMs });
+  const log = await openRecord({
+    directory: pathsIn(dataDirectory).audit,
+    key: readLogKey(pathsIn(dataDirectory).logKey),
+    now: io.now,
+    uptimeMs: io.uptimeMs,
+    report: (problem) => io.stderr.write(`pep: ${problem}\n`),
+  });
   try {
     const site = findEmbeddedSite(configuration);
     const writer = openRecoveryRecordWriter({ file: site.file, masterKey: readMasterKey(site) });

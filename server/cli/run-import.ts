@@ -1,10 +1,9 @@
-import { openEventLog } from "../audit/event-log.ts";
 import { pathsIn, readConfiguration } from "../configuration.ts";
-import { connectControl } from "../control/control-socket.ts";
 import { openRecoveryRecordWriter } from "../site-database/embedded/index.ts";
 import { importCommand } from "./import.ts";
 import type { Io } from "./io.ts";
 import { readMasterKey } from "./master-key.ts";
+import { openLocalRecord } from "./local-record.ts";
 import { findEmbeddedSite } from "./site.ts";
 
 export interface ImportOptions {
@@ -22,8 +21,7 @@ export const runImport = async (options: ImportOptions, signal: AbortSignal, io:
   const paths = pathsIn(options.dataDirectory);
   const configuration = readConfiguration(options.dataDirectory, paths.endpoint);
   const site = findEmbeddedSite(configuration);
-  const remote = await connectControl(paths.control);
-  const log = remote ?? (await openEventLog({ directory: paths.log, now: io.now, uptimeMs: io.uptimeMs }));
+  const log = await openLocalRecord(paths, io);
   try {
     const writer = openRecoveryRecordWriter({
       file: site.file,
@@ -44,6 +42,6 @@ export const runImport = async (options: ImportOptions, signal: AbortSignal, io:
       await writer.close();
     }
   } finally {
-    if ("close" in log && typeof log.close === "function") await log.close();
+    await log.close();
   }
 };

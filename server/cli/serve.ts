@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openEventLog, type OpenEventLog } from "../audit/event-log.ts";
+import type { EventLog } from "../audit/event.ts";
+import { openRecord } from "../audit/open-record.ts";
 import { transcriptsIn } from "../audit/transcript.ts";
 import { commands } from "../../commands/index.ts";
 import type { CheckedRoles } from "../authorization/decode-roles.ts";
@@ -16,6 +17,7 @@ import { createKeyAuthenticator, readTrustAnchors, type TrustAnchors } from "../
 import { startSshServer } from "../ssh/server.ts";
 import { demoUsers, initDataDirectory } from "./init.ts";
 import type { Io } from "./io.ts";
+import { readLogKey, readPrivateKey } from "./private-key.ts";
 import { openSite } from "./site.ts";
 
 export interface ServeOptions {
@@ -33,20 +35,6 @@ export interface Signals {
 }
 
 const drainMs = 10_000;
-
-/** @throws EndpointError when the key can be read by others or not at all */
-const readPrivateKey = (path: string, name: string): string => {
-  try {
-    if ((statSync(path).mode & 0o077) !== 0) {
-      throw new EndpointError("InvalidArgument", `The ${name} may be read by others; run: chmod 600 ${path}`);
-    }
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (error instanceof EndpointError) throw error;
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-    throw new EndpointError("ResourceUnavailable", `The ${name} ${path} can't be read (${code}).`, { cause: error });
-  }
-};
 
 /** Why an address can't be listened on, in words; anything else stays as it is. */
 const explainListening = (error: unknown, address: string): unknown => {
@@ -116,7 +104,7 @@ const createClosers = () => {
 };
 
 /** Which certificate authorities and revoked keys count from now on; on the record where there are any. */
-const recordAnchors = async (anchors: TrustAnchors, log: OpenEventLog, io: Io): Promise<void> => {
+const recordAnchors = async (anchors: TrustAnchors, log: EventLog, io: Io): Promise<void> => {
   for (const problem of anchors.problems) io.stderr.write(`pep: ${problem}\n`);
   for (const problem of anchors.problems) {
     await log.append({ type: "configuration-refused", what: "trust-anchors", problem: problem.slice(0, 1000) });
@@ -132,7 +120,7 @@ const createReload = (
   apply: (roles: CheckedRoles) => void,
   keys: AuthorizedKeys,
   anchors: TrustAnchors,
-  log: OpenEventLog,
+  log: EventLog,
   io: Io,
 ) => {
   return async (): Promise<void> => {
@@ -180,7 +168,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     throw new EndpointError("InvalidArgument", "A demo's data directory is served on loopback only.");
   }
   const hostKeyPem = readPrivateKey(paths.hostKey, "host key");
-  readPrivateKey(paths.logKey, "log key");
+  const logKey = readLogKey(paths.logKey);
   const rolesPath = options.roles ?? paths.roles;
   let roles = loadRolesFile(rolesPath, commands);
   const uiBundle = join(io.packageRoot, "dist", "ui", "ui.mjs");
@@ -202,7 +190,13 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
 
   const closers = createClosers();
   try {
-    const log = await openEventLog({ directory: paths.log, now: io.now, uptimeMs: io.uptimeMs });
+    const log = await openRecord({
+      directory: paths.audit,
+      key: logKey,
+      now: io.now,
+      uptimeMs: io.uptimeMs,
+      report,
+    });
     closers.add(() => log.close());
     const siteDatabase = await openSite(configuration, io);
     closers.add(() => siteDatabase.close());

@@ -5,7 +5,12 @@ import { auditEvent, type AuditEvent } from "../audit/event.ts";
 const maximumMessageBytes = 2 * 1024 * 1024;
 
 /** What a local command may put on the record of the running server. Everything else the server writes itself. */
-const openTypes: ReadonlySet<AuditEvent["type"]> = new Set(["import-started", "import-finished"]);
+const openTypes: ReadonlySet<AuditEvent["type"]> = new Set([
+  "import-started",
+  "import-finished",
+  "log-pruned",
+  "review",
+]);
 
 const request = z.strictObject({
   append: auditEvent.refine((event) => openTypes.has(event.type), "not an event of a local command"),

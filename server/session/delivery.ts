@@ -25,8 +25,12 @@ export interface Delivery {
   readonly batchRows: () => number;
   /** What to write in place of an opened recovery key: itself (exec), or glyphs that the painter replaces (screens). */
   readonly reveal: (text: string) => string;
+  /** Told of the keys that were just put on the record, before they are opened: a transcript marks the place. */
+  readonly disclosed?: (keyIds: readonly string[]) => Promise<void>;
   /** Asked before more than a screenful of keys is shown to a person; exec answers `true`. */
   confirmBulk(count: number): Promise<boolean>;
+  /** A question of consequence, asked of a person; exec, where there is none, answers `false`. */
+  confirm(question: string): Promise<boolean>;
   askPassword(prompt: string, options: { readonly repeat: boolean }): Promise<Secret>;
   /** Shows the whole answer. Rejects with an EndpointError when it could not (channel closed, record unavailable). */
   show(answer: Answer): Promise<{ readonly sentBytes?: number; readonly sentDigest?: string }>;

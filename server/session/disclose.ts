@@ -10,7 +10,7 @@ export interface Disclosure {
   readonly invocationId: string;
   readonly command: string;
   readonly reason: string | undefined;
-  readonly delivery: Pick<Delivery, "how" | "reveal">;
+  readonly delivery: Pick<Delivery, "how" | "reveal" | "disclosed">;
   /** Marks the keys in the site database, where the command wants it. */
   readonly mark: ((keyIds: readonly string[]) => Promise<void>) | undefined;
 }
@@ -42,6 +42,7 @@ export const disclose = async (
       ...(reason === undefined ? {} : { reason }),
       keys,
     });
+    await delivery.disclosed?.(keys.map(({ keyId }) => keyId));
     await mark?.([...new Set(keys.map(({ keyId }) => keyId))]);
   }
   // A screen's glyphs are private-use code points: none may come from the database.

@@ -123,6 +123,7 @@ export const serveExec = async (
       reveal: (key) => key,
       // A script names what it wants; its role limits how much that may be.
       confirmBulk: async () => true,
+      confirm: async () => false,
       askPassword,
       show,
     },

@@ -92,6 +92,7 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       visibleCommands: dependencies.visibleCommands().descriptions,
       interactive: delivery.how !== "exec",
       askPassword: (prompt, options) => delivery.askPassword(prompt, options),
+      confirm: (question) => delivery.confirm(question),
       signal,
       now: dependencies.now,
     };

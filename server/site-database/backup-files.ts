@@ -136,3 +136,55 @@ export const writeBackupFiles = async (
     throw error instanceof EndpointError ? error : notWritable(error);
   }
 };
+
+/** Far above any certificate or key: a file this long is something else. */
+const longestFile = 64 * 1024;
+
+const notUsable = (fileName: string, why: string): EndpointError =>
+  new EndpointError("ResourceUnavailable", `${fileName} can't be used as a backup: ${why}.`);
+
+/**
+ * Reads one file of a backup. Everything is checked on the open file and read from it once, so that nobody can put another in
+ * its place between check and use. A private key that others may read is refused, as one that they know: backup-cert writes
+ * 0600, so somebody opened it up.
+ */
+const readOne = async (directory: string, fileName: string): Promise<Uint8Array> => {
+  // O_NONBLOCK: a pipe of this name must not hold the command for ever.
+  const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+  const handle = await open(join(directory, fileName), flags).catch((cause: unknown) => {
+    const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+    throw missing
+      ? new EndpointError("ObjectNotFound", `${fileName} is not in the backup directory.`, { cause })
+      : notWritable(cause);
+  });
+  try {
+    const found = await handle.stat();
+    if (!found.isFile()) throw notUsable(fileName, "it is not a regular file");
+    // POSIX modes say nothing about access on Windows, where the file's ACL does and Node can't read it.
+    if (process.platform !== "win32") {
+      const open = fileName.endsWith(".cer") ? 0o022 : 0o077;
+      if ((found.mode & open) !== 0)
+        throw notUsable(fileName, "others than its owner may read or change it; allow its owner only (chmod 600)");
+      const userId = process.geteuid?.();
+      if (userId !== undefined && found.uid !== userId && found.uid !== 0)
+        throw notUsable(fileName, "it belongs to another user");
+    }
+    if (found.size > longestFile) throw notUsable(fileName, "it is too long");
+    const bytes = new Uint8Array(found.size);
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+};
+
+/** Reads files of a backup, in order. Throws `ObjectNotFound` for one that is missing. */
+export const readBackupFiles = async (
+  directory: string,
+  fileNames: readonly string[],
+): Promise<readonly Uint8Array[]> => {
+  const real = await findDirectory(directory);
+  const files: Uint8Array[] = [];
+  for (const fileName of fileNames) files.push(await readOne(real, fileName));
+  return files;
+};

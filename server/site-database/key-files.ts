@@ -3,10 +3,12 @@ import {
   createHash,
   createHmac,
   createPrivateKey,
+  createPublicKey,
   hash,
   pbkdf2,
   randomBytes,
   timingSafeEqual,
+  X509Certificate,
 } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -43,6 +45,7 @@ import {
 const keyFileRounds = 600_000;
 // .NET's Pkcs12LoaderLimits refuse more than 300,000 rounds for one key or the MAC, so a PFX stays below.
 const pfxRounds = 250_000;
+const mostRounds = 1_000_000;
 
 const oids = {
   pbes2: "1.2.840.113549.1.5.13",
@@ -57,6 +60,13 @@ const oids = {
   friendlyName: "1.2.840.113549.1.9.20",
   localKeyId: "1.2.840.113549.1.9.21",
 } as const;
+
+/** SHA-256 of the DER certificate, hexadecimal, lower case. */
+export const thumbprintOf = (certificate: Uint8Array): string => createHash("sha256").update(certificate).digest("hex");
+
+/** Does this private key belong to this certificate? Compares public keys, so a certificate of the same name won't do. */
+export const isKeyOf = (certificate: Uint8Array, privateKey: KeyObject): boolean =>
+  createPublicKey(privateKey).equals(new X509Certificate(certificate).publicKey);
 
 const sequence = (...value: BaseBlock[]): Sequence => new Sequence({ value });
 const oid = (value: string): ObjectIdentifier => new ObjectIdentifier({ value });
@@ -186,7 +196,10 @@ export const decodePfx = async (
   const safeBytes = contentBytes(pfx.authSafe.content);
   if (pfx.macData === undefined) throw new Error("the PFX has no MAC");
   const salt = new Uint8Array(pfx.macData.macSalt.getValue());
-  const mac = await pfxMac(safeBytes, password, salt, pfx.macData.iterations ?? 1);
+  const rounds = pfx.macData.iterations ?? 1;
+  // The file says what to spend, and one that somebody else made must not make the server spend an hour.
+  if (rounds > mostRounds) throw new Error(`the PFX asks for ${rounds} rounds`);
+  const mac = await pfxMac(safeBytes, password, salt, rounds);
   const stored = new Uint8Array(pfx.macData.mac.digest.getValue());
   if (stored.length !== mac.length || !timingSafeEqual(stored, mac)) throw new Error("the MAC of the PFX differs");
   const bags = AuthenticatedSafe.fromBER(safeBytes.buffer).safeContents.flatMap(

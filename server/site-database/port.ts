@@ -65,6 +65,40 @@ export interface CertificateBackup {
   readonly files: readonly { readonly fileName: string; readonly bytes: number; readonly sha256: string }[];
 }
 
+/** What there is, asked before create and restore: whether a master key's password is needed, and what a person agrees to. */
+export interface CertificateState {
+  readonly hasMasterKey: boolean;
+  /** SHA-256 of the DER certificate, hexadecimal, lower case. Absent: there is none. */
+  readonly thumbprint?: string;
+}
+
+export interface CertificateCreateRequest {
+  /** For a master key, where the database has none. */
+  readonly masterKeyPassword?: Secret;
+  /**
+   * The database's name, typed by the person who accepts that encrypted keys which the certificate can't open stay lost.
+   * Without it such a certificate is not kept.
+   */
+  readonly acceptUnreadableKeysIn?: string;
+}
+
+/** A backup that `backupCertificate` made. */
+export interface CertificateRestoreRequest extends CertificateCreateRequest {
+  readonly name: string;
+  readonly form: CertificateBackupRequest["form"];
+  /** The backup's. Not held against today's rule: what opened the backup once opens it now. */
+  readonly password: Secret;
+}
+
+export interface CertificateMade {
+  readonly thumbprint: string;
+  /** One for the master key, one for the certificate, one for each permission: what was there already was left alone. */
+  readonly parts: readonly {
+    readonly part: string;
+    readonly result: "created" | "restored" | "granted" | "was there";
+  }[];
+}
+
 /**
  * A site's recovery data, as commands see it. Implementations translate every failure of their own into an
  * `EndpointError` (usually `ResourceUnavailable`) and yield nothing half-decrypted: a key that can't be opened is an error.
@@ -90,5 +124,14 @@ export interface SiteDatabase {
    * password breaks the policy.
    */
   backupCertificate(request: CertificateBackupRequest, signal: AbortSignal): Promise<CertificateBackup>;
+  findCertificate(signal: AbortSignal): Promise<CertificateState>;
+  /** Master key, certificate and permissions: makes what is missing, leaves alone what is there. */
+  createCertificate(request: CertificateCreateRequest, signal: AbortSignal): Promise<CertificateMade>;
+  /**
+   * Brings back, from the configured backup directory, what is missing of the certificate in the backup: all or nothing. Throws
+   * `ResourceExists` when another certificate is there, or when encrypted keys would stay closed and nobody accepted that;
+   * `InvalidArgument` when the password or the private key is not the backup's.
+   */
+  restoreCertificate(request: CertificateRestoreRequest, signal: AbortSignal): Promise<CertificateMade>;
   close(): Promise<void>;
 }

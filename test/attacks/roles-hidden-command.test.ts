@@ -28,6 +28,8 @@ const hidden = [
   "GET-AZSRECOVERYKEYS",
   "Get–RecoveryKeys",
   "backup-cert",
+  "create-cert",
+  "restore-cert",
   "BACKUP-CERT",
 ];
 const rests = ["", " -raw", " -Name x -Name y", " -?", " a b c d", " -ComputerName 'x' | Measure-Object", " | Nothing"];

@@ -61,3 +61,59 @@ describe("backup-cert", () => {
     expect(site.asked[0]?.backup?.form).toBe("Pkcs8");
   });
 });
+
+describe.each([
+  { command: "create-cert", line: "create-cert", password: [] },
+  {
+    command: "restore-cert",
+    line: "restore-cert site-1",
+    password: [{ prompt: "Password of the backup", repeat: false }],
+  },
+])("$command", ({ command, line, password }) => {
+  const changes = ({ asked }: ReturnType<typeof createMemorySite>): readonly string[] =>
+    asked.map(({ what }) => what).filter((what) => what !== "find");
+
+  test("a script must say -Force, before anything is asked or done", async () => {
+    const site = createMemorySite([]);
+    const asked = { prompts: [] };
+    await expect(runLine(line, site, asked)).rejects.toMatchObject({
+      category: "InvalidArgument",
+      message: expect.stringContaining("-Force"),
+    });
+    expect([changes(site), asked.prompts]).toEqual([[], []]);
+  });
+
+  test("a person is asked, also with -Force, and what is lost is in the question", async () => {
+    for (const [answer, done] of [
+      [false, []],
+      [true, [command.replace("-cert", "")]],
+    ] as const) {
+      const site = createMemorySite([]);
+      const asked = { prompts: [], questions: [], answer };
+      const running = runLine(`${line} -Force -AcceptLosing CM_ABC`, site, asked);
+      if (answer) await running;
+      else await expect(running).rejects.toMatchObject({ category: "OperationStopped" });
+      expect(asked.questions).toEqual([expect.stringMatching(/BitLockerManagement_CERT.*CM_ABC.*STAY LOST/)]);
+      expect(changes(site)).toEqual(done);
+    }
+  });
+
+  test("asks for the master key's password only where there is none, and answers each part", async () => {
+    for (const hasMasterKey of [true, false]) {
+      const site = createMemorySite([], undefined, { hasMasterKey });
+      const asked = { prompts: [] };
+      const { result, bound } = await runLine(`${line} -Force -AcceptLosing CM_ABC`, site, asked);
+      const forMasterKey = { prompt: expect.stringContaining("Password for the new master key"), repeat: true };
+      expect(asked.prompts).toEqual(hasMasterKey ? password : [...password, forMasterKey]);
+      const request = site.asked.at(-1)?.create ?? site.asked.at(-1)?.restore;
+      expect(request?.acceptUnreadableKeysIn).toBe("CM_ABC");
+      expect(request?.masterKeyPassword === undefined).toBe(hasMasterKey);
+      expect(columnNames(result)).toEqual(["Part", "Result", "Thumbprint"]);
+      expect(await readAll(result)).toEqual([
+        ["BitLockerManagement_CERT", "was there", "f".repeat(64)],
+        ["CONTROL for RecoveryAndHardwareRead", "granted", "f".repeat(64)],
+      ]);
+      expect(bound.command.parameters).toMatchObject({ AcceptLosing: "CM_ABC", Force: true });
+    }
+  });
+});

@@ -1,6 +1,10 @@
 import { Secret } from "../../server/secret.ts";
 import type {
   CertificateBackupRequest,
+  CertificateCreateRequest,
+  CertificateMade,
+  CertificateRestoreRequest,
+  CertificateState,
   CertificateVerification,
   RecoveryKey,
   RecoveryKeyQuery,
@@ -10,10 +14,12 @@ import type {
 
 /** What a command asked of its site, in order. */
 interface Asked {
-  readonly what: "count" | "read" | "disclose" | "verify" | "backup";
+  readonly what: "count" | "read" | "disclose" | "verify" | "backup" | "find" | "create" | "restore";
   readonly query?: RecoveryKeyQuery;
   readonly reason?: string;
   readonly backup?: CertificateBackupRequest;
+  readonly create?: CertificateCreateRequest;
+  readonly restore?: CertificateRestoreRequest;
 }
 
 export interface MemorySite extends SiteDatabase {
@@ -48,10 +54,19 @@ const matches = (query: RecoveryKeyQuery, key: RecoveryKey): boolean =>
   (query.volumeTypes?.includes(key.volumeType) ?? true) &&
   (query.since === undefined || new Date(key.lastUpdateTime) >= query.since);
 
+const made: CertificateMade = {
+  thumbprint: "f".repeat(64),
+  parts: [
+    { part: "BitLockerManagement_CERT", result: "was there" },
+    { part: "CONTROL for RecoveryAndHardwareRead", result: "granted" },
+  ],
+};
+
 /** The port over an array, two keys a batch: it shows what was asked and marked, which no real database tells. */
 export const createMemorySite = (
   keys: readonly RecoveryKey[],
   verification: CertificateVerification = { microsoftCheck: true, valid: true, findings: [] },
+  state: CertificateState = { hasMasterKey: true },
 ): MemorySite => {
   const asked: Asked[] = [];
   const marked: string[] = [];
@@ -89,6 +104,18 @@ export const createMemorySite = (
         thumbprint: "f".repeat(64),
         files: files.map((fileName) => ({ fileName, bytes: 1024, sha256: "0".repeat(64) })),
       };
+    },
+    findCertificate: async () => {
+      asked.push({ what: "find" });
+      return state;
+    },
+    createCertificate: async (create) => {
+      asked.push({ what: "create", create });
+      return made;
+    },
+    restoreCertificate: async (restore) => {
+      asked.push({ what: "restore", restore });
+      return made;
     },
     close: async () => undefined,
   };

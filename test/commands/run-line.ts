@@ -24,11 +24,18 @@ export interface Ran {
   readonly result: CommandResult;
 }
 
+/** What a command asked, and how a person at a terminal answers; without `answer` there is none. */
+export interface Asked {
+  readonly prompts: { readonly prompt: string; readonly repeat: boolean }[];
+  readonly questions?: string[];
+  readonly answer?: boolean;
+}
+
 /** Binds and runs a line as `invoke` does, without a record: the answer is shaped and not read yet. */
 export const runLine = async (
   line: string,
   siteDatabase: SiteDatabase,
-  asked: { readonly prompts: { readonly prompt: string; readonly repeat: boolean }[] } = { prompts: [] },
+  asked: Asked = { prompts: [] },
 ): Promise<Ran> => {
   const visible = allPowers();
   const bound = visible.bindLine(line);
@@ -36,7 +43,11 @@ export const runLine = async (
     connectedUser: "alice",
     siteDatabase,
     visibleCommands: visible.descriptions,
-    interactive: false,
+    interactive: asked.answer !== undefined,
+    confirm: async (question) => {
+      asked.questions?.push(question);
+      return asked.answer ?? false;
+    },
     askPassword: async (prompt, { repeat }) => {
       asked.prompts.push({ prompt, repeat });
       return new Secret("correct horse battery staple");

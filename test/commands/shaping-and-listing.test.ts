@@ -72,9 +72,20 @@ describe("Get-Command", () => {
 
   const patterns: readonly (readonly [string, readonly string[]])[] = [
     ["*-object", ["Select-Object", "Measure-Object"]],
-    ["*cert", ["verify-cert", "backup-cert"]],
+    ["*cert", ["verify-cert", "backup-cert", "create-cert", "restore-cert"]],
     ["Get-*Keys", ["Get-RecoveryKeys"]],
-    ["*e*-*c*", ["verify-cert", "Get-RecoveryKeys", "Get-Command", "Select-Object", "Measure-Object"]],
+    [
+      "*e*-*c*",
+      [
+        "verify-cert",
+        "create-cert",
+        "restore-cert",
+        "Get-RecoveryKeys",
+        "Get-Command",
+        "Select-Object",
+        "Measure-Object",
+      ],
+    ],
     ["cls", ["Clear-Host"]],
     ["exit,Get-Help", ["Get-Help", "Exit-PSSession"]],
     ["nothing*", []],

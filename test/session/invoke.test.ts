@@ -94,6 +94,7 @@ const runLine = async (line: string, stage: Stage = {}): Promise<Run> => {
       batchRows: () => 8,
       reveal: (key) => key,
       confirmBulk: async () => true,
+      confirm: async () => false,
       askPassword: async () => {
         throw new Error("not asked for in these tests");
       },

@@ -1,11 +1,11 @@
-import { readFile } from "node:fs/promises";
+import { copyFile, readFile } from "node:fs/promises";
 import { createHash, X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Secret } from "../../server/secret.ts";
-import type { SiteDatabase } from "../../server/site-database/port.ts";
+import type { CertificateMade, CertificateRestoreRequest, SiteDatabase } from "../../server/site-database/port.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
-import { collect, neverStopped } from "./fixture.ts";
+import { collect, neverStopped, textOf } from "./fixture.ts";
 
 /** A database behind the port, filled with given records, and what the contract needs to do behind its back. */
 export interface SiteDatabaseUnderTest {
@@ -14,6 +14,10 @@ export interface SiteDatabaseUnderTest {
   readonly backupDirectory: string;
   /** Takes a principal's CONTROL away while the database is open. */
   revokeControl(principal: "RecoveryAndHardwareRead" | "RecoveryAndHardwareWrite"): Promise<void>;
+  /** Takes the certificate itself away, with its permissions; what it encrypted stays. */
+  dropCertificate(): Promise<void>;
+  /** What `acceptUnreadableKeysIn` must say. */
+  readonly databaseName: string;
   dispose(): Promise<void>;
 }
 
@@ -21,8 +25,156 @@ export type MakeSiteDatabase = (records: readonly RecoveryRecord[]) => Promise<S
 
 const strongPassword = new Secret("Correct-Horse-42");
 
+const backupOf = (name: string, form: "Pkcs8" | "Pfx" = "Pkcs8") => ({ name, form, password: strongPassword });
+const resultsOf = ({ parts }: CertificateMade): readonly string[] => parts.map(({ result }) => result);
+const untouched = ["was there", "was there", "was there", "was there"];
+
+/** What is there and what works, to see that a refusal changed none of it. */
+const stateOf = async (database: SiteDatabase) => ({
+  found: await database.findCertificate(neverStopped),
+  verification: await database.verifyCertificate(neverStopped),
+});
+
+const testMaking = (start: (records?: readonly RecoveryRecord[]) => Promise<SiteDatabaseUnderTest>): void => {
+  test("creating where nothing is missing changes nothing and says so", async () => {
+    const { database } = await start();
+    const before = await stateOf(database);
+    const made = await database.createCertificate({}, neverStopped);
+    expect(resultsOf(made)).toEqual(untouched);
+    expect(made.thumbprint).toBe(before.found.thumbprint);
+    expect(await stateOf(database)).toEqual(before);
+  });
+
+  test.each(["RecoveryAndHardwareRead", "RecoveryAndHardwareWrite"] as const)(
+    "creating grants CONTROL again to %s, and nothing else",
+    async (principal) => {
+      const under = await start();
+      const keys = await collect(under.database.readRecoveryKeys({}, neverStopped));
+      await under.revokeControl(principal);
+      expect(await under.database.verifyCertificate(neverStopped)).toMatchObject({ valid: false });
+      const made = await under.database.createCertificate({}, neverStopped);
+      expect(made.parts.filter(({ result }) => result !== "was there")).toEqual([
+        { part: `CONTROL for ${principal}`, result: "granted" },
+      ]);
+      expect(await under.database.verifyCertificate(neverStopped)).toMatchObject({ microsoftCheck: true, valid: true });
+      const again = await collect(under.database.readRecoveryKeys({}, neverStopped));
+      expect(again.map(textOf)).toEqual(keys.map(textOf));
+    },
+  );
+
+  test("a certificate is made anew where there is none and no key is encrypted", async () => {
+    const under = await start([]);
+    const before = await under.database.findCertificate(neverStopped);
+    await under.dropCertificate();
+    expect(await under.database.findCertificate(neverStopped)).toEqual({ hasMasterKey: true });
+    const made = await under.database.createCertificate({}, neverStopped);
+    expect(resultsOf(made)).toEqual(["was there", "created", "granted", "granted"]);
+    expect(made.thumbprint).not.toBe(before.thumbprint);
+    expect(await under.database.findCertificate(neverStopped)).toMatchObject({ thumbprint: made.thumbprint });
+    expect(await under.database.verifyCertificate(neverStopped)).toMatchObject({ microsoftCheck: true, valid: true });
+  });
+
+  test("a new certificate is not kept over keys that it can't open, unless the database is named", async () => {
+    const under = await start();
+    await under.dropCertificate();
+    const before = await stateOf(under.database);
+    for (const request of [{}, { acceptUnreadableKeysIn: `${under.databaseName}2` }]) {
+      await expect(under.database.createCertificate(request, neverStopped)).rejects.toMatchObject({
+        category: "ResourceExists",
+      });
+      expect(await stateOf(under.database)).toEqual(before);
+    }
+    const accepted = { acceptUnreadableKeysIn: under.databaseName };
+    expect(resultsOf(await under.database.createCertificate(accepted, neverStopped))).toContain("created");
+    // Lost is lost: an error, never a row without its key.
+    await expect(collect(under.database.readRecoveryKeys({}, neverStopped))).rejects.toMatchObject({
+      category: "ResourceUnavailable",
+    });
+  });
+
+  test.each(["Pkcs8", "Pfx"] as const)(
+    "a %s backup brings certificate, permissions and every key back",
+    async (form) => {
+      const under = await start();
+      const { database } = under;
+      const keys = await collect(database.readRecoveryKeys({}, neverStopped));
+      expect(keys.length).toBeGreaterThan(0);
+      const { thumbprint } = await database.backupCertificate(backupOf("site", form), neverStopped);
+      await under.dropCertificate();
+      await expect(collect(database.readRecoveryKeys({}, neverStopped))).rejects.toMatchObject({
+        category: "ResourceUnavailable",
+      });
+      const made = await database.restoreCertificate(backupOf("site", form), neverStopped);
+      expect(made.thumbprint).toBe(thumbprint);
+      expect(resultsOf(made)).toEqual(["was there", "restored", "granted", "granted"]);
+      expect(await database.verifyCertificate(neverStopped)).toMatchObject({ microsoftCheck: true, valid: true });
+      const again = await collect(database.readRecoveryKeys({}, neverStopped));
+      expect(again.map(textOf)).toEqual(keys.map(textOf));
+      expect(resultsOf(await database.restoreCertificate(backupOf("site", form), neverStopped))).toEqual(untouched);
+    },
+  );
+
+  test("restoring the certificate that is there grants what was taken away", async () => {
+    const under = await start();
+    await under.database.backupCertificate(backupOf("site"), neverStopped);
+    await under.revokeControl("RecoveryAndHardwareRead");
+    const made = await under.database.restoreCertificate(backupOf("site"), neverStopped);
+    expect(made.parts).toContainEqual({ part: "CONTROL for RecoveryAndHardwareRead", result: "granted" });
+    expect(await under.database.verifyCertificate(neverStopped)).toMatchObject({ microsoftCheck: true, valid: true });
+    expect((await collect(under.database.readRecoveryKeys({}, neverStopped))).length).toBeGreaterThan(0);
+  });
+
+  test("another site's certificate is refused while keys are encrypted, and never put over one that is there", async () => {
+    const other = await start([]);
+    await other.dropCertificate();
+    await other.database.createCertificate({}, neverStopped);
+    await other.database.backupCertificate(backupOf("other"), neverStopped);
+    const under = await start();
+    for (const file of ["other.cer", "other.key"])
+      await copyFile(join(other.backupDirectory, file), join(under.backupDirectory, file));
+    const accepted = { ...backupOf("other"), acceptUnreadableKeysIn: under.databaseName };
+    const refuses = async (request: CertificateRestoreRequest): Promise<void> => {
+      const before = await stateOf(under.database);
+      await expect(under.database.restoreCertificate(request, neverStopped)).rejects.toMatchObject({
+        category: "ResourceExists",
+      });
+      expect(await stateOf(under.database)).toEqual(before);
+    };
+    await refuses(backupOf("other"));
+    await refuses(accepted);
+    await under.dropCertificate();
+    await refuses(backupOf("other"));
+    await refuses({ ...accepted, acceptUnreadableKeysIn: "another" });
+    const made = await under.database.restoreCertificate(accepted, neverStopped);
+    expect(made.thumbprint).toBe((await other.database.findCertificate(neverStopped)).thumbprint);
+    await expect(collect(under.database.readRecoveryKeys({}, neverStopped))).rejects.toMatchObject({
+      category: "ResourceUnavailable",
+    });
+  });
+
+  test("a wrong password, no password and a backup that is not there are told apart, and change nothing", async () => {
+    const under = await start();
+    await under.database.backupCertificate(backupOf("site"), neverStopped);
+    await under.database.backupCertificate(backupOf("site", "Pfx"), neverStopped);
+    await under.dropCertificate();
+    const before = await stateOf(under.database);
+    const cases = [
+      [{ ...backupOf("site"), password: new Secret("Correct-Horse-43") }, "InvalidArgument"],
+      [{ ...backupOf("site", "Pfx"), password: new Secret("Correct-Horse-43") }, "InvalidArgument"],
+      [{ ...backupOf("site"), password: new Secret("") }, "InvalidArgument"],
+      [backupOf("nothing"), "ObjectNotFound"],
+    ] as const;
+    for (const [request, category] of cases)
+      await expect(under.database.restoreCertificate(request, neverStopped)).rejects.toMatchObject({ category });
+    expect(await stateOf(under.database)).toEqual(before);
+  });
+};
+
 /** The part of the contract about BitLockerManagement_CERT. */
-export const testCertificate = (start: () => Promise<SiteDatabaseUnderTest>): void => {
+export const testCertificate = (
+  start: (records?: readonly RecoveryRecord[]) => Promise<SiteDatabaseUnderTest>,
+): void => {
+  testMaking(start);
   test("calls a complete certificate valid", async () => {
     const { database } = await start();
     const verification = await database.verifyCertificate(neverStopped);

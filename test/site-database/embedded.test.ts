@@ -50,6 +50,11 @@ describeSiteDatabase("the embedded database", async (records) => {
         principal,
       );
     },
+    dropCertificate: async () => {
+      site.tamper("DELETE FROM sys_database_permissions");
+      site.tamper("DELETE FROM sys_certificates");
+    },
+    databaseName: "site",
     dispose: () => site.dispose(),
   };
 });

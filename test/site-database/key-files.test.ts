@@ -6,13 +6,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Secret } from "../../server/secret.ts";
-import { decodeKeyFile, decodePfx, encodeKeyFile } from "../../server/site-database/key-files.ts";
+import { decodeKeyFile, decodePfx, encodeKeyFile, isKeyOf } from "../../server/site-database/key-files.ts";
 import { isAcceptablePassword } from "../../server/site-database/password-policy.ts";
-import {
-  createBitLockerCertificate,
-  isKeyOf,
-  parsePrivateKey,
-} from "../../server/site-database/embedded/certificate.ts";
+import { createBitLockerCertificate, parsePrivateKey } from "../../server/site-database/embedded/certificate.ts";
 import { createSiteMaker, neverStopped } from "./fixture.ts";
 import type { SiteMaker, TestSite } from "./fixture.ts";
 

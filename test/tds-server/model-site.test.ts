@@ -80,6 +80,10 @@ for (const { name, shape } of shapes)
       database,
       backupDirectory: directory,
       revokeControl: async (principal) => site.revokeControl(principal),
+      dropCertificate: async () => {
+        site.state.certificates = new Map();
+      },
+      databaseName: "CM_PEP",
       dispose: async () => {
         await database.close();
         await site.server.close();

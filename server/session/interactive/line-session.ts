@@ -7,7 +7,7 @@ import { Glyphs } from "./glyphs.ts";
 import { maximumLineLength } from "./from-ui.ts";
 import { LineReader } from "./line-reader.ts";
 import { Painter } from "./painter.ts";
-import { screenText } from "./screen-delivery.ts";
+import { disclosureLabel, screenText } from "./screen-delivery.ts";
 import { boundaryLabel, label, type ShownSession, type ShownSessionParts } from "./shown-session.ts";
 import { TrustedPath } from "./trusted-path.ts";
 import { trustedMark } from "./trusted-mark.ts";
@@ -154,10 +154,12 @@ export class LineSession implements ShownSession {
         while (!this.#glyphs.hasRoomFor(text) && this.#glyphs.releaseOldest());
         return this.#glyphs.reveal(text, id);
       },
+      disclosed: (keyIds) => this.#parts.terminal.marker(disclosureLabel(keyIds)),
       confirmBulk: (count) =>
         this.#rows === undefined || count < this.#rows
           ? Promise.resolve(true)
           : this.#trustedPath.confirm(`Show ${count} recovery keys?`, signal),
+      confirm: (question) => this.#trustedPath.confirm(question, signal),
       askPassword: (question, options) => this.#trustedPath.askPassword(question, options, signal),
       show: (answer) => this.#showAnswer(answer, signal),
     };

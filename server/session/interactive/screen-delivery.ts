@@ -26,12 +26,17 @@ export interface ScreenDeliveryParts {
   readonly signal: AbortSignal;
   /** The user asked for the next page. Rejects with `OperationStopped` when they did not. */
   readonly nextPage: () => Promise<void>;
+  /** Marks a disclosure in the transcript. */
+  readonly mark: (label: string) => Promise<void>;
   /** The answer is for the screen itself. */
   readonly onAction: (action: "clear" | "exit") => void;
 }
 
 /** Text of ours that may quote foreign text, safe for a screen; its lines stay. */
 export const screenText = (text: string): string => withoutPrivateUse(text).split(/\r?\n/).map(printable).join("\n");
+
+/** By key id, never by key; what an id looks like is the site database's business, so it is made printable. */
+export const disclosureLabel = (keyIds: readonly string[]): string => `disclosed ${keyIds.map(printable).join(" ")}`;
 
 const screenCell = (cell: DisclosedCell | undefined): string => {
   if (cell === undefined || cell === null) return "";
@@ -123,11 +128,13 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
       throwIfStopped();
       return face.glyphs.reveal(text, id);
     },
+    disclosed: (keyIds) => parts.mark(disclosureLabel(keyIds)),
     confirmBulk: async (count) => {
       // Known before anything is shown: refused whole, rather than after two thousand keys.
       refuseTooManyKeys(count);
       return count <= pageRows() || (await trustedPath.confirm(`Show ${count} recovery keys?`, signal));
     },
+    confirm: (question) => trustedPath.confirm(question, signal),
     askPassword: (prompt, options) => trustedPath.askPassword(prompt, options, signal),
     async show(answer) {
       throwIfStopped();

@@ -228,6 +228,7 @@ export class ScreenSession implements ShownSession {
       size: () => this.#size,
       trustedPath: this.#trustedPath,
       signal: running.controller.signal,
+      mark: (label) => terminal.marker(label),
       nextPage: () => this.#nextPage(running),
       onAction: (asked) => {
         action = asked;

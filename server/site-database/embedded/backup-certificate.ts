@@ -3,10 +3,11 @@ import { EndpointError } from "../../errors.ts";
 import { revealSecret } from "../../secret.ts";
 import { checkAreFree, checkBackupName, writeBackupFiles } from "../backup-files.ts";
 import type { BackupFile } from "../backup-files.ts";
-import { decodeKeyFile, decodePfx, encodeKeyFile, encodePfx } from "../key-files.ts";
+import { decodeKeyFile, decodePfx, encodeKeyFile, encodePfx, isKeyOf, thumbprintOf } from "../key-files.ts";
+import { openBackup } from "../open-backup.ts";
+import type { OpenedBackup } from "../open-backup.ts";
 import { isAcceptablePassword, passwordRule } from "../password-policy.ts";
-import type { CertificateBackup, CertificateBackupRequest } from "../port.ts";
-import { isKeyOf, thumbprintOf } from "./certificate.ts";
+import type { CertificateBackup, CertificateBackupRequest, CertificateRestoreRequest } from "../port.ts";
 import { withLockPatience, writeTransaction } from "./connection.ts";
 import { throwIfStopped } from "./failures.ts";
 import type { CertificateAccess, OwnedCertificate } from "./principals.ts";
@@ -85,3 +86,7 @@ export const backupCertificate = async (
     password.fill(0);
   }
 };
+
+/** Opens what was written above. Here, because this file opens passwords of backups already, and few files do. */
+export const openOwnBackup = (directory: string, request: CertificateRestoreRequest): Promise<OpenedBackup> =>
+  openBackup(directory, request, revealSecret(request.password));

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, randomBytes, webcrypto, X509Certificate } from "node:crypto";
+import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { Integer, Utf8String } from "asn1js";
 import { AttributeTypeAndValue, Certificate, Time, TimeType } from "pkijs";
@@ -46,8 +46,6 @@ export const createBitLockerCertificate = async (now: Date): Promise<NewCertific
   };
 };
 
-export const thumbprintOf = (certificate: Uint8Array): string => createHash("sha256").update(certificate).digest("hex");
-
 export const parseCertificate = (certificate: Uint8Array): X509Certificate => new X509Certificate(certificate);
 
 export const parsePrivateKey = (pkcs8: Uint8Array): KeyObject =>
@@ -56,7 +54,3 @@ export const parsePrivateKey = (pkcs8: Uint8Array): KeyObject =>
     format: "der",
     type: "pkcs8",
   });
-
-/** Does this private key belong to this certificate? Compares public keys, so a certificate of the same name won't do. */
-export const isKeyOf = (certificate: Uint8Array, privateKey: KeyObject): boolean =>
-  createPublicKey(privateKey).equals(parseCertificate(certificate).publicKey);

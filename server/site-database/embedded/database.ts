@@ -18,9 +18,11 @@ import type { LockPatience } from "./connection.ts";
 import { asEndpointError, unavailable } from "./failures.ts";
 import { createMasterKey, openMasterKey } from "./master-key.ts";
 import type { MasterKeySource } from "./master-key.ts";
-import { CertificateAccess, storeCertificate } from "./principals.ts";
+import { CertificateAccess } from "./principals.ts";
 import { createKeyReader } from "./read-keys.ts";
 import { createSchemaSql, masterKeyName } from "./schema.ts";
+import { placeCertificate } from "./certificate-rows.ts";
+import { createCertificate, findCertificate, restoreCertificate } from "./make-certificate.ts";
 import { createCertificateVerifier } from "./verify-certificate.ts";
 
 export interface NewDatabase {
@@ -67,7 +69,7 @@ export const createEmbeddedSiteDatabase = async ({
           database
             .prepare("INSERT INTO site_settings (id, plain_text_allowed, next_row_id) VALUES (1, ?, 1)")
             .run(Number(plainText));
-          if (certificate !== undefined) storeCertificate(database, masterKey, certificate);
+          if (certificate !== undefined) placeCertificate(database, masterKey, certificate);
         });
       } finally {
         database.close();
@@ -150,18 +152,25 @@ export const openEmbeddedSiteDatabase = async ({
   const { database, access } = unlocked;
   const reader = createKeyReader({ database, access, lockWaitMs });
   const verify = createCertificateVerifier(database, access);
+  const parts = { database, access, keys: unlocked, lockWaitMs };
+  const checkedBackupDirectory = async (): Promise<string> => {
+    if (backupDirectory === undefined)
+      throw unavailable("No backup directory is configured on this endpoint.", "backupDirectory is not set");
+    // Again: a link on the way may lead elsewhere by now.
+    await checkIsOutside(backupDirectory, dirname(file));
+    return backupDirectory;
+  };
   return {
     countRecoveryKeys: reader.count,
     readRecoveryKeys: reader.read,
     discloseRecoveryKeys: reader.disclose,
     verifyCertificate: (signal) => withLockPatience({ signal, lockWaitMs }, () => verify(new Date())),
-    backupCertificate: async (request, signal) => {
-      if (backupDirectory === undefined)
-        throw unavailable("No backup directory is configured on this endpoint.", "backupDirectory is not set");
-      // Again: a link on the way may lead elsewhere by now.
-      await checkIsOutside(backupDirectory, dirname(file));
-      return backupCertificate({ database, access, backupDirectory, lockWaitMs }, request, signal);
-    },
+    backupCertificate: async (request, signal) =>
+      backupCertificate({ ...parts, backupDirectory: await checkedBackupDirectory() }, request, signal),
+    findCertificate: (signal) => findCertificate(parts, signal),
+    createCertificate: (request, signal) => createCertificate(parts, request, signal),
+    restoreCertificate: async (request, signal) =>
+      restoreCertificate({ ...parts, backupDirectory: await checkedBackupDirectory() }, request, signal),
     close: async () => {
       if (database.isOpen) unlocked.close();
     },

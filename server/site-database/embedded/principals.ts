@@ -1,10 +1,10 @@
-import { constants, createSecretKey, privateDecrypt, publicEncrypt, randomBytes } from "node:crypto";
+import { constants, createSecretKey, privateDecrypt, publicEncrypt } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import type { EndpointError } from "../../errors.ts";
-import { isKeyOf, parseCertificate, parsePrivateKey, thumbprintOf } from "./certificate.ts";
-import type { NewCertificate } from "./certificate.ts";
-import { openCell, sealCell } from "./cells.ts";
+import { isKeyOf, thumbprintOf } from "../key-files.ts";
+import { parseCertificate, parsePrivateKey } from "./certificate.ts";
+import { openCell } from "./cells.ts";
 import type { CellAddress } from "./cells.ts";
 import { decodeBytes, decodeInteger } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";
@@ -19,9 +19,12 @@ export const writerName = "RecoveryAndHardwareWrite";
 /** Those that hold CONTROL by a permission row; the owner holds it by owning. */
 export type Grantee = typeof readerName | typeof writerName;
 
+/** The master key, as far as anybody but its owner needs it. */
+export type KeySource = Pick<MasterKey, "deriveKey">;
+
 const oaep = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: "sha256" } as const;
 
-const copyAddress = (principal: string, certificateId: number, certificate: Uint8Array): CellAddress => ({
+export const copyAddress = (principal: string, certificateId: number, certificate: Uint8Array): CellAddress => ({
   table: principal === ownerName ? "sys_certificates" : "sys_database_permissions",
   column: "private_key",
   rowId: certificateId,
@@ -29,44 +32,12 @@ const copyAddress = (principal: string, certificateId: number, certificate: Uint
 });
 
 /** Each principal's copy has a key of its own, so that one principal's copy is of no use in another's row. */
-const copyKey = (masterKey: MasterKey, principal: string): KeyObject => {
+export const copyKey = (masterKey: KeySource, principal: string): KeyObject => {
   const derived = masterKey.deriveKey(`pep private key copy 1 ${principal}`);
   try {
     return createSecretKey(derived);
   } finally {
     derived.fill(0);
-  }
-};
-
-/** Writes certificate, owner, grants and a first data key into an empty catalogue. Zeroes the private key. */
-export const storeCertificate = (database: DatabaseSync, masterKey: MasterKey, made: NewCertificate): void => {
-  const certificateId = 1;
-  const ids = { [ownerName]: 1, [readerName]: 2, [writerName]: 3 } as const;
-  const dataKey = randomBytes(32);
-  try {
-    const copyFor = (principal: string): Uint8Array =>
-      sealCell(copyKey(masterKey, principal), copyAddress(principal, certificateId, made.certificate), made.privateKey);
-    const addPrincipal = database.prepare("INSERT INTO sys_database_principals (principal_id, name) VALUES (?, ?)");
-    for (const [name, id] of Object.entries(ids)) addPrincipal.run(id, name);
-    database
-      .prepare(
-        `INSERT INTO sys_certificates (certificate_id, name, principal_id, pvt_key_encryption_type, certificate, private_key)
-         VALUES (?, ?, ?, 'MK', ?, ?)`,
-      )
-      .run(certificateId, certificateName, ids[ownerName], made.certificate, copyFor(ownerName));
-    const grant = database.prepare(
-      `INSERT INTO sys_database_permissions
-         (class, major_id, grantee_principal_id, grantor_principal_id, permission_name, state, private_key)
-       VALUES (25, ?, ?, ?, 'CONTROL', 'G', ?)`,
-    );
-    for (const grantee of [readerName, writerName] as const)
-      grant.run(certificateId, ids[grantee], ids[ownerName], copyFor(grantee));
-    database
-      .prepare("INSERT INTO data_keys (certificate_id, wrapped_key) VALUES (?, ?)")
-      .run(certificateId, publicEncrypt({ key: parseCertificate(made.certificate).publicKey, ...oaep }, dataKey));
-  } finally {
-    dataKey.fill(0);
-    made.privateKey.fill(0);
   }
 };
 
@@ -188,7 +159,10 @@ export class CertificateAccess {
   }
 }
 
-const unwrapDataKey = (privateKey: KeyObject, wrappedKey: Uint8Array): KeyObject => {
+export const wrapDataKey = (certificate: Uint8Array, dataKey: Uint8Array): Uint8Array =>
+  publicEncrypt({ key: parseCertificate(certificate).publicKey, ...oaep }, dataKey);
+
+export const unwrapDataKey = (privateKey: KeyObject, wrappedKey: Uint8Array): KeyObject => {
   try {
     const raw = privateDecrypt({ key: privateKey, ...oaep }, wrappedKey);
     try {

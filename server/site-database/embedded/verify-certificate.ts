@@ -70,7 +70,7 @@ export const createCertificateVerifier = (
       passed
         ? `${grantee} has CONTROL on the certificate, and its copy of the private key opens the data key.`
         : `${grantee} can't use the certificate: its CONTROL is missing or denied, or its copy of the private key or the ` +
-            "data key does not open. Restore the database from a backup made before the change.",
+            "data key does not open. Run create-cert, which grants what is missing; if that fails, run restore-cert.",
     );
   };
 
@@ -138,7 +138,7 @@ export const createCertificateVerifier = (
       certificates.length === 1
         ? `${certificateName} is there, once.`
         : certificates.length === 0
-          ? `${certificateName} is not there.${access.plainTextAllowed ? " This database was made to store recovery keys in plain text." : " Restore the database from a backup."}`
+          ? `${certificateName} is not there.${access.plainTextAllowed ? " This database was made to store recovery keys in plain text." : " Restore it from a backup: run restore-cert."}`
           : `${certificateName} is there ${certificates.length} times; only one may carry the name.`,
     );
     const row = certificates[0];
@@ -169,7 +169,7 @@ export const createCertificateVerifier = (
         opens,
         opens
           ? "Its private key opens and matches its public key."
-          : "Its private key does not open for its owner, or belongs to another certificate. Restore the certificate from a backup.",
+          : "Its private key does not open for its owner, or belongs to another certificate. Restore it from a backup: run restore-cert.",
       );
       checkGrant(check, "control-read", readerName);
       checkGrant(check, "control-write", writerName);

@@ -1,12 +1,14 @@
-import { createHash, createPublicKey, randomBytes, X509Certificate } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { EndpointError } from "../../errors.ts";
 import { revealSecret } from "../../secret.ts";
 import { checkBackupName, writeBackupFiles } from "../backup-files.ts";
 import type { BackupFile } from "../backup-files.ts";
-import { decodeKeyFile, decodePfx, encodeKeyFile, encodePfx } from "../key-files.ts";
+import { decodeKeyFile, decodePfx, encodeKeyFile, encodePfx, isKeyOf } from "../key-files.ts";
+import { openBackup } from "../open-backup.ts";
+import type { OpenedBackup } from "../open-backup.ts";
 import { isAcceptablePassword, passwordRule } from "../password-policy.ts";
-import type { CertificateBackup, CertificateBackupRequest } from "../port.ts";
+import type { CertificateBackup, CertificateBackupRequest, CertificateRestoreRequest } from "../port.ts";
 import {
   backupToFiles,
   backupToPfx,
@@ -35,9 +37,6 @@ interface Exported {
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
-
-const isKeyOf = (certificate: Uint8Array, privateKey: KeyObject): boolean =>
-  createPublicKey(privateKey).equals(new X509Certificate(certificate).publicKey);
 
 const firstCells = async (
   connection: SqlConnection,
@@ -119,7 +118,8 @@ const writeCopy = async (
   return { thumbprint: sha256(exported.certificate), files };
 };
 
-const joinServerPath = (directory: string, name: string): string =>
+/** A file of the backup directory, as SQL Server sees it. */
+export const joinServerPath = (directory: string, name: string): string =>
   `${directory.replace(/[\\/]+$/, "")}${directory.startsWith("/") ? "/" : "\\"}${name}`;
 
 const firstVersionWithPfx = 16;
@@ -224,3 +224,7 @@ export const backupCertificate = async (
     }
   });
 };
+
+/** Opens what was written above. Here, because this file opens passwords of backups already, and few files do. */
+export const openOwnBackup = (directory: string, request: CertificateRestoreRequest): Promise<OpenedBackup> =>
+  openBackup(directory, request, revealSecret(request.password));

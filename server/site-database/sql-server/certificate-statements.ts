@@ -134,6 +134,10 @@ BEGIN
     ${grants}
 END`;
 
+/** One permission alone, where the certificate is there and it is missing. */
+export const grantControl = (principal: typeof reader | typeof writer): Statement =>
+  batch("grant-control", `GRANT CONTROL ON CERTIFICATE ::${certificate} TO ${principal}`, false);
+
 /** @param expiresOn `20391022` */
 export const createCertificate = (expiresOn: string): Statement =>
   batch(

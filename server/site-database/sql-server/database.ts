@@ -7,9 +7,9 @@ import { driverSettings } from "./connection-settings.ts";
 import { loadDriver } from "./driver.ts";
 import type { Driver } from "./driver.ts";
 import { createKeyReader } from "./key-reader.ts";
-import { createCertificate, restoreCertificate } from "./make-certificate.ts";
-import type { CreateRequest, Made, RestoreRequest } from "./make-certificate.ts";
+import { createCertificate, findCertificate } from "./make-certificate.ts";
 import { ConnectionPool } from "./pool.ts";
+import { describeMade, restoreBackup } from "./restore-backup.ts";
 import { SiteConnections } from "./site-connections.ts";
 import { verifyCertificate } from "./verify-certificate.ts";
 
@@ -23,10 +23,8 @@ export interface OpenSqlServer extends Places {
   readonly pageRows?: number;
 }
 
-/** The site database, and what only certificate administration and `pep doctor` need of it. */
+/** The site database, and what only `pep doctor` needs of it. */
 export interface SqlServerSiteDatabase extends SiteDatabase {
-  createCertificate(request: CreateRequest, signal: AbortSignal): Promise<Made>;
-  restoreCertificate(request: RestoreRequest, signal: AbortSignal): Promise<Made>;
   /** Connections to the primary and for searches; the same ones unless `applicationIntent` is ReadOnly. */
   readonly connections: { readonly writes: SiteConnections; readonly searches: SiteConnections };
 }
@@ -36,6 +34,9 @@ const usualBackOff: BackOffOptions = { firstMs: 500, longestMs: 15_000 };
 const usualCancelTimeoutMs = 5000;
 const checkAfterIdleMs = 5000;
 const closeAfterIdleMs = 5 * 60_000;
+
+/** Of Microsoft's script. */
+const expiresOn = "2039-10-22";
 
 const connectionsFor = (
   driver: Driver,
@@ -76,8 +77,10 @@ export const openSqlServerSiteDatabase = async (options: OpenSqlServer): Promise
     ...reader,
     verifyCertificate: (signal): Promise<CertificateVerification> => verifyCertificate(writes, signal, new Date()),
     backupCertificate: (request, signal) => backupCertificate(writes, places, request, signal),
-    createCertificate: (request, signal) => createCertificate(writes, request, signal),
-    restoreCertificate: (request, signal) => restoreCertificate(writes, request, signal),
+    findCertificate: (signal) => findCertificate(writes, signal),
+    createCertificate: async (request, signal) =>
+      describeMade(await createCertificate(writes, { ...request, expiresOn }, signal), "created"),
+    restoreCertificate: (request, signal) => restoreBackup(writes, places, request, signal),
     connections: { writes, searches },
     close: async () => {
       await Promise.all(new Set([writes.close(), searches.close()]));

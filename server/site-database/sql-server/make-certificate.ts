@@ -1,21 +1,28 @@
 import { EndpointError } from "../../errors.ts";
 import { revealSecret } from "../../secret.ts";
 import type { Secret } from "../../secret.ts";
+import { thumbprintOf } from "../key-files.ts";
 import { isAcceptablePassword, passwordRule } from "../password-policy.ts";
+import type { CertificateCreateRequest, CertificateState } from "../port.ts";
 import {
   beginTransaction,
   commitTransaction,
   countUnreadableKeys,
   createCertificate as createStatement,
   createMasterKey,
-  findCertificate,
+  findCertificate as findStatement,
+  grantControl,
+  inspectCertificate,
+  readCertificate,
+  readServerFile,
   restoreFromBytes,
   restoreFromFiles,
   restoreFromPfx,
   rollBackTransaction,
 } from "./certificate-statements.ts";
 import type { ServerFiles } from "./certificate-statements.ts";
-import { decodeNumber, decodeText } from "./columns.ts";
+import { decodeBytes, decodeNumber, decodeText } from "./columns.ts";
+import { unavailable } from "./errors.ts";
 import { shapeForReading } from "./introspection.ts";
 import type { Site } from "./introspection.ts";
 import type { Lease } from "./pool.ts";
@@ -23,22 +30,12 @@ import { identifiers } from "./quoting.ts";
 import type { SiteConnections } from "./site-connections.ts";
 import type { Statement } from "./statement.ts";
 
-interface MakeRequest {
-  /** For a master key, where the database has none; asked for by the commands only then. */
-  readonly masterKeyPassword?: Secret;
-  /**
-   * The database's name, typed by the person who accepts that encrypted keys which the certificate can't open stay lost.
-   * Without it such a certificate is not kept.
-   */
-  readonly acceptUnreadableKeysIn?: string;
-}
-
-export interface CreateRequest extends MakeRequest {
+export interface CreateRequest extends CertificateCreateRequest {
   /** `2039-10-22` */
   readonly expiresOn: string;
 }
 
-export interface RestoreRequest extends MakeRequest {
+export interface RestoreRequest extends CertificateCreateRequest {
   readonly from:
     | ({ readonly kind: "files" } & ServerFiles)
     | { readonly kind: "pfx"; readonly path: string }
@@ -51,7 +48,12 @@ export interface RestoreRequest extends MakeRequest {
 export interface Made {
   readonly masterKey: "created" | "was there";
   readonly certificate: "created" | "was there";
+  /** Principals that got CONTROL. */
+  readonly granted: readonly Grantee[];
+  readonly thumbprint: string;
 }
+
+type Grantee = typeof identifiers.reader | typeof identifiers.writer;
 
 interface Found {
   readonly databaseName: string;
@@ -60,11 +62,38 @@ interface Found {
 }
 
 const find = async ({ connection }: Lease, signal: AbortSignal): Promise<Found> => {
-  const row = (await connection.all(findCertificate(), { signal }))[0]?.rows[0] ?? [];
+  const row = (await connection.all(findStatement(), { signal }))[0]?.rows[0] ?? [];
   return {
     databaseName: decodeText(row[0], "DatabaseName"),
     hasMasterKey: decodeNumber(row[1], "MasterKeys") > 0,
     hasCertificate: decodeNumber(row[2], "Certificates") > 0,
+  };
+};
+
+/** The certificate that is there, DER; undefined where there is none or the login may not see it. */
+const readPresent = async ({ connection }: Lease, signal: AbortSignal): Promise<Uint8Array | undefined> =>
+  decodeBytes((await connection.all(readCertificate(), { signal }))[0]?.rows[0]?.[0]);
+
+export const findCertificate = (connections: SiteConnections, signal: AbortSignal): Promise<CertificateState> =>
+  connections.read(signal, async (lease) => {
+    const { hasMasterKey, hasCertificate } = await find(lease, signal);
+    const present = hasCertificate ? await readPresent(lease, signal) : undefined;
+    return { hasMasterKey, ...(present === undefined ? {} : { thumbprint: thumbprintOf(present) }) };
+  });
+
+/** Whose CONTROL is missing from the certificate that is there. */
+const missingGrants = async (
+  { connection }: Lease,
+  signal: AbortSignal,
+): Promise<{ readonly hasPrivateKey: boolean; readonly missing: readonly Grantee[] }> => {
+  const row = (await connection.all(inspectCertificate(), { signal }))[0]?.rows[0] ?? [];
+  const grants = [
+    [identifiers.reader, decodeNumber(row[4], "ReadGrants")],
+    [identifiers.writer, decodeNumber(row[5], "WriteGrants")],
+  ] as const;
+  return {
+    hasPrivateKey: row[1] !== "NA",
+    missing: grants.filter(([, count]) => count === 0).map(([principal]) => principal),
   };
 };
 
@@ -74,7 +103,7 @@ const acceptable = (password: Secret): string => {
   return text;
 };
 
-const masterKeyStatement = (found: Found, request: MakeRequest): readonly Statement[] => {
+const masterKeyStatement = (found: Found, request: CertificateCreateRequest): readonly Statement[] => {
   if (found.hasMasterKey) return [];
   if (request.masterKeyPassword === undefined)
     throw new EndpointError(
@@ -89,7 +118,7 @@ const checkOpensKeys = async (
   { connection }: Lease,
   site: Site,
   found: Found,
-  request: MakeRequest,
+  request: CertificateCreateRequest,
   signal: AbortSignal,
 ): Promise<void> => {
   const batches = await connection.all(countUnreadableKeys(shapeForReading(site)), { signal });
@@ -105,40 +134,56 @@ const checkOpensKeys = async (
 
 const rollBackMs = 5000;
 
-/** Master key if missing, certificate if missing, its grants, all in one transaction; nothing stays when any part fails. */
+interface HowToMake {
+  readonly statement: (site: Site) => Statement;
+  /** Throws where the certificate that is there is not the one to be made. */
+  readonly checkPresent: (lease: Lease, present: Uint8Array | undefined) => Promise<void>;
+}
+
+/** Master key, certificate and grants, each if missing, all in one transaction; nothing stays when any part fails. */
 const make = (
   connections: SiteConnections,
-  request: MakeRequest,
-  { statement, mayBeThere }: { readonly statement: () => Statement; readonly mayBeThere: boolean },
+  request: CertificateCreateRequest,
+  { statement, checkPresent }: HowToMake,
   signal: AbortSignal,
 ): Promise<Made> =>
   connections.use(signal, async (lease, site) => {
     const found = await find(lease, signal);
-    if (found.hasCertificate && !mayBeThere)
-      throw new EndpointError("ResourceExists", `${identifiers.certificate} is already there. It was left as it is.`);
-    const made: Made = {
-      masterKey: found.hasMasterKey ? "was there" : "created",
-      certificate: found.hasCertificate ? "was there" : "created",
-    };
-    if (found.hasMasterKey && found.hasCertificate) return made;
+    if (found.hasCertificate) await checkPresent(lease, await readPresent(lease, signal));
+    const { missing } = found.hasCertificate
+      ? await missingGrants(lease, signal)
+      : { missing: [identifiers.reader, identifiers.writer] as const };
     const masterKey = masterKeyStatement(found, request);
     const run = (one: Statement): Promise<unknown> => lease.connection.all(one, { signal });
-    try {
-      await run(beginTransaction());
-      for (const one of masterKey) await run(one);
-      if (!found.hasCertificate) {
-        await run(statement());
-        await checkOpensKeys(lease, site, found, request, signal);
+    if (!found.hasMasterKey || !found.hasCertificate || missing.length > 0)
+      try {
+        await run(beginTransaction());
+        for (const one of masterKey) await run(one);
+        if (found.hasCertificate) for (const principal of missing) await run(grantControl(principal));
+        else {
+          await run(statement(site));
+          await checkOpensKeys(lease, site, found, request, signal);
+        }
+        await run(commitTransaction());
+      } catch (error) {
+        // The signal may be what ended it, so the roll-back has none; should it fail too, closing the session rolls back.
+        await lease.connection
+          .all(rollBackTransaction(), { signal: AbortSignal.timeout(rollBackMs) })
+          .catch(() => lease.discard());
+        throw error;
       }
-      await run(commitTransaction());
-    } catch (error) {
-      // The signal may be what ended it, so the roll-back has none; should it fail too, closing the session rolls back.
-      await lease.connection
-        .all(rollBackTransaction(), { signal: AbortSignal.timeout(rollBackMs) })
-        .catch(() => lease.discard());
-      throw error;
-    }
-    return made;
+    const made = await readPresent(lease, signal);
+    if (made === undefined)
+      throw unavailable(
+        "The certificate was made, but can't be seen by this endpoint's login.",
+        "CERTENCODED gave NULL",
+      );
+    return {
+      masterKey: found.hasMasterKey ? "was there" : "created",
+      certificate: found.hasCertificate ? "was there" : "created",
+      granted: missing,
+      thumbprint: thumbprintOf(made),
+    };
   });
 
 /** Is it a day of the calendar? Date.parse takes 31 February for 3 March. */
@@ -157,23 +202,46 @@ export const createCertificate = async (
   if (day === null || !isDay(request.expiresOn))
     throw new EndpointError("InvalidArgument", "The day of expiry must be a date, as 2039-10-22.");
   const statement = (): Statement => createStatement(`${day[1]}${day[2]}${day[3]}`);
-  return make(connections, request, { statement, mayBeThere: true }, signal);
+  return make(connections, request, { statement, checkPresent: () => Promise.resolve() }, signal);
 };
 
-const restoreStatement = ({ from, password }: RestoreRequest): Statement => {
+const firstVersionWithPfx = 16;
+
+const restoreStatement = ({ from, password }: RestoreRequest, site: Site): Statement => {
   // Not checked against our rule: whatever the backup was made with must be able to open it.
   const text = revealSecret(password);
   switch (from.kind) {
     case "files":
       return restoreFromFiles(from, text);
     case "pfx":
+      if (site.session.majorVersion < firstVersionWithPfx)
+        throw new EndpointError("InvalidArgument", "This site's SQL Server can't read PFX files; use the other form.");
       return restoreFromPfx(from.path, text);
     case "bytes":
       return restoreFromBytes(from.certificate, from.pvk, text);
   }
 };
 
-/** Restores it from files that SQL Server can see, or from a copy. Never over one that is there. */
+/** The certificate of the backup, where it can be had without the key; undefined where not. */
+const certificateOf = async (
+  { connection }: Lease,
+  { from }: RestoreRequest,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> => {
+  if (from.kind === "bytes") return from.certificate;
+  if (from.kind === "pfx") return undefined;
+  // A file that can't be read is not the certificate that is there; that one stays as it is.
+  const rows = await connection.all(readServerFile(from.certificatePath), { signal }).catch((error: unknown) => {
+    if (error instanceof EndpointError && error.category === "ObjectNotFound") return [];
+    throw error;
+  });
+  return decodeBytes(rows[0]?.rows[0]?.[0]);
+};
+
+/**
+ * Restores it from files that SQL Server can see, or from a copy. Never over one that is there: where that is the backup's own,
+ * its missing permissions are granted, else it is left as it is.
+ */
 export const restoreCertificate = async (
   connections: SiteConnections,
   request: RestoreRequest,
@@ -181,5 +249,18 @@ export const restoreCertificate = async (
 ): Promise<Made> => {
   if (revealSecret(request.password) === "")
     throw new EndpointError("InvalidArgument", "The password of the private key is needed.");
-  return make(connections, request, { statement: () => restoreStatement(request), mayBeThere: false }, signal);
+  const checkPresent: HowToMake["checkPresent"] = async (lease, present) => {
+    const backup = await certificateOf(lease, request, signal);
+    if (backup === undefined || present === undefined || !Buffer.from(backup).equals(present))
+      throw new EndpointError(
+        "ResourceExists",
+        `${identifiers.certificate} is already there, and is not known to be the backup's. It was left as it is.`,
+      );
+    if (!(await missingGrants(lease, signal)).hasPrivateKey)
+      throw new EndpointError(
+        "ResourceExists",
+        `${identifiers.certificate} is there without its private key. SQL Server's administrator has to drop it first.`,
+      );
+  };
+  return make(connections, request, { statement: (site) => restoreStatement(request, site), checkPresent }, signal);
 };

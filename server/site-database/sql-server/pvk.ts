@@ -1,11 +1,11 @@
-import { createHash, createPrivateKey } from "node:crypto";
+import { createHash, createPrivateKey, randomBytes } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 
 /*
  * The PVK form in which SQL Server hands out a private key (BACKUP CERTIFICATE, CERTPRIVATEKEY): a header, a salt, and a
  * CryptoAPI PRIVATEKEYBLOB (https://learn.microsoft.com/windows/win32/seccrypto/rsa-schannel-key-blobs) under RC4. OpenSSL
- * reads it only with its legacy provider, which Node does not load, so RC4 is written out here: for reading, once, what came
- * over TLS a moment ago, never for keeping.
+ * reads it only with its legacy provider, which Node does not load, so RC4 is written out here: for what comes or goes
+ * over TLS once, under a password of that moment, never for keeping.
  */
 
 const magic = 0xb0b5f11e;
@@ -99,4 +99,48 @@ export const decodePvk = (file: Uint8Array, password: string): KeyObject => {
       }
     }
   throw new Error("the password does not open the PVK");
+};
+
+/** The parts of an RSA key in the blob's order, and which share of the modulus's length each takes. */
+const blobParts = [
+  ["n", 1],
+  ["p", 2],
+  ["q", 2],
+  ["dp", 2],
+  ["dq", 2],
+  ["qi", 2],
+  ["d", 1],
+] as const;
+
+// PRIVATEKEYBLOB, version 2, CALG_RSA_KEYX; AT_KEYEXCHANGE is 1.
+const blobHeader = Buffer.from([7, 2, 0, 0, 0, 0xa4, 0, 0]);
+
+const numbers = (...values: readonly number[]): Buffer => {
+  const bytes = Buffer.alloc(values.length * 4);
+  values.forEach((value, i) => bytes.writeUInt32LE(value, i * 4));
+  return bytes;
+};
+
+/** The private key as CREATE CERTIFICATE FROM BINARY takes it, under an ASCII password. */
+export const encodePvk = (privateKey: KeyObject, password: string): Uint8Array => {
+  const jwk = privateKey.export({ format: "jwk" });
+  const bytesOf = (part: "n" | "e" | (typeof blobParts)[number][0]): Buffer =>
+    Buffer.from(jwk[part] ?? "", "base64url");
+  const whole = bytesOf("n").length;
+  const exponent = bytesOf("e");
+  if (jwk.kty !== "RSA" || whole % 2 !== 0) throw new Error("SQL Server takes RSA keys only");
+  const parts = blobParts.map(([part, share]) => {
+    const field = Buffer.alloc(whole / share);
+    Buffer.from(bytesOf(part).toReversed()).copy(field);
+    return field;
+  });
+  const body = Buffer.concat([rsaPrivateMagic, numbers(whole * 8, exponent.readUIntBE(0, exponent.length)), ...parts]);
+  const salt = randomBytes(16);
+  const key = createHash("sha1").update(salt).update(Buffer.from(password, "latin1")).digest().subarray(0, 16);
+  try {
+    const header = numbers(magic, 0, 1, 1, salt.length, blobHeader.length + body.length);
+    return Buffer.concat([header, salt, blobHeader, rc4(key, body)]);
+  } finally {
+    for (const secret of [body, key, ...parts]) secret.fill(0);
+  }
 };

@@ -17,7 +17,7 @@ describe("with TERM=dumb", () => {
     expect(shell.output()).not.toContain("\u001b");
     expect(shell.transcript()).toContain(`PC-0          ${"•".repeat(55)}`);
     expect(shell.transcript()).not.toMatch(/[0-9]{6}-/);
-    expect(shell.markers()).toEqual(["keys: exit status 0, 2 rows"]);
+    expect(shell.markers()).toEqual(["disclosed ID-0 ID-1", "keys: exit status 0, 2 rows"]);
     expect(shell.pool.processIds()).toEqual([]);
   });
 

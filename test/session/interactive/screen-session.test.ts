@@ -17,7 +17,7 @@ test("a key is shown to the user and masked in the transcript", async () => {
   await expect(shell.result).resolves.toMatchObject({ exitStatus: 0, reason: "left", transcriptFile: "S-1.cast" });
   expect(shell.transcript()).toContain(`PC-0 | ${"•".repeat(55)}\r\n`);
   expect(shell.transcript()).not.toMatch(digitsOfKeys);
-  expect(shell.markers()).toEqual(["keys: exit status 0, 2 rows"]);
+  expect(shell.markers()).toEqual(["disclosed ID-0 ID-1", "keys: exit status 0, 2 rows"]);
 });
 
 test("the transcript is the terminal's output with keys masked, and nothing else", async () => {

@@ -3,6 +3,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { EndpointError } from "../../../server/errors.ts";
 import { Secret } from "../../../server/secret.ts";
 import type { SqlServerSiteDatabase } from "../../../server/site-database/sql-server/database.ts";
+import { createCertificate, restoreCertificate } from "../../../server/site-database/sql-server/make-certificate.ts";
+import type { CreateRequest, Made, RestoreRequest } from "../../../server/site-database/sql-server/make-certificate.ts";
 import { encodePvk } from "../../harness/tds-server/model/pvk.ts";
 import { statementNameOf } from "../../harness/tds-server/model-site.ts";
 import type { ModelSite } from "../../harness/tds-server/model-site.ts";
@@ -41,6 +43,11 @@ const failureOf = async (work: Promise<unknown>): Promise<EndpointError> => {
   }
   throw new Error("nothing failed");
 };
+
+const create = (database: SqlServerSiteDatabase, request: CreateRequest): Promise<Made> =>
+  createCertificate(database.connections.writes, request, neverStopped);
+const restore = (database: SqlServerSiteDatabase, request: RestoreRequest): Promise<Made> =>
+  restoreCertificate(database.connections.writes, request, neverStopped);
 
 const strong = new Secret("Correct-Horse-42");
 const closed = (model: ModelSite): void => {
@@ -128,19 +135,22 @@ describe("creating", () => {
 
   test("makes master key, certificate and grants once, and nothing the second time", async () => {
     const { model, database } = await withoutKeys();
-    expect(await failureOf(database.createCertificate({ expiresOn: "2039-10-22" }, neverStopped))).toMatchObject({
-      category: "InvalidArgument",
+    const unasked = await failureOf(create(database, { expiresOn: "2039-10-22" }));
+    expect(unasked).toMatchObject({ category: "InvalidArgument" });
+    const made = await create(database, request);
+    expect(made).toMatchObject({
+      masterKey: "created",
+      certificate: "created",
+      granted: ["RecoveryAndHardwareRead", "RecoveryAndHardwareWrite"],
     });
-    const made = await database.createCertificate(request, neverStopped);
-    expect(made).toEqual({ masterKey: "created", certificate: "created" });
     expect(found(model)).toEqual(both);
     await expect(database.verifyCertificate(neverStopped)).resolves.toMatchObject({
       microsoftCheck: true,
       valid: true,
     });
     const before = model.state.certificates;
-    const again = await database.createCertificate(request, neverStopped);
-    expect(again).toEqual({ masterKey: "was there", certificate: "was there" });
+    const again = await create(database, request);
+    expect(again).toMatchObject({ masterKey: "was there", certificate: "was there", granted: [] });
     expect(model.state.certificates).toBe(before);
   });
 
@@ -148,14 +158,14 @@ describe("creating", () => {
     const { model, database } = await start(bare);
     for (const acceptUnreadableKeysIn of [undefined, "CM_XYZ", ""]) {
       const named = acceptUnreadableKeysIn === undefined ? {} : { acceptUnreadableKeysIn };
-      const failure = await failureOf(database.createCertificate({ ...request, ...named }, neverStopped));
+      const failure = await failureOf(create(database, { ...request, ...named }));
       expect(failure).toMatchObject({
         category: "ResourceExists",
         message: expect.stringContaining("1 encrypted key"),
       });
       expect(found(model)).toEqual(nothing);
     }
-    await database.createCertificate({ ...request, acceptUnreadableKeysIn: "cm_pep" }, neverStopped);
+    await create(database, { ...request, acceptUnreadableKeysIn: "cm_pep" });
     expect(found(model)).toEqual(both);
   });
 
@@ -164,9 +174,7 @@ describe("creating", () => {
     site.server.setFaults({
       query: { when: (one) => statementNameOf(one) === "create-certificate", does: "reset" },
     });
-    expect(await failureOf(database.createCertificate(request, neverStopped))).toMatchObject({
-      category: "ResourceUnavailable",
-    });
+    expect(await failureOf(create(database, request))).toMatchObject({ category: "ResourceUnavailable" });
     site.server.setFaults({});
     expect(await database.countRecoveryKeys({}, neverStopped)).toBe(0);
     expect(found(model)).toEqual(nothing);
@@ -175,7 +183,7 @@ describe("creating", () => {
   test("says that the login may not", async () => {
     const { model, database } = await withoutKeys();
     model.state.permissions.delete("CONTROL on the database");
-    expect(await failureOf(database.createCertificate(request, neverStopped))).toMatchObject({
+    expect(await failureOf(create(database, request))).toMatchObject({
       category: "ResourceUnavailable",
       message: expect.stringContaining("may not"),
     });
@@ -190,9 +198,7 @@ describe("creating", () => {
       { ...request, expiresOn: "2039-13-01" },
       { ...request, expiresOn: "2039-02-31" },
     ])
-      expect(await failureOf(database.createCertificate(bad, neverStopped))).toMatchObject({
-        category: "InvalidArgument",
-      });
+      expect(await failureOf(create(database, bad))).toMatchObject({ category: "InvalidArgument" });
   });
 });
 
@@ -223,8 +229,10 @@ describe("SQL Server's own files", () => {
               certificatePath: "D:\\Backup\\site.cer",
               keyPath: "D:\\Backup\\site.pvk",
             } as const);
-      const restore = { from, password: strong, masterKeyPassword: strong };
-      expect(await database.restoreCertificate(restore, neverStopped)).toMatchObject({ certificate: "created" });
+      const restoring = { from, password: strong, masterKeyPassword: strong };
+      expect(await restore(database, restoring)).toMatchObject({
+        certificate: "created",
+      });
       expect(await collect(database.readRecoveryKeys({}, neverStopped))).toHaveLength(1);
     }
   });
@@ -257,7 +265,7 @@ describe("restoring", () => {
     const pvk = encodePvk(privateKey, "it's-Geheim-17");
     const from = { kind: "bytes", certificate: der, pvk } as const;
     const password = new Secret("it's-Geheim-17");
-    await database.restoreCertificate({ from, password, masterKeyPassword: strong }, neverStopped);
+    await restore(database, { from, password, masterKeyPassword: strong });
     expect(found(model)).toEqual(both);
     await expect(database.verifyCertificate(neverStopped)).resolves.toMatchObject({ valid: true });
   });
@@ -265,7 +273,7 @@ describe("restoring", () => {
   test("never replaces one that is there", async () => {
     const { model, database } = await start();
     const before = model.state.certificates;
-    const failure = await failureOf(database.restoreCertificate({ from: files, password: strong }, neverStopped));
+    const failure = await failureOf(restore(database, { from: files, password: strong }));
     expect(failure).toMatchObject({ category: "ResourceExists" });
     expect(model.state.certificates).toBe(before);
   });
@@ -276,11 +284,9 @@ describe("restoring", () => {
     if (privateKey === undefined) throw new Error("the model has no key");
     model.state.files.set(files.certificatePath, der);
     const request = { from: files, password: new Secret("Wrong-Password-1"), masterKeyPassword: strong };
-    expect(await failureOf(database.restoreCertificate(request, neverStopped))).toMatchObject({
-      category: "ObjectNotFound",
-    });
+    expect(await failureOf(restore(database, request))).toMatchObject({ category: "ObjectNotFound" });
     model.state.files.set(files.keyPath, encodePvk(privateKey, "Right-Password-1"));
-    const failure = await failureOf(database.restoreCertificate(request, neverStopped));
+    const failure = await failureOf(restore(database, request));
     expect(failure).toMatchObject({ category: "InvalidArgument", message: expect.stringContaining("password") });
     expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain("Wrong-Password-1");
     expect(found(model)).toEqual(nothing);

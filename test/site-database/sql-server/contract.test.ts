@@ -32,6 +32,10 @@ describeSiteDatabase("SQL Server (a model of a site, over TLS)", async (records)
     database: await site.open({}, { backupDirectory, pageRows: 100 }),
     backupDirectory,
     revokeControl: async (principal) => site.model.revokeControl(principal),
+    dropCertificate: async () => {
+      site.model.state.certificates = new Map();
+    },
+    databaseName: "CM_PEP",
     dispose: async () => {
       await site.dispose();
       await rm(backupDirectory, { recursive: true, force: true });

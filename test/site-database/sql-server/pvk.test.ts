@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { createPrivateKey, generateKeyPairSync, randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
-import { decodePvk } from "../../../server/site-database/sql-server/pvk.ts";
+import { decodePvk, encodePvk as encodeOwnPvk } from "../../../server/site-database/sql-server/pvk.ts";
 import { encodePvk } from "./pvk-writer.ts";
 
 const password = "Correct-Horse-42";
@@ -27,6 +27,17 @@ test.skipIf(withoutOpenssl)("the model site writes what OpenSSL reads", () => {
   const pvk = encodePvk(privateKey, password, {});
   const read = openssl(pvk, "-inform", "PVK", "-passin", `pass:${password}`);
   expect(createPrivateKey(read ?? "").equals(privateKey)).toBe(true);
+});
+
+test.skipIf(withoutOpenssl)("what it writes OpenSSL reads, and so does it itself", () => {
+  for (const modulusLength of [2048, 3072, 4096]) {
+    const pair = generateKeyPairSync("rsa", { modulusLength });
+    const pvk = encodeOwnPvk(pair.privateKey, password);
+    expect(
+      createPrivateKey(openssl(pvk, "-inform", "PVK", "-passin", `pass:${password}`) ?? "").equals(pair.privateKey),
+    ).toBe(true);
+    expect(decodePvk(pvk, password).equals(pair.privateKey)).toBe(true);
+  }
 });
 
 test("opens a key whether the password was taken as ASCII or as UTF-16", () => {

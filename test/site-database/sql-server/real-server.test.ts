@@ -7,6 +7,7 @@ import { revealSecret, Secret } from "../../../server/secret.ts";
 import { sqlServerSiteDatabase } from "../../../server/site-database/sql-server/configuration.ts";
 import { openSqlServerSiteDatabase } from "../../../server/site-database/sql-server/database.ts";
 import type { SqlServerSiteDatabase } from "../../../server/site-database/sql-server/database.ts";
+import { createCertificate, restoreCertificate } from "../../../server/site-database/sql-server/make-certificate.ts";
 import { SqlConnection } from "../../../server/site-database/sql-server/connection.ts";
 import { driverSettings } from "../../../server/site-database/sql-server/connection-settings.ts";
 import { loadDriver } from "../../../server/site-database/sql-server/driver.ts";
@@ -104,6 +105,8 @@ const tryServer = (path: string): void => {
       backupDirectory,
       revokeControl: (principal) =>
         run(batch(`REVOKE CONTROL ON CERTIFICATE::BitLockerManagement_CERT FROM ${principal}`)),
+      dropCertificate: () => run(batch("DROP CERTIFICATE BitLockerManagement_CERT")),
+      databaseName: places.configuration.database,
       dispose: async () => {
         await database.close();
         await rm(backupDirectory, { recursive: true, force: true });
@@ -120,10 +123,14 @@ const tryServer = (path: string): void => {
     afterAll(() => database.close());
 
     test("is left alone by create and restore while it is there", async () => {
-      const made = await database.createCertificate({ expiresOn: "2039-10-22" }, neverStopped);
+      const made = await createCertificate(database.connections.writes, { expiresOn: "2039-10-22" }, neverStopped);
       expect(made.certificate).toBe("was there");
       const from = { kind: "files", certificatePath: "nothing.cer", keyPath: "nothing.pvk" } as const;
-      const restoring = database.restoreCertificate({ from, password: new Secret("Correct-Horse-42") }, neverStopped);
+      const restoring = restoreCertificate(
+        database.connections.writes,
+        { from, password: new Secret("Correct-Horse-42") },
+        neverStopped,
+      );
       await expect(restoring).rejects.toMatchObject({ category: "ResourceExists" });
     });
 
@@ -139,10 +146,10 @@ const tryServer = (path: string): void => {
         },
       });
       await run(batch("DROP CERTIFICATE BitLockerManagement_CERT"));
-      const creating = database.createCertificate({ expiresOn: "2039-10-22" }, neverStopped);
+      const creating = createCertificate(database.connections.writes, { expiresOn: "2039-10-22" }, neverStopped);
       await expect(creating).rejects.toMatchObject({ category: "ResourceExists" });
       await run(batch("DELETE FROM dbo.RecoveryAndHardwareCore_Keys"));
-      const made = await database.createCertificate({ expiresOn: "2039-10-22" }, neverStopped);
+      const made = await createCertificate(database.connections.writes, { expiresOn: "2039-10-22" }, neverStopped);
       expect(made.certificate).toBe("created");
       await expect(database.verifyCertificate(neverStopped)).resolves.toMatchObject({
         microsoftCheck: true,

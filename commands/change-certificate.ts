@@ -1,0 +1,75 @@
+import { EndpointError } from "../server/errors.ts";
+import type { CertificateMade, CertificateState } from "../server/site-database/port.ts";
+import type { CommandContext, OutputFormat, RowsResult } from "./define-command.ts";
+import { oneBatch } from "./one-batch.ts";
+import { text } from "./parameter-kinds.ts";
+import { flag, value } from "./parameters.ts";
+
+/** What create-cert and restore-cert have in common: who agreed to it, the master key's password, the answer. */
+
+export const acceptLosing = value(
+  text({
+    placeholder: "<database>",
+    expects: "the site database's name: letters, digits, hyphens and underscores",
+    fits: /^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$/,
+  }),
+  {
+    synopsis:
+      "Accept that encrypted keys which the certificate can't open stay lost, by naming the site database: SQL Server's name of " +
+      "it, or site where it is the embedded one. Without it such a certificate is not kept.",
+  },
+);
+
+export const force = flag({
+  synopsis: "For scripts, which can't be asked: do it. A person at a terminal is asked all the same.",
+});
+
+interface Change {
+  readonly command: string;
+  readonly question: string;
+  readonly force: true | undefined;
+  readonly acceptLosing: string | undefined;
+}
+
+/** Has a person agree on the trusted path, or a script by its switch; throws otherwise. */
+export const agreeTo = async (change: Change, context: CommandContext): Promise<void> => {
+  if (!context.interactive) {
+    if (change.force === true) return;
+    throw new EndpointError(
+      "InvalidArgument",
+      `${change.command} changes the site database: say -Force, or log in without a command to be asked.`,
+    );
+  }
+  const loss =
+    change.acceptLosing === undefined ? "" : ` Encrypted keys of ${change.acceptLosing} that it can't open STAY LOST.`;
+  if (!(await context.confirm(`${change.question}${loss} Go on?`)))
+    throw new EndpointError("OperationStopped", "Nothing was changed.");
+};
+
+/** Parts of the request that both share; the master key's password is asked for only where there is none. */
+export const changeRequest = async (
+  { hasMasterKey }: CertificateState,
+  accepted: string | undefined,
+  context: CommandContext,
+) => ({
+  ...(hasMasterKey
+    ? {}
+    : {
+        masterKeyPassword: await context.askPassword(
+          "Password for the new master key (12 characters or more of three kinds: capitals, small letters, digits, others)",
+          { repeat: true },
+        ),
+      }),
+  ...(accepted === undefined ? {} : { acceptUnreadableKeysIn: accepted }),
+});
+
+export const rowsOfMade = ({ thumbprint, parts }: CertificateMade, format: OutputFormat | undefined): RowsResult => ({
+  kind: "rows",
+  columns: [
+    { name: "Part", width: 36 },
+    { name: "Result", width: 9 },
+    { name: "Thumbprint", width: 64 },
+  ],
+  batches: oneBatch(parts.map(({ part, result }) => [part, result, thumbprint])),
+  ...(format === undefined ? {} : { format }),
+});

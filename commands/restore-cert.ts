@@ -1,0 +1,56 @@
+import { acceptLosing, agreeTo, changeRequest, force, rowsOfMade } from "./change-certificate.ts";
+import { defineCommand, outputFormats } from "./define-command.ts";
+import { oneOf, text } from "./parameter-kinds.ts";
+import { requiredValue, value } from "./parameters.ts";
+
+export const restoreCert = defineCommand({
+  name: "restore-cert",
+  synopsis: "Restores the BitLocker management certificate from a backup.",
+  description:
+    "Brings back what is missing of BitLockerManagement_CERT, its private key and its permissions, from files in the endpoint's backup " +
+    "directory. You are asked before anything is changed, and for the backup's password; a script gives it as the first line of standard " +
+    "input, and as the second one a password for the master key where the database has none. Another certificate that is there is never " +
+    "replaced. A certificate that can't open every encrypted key is not kept, unless their loss is accepted by naming the database.",
+  examples: [
+    { line: "restore-cert -Name site-2026", explains: "From site-2026.cer and site-2026.key." },
+    { line: "restore-cert -Name site-2026 -Form Pfx -Force", explains: "From site-2026.pfx, for a script." },
+  ],
+  parameters: {
+    Name: requiredValue(
+      text({
+        placeholder: "<name>",
+        expects:
+          "the base name of the files: up to 64 letters, digits, hyphens and underscores, a letter or digit first",
+        fits: /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/,
+      }),
+      { synopsis: "Base name of the files.", position: 0 },
+    ),
+    Form: value(oneOf(["Pkcs8", "Pfx"]), {
+      synopsis: "Pkcs8: certificate and encrypted private key in two files (the default); Pfx: both in one.",
+    }),
+    AcceptLosing: acceptLosing,
+    Force: force,
+    Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
+  },
+  run: async (values, context) => {
+    const { siteDatabase, signal } = context;
+    const state = await siteDatabase.findCertificate(signal);
+    await agreeTo(
+      {
+        command: "restore-cert",
+        question: `This restores BitLockerManagement_CERT from the backup ${values.Name}.`,
+        force: values.Force,
+        acceptLosing: values.AcceptLosing,
+      },
+      context,
+    );
+    const password = await context.askPassword("Password of the backup", { repeat: false });
+    const request = {
+      name: values.Name,
+      form: values.Form ?? "Pkcs8",
+      password,
+      ...(await changeRequest(state, values.AcceptLosing, context)),
+    } as const;
+    return rowsOfMade(await siteDatabase.restoreCertificate(request, signal), values.Format);
+  },
+});

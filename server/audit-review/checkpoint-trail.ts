@@ -1,0 +1,183 @@
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { decodeCheckpoint, historyNotes } from "../audit/checkpoint.ts";
+import type { CompactRange } from "../audit/merkle-tree.ts";
+import { publicKeyFromRaw, rawPublicKey, signersOf } from "../audit/signed-note.ts";
+import { textOf, type ReadEvent } from "./decode-line.ts";
+import type { Findings } from "./findings.ts";
+import type { RecordPaths } from "./record-paths.ts";
+
+/** What the one who asks has from elsewhere. */
+export interface Trusted {
+  readonly publicKey: KeyObject | undefined;
+  readonly sinceCheckpoint: string | undefined;
+}
+
+type Checkpoint = ReturnType<typeof decodeCheckpoint>;
+
+const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Every checkpoint there is, held against the tree as it grows. */
+export class CheckpointTrail {
+  readonly #findings: Findings;
+  readonly #trusted: Trusted;
+  readonly #keys: KeyObject[] = [];
+  /** Keys that the log announced, by the event that did: trusted once a trusted checkpoint covers it. */
+  readonly #announced = new Map<number, KeyObject>();
+  readonly #newest: Checkpoint | undefined;
+  readonly #since: Checkpoint | undefined;
+  readonly #history: Iterator<Checkpoint>;
+  #next: Checkpoint | undefined;
+  #signedThrough = 0;
+  #sinceHolds = false;
+
+  constructor(paths: RecordPaths, trusted: Trusted, findings: Findings) {
+    this.#findings = findings;
+    this.#trusted = trusted;
+    if (trusted.publicKey !== undefined) this.#keys.push(trusted.publicKey);
+    else if (existsSync(paths.publicKey)) this.#keys.push(createPublicKey(readFileSync(paths.publicKey)));
+    else findings.problem("there is no log-key.pub, and no --public-key was given: no signature can be checked");
+    this.#newest = existsSync(paths.checkpoint)
+      ? this.#decode(readFileSync(paths.checkpoint, "utf8"), "audit/checkpoint")
+      : undefined;
+    // Read through first: a server that is running adds to it while the log is read.
+    let count = 0;
+    let last: Checkpoint | undefined;
+    if (existsSync(paths.history)) {
+      for (const note of historyNotes(paths.history)) {
+        count += 1;
+        last = this.#decode(note, `audit/checkpoint-history, checkpoint ${count}`) ?? last;
+      }
+    }
+    if (this.#newest !== undefined && (last === undefined || last.size < this.#newest.size)) {
+      findings.problem("audit/checkpoint-history ends before audit/checkpoint: checkpoints were taken out of it");
+    } else if (last !== undefined && (this.#newest === undefined || this.#newest.size < last.size)) {
+      findings.problem(
+        `audit/checkpoint is older than audit/checkpoint-history, which goes to event ${last.size}: it was replaced, or the server was killed while it was written`,
+      );
+    }
+    this.#history = this.#checkpoints(paths, count);
+    this.#since =
+      trusted.sinceCheckpoint === undefined ? undefined : this.#decode(trusted.sinceCheckpoint, "--since-checkpoint");
+    if (this.#since !== undefined && this.#newest !== undefined && this.#since.origin !== this.#newest.origin) {
+      findings.problem(`--since-checkpoint is of the log ${this.#since.origin}, this is ${this.#newest.origin}`);
+    }
+    this.#advance();
+  }
+
+  takeEvent(event: ReadEvent, seq: number): void {
+    if (event.type !== "log-key-rotated") return;
+    const raw = Buffer.from(textOf(event, "to"), "base64");
+    if (raw.length === 32) this.#announced.set(seq, publicKeyFromRaw(raw));
+  }
+
+  grown(tree: CompactRange): void {
+    while (this.#next !== undefined && this.#next.size <= tree.size) {
+      if (this.#next.size < tree.size) {
+        this.#findings.problem(
+          `audit/checkpoint-history goes back from a later checkpoint to event ${this.#next.size}`,
+        );
+      } else this.#check(this.#next, tree, "audit/checkpoint-history");
+      this.#advance();
+    }
+    if (this.#since?.size === tree.size) {
+      if (this.#since.root.equals(tree.root())) this.#sinceHolds = true;
+      else {
+        this.#findings.problem(
+          `the first ${tree.size} events are not those of --since-checkpoint: the log was written anew or changed`,
+        );
+      }
+    }
+    if (this.#newest?.size === tree.size) {
+      const signed = this.#check(this.#newest, tree, "audit/checkpoint");
+      if (signed) this.#signedThrough = tree.size;
+      else this.#findings.problem("audit/checkpoint is not signed with a key that is trusted here");
+    }
+  }
+
+  end(tree: CompactRange): void {
+    const { size } = tree;
+    const furthest = Math.max(this.#newest?.size ?? 0, this.#next?.size ?? 0);
+    if (furthest > size) {
+      this.#findings.problem(`the log ends at event ${size}, but a checkpoint covers ${furthest}: its end was cut off`);
+    }
+    if (this.#newest === undefined && size > 0) {
+      this.#findings.problem("there is no audit/checkpoint: nothing says what the log was");
+    }
+    if (this.#since !== undefined && this.#since.size > size) {
+      this.#findings.problem(`the log ends at event ${size}, but --since-checkpoint covers ${this.#since.size}`);
+    }
+    if (this.#newest !== undefined && size > this.#newest.size) {
+      this.#findings.notice(
+        `events ${this.#newest.size + 1} to ${size} came after the last checkpoint: they are unsigned, nothing proves them yet`,
+      );
+    }
+  }
+
+  claims(holds: boolean): string[] {
+    if (!holds) return ["This record does not hold. Keep a copy as it is before anything else is done with it."];
+    if (this.#signedThrough === 0) return ["There is nothing signed in this record, so nothing is claimed about it."];
+    const through = `events 1 to ${this.#signedThrough}`;
+    const claims = [
+      this.#trusted.publicKey === undefined
+        ? `Internal consistency only: ${through} fit their checkpoints and transcripts. Whoever holds the machine could have written all of it anew with a key of their own: keep log-key.pub elsewhere, and give it as --public-key.`
+        : `Signed: ${through} are what the holder of the given key signed, in this order, none missing among them.`,
+    ];
+    claims.push(
+      this.#sinceHolds
+        ? `Unchanged: the first ${this.#since?.size ?? 0} events are those that the given checkpoint was made over, whoever holds the machine or its key.`
+        : "Nothing is claimed against someone who has the log's private key, as whoever holds the machine may, nor that the whole record was not set back to an earlier checkpoint: keep copies of audit/checkpoint elsewhere, and give one as --since-checkpoint.",
+    );
+    return claims;
+  }
+
+  *#checkpoints(paths: RecordPaths, count: number): Generator<Checkpoint> {
+    if (count === 0) return;
+    let left = count;
+    for (const note of historyNotes(paths.history)) {
+      if (left === 0) return;
+      left -= 1;
+      try {
+        yield decodeCheckpoint(note);
+      } catch {
+        // Told when it was read through.
+      }
+    }
+  }
+
+  #advance(): void {
+    const { value, done } = this.#history.next();
+    this.#next = done === true ? undefined : value;
+  }
+
+  #decode(raw: string, name: string): Checkpoint | undefined {
+    try {
+      return decodeCheckpoint(raw);
+    } catch (error) {
+      this.#findings.problem(`${name} is damaged: ${words(error)}`);
+      return undefined;
+    }
+  }
+
+  /** @returns whether a trusted key signed it. An older key's signature says nothing here, and does no harm. */
+  #check(checkpoint: Checkpoint, tree: CompactRange, name: string): boolean {
+    if (!checkpoint.root.equals(tree.root())) {
+      this.#findings.problem(
+        `${name}: the first ${checkpoint.size} events are not those it was signed over: a line was changed, taken away, put in or moved`,
+      );
+      return false;
+    }
+    try {
+      if (signersOf(checkpoint.note, checkpoint.origin, this.#keys).length === 0) return false;
+    } catch (error) {
+      this.#findings.problem(`${name}, at event ${checkpoint.size}: ${words(error)}`);
+      return false;
+    }
+    for (const [seq, key] of this.#announced) {
+      if (seq > checkpoint.size) continue;
+      this.#announced.delete(seq);
+      if (!this.#keys.some((known) => rawPublicKey(known).equals(rawPublicKey(key)))) this.#keys.push(key);
+    }
+    return true;
+  }
+}

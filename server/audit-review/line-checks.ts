@@ -1,0 +1,112 @@
+import { readdirSync } from "node:fs";
+import type { LogLine } from "../audit/log-lines.ts";
+import { decodeLine, textOf, type ReadEvent } from "./decode-line.ts";
+import type { Findings } from "./findings.ts";
+
+const placeOf = ({ segment, lineNumber }: LogLine): string => `audit/log/${segment} line ${lineNumber}`;
+
+/** Each line for itself and in its place: is it an event, and the one whose turn it is? */
+export class LineChecks {
+  readonly #directory: string;
+  readonly #findings: Findings;
+  readonly #take: (event: ReadEvent, seq: number) => void;
+  #expected = 1;
+  #torn: LogLine | undefined;
+  #prunedThrough = 0;
+  #prunedOnRecord = 0;
+  readonly #tornFiles: Set<string>;
+
+  constructor(directory: string, findings: Findings, take: (event: ReadEvent, seq: number) => void) {
+    this.#directory = directory;
+    this.#findings = findings;
+    this.#take = take;
+    this.#tornFiles = new Set(readdirSync(directory).filter((name) => name.includes(".torn-at-")));
+    for (const name of readdirSync(directory)) {
+      if (!/^\d{12}\.(ndjson(\.torn-at-\d+)?|hashes)$/.test(name)) {
+        findings.notice(`${this.#directory}/${name} is no part of the log`);
+      }
+    }
+  }
+
+  get prunedThrough(): number {
+    return this.#prunedThrough;
+  }
+
+  line(place: LogLine, bytes: Buffer): void {
+    this.#tornInTheMiddle();
+    const line = decodeLine(bytes);
+    if (line === undefined) {
+      this.#findings.problem(`${placeOf(place)} is not an event`);
+      this.#expected += 1;
+      return;
+    }
+    this.#inTurn(line.seq, placeOf(place));
+    const { event, seq } = line;
+    if (event.type === "log-pruned" && typeof event["throughSeq"] === "number") {
+      this.#prunedOnRecord = Math.max(this.#prunedOnRecord, event["throughSeq"]);
+    }
+    if (event.type === "log-repaired") this.#repaired(textOf(event, "keptAs"), seq);
+    this.#take(event, seq);
+  }
+
+  pruned(place: LogLine): void {
+    this.#tornInTheMiddle();
+    if (place.seq !== this.#expected) this.#inTurn(place.seq, placeOf(place));
+    else this.#expected += 1;
+    this.#prunedThrough = place.seq;
+  }
+
+  segmentGap(place: LogLine): void {
+    const { content } = place;
+    if (content.kind !== "gap") return;
+    this.#tornInTheMiddle();
+    this.#findings.problem(
+      `audit/log/${place.segment} begins at event ${content.foundSeq}, but event ${place.seq} comes next`,
+    );
+    this.#expected = content.foundSeq;
+  }
+
+  torn(place: LogLine): void {
+    this.#tornInTheMiddle();
+    this.#torn = place;
+  }
+
+  end(): void {
+    if (this.#torn !== undefined) {
+      this.#findings.notice(`${placeOf(this.#torn)} is unfinished: a write was interrupted, or is under way`);
+    }
+    if (this.#prunedThrough > this.#prunedOnRecord) {
+      this.#findings.problem(
+        `events to ${this.#prunedThrough} are hashes only, but pruning is on the record to ${this.#prunedOnRecord}`,
+      );
+    } else if (this.#prunedThrough > 0) {
+      this.#findings.notice(`events 1 to ${this.#prunedThrough} were pruned, on the record; their hashes are there`);
+    }
+    for (const name of this.#tornFiles) {
+      if (this.#prunedThrough === 0) this.#findings.problem(`audit/log/${name} is not on the record`);
+    }
+  }
+
+  #inTurn(seq: number, place: string): void {
+    const expected = this.#expected;
+    if (seq > expected) {
+      const missing = seq - 1 === expected ? `event ${expected} is` : `events ${expected} to ${seq - 1} are`;
+      this.#findings.problem(`${place} is event ${seq}: ${missing} missing before it`);
+    } else if (seq < expected) {
+      this.#findings.problem(`${place} is event ${seq}, but event ${expected} comes next: repeated or out of order`);
+    }
+    this.#expected = seq + 1;
+  }
+
+  #repaired(keptAs: string, seq: number): void {
+    if (!this.#tornFiles.delete(keptAs)) {
+      this.#findings.problem(`event ${seq} says that a torn line was kept as audit/log/${keptAs}; it is not there`);
+    }
+  }
+
+  #tornInTheMiddle(): void {
+    if (this.#torn === undefined) return;
+    this.#findings.problem(`${placeOf(this.#torn)} has no end, and yet lines follow`);
+    this.#torn = undefined;
+  }
+}

@@ -1,0 +1,97 @@
+import { createHash } from "node:crypto";
+import { closeSync, fsyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { basename, join } from "node:path";
+import { z } from "zod";
+import { failures } from "../errors.ts";
+import { recordedEvent, type AuditEvent } from "./event.ts";
+
+type Started = Extract<AuditEvent, { type: "session-started" }>;
+type Ended = Extract<AuditEvent, { type: "session-ended" }>;
+
+const blockBytes = 64 * 1024;
+const bookend = z.looseObject({ event: z.looseObject({ type: z.string(), sessionId: z.string() }) });
+
+/** SHA-256 of a file, and what stands after its last newline. */
+const readTranscript = (fd: number) => {
+  const hash = createHash("sha256");
+  const block = Buffer.alloc(blockBytes);
+  let line = Buffer.alloc(0);
+  let lastLine = "";
+  for (let at = 0; ;) {
+    const length = readSync(fd, block, 0, block.length, at);
+    if (length === 0) break;
+    at += length;
+    const bytes = block.subarray(0, length);
+    hash.update(bytes);
+    line = Buffer.concat([line, bytes]);
+    const end = line.lastIndexOf(10);
+    if (end < 0) continue;
+    lastLine = line.toString("utf8", line.lastIndexOf(10, end - 1) + 1, end);
+    line = Buffer.from(line.subarray(end + 1));
+  }
+  return { digest: hash.digest("hex"), lastLine, torn: line };
+};
+
+/**
+ * Ends a transcript that a crash left open, as its session would have: with an exit event. A torn last line was never shown;
+ * its bytes stay in the file as a comment, which players skip.
+ *
+ * @returns its digest, or undefined when there is no such file
+ */
+const closeTranscript = (path: string): string | undefined => {
+  let fd: number;
+  try {
+    fd = openSync(path, "r+");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    const { torn, lastLine, digest } = readTranscript(fd);
+    // Closed, but its end did not reach the log.
+    if (torn.length === 0 && /^\[[\d.]+,\s*"x"/.test(lastLine)) return digest;
+    const wholeBytes = fstatSync(fd).size - torn.length;
+    const kept = torn.length === 0 ? "" : `# ${torn.length} bytes of an unfinished line: ${torn.toString("base64")}\n`;
+    // A first line that is torn is no header, and a file must begin with one.
+    const header = wholeBytes === 0 ? `{"version":3,"term":{"cols":80,"rows":24}}\n` : "";
+    const ending = `${header}${kept}[0,"m","aborted: the server stopped"]\n[0,"x","${failures.InvalidResult.exitStatus}"]\n`;
+    ftruncateSync(fd, wholeBytes);
+    writeSync(fd, ending, wholeBytes);
+    fsyncSync(fd);
+    return readTranscript(fd).digest;
+  } finally {
+    closeSync(fd);
+  }
+};
+
+/** Finds, line by line of the log, the sessions that were started and never ended: the server that had them is gone. */
+export const findAbortedSessions = () => {
+  const open = new Map<string, Started>();
+  return {
+    take(line: Buffer): void {
+      // Most lines are something else; parsing them all would triple the time of a start.
+      if (!line.includes('"type":"session-')) return;
+      const found = bookend.safeParse(JSON.parse(line.toString("utf8")));
+      if (!found.success) return;
+      const { type, sessionId } = found.data.event;
+      if (type === "session-ended") open.delete(sessionId);
+      if (type !== "session-started") return;
+      const whole = recordedEvent.safeParse(JSON.parse(line.toString("utf8")));
+      if (whole.success && whole.data.event.type === "session-started") open.set(sessionId, whole.data.event);
+    },
+    /** Closes their transcripts, and makes the events that say so. */
+    *close(transcripts: string): Generator<Ended> {
+      for (const { type: _, mode: __, transcript, ...origin } of open.values()) {
+        const digest = transcript === undefined ? undefined : closeTranscript(join(transcripts, basename(transcript)));
+        const missing = transcript !== undefined && digest === undefined;
+        yield {
+          type: "session-ended",
+          ...origin,
+          exitStatus: failures.InvalidResult.exitStatus,
+          ...(digest === undefined ? {} : { transcriptDigest: digest }),
+          reason: missing ? "aborted: the server stopped; its transcript is gone" : "aborted: the server stopped",
+        };
+      }
+    },
+  };
+};

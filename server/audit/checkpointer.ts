@@ -1,0 +1,159 @@
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { open, readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { EndpointError } from "../errors.ts";
+import { decodeCheckpoint, historyNotes, originOf, signCheckpoint, type Checkpoint } from "./checkpoint.ts";
+import { CompactRange, leafHash } from "./merkle-tree.ts";
+import { signersOf } from "./signed-note.ts";
+
+export interface CheckpointerOptions {
+  /** `audit/`: holds `checkpoint`, the newest, and `checkpoint-history`, all of them. */
+  readonly directory: string;
+  readonly key: KeyObject;
+}
+
+type Found = ReturnType<typeof decodeCheckpoint>;
+
+const damaged = (message: string, cause?: unknown): EndpointError =>
+  new EndpointError("AuditUnavailable", message, { cause });
+
+/** The checkpoint that reaches furthest: the newest file and the end of the history should say the same, but either may be gone. */
+const findNewest = (directory: string): Found | undefined => {
+  let raw: string | undefined;
+  const history = join(directory, "checkpoint-history");
+  if (existsSync(history)) for (const note of historyNotes(history)) raw = note;
+  const newest = join(directory, "checkpoint");
+  const found: Found[] = [];
+  for (const [name, text] of [
+    ["audit/checkpoint-history", raw],
+    ["audit/checkpoint", existsSync(newest) ? readFileSync(newest, "utf8") : undefined],
+  ] as const) {
+    if (text === undefined) continue;
+    try {
+      found.push(decodeCheckpoint(text));
+    } catch (error) {
+      throw damaged(`${name} is damaged: pep audit verify says more.`, error);
+    }
+  }
+  return found.sort((a, b) => b.size - a.size)[0];
+};
+
+/** The tree over a log that is being written, and its signed checkpoints. */
+export class Checkpointer {
+  readonly #options: CheckpointerOptions;
+  readonly #tree = new CompactRange();
+  readonly #earlier: Found | undefined;
+  #origin: string | undefined;
+  #signedSize: number;
+  #writing: Promise<void> = Promise.resolve();
+
+  /** @throws EndpointError AuditUnavailable when an earlier checkpoint is damaged, or of another key */
+  constructor(options: CheckpointerOptions) {
+    this.#options = options;
+    this.#earlier = findNewest(options.directory);
+    this.#signedSize = this.#earlier?.size ?? 0;
+    if (this.#earlier === undefined) return;
+    this.#origin = this.#earlier.origin;
+    if (!this.#isSigned(this.#earlier)) {
+      throw damaged(
+        "The newest checkpoint of the log was not signed with this log-key. A key is changed with: pep audit rotate-key",
+      );
+    }
+  }
+
+  /** Lines that are not covered by a checkpoint yet. */
+  get unsigned(): number {
+    return this.#tree.size - this.#signedSize;
+  }
+
+  /** @throws EndpointError AuditUnavailable when the log is not the one that was signed */
+  append(leaf: Buffer): void {
+    this.#tree.append(leaf);
+    if (this.#tree.size === 1) {
+      const origin = originOf(leaf);
+      if (this.#origin !== undefined && this.#origin !== origin) throw damaged("The checkpoint is of another log.");
+      this.#origin = origin;
+    }
+    if (this.#earlier?.size === this.#tree.size && !this.#earlier.root.equals(this.#tree.root())) {
+      throw damaged(
+        "The log is not the one its checkpoint was signed over: a line was changed, taken away or put in. pep audit verify says where.",
+      );
+    }
+  }
+
+  appendLines(lines: readonly Buffer[]): void {
+    for (const line of lines) this.append(leafHash(line));
+  }
+
+  /** Once every line of the log on disk was appended. */
+  refuseShorterLog(): void {
+    if (this.#earlier !== undefined && this.#tree.size < this.#earlier.size) {
+      throw damaged(
+        `The log has ${this.#tree.size} lines, but its checkpoint was signed over ${this.#earlier.size}: lines are missing at its end. The endpoint does not go on with such a log; restore it, or keep it for the investigation and start with an empty audit directory.`,
+      );
+    }
+  }
+
+  /**
+   * Signs what is there, if that is more than the last checkpoint covers. One at a time.
+   *
+   * @param nextKey signs too: from then on either key goes on with the log
+   */
+  write(nextKey?: KeyObject): Promise<void> {
+    const next = this.#after(this.#writing, nextKey);
+    this.#writing = next.catch(() => undefined);
+    return next;
+  }
+
+  async #after(before: Promise<void>, nextKey: KeyObject | undefined): Promise<void> {
+    await before;
+    if (this.#origin === undefined || (this.unsigned === 0 && nextKey === undefined)) return;
+    await this.#write({ origin: this.#origin, size: this.#tree.size, root: this.#tree.root() }, nextKey);
+  }
+
+  async #write(checkpoint: Checkpoint, nextKey: KeyObject | undefined): Promise<void> {
+    const { directory, key } = this.#options;
+    const note = signCheckpoint(checkpoint, nextKey === undefined ? [key] : [key, nextKey]);
+    const history = await open(join(directory, "checkpoint-history"), "a+", 0o600);
+    try {
+      const { size } = await history.stat();
+      const last = Buffer.alloc(1);
+      if (size > 0) await history.read(last, 0, 1, size - 1);
+      // After a torn one begin on a line of its own; the reader passes over what is left of it.
+      await history.appendFile(size > 0 && last[0] !== 10 ? `\n${note}` : note);
+      await history.datasync();
+    } finally {
+      await history.close();
+    }
+    const newest = join(directory, "checkpoint");
+    const file = await open(`${newest}.new`, "w", 0o600);
+    try {
+      await file.writeFile(note);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await rename(`${newest}.new`, newest);
+    const folder = await open(directory, "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+    // Read back: a job that checks that it could sign, and then signs nothing, is worth nothing (CVE-2025-59339).
+    const written = decodeCheckpoint(await readFile(newest, "utf8"));
+    if (written.size !== checkpoint.size || !written.root.equals(checkpoint.root) || !this.#isSigned(written)) {
+      throw damaged("The checkpoint that was written is not the one that was read back.");
+    }
+    this.#signedSize = checkpoint.size;
+  }
+
+  #isSigned({ note, origin }: Found): boolean {
+    try {
+      return signersOf(note, origin, [createPublicKey(this.#options.key)]).length > 0;
+    } catch {
+      return false;
+    }
+  }
+}

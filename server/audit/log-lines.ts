@@ -1,0 +1,120 @@
+import { closeSync, openSync, readdirSync, readSync } from "node:fs";
+import { join } from "node:path";
+
+/** One leaf of the tree, in the order of the log. */
+export interface LogLine {
+  readonly segment: string;
+  /** From 1, in its segment. */
+  readonly lineNumber: number;
+  /** The number that the line must have: its place in the log. */
+  readonly seq: number;
+  readonly content:
+    | { readonly kind: "line"; readonly bytes: Buffer }
+    /** The line was pruned; its hash is kept so that proofs still hold. */
+    | { readonly kind: "pruned"; readonly leaf: Buffer }
+    /** Bytes after the last newline: a write that a crash interrupted, or one under way. */
+    | { readonly kind: "torn"; readonly bytes: Buffer }
+    /** The segment's name says another number: lines are missing, or there are some too many. */
+    | { readonly kind: "gap"; readonly foundSeq: number };
+}
+
+export interface Segment {
+  readonly name: string;
+  readonly firstSeq: number;
+  readonly pruned: boolean;
+}
+
+const blockBytes = 1024 * 1024;
+const longestLine = 64 * 1024 * 1024;
+const hashBytes = 32;
+
+export const prunedName = (segment: string): string => segment.replace(/\.ndjson$/, ".hashes");
+
+/** The log's segments in order. Where both are there, the lines count: pruning was interrupted before it took them away. */
+export const findSegments = (directory: string): Segment[] => {
+  const found = new Map<string, Segment>();
+  for (const name of readdirSync(directory).sort()) {
+    const [, firstSeq, kind] = /^(\d{12})\.(ndjson|hashes)$/.exec(name) ?? [];
+    if (firstSeq !== undefined) found.set(firstSeq, { name, firstSeq: Number(firstSeq), pruned: kind === "hashes" });
+  }
+  return [...found.values()];
+};
+
+/** Blocks of a file; each is worth something only until the next one is read. */
+const blocksOf = function* (path: string): Generator<Buffer> {
+  const fd = openSync(path, "r");
+  try {
+    const block = Buffer.allocUnsafe(blockBytes);
+    for (;;) {
+      const length = readSync(fd, block, 0, block.length, null);
+      if (length === 0) return;
+      yield block.subarray(0, length);
+    }
+  } finally {
+    closeSync(fd);
+  }
+};
+
+/** Pieces of a file between newlines; the last is what stands after the last one. */
+export const piecesOf = function* (path: string): Generator<{ readonly bytes: Buffer; readonly whole: boolean }> {
+  let rest = Buffer.alloc(0);
+  for (const block of blocksOf(path)) {
+    let start = 0;
+    for (let end = block.indexOf(10); end >= 0; end = block.indexOf(10, start)) {
+      const piece = block.subarray(start, end);
+      yield { bytes: rest.length === 0 ? piece : Buffer.concat([rest, piece]), whole: true };
+      rest = Buffer.alloc(0);
+      start = end + 1;
+    }
+    rest = Buffer.concat([rest, block.subarray(start)]);
+    if (rest.length > longestLine) throw new Error("a line of the log is too long to be one");
+  }
+  if (rest.length > 0) yield { bytes: rest, whole: false };
+};
+
+const hashesOf = function* (path: string): Generator<Buffer> {
+  let rest = Buffer.alloc(0);
+  for (const block of blocksOf(path)) {
+    const bytes = Buffer.concat([rest, block]);
+    let at = 0;
+    for (; at + hashBytes <= bytes.length; at += hashBytes) yield bytes.subarray(at, at + hashBytes);
+    rest = Buffer.from(bytes.subarray(at));
+  }
+};
+
+/** Every line of one segment. The bytes are good until the next line is asked for. */
+export const linesOfSegment = function* (directory: string, segment: Segment): Generator<LogLine> {
+  let seq = segment.firstSeq;
+  let lineNumber = 1;
+  const path = join(directory, segment.name);
+  if (segment.pruned) {
+    for (const leaf of hashesOf(path)) {
+      yield { segment: segment.name, lineNumber, seq, content: { kind: "pruned", leaf } };
+      seq += 1;
+      lineNumber += 1;
+    }
+    return;
+  }
+  for (const { bytes, whole } of piecesOf(path)) {
+    yield { segment: segment.name, lineNumber, seq, content: { kind: whole ? "line" : "torn", bytes } };
+    seq += 1;
+    lineNumber += 1;
+  }
+};
+
+/** Every line of the log, streamed: memory doesn't grow with it. */
+export const logLines = function* (directory: string): Generator<LogLine> {
+  let next: number | undefined;
+  for (const segment of findSegments(directory)) {
+    const expected: number = next ?? 1;
+    if (segment.firstSeq !== expected) {
+      const content = { kind: "gap", foundSeq: segment.firstSeq } as const;
+      yield { segment: segment.name, lineNumber: 1, seq: expected, content };
+    }
+    next = segment.firstSeq;
+    for (const line of linesOfSegment(directory, segment)) {
+      yield line;
+      if (line.content.kind === "line" || line.content.kind === "pruned") next = line.seq + 1;
+    }
+  }
+};

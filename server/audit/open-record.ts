@@ -1,0 +1,106 @@
+import type { KeyObject } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { findAbortedSessions } from "./aborted-sessions.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import type { EventLog } from "./event.ts";
+import { openEventLog, type EventLogOptions } from "./event-log.ts";
+import { logLines } from "./log-lines.ts";
+import { leafHash } from "./merkle-tree.ts";
+
+export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened" | "onDurable"> {
+  /** `audit/` of a data directory. */
+  readonly directory: string;
+  /** `log-key`: signs the checkpoints. */
+  readonly key: KeyObject;
+  /** A checkpoint is due after this many events, and after this time when there are any. */
+  readonly checkpointEvents?: number;
+  readonly checkpointMs?: number;
+  /** For the operator: a checkpoint could not be written. The next one is tried all the same. */
+  readonly report: (problem: string) => void;
+}
+
+/** The record of the one process that writes it. */
+export interface OpenRecord extends EventLog {
+  /** Ends with a checkpoint, and gives the log's lock back. */
+  close(): Promise<void>;
+  /** Signs what is on the record by now; with the key that comes next too, when the key is changed. */
+  checkpoint(nextKey?: KeyObject): Promise<void>;
+}
+
+const defaultCheckpointEvents = 1000;
+const defaultCheckpointMs = 30_000;
+
+/**
+ * Opens the record for writing: the log, checked against its newest checkpoint while the tree over it is made again, with
+ * checkpoints from now on, and the sessions closed that a crash left open. A checkpoint is not made for each event: signing
+ * needs two more fsyncs, and an event is durable without it.
+ *
+ * @throws EndpointError AuditUnavailable when the log is not the one its checkpoint was signed over
+ */
+export const openRecord = async (options: RecordOptions): Promise<OpenRecord> => {
+  const { directory, report } = options;
+  const everyEvents = options.checkpointEvents ?? defaultCheckpointEvents;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  let checkpointer: Checkpointer | undefined;
+  const aborted = findAbortedSessions();
+  let pending = false;
+
+  const checkpoint = async (nextKey?: KeyObject): Promise<void> => {
+    await checkpointer?.write(nextKey);
+  };
+  const checkpointSoon = (): void => {
+    if (pending) return;
+    pending = true;
+    checkpoint()
+      .catch((error: unknown) => {
+        const cause = error instanceof Error ? error.message : String(error);
+        report(`a checkpoint of the log could not be written, it is tried again: ${cause}`);
+      })
+      .finally(() => {
+        pending = false;
+      });
+  };
+
+  const log = await openEventLog({
+    ...options,
+    directory: join(directory, "log"),
+    onOpened: () => {
+      // Under the log's lock: another process may have written a checkpoint until now.
+      checkpointer = new Checkpointer(options);
+      for (const { content } of logLines(join(directory, "log"))) {
+        if (content.kind === "pruned") checkpointer.append(content.leaf);
+        if (content.kind !== "line") continue;
+        checkpointer.append(leafHash(content.bytes));
+        aborted.take(content.bytes);
+      }
+      checkpointer.refuseShorterLog();
+    },
+    onDurable: (lines) => {
+      checkpointer?.appendLines(lines);
+      if ((checkpointer?.unsigned ?? 0) >= everyEvents) checkpointSoon();
+    },
+  });
+  try {
+    for (const event of aborted.close(join(directory, "transcripts"))) await log.append(event);
+    await checkpoint();
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+  const timer = setInterval(checkpointSoon, options.checkpointMs ?? defaultCheckpointMs);
+  timer.unref();
+  return {
+    append: (event) => log.append(event),
+    checkpoint,
+    async close() {
+      clearInterval(timer);
+      try {
+        await log.finish();
+        await checkpoint();
+      } finally {
+        await log.close();
+      }
+    },
+  };
+};

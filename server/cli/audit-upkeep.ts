@@ -1,0 +1,103 @@
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { decodeCheckpoint } from "../audit/checkpoint.ts";
+import { openRecord } from "../audit/open-record.ts";
+import { planPrune, prune } from "../audit/prune.ts";
+import { rawPublicKey } from "../audit/signed-note.ts";
+import { verifyRecord } from "../audit-review/verify-record.ts";
+import { pathsIn } from "../configuration.ts";
+import { EndpointError } from "../errors.ts";
+import type { Io } from "./io.ts";
+import { openLocalRecord } from "./local-record.ts";
+import { writeNewFile } from "./new-file.ts";
+import { readLogKey } from "./private-key.ts";
+
+/** `pep audit prune --before DATE`: takes old lines and transcripts away, on the record, and leaves their hashes. */
+export const pruneCommand = async (dataDirectory: string, before: string | undefined, io: Io): Promise<number> => {
+  const beforeMs = Date.parse(before ?? "");
+  if (Number.isNaN(beforeMs) || beforeMs > io.now().getTime()) {
+    throw new EndpointError(
+      "InvalidArgument",
+      "Write: pep audit prune --before DATE, a day that is past, as 2026-01-31.",
+    );
+  }
+  // What is wrong with the record can be found only while its lines are there.
+  const { problems } = verifyRecord({ dataDirectory, publicKey: undefined, sinceCheckpoint: undefined });
+  if (problems.length > 0) {
+    throw new EndpointError("InvalidResult", `Nothing was pruned: the record does not hold. Run: pep audit verify`);
+  }
+  const paths = pathsIn(dataDirectory);
+  const checkpoint = join(paths.audit, "checkpoint");
+  const signed = existsSync(checkpoint) ? decodeCheckpoint(readFileSync(checkpoint, "utf8")).size : 0;
+  const plan = planPrune(paths.log, beforeMs, signed);
+  if (plan.segments.length === 0) {
+    io.stdout.write("Nothing to prune: a segment goes when all of it is older, signed, and over.\n");
+    return 0;
+  }
+  const record = await openLocalRecord(paths, io);
+  try {
+    await record.append({
+      type: "log-pruned",
+      localUser: io.localUser,
+      before: new Date(beforeMs).toISOString(),
+      throughSeq: plan.throughSeq,
+      transcripts: [...plan.transcripts],
+    });
+    prune(paths.audit, plan);
+  } finally {
+    await record.close();
+  }
+  io.stdout.write(
+    `Pruned events to ${plan.throughSeq} and ${plan.transcripts.length} transcripts; their hashes stay.\n`,
+  );
+  return 0;
+};
+
+const replace = (from: string, to: string): void => {
+  renameSync(from, to);
+  const folder = openSync(join(to, ".."), "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+};
+
+/**
+ * `pep audit rotate-key`: a new log key, announced in the log and signed for by the old one. Only while no server runs. The
+ * checkpoint under which it happens has both signatures: whichever key a crash leaves in place goes on with the log.
+ */
+export const rotateKeyCommand = async (dataDirectory: string, io: Io): Promise<number> => {
+  const { audit, logKey } = pathsIn(dataDirectory);
+  const old = readLogKey(logKey);
+  const next = `${logKey}.next`;
+  rmSync(next, { force: true });
+  rmSync(`${next}.pub`, { force: true });
+  const pair = generateKeyPairSync("ed25519");
+  const text = (key: KeyObject): string => rawPublicKey(key).toString("base64");
+  const record = await openRecord({
+    directory: audit,
+    key: old,
+    now: io.now,
+    uptimeMs: io.uptimeMs,
+    report: (problem) => io.stderr.write(`pep: ${problem}\n`),
+  });
+  try {
+    writeNewFile(`${next}.pub`, pair.publicKey.export({ type: "spki", format: "pem" }), 0o644);
+    writeNewFile(next, pair.privateKey.export({ type: "pkcs8", format: "pem" }), 0o600);
+    await record.append({
+      type: "log-key-rotated",
+      localUser: io.localUser,
+      from: text(old),
+      to: text(pair.publicKey),
+    });
+    await record.checkpoint(pair.privateKey);
+  } finally {
+    await record.close();
+  }
+  replace(`${next}.pub`, `${logKey}.pub`);
+  replace(next, logKey);
+  io.stdout.write(`The log's key is ${text(pair.publicKey)} from now on. Keep a copy of ${logKey}.pub elsewhere.\n`);
+  return 0;
+};

@@ -1,0 +1,249 @@
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { castLines, castLinesV2 } from "../audit-review/cast-v2.ts";
+import { textOf, type ReadLine } from "../audit-review/decode-line.ts";
+import { readEvents } from "../audit-review/read-events.ts";
+import { makeReceipts, verifyReceipt } from "../audit-review/receipts.ts";
+import { listSessions, type SessionFilter } from "../audit-review/sessions.ts";
+import { verifyRecord } from "../audit-review/verify-record.ts";
+import type { AuditEvent } from "../audit/event.ts";
+import { pathsIn } from "../configuration.ts";
+import { EndpointError } from "../errors.ts";
+import type { Io } from "./io.ts";
+import { openLocalRecord } from "./local-record.ts";
+import { writeNewFile } from "./new-file.ts";
+
+/** What was written after `pep audit VERB`, checked by name only. */
+export interface AuditOptions {
+  readonly dataDirectory: string;
+  readonly arguments: readonly string[];
+  readonly values: Readonly<Partial<Record<AuditOption, string>>>;
+  readonly v2: boolean;
+}
+
+export const auditOptions = [
+  "public-key",
+  "since-checkpoint",
+  "receipt",
+  "user",
+  "since",
+  "until",
+  "command",
+  "key-id",
+  "computer",
+  "receipts",
+  "before",
+] as const;
+
+export type AuditOption = (typeof auditOptions)[number];
+
+type Review = Extract<AuditEvent, { type: "review" }>;
+
+/** A terminal must not act on what a client put into a name: everything but printable text is escaped. */
+const plain = (text: string): string =>
+  text.replace(
+    /[^\P{C}\n]|[\u2028\u2029]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
+const readText = (path: string): string => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new EndpointError("ObjectNotFound", `${path} can't be read.`, { cause: error });
+  }
+};
+
+const readPublicKey = (path: string): KeyObject => {
+  const pem = readText(path);
+  if (!pem.includes("BEGIN PUBLIC KEY")) {
+    throw new EndpointError("InvalidArgument", `${path} is not a public key in PEM, as log-key.pub is.`);
+  }
+  const key = createPublicKey(pem);
+  if (key.asymmetricKeyType !== "ed25519") throw new EndpointError("InvalidArgument", `${path} is not Ed25519.`);
+  return key;
+};
+
+const timeOf = (text: string, option: string): number => {
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) {
+    throw new EndpointError("InvalidArgument", `${option} must be a date or time, as 2026-11-22 or 2026-11-22T14:00Z.`);
+  }
+  return time;
+};
+
+/**
+ * Puts a review on the record. A copy of a data directory, without its private log key, is read as it is: what is done with a
+ * copy can't be known here.
+ */
+const recordReview = async (
+  options: AuditOptions,
+  io: Io,
+  review: Omit<Review, "type" | "localUser">,
+): Promise<void> => {
+  const paths = pathsIn(options.dataDirectory);
+  if (!existsSync(paths.logKey)) return;
+  const record = await openLocalRecord(paths, io);
+  try {
+    await record.append({ type: "review", localUser: io.localUser, ...review });
+  } finally {
+    await record.close();
+  }
+};
+
+const verify = ({ dataDirectory, values }: AuditOptions, io: Io): number => {
+  const publicKey = values["public-key"] === undefined ? undefined : readPublicKey(values["public-key"]);
+  if (values.receipt !== undefined) {
+    const key = publicKey ?? readPublicKey(join(dataDirectory, "log-key.pub"));
+    try {
+      const { at, event, seq, checkpointSize } = verifyReceipt(readText(values.receipt), key);
+      io.stdout.write(`${plain(JSON.stringify({ seq, at, ...event }, null, 2))}\n`);
+      io.stdout.write(`This is event ${seq} of the ${checkpointSize} that the log's key signed.\n`);
+      return 0;
+    } catch (error) {
+      if (error instanceof EndpointError) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      io.stdout.write(`This receipt proves nothing: ${why}.\n`);
+      return 1;
+    }
+  }
+  const since = values["since-checkpoint"];
+  const { problems, notices, claims, events } = verifyRecord({
+    dataDirectory,
+    publicKey,
+    sinceCheckpoint: since === undefined ? undefined : readText(since),
+  });
+  for (const problem of problems) io.stdout.write(plain(`PROBLEM  ${problem}\n`));
+  for (const notice of notices) io.stdout.write(plain(`note     ${notice}\n`));
+  io.stdout.write(`${events} events, ${problems.length} problems.\n`);
+  for (const claim of claims) io.stdout.write(`${claim}\n`);
+  return problems.length === 0 ? 0 : 1;
+};
+
+const filterOf = ({ values }: AuditOptions): SessionFilter => ({
+  ...(values.user === undefined ? {} : { user: values.user }),
+  ...(values.since === undefined ? {} : { sinceMs: timeOf(values.since, "--since") }),
+  ...(values.until === undefined ? {} : { untilMs: timeOf(values.until, "--until") }),
+  ...(values.command === undefined ? {} : { command: values.command }),
+  ...(values["key-id"] === undefined ? {} : { keyId: values["key-id"] }),
+  ...(values.computer === undefined ? {} : { computer: values.computer }),
+});
+
+const list = async (options: AuditOptions, io: Io): Promise<number> => {
+  const filter = filterOf(options);
+  await recordReview(options, io, { action: "list" });
+  const sessions = listSessions(readEvents(pathsIn(options.dataDirectory).log), filter);
+  const rows = sessions.map((session) => [
+    session.sessionId,
+    session.startedAt,
+    session.connectedUser,
+    session.clientAddress,
+    session.mode,
+    session.endedAt === undefined ? "no end" : String(session.exitStatus ?? ""),
+    `${session.commands} run, ${session.refusals} refused, ${session.keys} keys`,
+    session.reason,
+  ]);
+  const table = [["SESSION", "STARTED", "USER", "FROM", "MODE", "EXIT", "COMMANDS", "END"], ...rows].map((row) =>
+    row.map(plain),
+  );
+  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  for (const row of table) {
+    io.stdout.write(
+      `${row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd()}\n`,
+    );
+  }
+  return 0;
+};
+
+/** The session that an argument names. @throws EndpointError ObjectNotFound */
+const findSession = ({ dataDirectory, arguments: [sessionId, ...more] }: AuditOptions, verb: string): ReadLine[] => {
+  if (sessionId === undefined || more.length > 0) {
+    throw new EndpointError("InvalidArgument", `Write: pep audit ${verb} SESSION, as pep audit list shows them.`);
+  }
+  const events: ReadLine[] = [];
+  for (const line of readEvents(pathsIn(dataDirectory).log)) {
+    if (textOf(line.event, "sessionId") === sessionId && line.event.type !== "review") events.push(line);
+  }
+  if (events.length === 0) throw new EndpointError("ObjectNotFound", `There is no session ${plain(sessionId)}.`);
+  return events;
+};
+
+const show = async (options: AuditOptions, io: Io): Promise<number> => {
+  const events = findSession(options, "show");
+  await recordReview(options, io, { action: "show", sessionId: options.arguments[0] ?? "" });
+  for (const line of events) io.stdout.write(`${plain(JSON.stringify(line))}\n`);
+  return 0;
+};
+
+const play = async (options: AuditOptions, io: Io): Promise<number> => {
+  const started = findSession(options, "play").find(({ event }) => event.type === "session-started");
+  const transcript = started === undefined ? "" : basename(textOf(started.event, "transcript"));
+  const path = join(pathsIn(options.dataDirectory).transcripts, transcript);
+  if (transcript === "" || !existsSync(path)) {
+    throw new EndpointError("ObjectNotFound", "This session has no transcript; pep audit show has its events.");
+  }
+  await recordReview(options, io, { action: "play", sessionId: options.arguments[0] ?? "" });
+  for (const piece of options.v2 ? castLinesV2(path) : castLines(path)) io.stdout.write(piece);
+  return 0;
+};
+
+const exportReceipts = async (options: AuditOptions, io: Io): Promise<number> => {
+  const folder = options.values.receipts;
+  if (folder === undefined) throw new EndpointError("InvalidArgument", "Write: pep audit export --receipts DIR.");
+  const paths = pathsIn(options.dataDirectory);
+  const filter = filterOf(options);
+  const sessions = new Set(listSessions(readEvents(paths.log), filter).map(({ sessionId }) => sessionId));
+  await recordReview(options, io, { action: "export" });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  let made = 0;
+  const checkpoint = readText(join(paths.audit, "checkpoint"));
+  try {
+    for (const receipt of makeReceipts(paths.log, checkpoint, ({ event }) =>
+      sessions.has(textOf(event, "sessionId")),
+    )) {
+      if (!writeNewFile(join(folder, receipt.name), receipt.text, 0o600)) {
+        throw new EndpointError("ResourceExists", `${join(folder, receipt.name)} is there already.`);
+      }
+      made += 1;
+    }
+  } catch (error) {
+    if (error instanceof EndpointError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new EndpointError("InvalidResult", `No receipts: ${why}.`, { cause: error });
+  }
+  io.stdout.write(
+    `${made} receipts in ${folder}. Each proves one disclosure, with log-key.pub alone: pep audit verify --receipt FILE --public-key log-key.pub\n`,
+  );
+  return 0;
+};
+
+/** `pep audit VERB`, but for those that change the record (audit-upkeep.ts). */
+export const auditCommand = async (verb: string, options: AuditOptions, io: Io): Promise<number> => {
+  if (!existsSync(pathsIn(options.dataDirectory).log) && options.values.receipt === undefined) {
+    throw new EndpointError("ObjectNotFound", `${options.dataDirectory} is no data directory: it has no audit/log.`);
+  }
+  if (!["show", "play"].includes(verb) && options.arguments.length > 0) {
+    throw new EndpointError("InvalidArgument", `pep audit ${verb} takes options only.`);
+  }
+  switch (verb) {
+    case "verify":
+      return verify(options, io);
+    case "list":
+      return list(options, io);
+    case "show":
+      return show(options, io);
+    case "play":
+      return play(options, io);
+    case "export":
+      return exportReceipts(options, io);
+    default:
+      throw new EndpointError(
+        "InvalidArgument",
+        "Write: pep audit verify, list, show, play, export, prune or rotate-key.",
+      );
+  }
+};

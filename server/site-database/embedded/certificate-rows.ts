@@ -1,0 +1,125 @@
+import { randomBytes } from "node:crypto";
+import type { KeyObject } from "node:crypto";
+import type { DatabaseSync } from "node:sqlite";
+import { sealCell } from "./cells.ts";
+import type { NewCertificate } from "./certificate.ts";
+import { decodeInteger } from "./columns.ts";
+import { prepareArrays } from "./connection.ts";
+import { copyAddress, copyKey, ownerName, readerName, wrapDataKey, writerName } from "./principals.ts";
+import type { Grantee, KeySource } from "./principals.ts";
+import { certificateName } from "./schema.ts";
+
+/*
+ * What stands in the catalogue about the certificate, written. Each function is one part of a transaction of its caller's.
+ */
+
+export const grantees = [readerName, writerName] as const;
+
+const principalId = (database: DatabaseSync, name: string): number => {
+  database.prepare("INSERT INTO sys_database_principals (name) VALUES (?) ON CONFLICT (name) DO NOTHING").run(name);
+  const row = prepareArrays(database, "SELECT principal_id FROM sys_database_principals WHERE name = ?")(name)[0];
+  return decodeInteger(row?.[0], "principal_id");
+};
+
+interface CertificateRow {
+  readonly certificateId: number;
+  readonly certificate: Uint8Array;
+}
+
+const sealedCopy = (
+  keys: KeySource,
+  principal: string,
+  { certificateId, certificate }: CertificateRow,
+  pkcs8: Uint8Array,
+): Uint8Array => sealCell(copyKey(keys, principal), copyAddress(principal, certificateId, certificate), pkcs8);
+
+/** Gives a principal CONTROL with a copy of the private key. As GRANT does, it takes an earlier DENY back. */
+export const grantControl = (
+  database: DatabaseSync,
+  keys: KeySource,
+  grantee: Grantee,
+  row: CertificateRow,
+  pkcs8: Uint8Array,
+): void => {
+  const id = principalId(database, grantee);
+  database
+    .prepare(
+      `DELETE FROM sys_database_permissions
+        WHERE class = 25 AND permission_name = 'CONTROL' AND major_id = ? AND grantee_principal_id = ?`,
+    )
+    .run(row.certificateId, id);
+  database
+    .prepare(
+      `INSERT INTO sys_database_permissions
+         (class, major_id, grantee_principal_id, grantor_principal_id, permission_name, state, private_key)
+       VALUES (25, ?, ?, ?, 'CONTROL', 'G', ?)`,
+    )
+    .run(row.certificateId, id, principalId(database, ownerName), sealedCopy(keys, grantee, row, pkcs8));
+};
+
+/** Makes the key of the cells, wrapped by the certificate. */
+export const addDataKey = (database: DatabaseSync, { certificateId, certificate }: CertificateRow): void => {
+  const dataKey = randomBytes(32);
+  try {
+    database
+      .prepare("INSERT INTO data_keys (certificate_id, wrapped_key) VALUES (?, ?)")
+      .run(certificateId, wrapDataKey(certificate, dataKey));
+  } finally {
+    dataKey.fill(0);
+  }
+};
+
+const nextCertificateId = (database: DatabaseSync): number =>
+  decodeInteger(
+    prepareArrays(
+      database,
+      `SELECT 1 + max(coalesce((SELECT max(certificate_id) FROM sys_certificates), 0),
+                      coalesce((SELECT max(certificate_id) FROM data_keys), 0),
+                      coalesce((SELECT max(major_id) FROM sys_database_permissions), 0))`,
+    )()[0]?.[0],
+    "certificate_id",
+  );
+
+/**
+ * Writes certificate, owner and both permissions in place of whatever has the name, under an id that nothing refers to yet.
+ *
+ * @param keep the data key it is to open from now on, by its row; without it a new one is made
+ */
+export const placeCertificate = (
+  database: DatabaseSync,
+  keys: KeySource,
+  { certificate, privateKey }: NewCertificate,
+  keep?: { readonly dataKeyId?: number | undefined; readonly backedUpAt: number | null },
+): void => {
+  const row = { certificateId: nextCertificateId(database), certificate };
+  database
+    .prepare(
+      `DELETE FROM sys_database_permissions
+        WHERE class = 25 AND major_id IN (SELECT certificate_id FROM sys_certificates WHERE name = ?)`,
+    )
+    .run(certificateName);
+  database.prepare("DELETE FROM sys_certificates WHERE name = ?").run(certificateName);
+  database
+    .prepare(
+      `INSERT INTO sys_certificates
+         (certificate_id, name, principal_id, pvt_key_encryption_type, certificate, private_key, pvt_key_last_backup_date)
+       VALUES (?, ?, ?, 'MK', ?, ?, ?)`,
+    )
+    .run(
+      row.certificateId,
+      certificateName,
+      principalId(database, ownerName),
+      certificate,
+      sealedCopy(keys, ownerName, row, privateKey),
+      keep?.backedUpAt ?? null,
+    );
+  for (const grantee of grantees) grantControl(database, keys, grantee, row, privateKey);
+  if (keep?.dataKeyId === undefined) addDataKey(database, row);
+  else
+    database
+      .prepare("UPDATE data_keys SET certificate_id = ? WHERE data_key_id = ?")
+      .run(row.certificateId, keep.dataKeyId);
+};
+
+/** The private key as it is sealed: PKCS #8, not encrypted. The caller zeroes it. */
+export const exportKey = (privateKey: KeyObject): Buffer => privateKey.export({ format: "der", type: "pkcs8" });

@@ -1,0 +1,235 @@
+import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { verifyRecord, type Verification } from "../../server/audit-review/verify-record.ts";
+import { copyOf, edit, emptyRecord, newKey, openAt, recordSession, smallRecord, type MadeRecord } from "./record.ts";
+
+const verify = (
+  { dataDirectory }: MadeRecord,
+  publicKey?: MadeRecord["publicKey"],
+  sinceCheckpoint?: string,
+): Verification => verifyRecord({ dataDirectory, publicKey, sinceCheckpoint });
+
+const segments = ({ dataDirectory }: MadeRecord): string[] =>
+  readdirSync(join(dataDirectory, "audit", "log"))
+    .filter((name) => name.endsWith(".ndjson"))
+    .sort()
+    .map((name) => join(dataDirectory, "audit", "log", name));
+
+const segment = (made: MadeRecord, index: number): string => segments(made).at(index) ?? "";
+const transcript = ({ dataDirectory }: MadeRecord, id: string): string =>
+  join(dataDirectory, "audit", "transcripts", `${id}.cast`);
+const checkpoint = ({ dataDirectory }: MadeRecord): string => join(dataDirectory, "audit", "checkpoint");
+const history = ({ dataDirectory }: MadeRecord): string => join(dataDirectory, "audit", "checkpoint-history");
+
+const firstCheckpoint = (made: MadeRecord): string =>
+  `${readFileSync(history(made), "utf8").split("\n").slice(0, 5).join("\n")}\n`;
+
+const withoutLine = (text: string, index: number): string =>
+  text
+    .split("\n")
+    .filter((_, at) => at !== index)
+    .join("\n");
+
+const swapLines = (text: string): string => {
+  const [first = "", second = "", ...rest] = text.split("\n");
+  return [second, first, ...rest].join("\n");
+};
+
+/** ATTACK / what is done to the record / EXPECT: what `pep audit verify` says, without any option. */
+const table: readonly (readonly [string, (made: MadeRecord) => void, RegExp])[] = [
+  [
+    "flip a letter in the first line",
+    (made) => edit(segment(made, 0), (t) => t.replace("support", "suppOrt")),
+    /first 3 events are not those/,
+  ],
+  [
+    "flip a letter in the last line",
+    (made) => edit(segment(made, -1), (t) => t.replace("SIGTERM", "SIGTERN")),
+    /first 10 events are not those/,
+  ],
+  [
+    "make a line something else than an event",
+    (made) => edit(segment(made, 0), (t) => t.replace('{"seq":2', "{seq:2")),
+    /line 2 is not an event/,
+  ],
+  [
+    "delete a line",
+    (made) => edit(segment(made, 0), (t) => withoutLine(t, 1)),
+    /event 2 is missing|is event 3: event 2 is missing/,
+  ],
+  [
+    "delete the last line",
+    (made) => edit(segment(made, -1), (t) => withoutLine(t, t.split("\n").length - 2)),
+    /ends at event 9, but a checkpoint covers 10/,
+  ],
+  ["repeat a line", (made) => edit(segment(made, 0), (t) => `${t.split("\n")[0]}\n${t}`), /repeated or out of order/],
+  ["reorder two lines", (made) => edit(segment(made, 0), swapLines), /events? 1 is missing|out of order/],
+  [
+    "reorder two lines and their numbers",
+    (made) =>
+      edit(segment(made, 0), (t) =>
+        swapLines(t.replace('"seq":1', '"seq":0').replace('"seq":2', '"seq":1').replace('"seq":0', '"seq":2')),
+      ),
+    /not those it was signed over/,
+  ],
+  ["truncate the last segment", (made) => truncateSync(segment(made, -1), 10), /its end was cut off/],
+  ["remove the last segment", (made) => rmSync(segment(made, -1)), /its end was cut off/],
+  [
+    "remove a segment in the middle",
+    (made) => rmSync(segment(made, 1)),
+    /begins at event \d+, but event \d+ comes next/,
+  ],
+  [
+    "rename a segment",
+    (made) => renameSync(segment(made, 0), segment(made, 0).replace("0001.", "0002.")),
+    /begins at event 2, but event 1 comes next/,
+  ],
+  [
+    "put lines of a segment into hashes, as if pruned",
+    (made) => {
+      writeFileSync(segment(made, 0).replace("ndjson", "hashes"), Buffer.alloc(32 * 3));
+      rmSync(segment(made, 0));
+    },
+    /pruning is on the record to 0/,
+  ],
+  [
+    "cut a line in the middle of the log short",
+    (made) => truncateSync(segment(made, 0), readFileSync(segment(made, 0)).length - 5),
+    /has no end, and yet lines follow/,
+  ],
+  [
+    "swap two transcripts",
+    (made) => {
+      renameSync(transcript(made, "S-1"), transcript(made, "x"));
+      renameSync(transcript(made, "S-2"), transcript(made, "S-1"));
+      renameSync(transcript(made, "x"), transcript(made, "S-2"));
+    },
+    /S-1\.cast was changed after it was closed/,
+  ],
+  [
+    "change a transcript",
+    (made) => edit(transcript(made, "S-2"), (t) => t.replace("this", "that")),
+    /S-2\.cast was changed/,
+  ],
+  ["remove a transcript", (made) => rmSync(transcript(made, "S-3")), /S-3\.cast is missing/],
+  ["put in a transcript", (made) => writeFileSync(transcript(made, "S-4"), "{}\n"), /S-4\.cast is no session's/],
+  [
+    "replace the checkpoint by an older one",
+    (made) => writeFileSync(checkpoint(made), firstCheckpoint(made)),
+    /older than audit\/checkpoint-history/,
+  ],
+  [
+    "replace the checkpoint and its history by older ones",
+    (made) => {
+      writeFileSync(checkpoint(made), firstCheckpoint(made));
+      edit(history(made), (t) => `${firstCheckpoint(made)}${t.split("\n").slice(10).join("\n")}`);
+    },
+    /older than audit\/checkpoint-history/,
+  ],
+  ["take the history away", (made) => rmSync(history(made)), /checkpoints were taken out/],
+  ["take the checkpoint away", (made) => rmSync(checkpoint(made)), /there is no audit\/checkpoint/],
+  ["change the checkpoint's size", (made) => edit(checkpoint(made), (t) => t.replace("\n10\n", "\n9\n")), /./],
+  [
+    "change the checkpoint's signature",
+    (made) =>
+      edit(checkpoint(made), (t) =>
+        t.replace(/(.)(.)(=*)\n$/, (_, a: string, b: string, c: string) => `${b}${a}${c}\n`),
+      ),
+    /does not verify|not signed|damaged/,
+  ],
+  [
+    "put a torn file beside the log",
+    (made) => writeFileSync(`${segment(made, 0)}.torn-at-7`, "x"),
+    /torn-at-7 is not on the record/,
+  ],
+  [
+    "replace the public key",
+    (made) =>
+      writeFileSync(
+        join(made.dataDirectory, "log-key.pub"),
+        newKey().publicKey.export({ type: "spki", format: "pem" }),
+      ),
+    /not signed with a key that is trusted/,
+  ],
+];
+
+test("an untouched record holds, with and without what was kept elsewhere, and says what that is worth", async () => {
+  const made = await smallRecord();
+  const bare = verify(made);
+  expect(bare.problems).toEqual([]);
+  expect(bare.events).toBe(10);
+  expect(bare.claims.join(" ")).toContain("Internal consistency only");
+  const proved = verify(made, made.publicKey, firstCheckpoint(made));
+  expect(proved.problems).toEqual([]);
+  expect(proved.claims.join(" ")).toContain("are what the holder of the given key signed");
+  expect(proved.claims.join(" ")).toContain("the first 3 events are those that the given checkpoint was made over");
+});
+
+for (const [attack, tamper, expected] of table) {
+  test(`tampering is detected: ${attack}`, async () => {
+    const made = await smallRecord();
+    const copy = copyOf(made);
+    tamper(copy);
+    expect(verify(copy).problems.join("\n")).toMatch(expected);
+    expect(verify(copy).claims.join(" ")).toContain("does not hold");
+    expect(verify(made).problems).toEqual([]);
+  });
+}
+
+test("events after the last checkpoint are reported as unsigned, and are no problem", async () => {
+  const made = await smallRecord();
+  const line = { seq: 11, at: new Date().toISOString(), uptimeMs: 1, event: { type: "server-stopped", reason: "x" } };
+  appendFileSync(segment(made, -1), `${JSON.stringify(line)}\n`);
+  const { problems, notices } = verify(made);
+  expect(problems).toEqual([]);
+  expect(notices.join("\n")).toContain("events 11 to 11 came after the last checkpoint");
+});
+
+/*
+ * ATTACK: whoever holds the machine writes the whole record anew with a key of their own, and replaces log-key.pub.
+ * DANGER: it is consistent in itself, so looking at it alone can't tell.
+ * EXPECT: the public key or an old checkpoint, kept elsewhere, tells.
+ */
+test("a record that was written anew with another key is detected with either thing kept elsewhere", async () => {
+  const made = await smallRecord();
+  const kept = firstCheckpoint(made);
+  const forged = await smallRecord();
+  expect(verify(forged).problems).toEqual([]);
+  expect(verify(forged, made.publicKey).problems.join("\n")).toContain("not signed with a key that is trusted");
+  expect(verify(forged, undefined, kept).problems.join("\n")).toMatch(/--since-checkpoint is of the log/);
+});
+
+/*
+ * ATTACK: whoever holds the machine uses its own log key to write the record anew from some event on.
+ * DANGER: the signature is the true one.
+ * EXPECT: a checkpoint kept elsewhere tells.
+ */
+test("a record that was written anew with its own key is detected with a checkpoint kept elsewhere", async () => {
+  const made = await smallRecord();
+  const kept = readFileSync(checkpoint(made), "utf8");
+  const copy = copyOf(made);
+  const [first = ""] = readFileSync(segment(copy, 0), "utf8").split("\n");
+  for (const path of segments(copy)) rmSync(path);
+  for (const path of [checkpoint(copy), history(copy), join(copy.dataDirectory, "audit", "transcripts")]) {
+    rmSync(path, { recursive: true });
+  }
+  writeFileSync(join(copy.dataDirectory, "audit", "log", "000000000001.ndjson"), `${first}\n`);
+  const record = await openAt(copy);
+  for (const sessionId of ["S-1", "S-2", "S-3", "S-5"]) await recordSession(record, copy.dataDirectory, sessionId);
+  await record.close();
+  expect(verify(copy, made.publicKey, kept).problems.join("\n")).toContain("are not those of --since-checkpoint");
+});
+
+test("a log that was set back as a whole is detected with a checkpoint kept elsewhere", async () => {
+  const made = emptyRecord();
+  const record = await openAt(made);
+  await recordSession(record, made.dataDirectory, "S-1");
+  await record.checkpoint();
+  const earlier = copyOf(made);
+  await recordSession(record, made.dataDirectory, "S-2");
+  await record.close();
+  const kept = readFileSync(checkpoint(made), "utf8");
+  expect(verify(earlier, made.publicKey).problems).toEqual([]);
+  expect(verify(earlier, made.publicKey, kept).problems.join("\n")).toContain("--since-checkpoint covers 6");
+});

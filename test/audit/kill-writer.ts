@@ -1,0 +1,35 @@
+/**
+ * A writer of logs to be killed: appends events to several records at once, and prints the reason of each one once it is
+ * durable. Arguments: a prefix for the reasons, the log key's file, the data directories.
+ */
+import { createPrivateKey } from "node:crypto";
+import { readFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { openRecord } from "../../server/audit/open-record.ts";
+
+const [prefix = "", keyFile = "", ...directories] = process.argv.slice(2);
+const key = createPrivateKey(readFileSync(keyFile));
+
+const write = async (dataDirectory: string, index: number): Promise<void> => {
+  const record = await openRecord({
+    directory: join(dataDirectory, "audit"),
+    key,
+    now: () => new Date(),
+    uptimeMs: () => performance.now(),
+    segmentBytes: 20_000,
+    checkpointEvents: 20,
+    report: (problem) => {
+      throw new Error(problem);
+    },
+  });
+  const session = async (worker: number): Promise<never> => {
+    for (let count = 0; ; count += 1) {
+      const reason = `${index} ${prefix}.${worker}.${count}`;
+      await record.append({ type: "server-stopped", reason });
+      // Not by a stream: what a kill leaves in its buffer was acknowledged and would not be seen.
+      writeSync(1, `${reason}\n`);
+    }
+  };
+  await Promise.all([session(0), session(1), session(2)]);
+};
+await Promise.all(directories.map(write));
