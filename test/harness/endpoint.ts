@@ -121,7 +121,8 @@ export const startSharedEndpoint = async (): Promise<Endpoint> => {
   };
 };
 
-const launch = async (options: StartOptions & { readonly dataDirectory: string }): Promise<Endpoint> => {
+/** Starts the built server; whoever calls this ends it. */
+export const launch = async (options: StartOptions & { readonly dataDirectory: string }): Promise<Endpoint> => {
   const { dataDirectory } = options;
   const serve = [main, "serve", "--demo", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0"];
   const [program = process.execPath, ...args] = [

@@ -1,0 +1,99 @@
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+
+/** What one run of a client was: from its start to its end. */
+export interface Ran {
+  readonly ms: number;
+  readonly lines: number;
+  readonly bytes: number;
+}
+
+/**
+ * Runs a client to its end and counts what it says without keeping it.
+ *
+ * @throws Error when it fails: a figure of a failure is worth nothing
+ */
+export const timed = (program: string, args: readonly string[]): Promise<Ran> =>
+  new Promise((resolve, reject) => {
+    const startedAt = performance.now();
+    const child = spawn(program, [...args], { stdio: ["ignore", "pipe", "pipe"] });
+    let lines = 0;
+    let bytes = 0;
+    let complaint = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) lines += 1;
+    });
+    child.stderr.on("data", (chunk: Buffer) => (complaint += chunk.toString()));
+    child.once("error", reject);
+    child.once("close", (status) => {
+      const ms = performance.now() - startedAt;
+      if (status === 0) resolve({ ms, lines, bytes });
+      else reject(new Error(`${program} ended with ${status}: ${complaint}`));
+    });
+  });
+
+/** A session that stays: `ssh -tt` gives the server a terminal, and needs none itself. */
+export interface OpenSession {
+  readonly promptMs: number;
+  close(): Promise<void>;
+}
+
+const escapes = /\u001B(?:\[[0-9;?<>=]*[A-Za-z]|\][^\u0007]*\u0007|[()][A-Z0-9]|[=>78])/g;
+
+export const openSession = (args: readonly string[], prompt: RegExp): Promise<OpenSession> =>
+  new Promise((resolve, reject) => {
+    const startedAt = performance.now();
+    const child = spawn("ssh", ["-tt", ...args], {
+      stdio: ["pipe", "pipe", "pipe"],
+      env: { ...process.env, TERM: "xterm-256color" },
+    });
+    let seen = "";
+    const closed = new Promise<void>((done) => child.once("close", () => done()));
+    const look = (chunk: Buffer): void => {
+      seen += chunk.toString();
+      if (!prompt.test(seen.replaceAll(escapes, ""))) return;
+      child.stdout.off("data", look);
+      child.stdout.resume();
+      resolve({
+        promptMs: performance.now() - startedAt,
+        close: () => {
+          child.kill("SIGTERM");
+          return closed;
+        },
+      });
+    };
+    child.stdout.on("data", look);
+    child.stderr.resume();
+    child.once("error", reject);
+    child.once("close", (status) => reject(new Error(`ssh ended with ${status} before a prompt: ${seen.slice(-300)}`)));
+  });
+
+const descendantsOf = (root: number): number[] => {
+  const parents = new Map<number, number>();
+  for (const entry of readdirSync("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
+      parents.set(Number(entry), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  const found = [root];
+  for (const parent of found) for (const [pid, of] of parents) if (of === parent) found.push(pid);
+  return found;
+};
+
+/** Proportional set size of a process and everything under it: shared pages count once among those who share them. */
+export const pssKib = (root: number): number => {
+  let sum = 0;
+  for (const pid of descendantsOf(root)) {
+    try {
+      sum += Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  return sum;
+};
