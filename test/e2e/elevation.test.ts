@@ -86,7 +86,7 @@ test("an approver at the screen sees a request come, confirms on the server's ow
 test("a reload tells who lost a command, and it is gone", async () => {
   const endpoint = await startEndpoint();
   const terminal = await logIn(endpoint, "certadmin");
-  editRoles(endpoint, (text) => text.replace('["verify-cert", "backup-cert"]', '["verify-cert"]'));
+  editRoles(endpoint, (text) => text.replace(/"backup-cert",\s*/, ""));
   await terminal.waitFor(/What you may run was changed/);
   terminal.type("backup-cert -Name x\r");
   await terminal.waitFor(/CommandNotFound/);

@@ -120,11 +120,13 @@ describe("what a person sees", () => {
     const terminal = await logIn("support", { columns: 120, rows: 30 });
     terminal.type("verify-cert\r");
     await terminal.waitFor(/10 rows/);
-    terminal.resize(44, 20);
-    await expect.poll(transcripts).toContain('"r","44x20"');
+    terminal.resize(44, 40);
+    await expect.poll(transcripts).toContain('"r","44x40"');
     terminal.type("Get-Command\r");
-    const seen = await terminal.waitFor((text) => /8 rows\n+PS.*>\s*$/.test(text));
-    const after = seen.slice(seen.lastIndexOf("Get-Command\n"));
+    const seen = await terminal.waitFor((text) =>
+      /\d+ rows\n+PS.*>\s*$/.test(text.slice(text.lastIndexOf("> Get-Command"))),
+    );
+    const after = seen.slice(seen.lastIndexOf("> Get-Command") + "> ".length);
     expect(Math.max(...after.split("\n").map((line) => line.length))).toBeLessThanOrEqual(44);
   });
 });
