@@ -8,7 +8,7 @@ import { LineReader, type Typed } from "./interactive/line-reader.ts";
 import { printable } from "./printable.ts";
 
 /** Rows disclosed by one event of the record: large enough that an export is not bound by fsync, small enough to stop. */
-const bulkRows = 512;
+const bulkRows = 1024;
 /** A script's terminal width: wide enough that a table never turns into a list because of where it was run. */
 const unlimitedWidth = 10_000;
 

@@ -56,10 +56,9 @@ export interface Batch<T> {
 }
 
 /**
- * Cuts batches so that none has more rows than `atMost()` says when it is asked for.
+ * Cuts and joins batches so that each has as many rows as `atMost()` says when it is asked for, the last one fewer.
  *
- * @param lookAhead tell before a batch is taken whether another follows: what a page on a screen needs, and what would make
- *   a script wait for its first byte
+ * @param lookAhead tell before a batch is taken whether another follows: what a page on a screen needs
  */
 export async function* inBatchesOf<T>(
   batches: AsyncIterable<readonly T[]>,
@@ -67,18 +66,18 @@ export async function* inBatchesOf<T>(
   lookAhead: boolean,
 ): AsyncGenerator<Batch<T>> {
   let held: readonly T[] = [];
+  const isFull = (): boolean => {
+    const size = Math.max(1, atMost());
+    return lookAhead ? held.length > size : held.length >= size;
+  };
   for await (const batch of batches) {
-    if (batch.length === 0) continue;
-    if (held.length > 0) yield { rows: held, more: true };
-    held = batch;
-    for (let size = Math.max(1, atMost()); held.length > size; size = Math.max(1, atMost())) {
+    held = held.length === 0 ? batch : [...held, ...batch];
+    while (isFull()) {
+      const size = Math.max(1, atMost());
       const rows = held.slice(0, size);
       held = held.slice(size);
       yield { rows, more: true };
     }
-    if (lookAhead) continue;
-    yield { rows: held, more: true };
-    held = [];
   }
   if (held.length > 0) yield { rows: held, more: false };
 }
