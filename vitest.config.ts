@@ -8,5 +8,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Polled conditions are about processes too: a second, vitest's default, is short on a busy machine.
+    expect: { poll: { timeout: 15_000 } },
   },
 });
