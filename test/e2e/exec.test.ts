@@ -162,8 +162,15 @@ describe("the record", () => {
       const answer = await ssh("exporter", subsystem ?? "", { options: more });
       expect(answer.status).not.toBe(0);
     });
-    const refused = events.filter((event) => event.type === "request-refused");
-    expect(refused.map((event) => event.request).join()).toContain(request);
+    // ssh leaves as soon as it is refused; the event may become durable a moment later.
+    const before = endpoint.events().length - events.length;
+    const refused = (): string =>
+      endpoint
+        .events()
+        .slice(before)
+        .flatMap((event) => (event.type === "request-refused" ? [event.request] : []))
+        .join();
+    await expect.poll(refused).toContain(request);
   });
 
   test("someone without a key of this endpoint gets in nowhere, on the record", async () => {
