@@ -1,7 +1,8 @@
+import { backupFiles } from "./backup-files.ts";
 import { acceptLosing, agreeTo, changeRequest, force, rowsOfMade } from "./change-certificate.ts";
 import { defineCommand, outputFormats } from "./define-command.ts";
-import { oneOf, text } from "./parameter-kinds.ts";
-import { requiredValue, value } from "./parameters.ts";
+import { oneOf } from "./parameter-kinds.ts";
+import { value } from "./parameters.ts";
 
 export const restoreCert = defineCommand({
   name: "restore-cert",
@@ -16,18 +17,7 @@ export const restoreCert = defineCommand({
     { line: "restore-cert -Name site-2026 -Form Pfx -Force", explains: "From site-2026.pfx, for a script." },
   ],
   parameters: {
-    Name: requiredValue(
-      text({
-        placeholder: "<name>",
-        expects:
-          "the base name of the files: up to 64 letters, digits, hyphens and underscores, a letter or digit first",
-        fits: /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/,
-      }),
-      { synopsis: "Base name of the files.", position: 0 },
-    ),
-    Form: value(oneOf(["Pkcs8", "Pfx"]), {
-      synopsis: "Pkcs8: certificate and encrypted private key in two files (the default); Pfx: both in one.",
-    }),
+    ...backupFiles,
     AcceptLosing: acceptLosing,
     Force: force,
     Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
