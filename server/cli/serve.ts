@@ -1,26 +1,25 @@
-import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { EventLog } from "../audit/event.ts";
 import { openRecord } from "../audit/open-record.ts";
 import { transcriptsIn } from "../audit/transcript.ts";
 import { commands } from "../../commands/index.ts";
-import type { CheckedRoles } from "../authorization/decode-roles.ts";
 import { openElevationStore } from "../authorization/elevation-store.ts";
 import { Elevations } from "../authorization/elevation.ts";
 import { loadRolesFile } from "../authorization/roles-file.ts";
 import { findEndedElevations } from "../audit/find-ended-elevations.ts";
-import { isLoopback, parseListen, pathsIn, readConfiguration, type Configuration } from "../configuration.ts";
+import { isLoopback, parseListen, pathsIn, readConfiguration } from "../configuration.ts";
 import { startControlSocket } from "../control/control-socket.ts";
+import { greetDemo } from "../demo/greet.ts";
 import { EndpointError } from "../errors.ts";
 import { createSessionHost } from "../session/serve-session.ts";
 import { createUiPool } from "../session/interactive/ui-pool.ts";
-import { readAuthorizedKeys, type AuthorizedKeys } from "../ssh/authorized-keys.ts";
-import { createKeyAuthenticator, readTrustAnchors, type TrustAnchors } from "../ssh/key-authenticator.ts";
+import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
+import { createKeyAuthenticator, readTrustAnchors } from "../ssh/key-authenticator.ts";
 import { startSshServer } from "../ssh/server.ts";
 import { demoUsers, initDataDirectory } from "./init.ts";
 import type { Io } from "./io.ts";
 import { readLogKey, readPrivateKey } from "./private-key.ts";
+import { createReload, digestOf, recordAnchors } from "./reload.ts";
 import { openSite } from "./site.ts";
 
 export interface ServeOptions {
@@ -54,45 +53,6 @@ const explainListening = (error: unknown, address: string): unknown => {
     : new EndpointError("ResourceUnavailable", `Can't listen on ${address}: ${reason}.`);
 };
 
-const digestOf = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
-
-/** ssh_config(5) quoting: a path may hold blanks. */
-const quoted = (path: string): string => `"${path}"`;
-
-/** Writes the demo's own ssh_config and known_hosts, and shows lines to paste. */
-const greetDemo = (configuration: Configuration, port: number, io: Io): void => {
-  const paths = pathsIn(configuration.dataDirectory);
-  const [type = "", blob = ""] = readFileSync(`${paths.hostKey}.pub`, "utf8").trim().split(" ");
-  writeFileSync(paths.knownHosts, `[127.0.0.1]:${port} ${type} ${blob}\n`);
-  writeFileSync(
-    paths.sshConfiguration,
-    [
-      "Host pep",
-      "  HostName 127.0.0.1",
-      `  Port ${port}`,
-      `  IdentityFile ${quoted(join(paths.demoKeys, "%r"))}`,
-      "  IdentitiesOnly yes",
-      `  UserKnownHostsFile ${quoted(paths.knownHosts)}`,
-      "  StrictHostKeyChecking yes",
-      "",
-    ].join("\n"),
-  );
-  const ssh = `ssh -F ${paths.sshConfiguration}`;
-  io.stderr.write(
-    [
-      "WARNING: this is a demo. Its master key lies in its data directory, so its recovery keys are not protected.",
-      "",
-      `Log in, with a screen:   ${ssh} support@pep`,
-      `One key, for a script:   ${ssh} support@pep 'Get-RecoveryKeys -ComputerName DEMO-PC-01'`,
-      `All keys as CSV:         ${ssh} exporter@pep 'Get-RecoveryKeys -raw -Format csv'`,
-      `Check the certificate:   ${ssh} certadmin@pep verify-cert`,
-      "",
-      `Users: ${demoUsers.join(", ")}. Stop with Ctrl-C.`,
-      "",
-    ].join("\n"),
-  );
-};
-
 /** Everything that must be closed again, last opened first. */
 const createClosers = () => {
   const closers: (() => Promise<void> | void)[] = [];
@@ -103,55 +63,6 @@ const createClosers = () => {
     async closeAll(): Promise<void> {
       for (const close of closers.splice(0)) await close();
     },
-  };
-};
-
-/** Which certificate authorities and revoked keys count from now on; on the record where there are any. */
-const recordAnchors = async (anchors: TrustAnchors, log: EventLog, io: Io): Promise<void> => {
-  for (const problem of anchors.problems) io.stderr.write(`pep: ${problem}\n`);
-  for (const problem of anchors.problems) {
-    await log.append({ type: "configuration-refused", what: "trust-anchors", problem: problem.slice(0, 1000) });
-  }
-  if (anchors.digest !== undefined) {
-    await log.append({ type: "configuration-loaded", what: "trust-anchors", digest: anchors.digest });
-  }
-};
-
-/** Reads roles and keys again on SIGHUP; what is broken never replaces what is good (design §8). */
-const createReload = (
-  rolesPath: string,
-  apply: (roles: CheckedRoles) => void,
-  keys: AuthorizedKeys,
-  anchors: TrustAnchors,
-  log: EventLog,
-  io: Io,
-) => {
-  return async (): Promise<void> => {
-    // Keys first: that a removed or revoked key is refused must not depend on a record that can't be written.
-    anchors.reload();
-    let problems: readonly string[];
-    try {
-      problems = keys.reload();
-    } catch (error) {
-      problems = [`kept the keys in force: ${error instanceof Error ? error.message : String(error)}`];
-    }
-    for (const problem of problems) io.stderr.write(`pep: ${problem}\n`);
-    let refused: string | undefined;
-    try {
-      const roles = loadRolesFile(rolesPath, commands);
-      apply(roles);
-      io.stderr.write(`pep: reloaded ${rolesPath}\n`);
-    } catch (error) {
-      refused = error instanceof Error ? error.message : String(error);
-      io.stderr.write(`pep: kept the roles in force: ${refused}\n`);
-    }
-    await recordAnchors(anchors, log, io);
-    await log.append({ type: "configuration-loaded", what: "authorized-keys", digest: keys.digest });
-    await log.append(
-      refused === undefined
-        ? { type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) }
-        : { type: "configuration-refused", what: "roles", problem: refused.slice(0, 1000) },
-    );
   };
 };
 
@@ -279,7 +190,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       const reloaded = reload().finally(() => sessions.rolesChanged());
       reloaded.catch((error: unknown) => report(`the reload could not be recorded: ${String(error)}`));
     });
-    if (configuration.demo) greetDemo(configuration, server.address.port, io);
+    if (configuration.demo) greetDemo(configuration, server.address.port, demoUsers, io.stderr);
     io.stdout.write(`listening on ${server.address.host}:${server.address.port} ${server.hostKeyFingerprint}\n`);
 
     if (!signals.stop.aborted) {

@@ -1,0 +1,45 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathsIn, type Configuration } from "../configuration.ts";
+
+/** ssh_config(5) quoting: a path may hold blanks. */
+const quoted = (path: string): string => `"${path}"`;
+
+/** Writes the demo's own ssh_config and known_hosts, and shows lines to paste. */
+export const greetDemo = (
+  configuration: Configuration,
+  port: number,
+  users: readonly string[],
+  stderr: { write(text: string): unknown },
+): void => {
+  const paths = pathsIn(configuration.dataDirectory);
+  const [type = "", blob = ""] = readFileSync(`${paths.hostKey}.pub`, "utf8").trim().split(" ");
+  writeFileSync(paths.knownHosts, `[127.0.0.1]:${port} ${type} ${blob}\n`);
+  writeFileSync(
+    paths.sshConfiguration,
+    [
+      "Host pep",
+      "  HostName 127.0.0.1",
+      `  Port ${port}`,
+      `  IdentityFile ${quoted(join(paths.demoKeys, "%r"))}`,
+      "  IdentitiesOnly yes",
+      `  UserKnownHostsFile ${quoted(paths.knownHosts)}`,
+      "  StrictHostKeyChecking yes",
+      "",
+    ].join("\n"),
+  );
+  const ssh = `ssh -F ${paths.sshConfiguration}`;
+  stderr.write(
+    [
+      "WARNING: this is a demo. Its master key lies in its data directory, so its recovery keys are not protected.",
+      "",
+      `Log in, with a screen:   ${ssh} support@pep`,
+      `One key, for a script:   ${ssh} support@pep 'Get-RecoveryKeys -ComputerName DEMO-PC-01'`,
+      `All keys as CSV:         ${ssh} exporter@pep 'Get-RecoveryKeys -raw -Format csv'`,
+      `Check the certificate:   ${ssh} certadmin@pep verify-cert`,
+      "",
+      `Users: ${users.join(", ")}. Stop with Ctrl-C.`,
+      "",
+    ].join("\n"),
+  );
+};
