@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statfsSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../../commands/index.ts";
 import { findWarnings } from "../authorization/find-warnings.ts";
@@ -13,6 +13,7 @@ import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { readTrustAnchors } from "../ssh/key-authenticator.ts";
 import type { Io } from "./io.ts";
 import { openSite, openSqlServer } from "./site.ts";
+import { freeBytesIn } from "./storage.ts";
 
 const passed = (check: string, finding: string): CertificateFinding => ({
   check,
@@ -84,15 +85,19 @@ const examineTrustAnchors = (configuration: Configuration): readonly Certificate
     : problems.map((problem) => failedCheck("trust-anchors", problem));
 };
 
-const lowBytes = 1024 ** 3;
+/** Warns this much above the reserve: while there is time to act. */
+const spaceToAct = 2;
 
-const examineSpace = (directory: string): CertificateFinding => {
-  const { bavail, bsize } = statfsSync(directory);
-  const free = bavail * bsize;
-  const gib = (free / 1024 ** 3).toFixed(1);
-  return free < lowBytes
-    ? advice("free-space", `Only ${gib} GiB are free for the record; when it can't be written, nothing runs.`)
-    : passed("free-space", `${gib} GiB are free for the record.`);
+const examineSpace = (directory: string, dataDirectory: string, reserveBytes: number): CertificateFinding => {
+  const free = freeBytesIn(directory);
+  const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 ** 2)} MiB`;
+  const left = `${mebibytes(free)} are free for the record, its reserve (auditReserveMiB) is ${mebibytes(reserveBytes)}`;
+  const act = `make room, or run: pep audit prune --before DATE --data-dir ${dataDirectory}`;
+  if (free < reserveBytes / 2) return failedCheck("free-space", `${left}: every session is ended; ${act}`);
+  if (free < reserveBytes) return failedCheck("free-space", `${left}: no session starts; ${act}`);
+  return free < spaceToAct * reserveBytes
+    ? advice("free-space", `${left}: below it no session starts; ${act}`)
+    : passed("free-space", `${left}.`);
 };
 
 const examineSite = async (
@@ -137,7 +142,11 @@ export const doctorCommand = async (dataDirectory: string, signal: AbortSignal, 
       ...examineRoles(paths.roles, paths.authorizedKeys),
       ...examineKeys(paths.authorizedKeys),
       ...examineTrustAnchors(configuration),
-      examineSpace(dataDirectory),
+      examineSpace(
+        existsSync(paths.audit) ? paths.audit : dataDirectory,
+        dataDirectory,
+        configuration.auditReserveBytes,
+      ),
     );
     const bundle = join(io.packageRoot, "dist", "ui", "ui.mjs");
     findings.push(

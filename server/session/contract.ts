@@ -1,3 +1,5 @@
+import type { KeyRefusal } from "../audit/refusal-reasons.ts";
+
 /**
  * What `ssh/` and `session/` agree on: bytes, sizes and an exit status. No SSH packet passes this line, no command does.
  */
@@ -75,36 +77,6 @@ export interface KeyAttempt {
   /** Absent while the client only asks whether the key would do. */
   readonly proof: { readonly signed: Buffer; readonly signature: Buffer } | undefined;
 }
-
-/** Why a key was refused. For the log only: the client hears the same for each. */
-export type KeyRefusal =
-  | "no key"
-  | "the key can't be accepted"
-  | "the algorithm is not accepted with this key"
-  | "not a user name"
-  | "unknown user"
-  | "not a key of this user"
-  | "not in the required groups"
-  | "from= does not allow this address"
-  | "the key's expiry-time is over"
-  | "the certificate's authority is not trusted"
-  | "it is a host's certificate"
-  | "the certificate is not yet valid"
-  | "the certificate is expired"
-  | "the certificate has no principals"
-  | "no principal of the certificate fits"
-  | "the certificate has an unknown critical option"
-  | "the certificate's source-address can't be read"
-  | "source-address does not allow this address"
-  | "revoked"
-  | "the certificate is revoked"
-  | "the certificate's authority is revoked"
-  | "the list of revoked keys can't be read"
-  | "the signed request is another one"
-  | "the signature is wrong"
-  | "the FIDO key was not touched"
-  | "the FIDO key was used without its PIN"
-  | "a PIN is required, and this key can't tell";
 
 /** For the record. */
 interface KeyShown {

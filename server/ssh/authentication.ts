@@ -1,5 +1,6 @@
 import type { AuthContext, Connection, PublicKeyAuthContext } from "ssh2";
 import type { Origin } from "../audit/event.ts";
+import type { LoginRefusal } from "../audit/refusal-reasons.ts";
 import type { AuthenticatedConnection, Authenticator, KeyAttempt, KeyVerdict } from "../session/contract.ts";
 import type { ClientSocket } from "./client-socket.ts";
 import type { Limits } from "./limits.ts";
@@ -90,7 +91,11 @@ export const decideLogin = (options: LoginOptions): void => {
     client.socket.once("close", () => clearTimeout(timer));
   };
 
-  const refuse = (context: AuthContext, reason: string, shown: ReturnType<typeof recorded> = {}): void => {
+  const refuse = (
+    context: AuthContext,
+    reason: LoginRefusal,
+    shown: ReturnType<typeof recorded> & { readonly detail?: string } = {},
+  ): void => {
     void recorder.record({
       type: "authentication",
       ...options.origin(),
@@ -151,7 +156,10 @@ export const decideLogin = (options: LoginOptions): void => {
     if (!stillThere()) return;
     if (verdict.kind === "refused") {
       const { reason, detail } = verdict;
-      refuse(context, detail === undefined ? reason : `${reason}: ${detail}`, recorded(verdict));
+      refuse(context, reason, {
+        ...recorded(verdict),
+        ...(detail === undefined ? {} : { detail: readableText(detail, 200) }),
+      });
     } else if (verdict.kind === "proved") {
       await accept(context, verdict);
     } else {

@@ -21,6 +21,7 @@ const failing = () => {
         output: (text) => orFull(() => transcript.output(text)),
         resize: (columns, rows) => orFull(() => transcript.resize(columns, rows)),
         marker: (label) => orFull(() => transcript.marker(label)),
+        discard: () => transcript.discard(),
         close: (exitStatus) => transcript.close(exitStatus),
       };
     };
