@@ -87,7 +87,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     giveUpSpace,
     onOpened: () => {
       // Under the log's lock: another process may have written a checkpoint until now.
-      checkpointer = new Checkpointer(options);
+      checkpointer = new Checkpointer({ ...options, giveUpSpace });
       for (const { content } of logLines(join(directory, "log"))) {
         if (content.kind === "pruned") checkpointer.append(content.leaf);
         if (content.kind !== "line") continue;
