@@ -78,6 +78,7 @@ play        A session's transcript, for a player: pep audit play SESSION | ascii
             --v2                      for players that don't read asciicast v3
 export      A receipt for each disclosure: who received which key id, when and why, provable offline; holds no key.
 prune       Takes away segments of the log, and their transcripts, that are wholly older; their hashes stay.
+            Also while the server runs, and on a full disk.
 rotate-key  A new log key, signed for by the old one; while no server runs.
 
 Everything but verify is on the record itself, unless DIR is a copy without its log-key.
