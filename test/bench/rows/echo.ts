@@ -23,16 +23,16 @@ const type = async (session: OpenSession, keys: number): Promise<readonly number
 
 /** One export after another, until it is told to stop. */
 const keepExporting = (target: readonly string[], command: string): (() => Promise<void>) => {
-  let stopped = false;
+  const stop = new AbortController();
   let running = spawn("ssh", [...target, command], { stdio: "ignore" });
   const exporting = (async () => {
-    while (!stopped) {
+    while (!stop.signal.aborted) {
       await once(running, "exit");
-      if (!stopped) running = spawn("ssh", [...target, command], { stdio: "ignore" });
+      if (!stop.signal.aborted) running = spawn("ssh", [...target, command], { stdio: "ignore" });
     }
   })();
   return async () => {
-    stopped = true;
+    stop.abort();
     running.kill("SIGTERM");
     await exporting;
   };
