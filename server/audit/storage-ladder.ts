@@ -2,7 +2,7 @@ import { EndpointError } from "../errors.ts";
 import type { AuditEvent, EventLog } from "./event.ts";
 
 /** `low`: no new sessions. `exhausted`: running ones end too (design §9). */
-export type StorageState = "sufficient" | "low" | "exhausted";
+type StorageState = "sufficient" | "low" | "exhausted";
 
 type StorageEvent = Extract<AuditEvent, { type: "storage" }>;
 

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { array, assert, asyncProperty, constant, integer, oneof, string, uint8Array } from "fast-check";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -17,12 +17,12 @@ const key = "719356-523875-462396-049016-394317-508893-349525-271326";
 test("every byte that a screen shows can be rebuilt from its transcript, but for the masked glyphs", async () => {
   const directory = temporaryDirectory();
   let run = 0;
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.constant("glyphs"), fc.string({ unit: "binary" })), {
+  await assert(
+    asyncProperty(
+      array(oneof(uint8Array({ maxLength: 40 }), constant("glyphs"), string({ unit: "binary" })), {
         maxLength: 12,
       }),
-      fc.integer({ min: 1, max: 7 }),
+      integer({ min: 1, max: 7 }),
       async (parts, cut) => {
         run += 1;
         const glyphs = new Glyphs();
@@ -39,7 +39,7 @@ test("every byte that a screen shows can be rebuilt from its transcript, but for
           const piece = painter.paint(bytes.subarray(at, at + cut));
           await transcript.output(piece.recorded);
           shown.push(Buffer.from(new TextEncoder().encode(piece.shown)));
-          characters += [...piece.shown].length;
+          characters += Array.from(piece.shown).length;
         }
         await transcript.close(0);
         const recorded = readFileSync(join(directory, transcript.fileName), "utf8")
@@ -48,8 +48,8 @@ test("every byte that a screen shows can be rebuilt from its transcript, but for
           .map((line): unknown => JSON.parse(line))
           .flatMap((event) => (Array.isArray(event) && event[1] === "o" ? [String(event[2])] : []))
           .join("");
-        const before = [...Buffer.concat(shown).toString("utf8")];
-        const after = [...recorded];
+        const before = Array.from(Buffer.concat(shown).toString("utf8"));
+        const after = Array.from(recorded);
         expect(after).toHaveLength(characters);
         expect(recorded).not.toContain(key.slice(0, 13));
         for (const [index, character] of after.entries()) {

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { decodeCheckpoint, historyNotes } from "../../server/audit/checkpoint.ts";
 import { recordedEvent } from "../../server/audit/event.ts";
+import { textOf } from "../../server/audit-review/decode-line.ts";
 import { readEvents } from "../../server/audit-review/read-events.ts";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
 import { emptyRecord, newKey, openAt, recordSession, smallRecord, type MadeRecord } from "../audit-review/record.ts";
@@ -52,7 +53,7 @@ test("checkpoints that begin to fail are on the record once, and so is that they
   await record.append({ type: "server-stopped", reason: "x" });
   const states = (): string[] =>
     [...readEvents(inAudit(made, "log"))].flatMap(({ event }) =>
-      event.type === "checkpoint" ? [`${String(event["state"])} ${String(event["error"] ?? "")}`] : [],
+      event.type === "checkpoint" ? [`${textOf(event, "state")} ${textOf(event, "error")}`] : [],
     );
   await expect.poll(() => problems.length).toBeGreaterThan(2);
   expect(states()).toEqual([expect.stringMatching(/^failing EISDIR/)]);

@@ -17,7 +17,7 @@ export const whyNoBrokenDisk = (): string | undefined => {
 export const breakDisk = async (
   pid: number,
   calls = "fdatasync,fsync",
-  when: string | undefined = undefined,
+  when?: string,
   error: "EIO" | "EROFS" = "EIO",
 ): Promise<() => Promise<void>> => {
   const inject = `inject=${calls}:error=${error}${when === undefined ? "" : `:when=${when}`}`;

@@ -63,14 +63,9 @@ export const startExport = (endpoint: Endpoint, reason: string, onBytes: (count:
 export const startScreen = (endpoint: Endpoint, reason: string) => {
   const terminal = endpoint.terminal("support", { columns: 120, rows: 40 });
   let asked = 0;
-  let over = false;
-  const ended = terminal.exited.then((status) => {
-    over = true;
-    return status;
-  });
   const ask = async (): Promise<void> => {
     await terminal.waitFor(/support@pep> *$/, 20_000);
-    while (!over) {
+    for (;;) {
       asked += 1;
       const computer = `PC-${String(asked).padStart(7, "0")}`;
       terminal.type(`Get-RecoveryKeys -ComputerName ${computer} -Reason ${reason}\r`);
@@ -81,7 +76,7 @@ export const startScreen = (endpoint: Endpoint, reason: string) => {
   // A screen that went away in the middle is what the faults are for.
   ask().catch(() => undefined);
   // oxlint-disable-next-line no-control-regex
-  return { reason, terminal, output: () => terminal.raw().replace(/\u001b\[[0-?]*[ -/]*[@-~]/g, ""), ended };
+  return { reason, output: () => terminal.raw().replace(/\u001b\[[0-?]*[ -/]*[@-~]/g, ""), ended: terminal.exited };
 };
 
 const exported = /"RecoveryKey":"([\d-]+)/g;

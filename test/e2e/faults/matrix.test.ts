@@ -158,7 +158,8 @@ test(
     const dataDirectory = join(temporaryDirectory(), "pep");
     await prepare(dataDirectory, 3_000);
     const first = await launch({ dataDirectory });
-    const keys = await findKeys(first).finally(first.end);
+    const keys = await findKeys(first);
+    await first.end();
     const random = seeded(20_261_122);
     const clients: Client[] = [];
     for (let kill = 0; kill < kills; kill += 1) {

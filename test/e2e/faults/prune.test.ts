@@ -31,11 +31,10 @@ const recordOfAMonth = async (dataDirectory: string): Promise<void> => {
   expect(await endpoint.exited).toBe(0);
 };
 
-const verify = (dataDirectory: string, kept: string) =>
-  pep([
-    ...["audit", "verify", "--data-dir", dataDirectory],
-    ...["--public-key", join(kept, "log-key.pub"), "--since-checkpoint", join(kept, "checkpoint")],
-  ]);
+const verify = (dataDirectory: string, kept: string) => {
+  const elsewhere = ["--public-key", join(kept, "log-key.pub"), "--since-checkpoint", join(kept, "checkpoint")];
+  return pep(["audit", "verify", "--data-dir", dataDirectory, ...elsewhere]);
+};
 
 /** Everything below a directory, with its permissions. */
 const modesBelow = (directory: string): string[] =>
