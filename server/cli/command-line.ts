@@ -209,7 +209,7 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
       });
       const dataDirectory = resolve(values["data-dir"] ?? defaultDataDirectory);
       const { force = false, "no-qr": noQr = false } = values;
-      return usersCommand({ dataDirectory, arguments: positionals, force, noQr }, io);
+      return usersCommand({ dataDirectory, arguments: positionals, force, noQr }, signals.stop, io);
     }
     case "roles": {
       const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption, roles: { type: "string" } });

@@ -63,26 +63,32 @@ const showSecret = (secret: Uint8Array, user: string, place: Place, noQr: boolea
   const drawn = !noQr && stderr.isTTY && stderr.columns >= qr.columns;
   if (!noQr && !drawn) stderr.write(`(no QR code: it needs a terminal of ${qr.columns} columns)\n`);
   stderr.write(
-    `Give this to the authenticator application of ${user}${drawn ? ", or scan it" : `:\n${uri}\nor`}: ${typed}\n`,
+    drawn
+      ? `For the authenticator of ${user}: scan this, or type\n  ${typed}\n`
+      : `For the authenticator of ${user}:\n  ${uri}\nor, where it is typed:\n  ${typed}\n`,
   );
   if (drawn) stderr.write(`${qr.lines.join("\n")}\n`);
 };
 
 /** @returns the step of a right code */
-const confirm = async (secret: Uint8Array, io: Io): Promise<number> => {
+const confirm = async (secret: Uint8Array, stop: AbortSignal, io: Io): Promise<number> => {
+  const stopped = new Promise<undefined>((resolve) => {
+    stop.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
   for (let left = confirmations; left > 0; left -= 1) {
     io.stderr.write("Code it shows now: ");
-    const answer = await io.stdin.readLine();
-    if (!io.stdin.isTTY) io.stderr.write("\n");
+    const answer = stop.aborted ? undefined : await Promise.race([io.stdin.readLine(), stopped]);
+    if (!io.stdin.isTTY || answer === undefined) io.stderr.write("\n"); // a terminal has echoed the line's end
     if (answer === undefined) break;
     const step = findStep(secret, answer.replaceAll(/\s/g, ""), io.now().getTime());
     if (step !== undefined) return step;
     if (left > 1) io.stderr.write("That is not it. Is the clock of this machine, and of the telephone, right?\n");
   }
+  if (stop.aborted) throw new EndpointError("OperationStopped", "Stopped; nothing was changed.");
   throw new EndpointError("InvalidArgument", "No right code was given, so nothing was changed.");
 };
 
-const enrol = async (user: string, options: UsersOptions, io: Io): Promise<number> => {
+const enrol = async (user: string, options: UsersOptions, stop: AbortSignal, io: Io): Promise<number> => {
   const place = openPlace(options.dataDirectory);
   const replaces = place.store.isEnrolled(user);
   if (replaces && !options.force) {
@@ -96,15 +102,15 @@ const enrol = async (user: string, options: UsersOptions, io: Io): Promise<numbe
   const secret = randomBytes(secretBytes);
   try {
     showSecret(secret, user, place, options.noQr, io);
-    const step = await confirm(secret, io);
+    const step = await confirm(secret, stop, io);
     const { codes, kept } = await makeRecoveryCodes();
     await record(place, io, user, replaces ? "replaced" : "enrolled");
     await place.store.enrol(user, secret, step, kept, io.now());
     io.stderr.write(
       [
         `${user} has a second factor now; it counts from the next log-in on.`,
-        "Recovery codes, each good once in place of a code. They are not shown again: keep them off the telephone,",
-        "and clear this screen.",
+        "Recovery codes, each good once in place of a code; they are not shown again.",
+        "Keep them away from the telephone, and clear this screen.",
         "",
       ].join("\n"),
     );
@@ -163,7 +169,7 @@ const list = (options: UsersOptions, io: Io): number => {
 };
 
 /** `pep users enrol | list | remove`. What changes something is on the record before it counts. */
-export const usersCommand = async (options: UsersOptions, io: Io): Promise<number> => {
+export const usersCommand = async (options: UsersOptions, stop: AbortSignal, io: Io): Promise<number> => {
   const [verb, rawUser, ...more] = options.arguments;
   const user = rawUser?.toLowerCase();
   if (verb === "list" && user === undefined) return list(options, io);
@@ -179,5 +185,5 @@ export const usersCommand = async (options: UsersOptions, io: Io): Promise<numbe
       "A user's name has up to 64 letters, digits, dots, underscores, @ and hyphens, and begins with a letter or digit.",
     );
   }
-  return verb === "enrol" ? enrol(user, options, io) : remove(user, options, io);
+  return verb === "enrol" ? enrol(user, options, stop, io) : remove(user, options, io);
 };

@@ -21,11 +21,6 @@ const round = (
     });
   });
 
-const inWords = (ms: number): string => {
-  const seconds = Math.ceil(ms / 1000);
-  return seconds < 120 ? `${seconds} seconds` : `${Math.ceil(seconds / 60)} minutes`;
-};
-
 export interface CodeQuestion {
   readonly secondFactor: SecondFactor;
   readonly user: string;
@@ -39,11 +34,6 @@ export const askForCode = async (
   context: KeyboardAuthContext,
   { secondFactor, user, keyFingerprint, hint }: CodeQuestion,
 ): Promise<CodeVerdict | undefined> => {
-  const waitMs = secondFactor.waitMs(user, keyFingerprint);
-  if (waitMs > 0) {
-    await round(context, `Too many wrong codes. Try again in ${inWords(waitMs)}.`, []);
-    return { kind: "refused", reason: "too many wrong codes" };
-  }
   const [answer] = (await round(context, hint ?? "", [question])) ?? [];
   if (answer === undefined) return undefined;
   if (answer.length > longestAnswer) return { kind: "refused", reason: "the code is wrong", detail: "too long" };

@@ -54,16 +54,16 @@ const judge = async (
   context: PublicKeyAuthContext,
   clientAddress: string,
   authenticator: Authenticator,
-): Promise<ProvedKey | { readonly verdict: Exclude<KeyVerdict, Proved> }> => {
+): Promise<ProvedKey | Exclude<KeyVerdict, Proved>> => {
   let attempt: KeyAttempt;
   try {
     attempt = attemptOf(context, clientAddress);
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
-    return { verdict: { kind: "refused", reason: "the signature is wrong", detail: error.message } };
+    return { kind: "refused", reason: "the signature is wrong", detail: error.message };
   }
   const verdict = await authenticator.judge(attempt);
-  return verdict.kind === "proved" ? { attempt, verdict } : { verdict };
+  return verdict.kind === "proved" ? { attempt, verdict } : verdict;
 };
 
 /** What the record shows of a key. A key id is text of whoever runs the authority. */
@@ -112,7 +112,12 @@ export const decideLogin = (options: LoginOptions): void => {
     client.socket.once("close", () => clearTimeout(timer));
   };
 
-  const refuse = (context: AuthContext, reason: string, shown: ReturnType<typeof shownOf> = {}): void => {
+  const end = (words: string): void => {
+    options.transport.sendDisconnect(disconnectReason.noMoreAuthenticationMethods, words);
+    client.socket.end();
+  };
+
+  const recordRefusal = (context: AuthContext, reason: string, shown: ReturnType<typeof shownOf>): void => {
     void recorder.record({
       type: "authentication",
       ...options.origin(),
@@ -122,13 +127,16 @@ export const decideLogin = (options: LoginOptions): void => {
       reason,
       ...shown,
     });
+  };
+
+  const refuse = (context: AuthContext, reason: string, shown: ReturnType<typeof shownOf> = {}): void => {
+    recordRefusal(context, reason, shown);
     tries += 1;
     if (tries < limits.authenticationTries) {
       reject(context, limits.failureDelayMs);
       return;
     }
-    options.transport.sendDisconnect(disconnectReason.noMoreAuthenticationMethods, "Too many authentication failures");
-    client.socket.end();
+    end("Too many authentication failures");
   };
 
   const accept = async (
@@ -199,13 +207,18 @@ export const decideLogin = (options: LoginOptions): void => {
     const { attempt } = provedKey;
     const { connectedUser: user, keyFingerprint } = provedKey.verdict;
     const { secondFactor } = options;
+    const waitMs = secondFactor.waitMs(user, keyFingerprint);
+    if (waitMs > 0) {
+      // A refusal would make OpenSSH sign and ask again, three times; these words it shows once.
+      recordRefusal(context, "too many wrong codes", { keyFingerprint });
+      end(`Too many wrong codes. Try again in ${Math.ceil(waitMs / 1000)} seconds.`);
+      return;
+    }
     const code = await askForCode(context, { secondFactor, user, keyFingerprint, hint });
     if (!stillThere()) return;
     hint = code?.kind === "refused" ? code.hint : undefined;
     if (code === undefined || code.kind === "refused") {
       const { reason, detail } = code ?? { reason: "no code was given" };
-      // Whoever asks again at once would be told the same again.
-      if (reason === "too many wrong codes") provedKey = undefined;
       refuse(context, detail === undefined ? reason : `${reason}: ${detail}`, { keyFingerprint });
       return;
     }
@@ -234,14 +247,13 @@ export const decideLogin = (options: LoginOptions): void => {
       return;
     }
     const judged = await judge(context, client.address, options.authenticator);
-    const { verdict } = judged;
     if (!stillThere()) return;
-    if (verdict.kind === "refused") {
-      const { reason, detail } = verdict;
-      refuse(context, detail === undefined ? reason : `${reason}: ${detail}`, shownOf(verdict));
-    } else if (verdict.kind === "proved") {
-      if (!options.secondFactor.isRequired(verdict.connectedUser)) await accept(context, verdict);
-      else if ("attempt" in judged) await continueWithCode(context, judged);
+    if ("attempt" in judged) {
+      if (options.secondFactor.isRequired(judged.verdict.connectedUser)) await continueWithCode(context, judged);
+      else await accept(context, judged.verdict);
+    } else if (judged.kind === "refused") {
+      const { reason, detail } = judged;
+      refuse(context, detail === undefined ? reason : `${reason}: ${detail}`, shownOf(judged));
     } else {
       // ssh2 would answer `ssh-rsa` to an rsa-sha2 probe; OpenSSH 10, dbclient and asyncssh then refuse to sign.
       context.key.algo = requestedAlgorithm(context);
