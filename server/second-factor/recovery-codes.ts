@@ -38,8 +38,7 @@ export const makeRecoveryCodes = async (): Promise<{
   const codes = Array.from({ length: howMany }, () =>
     Array.from({ length: symbols }, () => alphabet.charAt(randomInt(alphabet.length))).join(""),
   );
-  const hashes: Buffer[] = [];
-  for (const code of codes) hashes.push(await hash(code, salt));
+  const hashes = await Promise.all(codes.map((code) => hash(code, salt)));
   return { codes: codes.map((code) => `${code.slice(0, 5)}-${code.slice(5)}`), kept: { salt, hashes } };
 };
 

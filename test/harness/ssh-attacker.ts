@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import ssh2 from "ssh2";
 import type { ClientChannel, ConnectConfig } from "ssh2";
 import { onTestFinished, vi } from "vitest";
-import { uint32, wireString } from "../../server/ssh/wire.ts";
+import { uint32, WireReader, wireString } from "../../server/ssh/wire.ts";
 
 type Handler = (protocol: unknown, ...args: unknown[]) => void;
 interface Internals {
@@ -42,6 +42,15 @@ export const message = {
       wireString(key),
       signature === undefined ? Buffer.alloc(0) : wireString(signature),
     ]),
+  /** RFC 4256 §3.1. */
+  keyboardRequest: (user: string) =>
+    Buffer.concat([
+      Buffer.of(50),
+      ...[user, "ssh-connection", "keyboard-interactive", "", ""].map((text) => wireString(text)),
+    ]),
+  /** RFC 4256 §3.4. */
+  answers: (...texts: readonly string[]) =>
+    Buffer.concat([Buffer.of(61), uint32(texts.length), ...texts.map((text) => wireString(text))]),
   globalRequest: (name: string, wantReply: boolean) =>
     Buffer.concat([Buffer.of(80), wireString(name), bool(wantReply)]),
   channelOpen: (type: string, id: number, window: number, packetSize: number) =>
@@ -94,10 +103,19 @@ const observed = [
   "REQUEST_FAILURE",
   "USERAUTH_PK_OK",
   "USERAUTH_FAILURE",
+  "USERAUTH_INFO_REQUEST",
   "USERAUTH_SUCCESS",
   "SERVICE_ACCEPT",
   "DISCONNECT",
 ];
+
+/** The third text of a USERAUTH_REQUEST: ssh2 reads the answer by it. */
+const methodOf = (payload: Buffer): string => {
+  const reader = new WireReader(payload.subarray(1));
+  reader.bytes();
+  reader.bytes();
+  return reader.ascii() === "keyboard-interactive" ? "keyboard-interactive" : "publickey";
+};
 
 /**
  * An ssh2 client used at a low level. With `login` it logs in first and all channel messages are the test's own; without,
@@ -147,7 +165,7 @@ export const attack = async (
       const { write } = protocol._packetRW;
       for (const payload of payloads) {
         if (internals._sock.destroyed) return;
-        if (payload[0] === 50) protocol._authsQueue.push("publickey"); // or ssh2 would not tell of the answer
+        if (payload[0] === 50) protocol._authsQueue.push(methodOf(payload)); // or ssh2 would not tell of the answer
         const packet = write.alloc(payload.length, true);
         packet.set(payload, write.allocStartKEX);
         protocol._cipher.encrypt(write.finalize(packet, true));
