@@ -9,20 +9,20 @@ import { startTestServer, type TestServer } from "./ssh-attacker-server.ts";
 /** One client on its way through key and code. */
 export interface Visitor extends Attacker {
   /** Signs with the key, and waits for the answer. @returns what ssh said: `publickey`, `keyboard-interactive partial` … */
-  sign(): Promise<string>;
+  readonly sign: () => Promise<string>;
   /** Asks to be asked, and waits for the question. @returns what stands above it; "closed" when the connection ended */
-  ask(): Promise<string>;
+  readonly ask: () => Promise<string>;
   /** Answers, and waits for what comes of it. */
-  answer(...texts: readonly string[]): Promise<"in" | "refused" | "closed">;
+  readonly answer: (...texts: readonly string[]) => Promise<"in" | "refused" | "closed">;
 }
 
 export interface Reception {
   readonly it: TestServer;
   /** Of `support`. */
   readonly key: SigningKey;
-  visit(user?: string, key?: SigningKey): Promise<Visitor>;
+  readonly visit: (user?: string, key?: SigningKey) => Promise<Visitor>;
   /** Of the log, in order: how each attempt ended. */
-  outcomes(): string[];
+  readonly outcomes: () => string[];
 }
 
 const summary = (event: Extract<AuditEvent, { type: "authentication" }>): string =>

@@ -7,7 +7,7 @@ import { uriOf } from "../../server/second-factor/totp.ts";
 const photograph = (lines: readonly string[]): { width: number; height: number; data: Uint8Array } => {
   const pixels = 8;
   const rows = lines.flatMap((line) => {
-    const cells = [...line];
+    const cells = line.split("");
     return ["█▀", "█▄"].map((painted) => cells.map((cell) => painted.includes(cell)));
   });
   const width = (rows[0]?.length ?? 0) * pixels;

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { CodeDelay } from "../../server/second-factor/code-delay.ts";
 import { canonicalCode, findRecoveryCode, makeRecoveryCodes } from "../../server/second-factor/recovery-codes.ts";

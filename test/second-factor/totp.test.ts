@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { URI } from "otpauth";
 import { describe, expect, test } from "vitest";
 import { base32Of, findStep, uriOf } from "../../server/second-factor/totp.ts";
