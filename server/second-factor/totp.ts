@@ -16,7 +16,7 @@ export const secretBytes = 20;
  */
 const drift = [-1, 0, 1] as const;
 
-export const stepAt = (atMs: number): number => Math.floor(atMs / 1000 / periodSeconds);
+const stepAt = (atMs: number): number => Math.floor(atMs / 1000 / periodSeconds);
 
 const codeOf = (secret: Uint8Array, step: number): string =>
   HOTP.generate({ secret: new Secret({ buffer: new Uint8Array(secret).buffer }), algorithm, digits, counter: step });

@@ -138,7 +138,7 @@ export interface Authenticator {
 }
 
 /** Why a code was refused. For the log; the client is told no more than `hint`. */
-export type CodeRefusal =
+type CodeRefusal =
   | "no second factor is enrolled"
   | "the code is wrong"
   | "the code was used before"

@@ -23,7 +23,7 @@ const bytesOf = (base32: string): Buffer => {
 };
 
 /** A telephone: makes codes, each of a step that it made none of before. */
-export interface Telephone {
+interface Telephone {
   readonly base32: string;
   readonly secret: Buffer;
   /** A code that is good now and was not given before; waits where the half minute has none left. */

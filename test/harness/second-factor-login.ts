@@ -7,7 +7,7 @@ import { attack, message, type Attacker } from "./ssh-attacker.ts";
 import { startTestServer, type TestServer } from "./ssh-attacker-server.ts";
 
 /** One client on its way through key and code. */
-export interface Visitor extends Attacker {
+interface Visitor extends Attacker {
   /** Signs with the key, and waits for the answer. @returns what ssh said: `publickey`, `keyboard-interactive partial` … */
   readonly sign: () => Promise<string>;
   /** Asks to be asked, and waits for the question. @returns what stands above it; "closed" when the connection ended */

@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import ssh2 from "ssh2";
 import type { ClientChannel, ConnectConfig } from "ssh2";
 import { onTestFinished, vi } from "vitest";
-import { uint32, WireReader, wireString } from "../../server/ssh/wire.ts";
+import { uint32, wireString } from "../../server/ssh/wire.ts";
 
 type Handler = (protocol: unknown, ...args: unknown[]) => void;
 interface Internals {
@@ -109,13 +109,9 @@ const observed = [
   "DISCONNECT",
 ];
 
-/** The third text of a USERAUTH_REQUEST: ssh2 reads the answer by it. */
-const methodOf = (payload: Buffer): string => {
-  const reader = new WireReader(payload.subarray(1));
-  reader.bytes();
-  reader.bytes();
-  return reader.ascii() === "keyboard-interactive" ? "keyboard-interactive" : "publickey";
-};
+/** ssh2 reads the answer to a USERAUTH_REQUEST by its method; malformed ones are the tests' business. */
+const methodOf = (payload: Buffer): string =>
+  payload.includes("keyboard-interactive") ? "keyboard-interactive" : "publickey";
 
 /**
  * An ssh2 client used at a low level. With `login` it logs in first and all channel messages are the test's own; without,
