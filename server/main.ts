@@ -29,7 +29,9 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 const createLines = (): Io["stdin"] => {
   let opened: { readonly source: Interface; readonly lines: AsyncIterator<string> } | undefined;
   return {
-    isTTY: process.stdin.isTTY,
+    get isTTY() {
+      return process.stdin.isTTY;
+    },
     async readLine() {
       if (opened === undefined) {
         const source = createInterface({ input: process.stdin });

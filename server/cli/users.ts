@@ -125,9 +125,9 @@ const enrol = async (user: string, options: UsersOptions, stop: AbortSignal, io:
 const remove = async (user: string, options: UsersOptions, io: Io): Promise<number> => {
   const place = openPlace(options.dataDirectory);
   if (!place.store.isEnrolled(user)) throw new EndpointError("ObjectNotFound", `${user} has no second factor.`);
+  const demanded = loadRolesFile(place.paths.roles, commands).whySecondFactor(user).length > 0;
   await record(place, io, user, "removed");
   await place.store.remove(user);
-  const demanded = loadRolesFile(place.paths.roles, commands).whySecondFactor(user).length > 0;
   io.stderr.write(
     `${user} has no second factor any more${demanded ? ", and can't log in until enrolled again" : ""}. Sessions that run go on.\n`,
   );
