@@ -2,7 +2,7 @@ import type { UiColumn } from "../../../ui/protocol.ts";
 import { EndpointError } from "../../errors.ts";
 import type { TerminalSize } from "../contract.ts";
 import type { Answer, Delivery, DisclosedCell } from "../delivery.ts";
-import { encodeAnswer } from "../format/encode.ts";
+import { encodeAnswer, notForTerminal } from "../format/encode.ts";
 import { printable, withoutPrivateUse } from "../printable.ts";
 import { refuseTooManyKeys } from "./glyphs.ts";
 import type { ScreenFace } from "./screen.ts";
@@ -141,6 +141,7 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
       throwIfStopped();
       if (answer.kind === "session") parts.onAction(answer.action);
       else if (answer.kind === "text") await showText(screenText(answer.text));
+      else if (answer.kind === "bytes") throw notForTerminal();
       else if (answer.format === undefined || answer.format === "table" || answer.format === "list") {
         await showRows(answer);
       } else {

@@ -1,0 +1,58 @@
+import type { ReviewedEvent } from "../server/audit-review/review-port.ts";
+import type { OutputFormat, Row, RowsResult } from "./define-command.ts";
+
+/** A table is to be read: what is longer is cut there, visibly; the formats for scripts have all of it. */
+const longestDetail = 400;
+
+/** Ids that say nothing to a reader. */
+const forScriptsOnly = new Set(["connectionId", "invocationId"]);
+
+const inWords = (value: unknown): string => {
+  if (typeof value === "string") return value;
+  if (!Array.isArray(value) || value.length <= 3) return JSON.stringify(value);
+  return `${JSON.stringify(value.slice(0, 3)).slice(0, -1)},… ${value.length} in all]`;
+};
+
+const forPeople = (fields: ReviewedEvent["fields"]): string => {
+  const text = Object.entries(fields)
+    .filter(([name]) => !forScriptsOnly.has(name))
+    .map(([name, value]) => `${name}=${inWords(value)}`)
+    .join(" ");
+  return text.length <= longestDetail ? text : `${text.slice(0, longestDetail).replace(/[\ud800-\udbff]$/, "")}…`;
+};
+
+/** Events as rows; in the formats for scripts the last column is everything else that the event has, as JSON. */
+export const auditEventRows = (
+  events: AsyncIterable<readonly ReviewedEvent[]>,
+  format: OutputFormat | undefined,
+  isLive: boolean,
+): RowsResult => {
+  const isForPeople = format === undefined || format === "table" || format === "list";
+  return {
+    kind: "rows",
+    columns: [
+      { name: "Seq", width: 8, least: 6 },
+      { name: "At", width: 24, least: 24 },
+      { name: "Type", width: 18, least: 18 },
+      { name: "User", width: 10, least: 10 },
+      { name: "SessionId", width: 18, least: 18 },
+      { name: "ClientAddress", width: 13, least: 13 },
+      { name: "Detail", width: 40 },
+    ],
+    batches: (async function* rows(): AsyncGenerator<readonly Row[]> {
+      for await (const batch of events) {
+        yield batch.map(({ seq, at, type, user, sessionId, clientAddress, fields }) => [
+          seq,
+          at,
+          type,
+          user,
+          sessionId,
+          clientAddress,
+          isForPeople ? forPeople(fields) : JSON.stringify(fields),
+        ]);
+      }
+    })(),
+    ...(isLive ? { live: true } : {}),
+    ...(format === undefined ? {} : { format }),
+  };
+};
