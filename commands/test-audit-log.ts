@@ -7,7 +7,7 @@ const tellEveryMs = 2_000;
 
 /** What the endpoint says of itself is worth no more than the endpoint. */
 const ownWord =
-  "This is what the endpoint says of its own record. For a check that need not trust it: Export-AuditLog, then pep audit verify elsewhere.";
+  "This is what the endpoint says of its own record. For a check that need not trust it, verify a copy of the record elsewhere, with pep audit verify.";
 
 export const testAuditLog = defineCommand({
   name: "Test-AuditLog",

@@ -62,7 +62,7 @@ const encoderFor = (
 export const notForTerminal = (): EndpointError =>
   new EndpointError(
     "InvalidArgument",
-    "This answers a file, not text for a terminal. Run it from your own machine, without -t: ssh HOST 'Export-AuditLog' > record.tar",
+    "This answers a file, not text for a terminal. Run it from your own machine, without -t: ssh HOST COMMAND > FILE",
   );
 
 const printableCell = (cell: DisclosedCell): DisclosedCell => (typeof cell === "string" ? printable(cell) : cell);
