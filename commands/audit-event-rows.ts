@@ -36,18 +36,16 @@ export const auditEventRows = (
       { name: "Type", width: 18, least: 18 },
       { name: "User", width: 10, least: 10 },
       { name: "SessionId", width: 18, least: 18 },
-      { name: "ClientAddress", width: 13, least: 13 },
       { name: "Detail", width: 40 },
     ],
     batches: (async function* rows(): AsyncGenerator<readonly Row[]> {
       for await (const batch of events) {
-        yield batch.map(({ seq, at, type, user, sessionId, clientAddress, fields }) => [
+        yield batch.map(({ seq, at, type, user, sessionId, fields }) => [
           seq,
           at,
           type,
           user,
           sessionId,
-          clientAddress,
           isForPeople ? forPeople(fields) : JSON.stringify(fields),
         ]);
       }

@@ -47,6 +47,7 @@ export const getSession = defineCommand({
     { line: "Get-Session -KeyId 3A78B34B", explains: "Who was shown a key." },
     { line: "Get-Session -User support -Outcome Failed,Refused", explains: "Where something did not go as it should." },
     { line: "Get-Session S-0123456789abcdef", explains: "What was done in one session." },
+    { line: "Get-Session | Select-Object SessionId,User,StartedAt,Keys", explains: "What fits a narrow screen." },
   ],
   parameters: {
     SessionId: value(sessionId, { synopsis: "The events of this session; goes without the filters.", position: 0 }),

@@ -52,7 +52,6 @@ export interface ReviewedEvent {
   readonly type: string;
   readonly user: string;
   readonly sessionId: string;
-  readonly clientAddress: string;
   /** What else the event has. */
   readonly fields: Readonly<Record<string, unknown>>;
 }

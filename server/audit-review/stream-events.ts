@@ -6,7 +6,7 @@ import type { EventQuery, ReviewedEvent } from "./review-port.ts";
 import { clockMarginMs, segmentsSince } from "./segments-since.ts";
 import { same } from "./sessions.ts";
 
-const own = new Set(["type", "connectedUser", "claimedUser", "localUser", "sessionId", "clientAddress"]);
+const own = new Set(["type", "connectedUser", "claimedUser", "localUser", "sessionId"]);
 
 const userOf = (event: ReadLine["event"]): string =>
   textOf(event, "connectedUser") || textOf(event, "localUser") || textOf(event, "claimedUser");
@@ -17,7 +17,6 @@ const reviewed = ({ seq, at, event }: ReadLine): ReviewedEvent => ({
   type: event.type,
   user: userOf(event),
   sessionId: textOf(event, "sessionId"),
-  clientAddress: textOf(event, "clientAddress"),
   fields: Object.fromEntries(Object.entries(event).filter(([name]) => !own.has(name))),
 });
 
