@@ -24,13 +24,17 @@ const outcomes = [
   "Running",
 ] as const satisfies readonly SessionOutcome[];
 
+/** A review that asked for a session that is not there, as this one may, does not make it one. */
 async function* someOrNotFound(
   events: AsyncIterable<readonly ReviewedEvent[]>,
+  wanted: string,
 ): AsyncGenerator<readonly ReviewedEvent[]> {
   let found = false;
   for await (const batch of events) {
+    const first = found ? 0 : batch.findIndex((event) => event.sessionId === wanted);
+    if (first < 0) continue;
     found = true;
-    yield batch;
+    yield batch.slice(first);
   }
   if (!found) throw new EndpointError("ObjectNotFound", "There is no such session on the record.");
 }
@@ -68,7 +72,7 @@ export const getSession = defineCommand({
     const { review } = context;
     if (values.SessionId !== undefined) {
       const events = await review.events({ sessionId: values.SessionId, follow: false });
-      return auditEventRows(someOrNotFound(events), values.Format, false);
+      return auditEventRows(someOrNotFound(events, values.SessionId), values.Format, false);
     }
     const sessions = await review.sessions({
       ...(values.User === undefined ? {} : { user: values.User }),
