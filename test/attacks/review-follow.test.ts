@@ -106,7 +106,9 @@ test("a follower never shows what is written and not yet durable, nor what a fai
   const follower = follow(stage, "-Format ndjson");
   await expect.poll(() => stage.events().some(({ type }) => type === "review")).toBe(true);
   broken = true;
-  await expect(stage.record.append({ type: "server-stopped", reason: "never was" })).rejects.toThrow();
+  await expect(stage.record.append({ type: "server-stopped", reason: "never was" })).rejects.toThrow(
+    "could not be recorded",
+  );
   broken = false;
   for (const event of sessionEvents("bob")) await stage.record.append(event);
   await expect.poll(() => follower.rows.length).toBe(4);

@@ -53,7 +53,7 @@ test("a local command can't put a review of a connected user on the record, nor 
   const message = (event: object): Buffer =>
     Buffer.from(JSON.stringify({ append: { type: "review", action: "list", ...event } }));
   expect(decodeRequest(message({ localUser: "root" }))).toMatchObject({ localUser: "root" });
-  expect(() => decodeRequest(message({ connectedUser: "auditor" }))).toThrow();
-  expect(() => decodeRequest(message({ connectedUser: "auditor", localUser: "root" }))).toThrow();
-  expect(() => decodeRequest(message({}))).toThrow();
+  expect(() => decodeRequest(message({ connectedUser: "auditor" }))).toThrow(/not an event of a local command/);
+  expect(() => decodeRequest(message({ connectedUser: "auditor", localUser: "root" }))).toThrow(/a review is done by/);
+  expect(() => decodeRequest(message({}))).toThrow(/a review is done by/);
 });

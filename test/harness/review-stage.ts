@@ -162,7 +162,7 @@ export const sessionEvents = (
   }: {
     readonly sessionId?: string;
     readonly outcome?: "succeeded" | "failed" | "stopped";
-    readonly keys?: readonly { readonly keyId: string; readonly computerName: string }[];
+    readonly keys?: Extract<AuditEvent, { type: "disclosure" }>["keys"];
     readonly refused?: number;
     readonly ends?: boolean;
   } = {},
@@ -178,7 +178,7 @@ export const sessionEvents = (
       lineLength: 3,
     })),
     { type: "command-started", ...command, parameters: {}, pipeline: [], roleCapability: "operator" },
-    ...(keys.length === 0 ? [] : [{ type: "disclosure", ...command, how: "exec", keys: [...keys] } as const]),
+    ...(keys.length === 0 ? [] : [{ type: "disclosure", ...command, how: "exec", keys } as const]),
     { type: "command-finished", ...command, outcome, exitStatus: 0, rows: keys.length, durationMs: 1 },
     ...(ends ? [{ type: "session-ended", ...origin, exitStatus: 0 } as const] : []),
   ];
