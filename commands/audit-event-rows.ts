@@ -2,7 +2,7 @@ import type { ReviewedEvent } from "../server/audit-review/review-port.ts";
 import type { OutputFormat, Row, RowsResult } from "./define-command.ts";
 
 /** A table is to be read: what is longer is cut there, visibly; the formats for scripts have all of it. */
-const longestDetail = 400;
+const longestDetail = { onScreen: 120, elsewhere: 400 };
 
 /** Ids that say nothing to a reader. */
 const forScriptsOnly = new Set(["connectionId", "invocationId"]);
@@ -13,20 +13,21 @@ const inWords = (value: unknown): string => {
   return `${JSON.stringify(value.slice(0, 3)).slice(0, -1)},… ${value.length} in all]`;
 };
 
-const forPeople = (fields: ReviewedEvent["fields"]): string => {
+const forPeople = (fields: ReviewedEvent["fields"], longest: number): string => {
   const text = Object.entries(fields)
     .filter(([name]) => !forScriptsOnly.has(name))
     .map(([name, value]) => `${name}=${inWords(value)}`)
     .join(" ");
-  return text.length <= longestDetail ? text : `${text.slice(0, longestDetail).replace(/[\ud800-\udbff]$/, "")}…`;
+  return text.length <= longest ? text : `${text.slice(0, longest).replace(/[\ud800-\udbff]$/, "")}…`;
 };
 
 /** Events as rows; in the formats for scripts the last column is everything else that the event has, as JSON. */
 export const auditEventRows = (
   events: AsyncIterable<readonly ReviewedEvent[]>,
   format: OutputFormat | undefined,
-  isLive: boolean,
+  { interactive, isLive }: { readonly interactive: boolean; readonly isLive: boolean },
 ): RowsResult => {
+  const longest = interactive ? longestDetail.onScreen : longestDetail.elsewhere;
   const isForPeople = format === undefined || format === "table" || format === "list";
   return {
     kind: "rows",
@@ -46,7 +47,7 @@ export const auditEventRows = (
           type,
           user,
           sessionId,
-          isForPeople ? forPeople(fields) : JSON.stringify(fields),
+          isForPeople ? forPeople(fields, longest) : JSON.stringify(fields),
         ]);
       }
     })(),

@@ -66,6 +66,6 @@ export const getAuditEvent = defineCommand({
       ...(values.Last === undefined ? {} : { last: values.Last }),
       follow: isLive,
     });
-    return auditEventRows(events, values.Format, isLive);
+    return auditEventRows(events, values.Format, { interactive: context.interactive, isLive });
   },
 });

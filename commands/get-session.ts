@@ -72,7 +72,10 @@ export const getSession = defineCommand({
     const { review } = context;
     if (values.SessionId !== undefined) {
       const events = await review.events({ sessionId: values.SessionId, follow: false });
-      return auditEventRows(someOrNotFound(events, values.SessionId), values.Format, false);
+      return auditEventRows(someOrNotFound(events, values.SessionId), values.Format, {
+        interactive: context.interactive,
+        isLive: false,
+      });
     }
     const sessions = await review.sessions({
       ...(values.User === undefined ? {} : { user: values.User }),

@@ -80,6 +80,16 @@ test("a reader that is stuck makes memory grow by nothing, and has missed nothin
   await follower.ended;
 });
 
+test("what is followed can be cut by a pipe, and ends then by itself", async () => {
+  const stage = await createReviewStage();
+  const ran = stage.run("auditor", "Get-AuditEvent -Follow -Format ndjson | Select-Object Type -First 2");
+  await expect.poll(() => stage.events().some(({ type }) => type === "review")).toBe(true);
+  for (const event of sessionEvents("bob")) await stage.record.append(event);
+  const { outcome, shown } = await ran;
+  expect(outcome.exitStatus).toBe(0);
+  expect(rowsIn(shown)).toEqual([{ Type: "session-started" }, { Type: "command-started" }]);
+});
+
 test("a role's limit of rows ends what is followed", async () => {
   const stage = await createReviewStage({
     roles: JSON.stringify({

@@ -3,9 +3,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { AuditEvent } from "../../server/audit/event.ts";
+import { runInWorker } from "../../server/audit-review/run-in-worker.ts";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
 import { createReviewStage, newSessionId, rowsIn, sessionEvents, type ReviewStage } from "../harness/review-stage.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
+import { writeManyEvents } from "./many-events.ts";
 import { recordSession } from "./record.ts";
 
 const put = async ({ record }: ReviewStage, events: readonly AuditEvent[]): Promise<void> => {
@@ -202,6 +204,21 @@ test("an export doesn't hide a transcript that no event names", async () => {
   writeFileSync(join(stage.dataDirectory, "audit", "transcripts", "S-planted.cast"), "{}\n");
   const { shown } = await stage.run("auditor", "Export-AuditLog");
   expect(shown).toContain("pep-record/audit/transcripts/S-planted.cast");
+});
+
+test("a verification is stopped in the middle of its work, and tells how far it is", async () => {
+  const dataDirectory = temporaryDirectory();
+  writeManyEvents(dataDirectory, 100_000);
+  const controller = new AbortController();
+  const told: number[] = [];
+  const onProgress = (events: number): void => {
+    told.push(events);
+    controller.abort();
+  };
+  const task = { kind: "verify", dataDirectory, sinceCheckpoint: undefined } as const;
+  const work = runInWorker(task, onProgress, controller.signal);
+  await expect(work.next()).rejects.toMatchObject({ category: "OperationStopped" });
+  expect(told[0]).toBe(10_000);
 });
 
 test("a review of the whole record is stopped wherever it is, and a fifth one at a time is refused", async () => {
