@@ -41,6 +41,8 @@ const endpointFile = z.strictObject({
   trustedUserCAKeys: z.string().optional(),
   /** OpenSSH's RevokedKeys: a KRL or a list of public keys. Configured and unreadable, it refuses everybody. */
   revokedKeys: z.string().optional(),
+  /** What second factors are sealed with; outside the data directory. Left out: beside it, `DIR.second-factor-key`. */
+  secondFactorKey: z.string().optional(),
   /** Where backup-cert writes; outside the data directory. */
   backupDirectory: z.string(),
   /** Free space kept for the record: below it no session starts, below half of it running ones end. */
@@ -79,6 +81,7 @@ export interface Configuration {
   readonly siteDatabase: EmbeddedSite | SqlServerConfiguration;
   readonly trustedUserCAKeys: string | undefined;
   readonly revokedKeys: string | undefined;
+  readonly secondFactorKey: string;
   readonly backupDirectory: string;
   readonly auditReserveBytes: number;
   readonly transcriptLimitBytes: number;
@@ -191,6 +194,15 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
   }
   const file = decode(text, path);
   const from = (relativePath: string): string => resolve(dataDirectory, relativePath);
+  const secondFactorKey = from(
+    file.secondFactorKey ?? (file.demo ? "demo/second-factor-key" : `${dataDirectory}.second-factor-key`),
+  );
+  if (!file.demo && lies(secondFactorKey, dataDirectory)) {
+    throw new EndpointError(
+      "InvalidArgument",
+      `${path}: secondFactorKey must lie outside the data directory, or whoever copies the one can make everybody's codes.`,
+    );
+  }
   const backupDirectory = from(file.backupDirectory);
   if (lies(backupDirectory, dataDirectory)) {
     throw new EndpointError("InvalidArgument", `${path}: backupDirectory must lie outside the data directory.`);
@@ -202,6 +214,7 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
     siteDatabase: resolveSite(file, path, dataDirectory),
     trustedUserCAKeys: file.trustedUserCAKeys === undefined ? undefined : from(file.trustedUserCAKeys),
     revokedKeys: file.revokedKeys === undefined ? undefined : from(file.revokedKeys),
+    secondFactorKey,
     backupDirectory,
     auditReserveBytes: (file.auditReserveMiB ?? (file.demo ? demoReserveMiB : reserveMiB)) * mebibyte,
     transcriptLimitBytes: file.transcriptLimitMiB * mebibyte,
@@ -219,6 +232,8 @@ export const pathsIn = (dataDirectory: string) => ({
   authorizedKeys: join(dataDirectory, "authorized-keys"),
   state: join(dataDirectory, "state"),
   elevation: join(dataDirectory, "state", "elevation.ndjson"),
+  secondFactors: join(dataDirectory, "state", "second-factor"),
+  secondFactorUses: join(dataDirectory, "state", "second-factor-use"),
   control: join(dataDirectory, "state", "control.sock"),
   audit: join(dataDirectory, "audit"),
   log: join(dataDirectory, "audit", "log"),

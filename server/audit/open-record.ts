@@ -9,7 +9,7 @@ import { logLines } from "./log-lines.ts";
 import { leafHash } from "./merkle-tree.ts";
 import { rescueSpaceIn } from "./rescue-space.ts";
 
-export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened" | "onDurable" | "giveUpSpace"> {
+export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened" | "giveUpSpace"> {
   /** `audit/` of a data directory. */
   readonly directory: string;
   /** `log-key`: signs the checkpoints. */
@@ -98,6 +98,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     },
     onDurable: (lines) => {
       checkpointer?.appendLines(lines);
+      options.onDurable?.(lines);
       if ((checkpointer?.unsigned ?? 0) >= everyEvents) checkpointSoon();
     },
   });

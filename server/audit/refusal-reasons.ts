@@ -31,8 +31,26 @@ const keyRefusals = [
 
 export type KeyRefusal = (typeof keyRefusals)[number];
 
+/** Why a code after the key was refused. */
+const codeRefusals = [
+  "no second factor is enrolled",
+  "the code is wrong",
+  "the code was used before",
+  "the recovery code is wrong",
+  "the recovery code was used before",
+  "too many wrong codes",
+  "the second factor can't be read",
+  "the code's use could not be stored",
+] as const;
+
+export type CodeRefusal = (typeof codeRefusals)[number];
+
 export const loginRefusals = [
   ...keyRefusals,
+  ...codeRefusals,
+  "a second factor is required, and none is enrolled",
+  "a key must come before a code",
+  "no code was given",
   "only public keys are accepted",
   "the log-in could not be recorded",
 ] as const;
@@ -54,6 +72,8 @@ export const requestRefusals = [
   "too many sessions",
   "line too long",
   "line not UTF-8",
+  /** This user may be here no longer: roles or keys were read again since the log-in. */
+  "rights gone",
   /** Too little space left for the record. */
   "storage",
   /** Stands for those that were counted, not recorded one by one. */
