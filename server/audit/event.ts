@@ -44,8 +44,12 @@ export const auditEvent = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("authentication"),
     ...origin.shape,
-    outcome: z.enum(["accepted", "refused"]),
+    /** `continued`: the key has signed, and a code is asked for. */
+    outcome: z.enum(["accepted", "continued", "refused"]),
     method: z.string(),
+    /** What was given after the key. */
+    secondFactor: z.enum(["code", "recovery-code"]).optional(),
+    recoveryCodesLeft: z.number().int().optional(),
     /** `SHA256:…` of the key that signed or was refused. */
     keyFingerprint: z.string().optional(),
     /** The certificate that came with the key; its authority by fingerprint. */
@@ -154,6 +158,13 @@ export const auditEvent = z.discriminatedUnion("type", [
     /** Every line up to this one is a hash only. */
     throughSeq: z.number().int(),
     transcripts: z.array(z.string()),
+  }),
+  /** An administrator gave a user a second factor, or took it away, on the machine itself. Before it counts. */
+  z.strictObject({
+    type: z.literal("second-factor"),
+    localUser: z.string(),
+    user: z.string(),
+    change: z.enum(["enrolled", "replaced", "removed"]),
   }),
   /** Someone read the record: on the machine itself (`localUser`), or over SSH (`connectedUser`). Durable before anything is shown. */
   z
