@@ -41,6 +41,15 @@ export const auditEvent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("connection-closed"), ...origin.shape }),
   /** Dropped by a guard of the SSH layer; `guard` is its name, for example `pre-authentication-message`. */
   z.strictObject({ type: z.literal("connection-dropped"), ...origin.shape, guard: z.string() }),
+  /** Earned penalties reached the minimum: connections of this source are closed at the door for so long. */
+  z.strictObject({
+    type: z.literal("source-penalised"),
+    /** An IPv4 address or an IPv6 network. */
+    source: z.string(),
+    /** What the connection did that made it enough. */
+    offence: z.enum(["authfail", "noauth", "grace-exceeded", "violation"]),
+    forSeconds: z.number().int(),
+  }),
   z.strictObject({
     type: z.literal("authentication"),
     ...origin.shape,

@@ -156,6 +156,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       ident: "pep",
       banner: () => roles.session.legalNotice,
       authenticator,
+      penalties: configuration.penalties,
       sessions,
       log,
       report,

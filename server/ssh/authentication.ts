@@ -58,6 +58,8 @@ const recorded = (verdict: Exclude<KeyVerdict, { readonly kind: "probe" }>) => (
   ...(verdict.kind === "proved" && verdict.fido !== undefined ? { fido: verdict.fido } : {}),
 });
 
+const notRecorded = "the log-in could not be recorded";
+
 export interface LoginOptions {
   readonly client: ClientSocket;
   readonly connection: Connection;
@@ -101,6 +103,7 @@ export const decideLogin = (options: LoginOptions): void => {
       ...shown,
     });
     tries += 1;
+    if (reason !== notRecorded) client.markFailedLogin();
     if (tries < limits.authenticationTries) {
       reject(context, limits.failureDelayMs);
       return;
@@ -121,7 +124,7 @@ export const decideLogin = (options: LoginOptions): void => {
       ...shown,
     });
     if (!(await options.opened) || !(await durable)) {
-      refuse(context, "the log-in could not be recorded", shown);
+      refuse(context, notRecorded, shown);
       return;
     }
     if (!stillThere()) return;

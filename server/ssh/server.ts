@@ -11,6 +11,8 @@ import type { LiveConnection } from "./connection.ts";
 import { readHostKey } from "./host-key.ts";
 import { defaultLimits } from "./limits.ts";
 import type { Limits } from "./limits.ts";
+import { defaultPenalties, Penalties } from "./penalties.ts";
+import type { PenaltySettings } from "./penalties.ts";
 import { createRecorder } from "./recorder.ts";
 import { socketOf, swallowIdentification } from "./ssh2-internals.ts";
 
@@ -26,6 +28,8 @@ export interface SshServerOptions {
   readonly sessions: SessionHost;
   readonly log: EventLog;
   readonly limits?: Partial<Limits>;
+  /** What sources earn that end connections without a log-in. */
+  readonly penalties?: PenaltySettings;
   /** Where problems go that are nobody's event: for the operator's eyes. */
   readonly report: (problem: string) => void;
 }
@@ -141,12 +145,15 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
     report,
   );
   const sockets = new Set<ClientSocket>();
-  const admission = createAdmission(limits, ownLine, {
+  const penalties = new Penalties(options.penalties ?? defaultPenalties, () => performance.now());
+  const admission = createAdmission(limits, ownLine, penalties, {
     accepted: (client) => {
       sockets.add(client);
       client.socket.once("close", () => sockets.delete(client));
     },
     dropped: recordDrop,
+    penalised: (source, offence, forMs) =>
+      void recorder.record({ type: "source-penalised", source, offence, forSeconds: Math.ceil(forMs / 1000) }),
     identified: (client, software, firstBytes) => {
       identified.set(client.socket, { client, software });
       swallowIdentification(client.socket, ownLine);
