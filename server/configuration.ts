@@ -2,11 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { EndpointError } from "./errors.ts";
-import {
-  penaltySettings,
-  perSourcePenalties,
-  perSourcePenaltyExemptList,
-} from "./ssh/penalty-configuration.ts";
+import { penaltySettings, perSourcePenalties, perSourcePenaltyExemptList } from "./ssh/penalty-configuration.ts";
 import type { PenaltySettings } from "./ssh/penalties.ts";
 import { sqlServerSiteDatabase, type SqlServerConfiguration } from "./site-database/sql-server/configuration.ts";
 

@@ -90,16 +90,22 @@ test("unknown and known users cost the same", async () => {
 // EXPECT: a log-in that succeeds in the end costs nothing, however often it is repeated.
 test("an agent's other keys before the right one are no failure", { skip: !hasOpenSsh }, async () => {
   const it = await withPenalties();
-  const others = ([["ecdsa", 256], ["ecdsa", 384], ["ecdsa", 521]] as const).map(([type, bits]) =>
-    keygen(it.directory, type, bits),
-  );
+  const others = (
+    [
+      ["ecdsa", 256],
+      ["ecdsa", 384],
+      ["ecdsa", 521],
+    ] as const
+  ).map(([type, bits]) => keygen(it.directory, type, bits));
   const args = [...others, keyFile(it)].flatMap((key) => ["-i", key]);
   for (let login = 0; login < 6; login += 1) {
     const [key = "", ...rest] = args.filter((arg) => arg !== "-i");
     const { ended } = startSsh(it, { key, args: rest.flatMap((other) => ["-i", other]), command: ["x"] });
     expect((await ended).status).toBe(0);
   }
-  expect(it.eventsOf("authentication").filter(({ outcome }) => outcome === "refused").length).toBeGreaterThanOrEqual(18);
+  expect(it.eventsOf("authentication").filter(({ outcome }) => outcome === "refused").length).toBeGreaterThanOrEqual(
+    18,
+  );
   expect(it.eventsOf("source-penalised")).toEqual([]);
 });
 
