@@ -135,6 +135,8 @@ export const auditEvent = z.discriminatedUnion("type", [
     sentDigest: z.string().optional(),
     /** `R-…`, told to the user when the failure is ours; the details stand here and nowhere else. */
     reference: z.string().optional(),
+    /** A limit stopped it; `error` says which. */
+    reason: z.literal("limit").optional(),
     error: z.string().optional(),
   }),
   /** Durable before the first byte of these keys leaves the server. */

@@ -19,6 +19,8 @@ export interface BoundLine {
   readonly roleCapability: string;
   /** Set where the entry requires approval by another person. */
   readonly approval: ApprovalNeeded | undefined;
+  /** Different recovery keys that this user may be shown within an hour, all their commands together. */
+  readonly disclosureLimit: { readonly most: number; readonly roleCapability: string } | undefined;
   /** More rows than this from the command (before shaping): `LimitsExceeded`, and none is shown. */
   readonly maxRows: number | undefined;
 }
@@ -44,6 +46,9 @@ export interface Roles {
     /** An interactive session without input for this long is ended, with a warning a minute before. */
     readonly idleTimeoutMs: number;
     readonly longestSessionMs: number;
+    /** Sessions and running commands of one user at a time. */
+    readonly sessionsPerUser: number;
+    readonly commandsPerUser: number;
     /** How long a request for approval waits, and how long an approval can be used. */
     readonly requestMs: number;
     readonly approvalMs: number;

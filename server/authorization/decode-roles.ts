@@ -37,6 +37,10 @@ export interface CheckedRoles extends Roles {
 /** JEA's own idle limit is two hours; 15 minutes is what a screen with recovery keys on it should have. */
 const defaultIdleMinutes = 15;
 const defaultLongestMinutes = 8 * 60;
+/** A few windows and a script that runs some commands side by side; what runs at a time is limited by the next. */
+const defaultSessions = 20;
+/** Sixty searches of one user at a time made another user wait four seconds. */
+const defaultCommands = 4;
 /** Long enough to find the second person, and to use what they approved; no longer. */
 const defaultRequestMinutes = 60;
 const defaultApprovalMinutes = 15;
@@ -208,6 +212,8 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
     session: {
       idleTimeoutMs: (file.session?.idleTimeoutMinutes ?? defaultIdleMinutes) * 60_000,
       longestSessionMs: (file.session?.longestSessionMinutes ?? defaultLongestMinutes) * 60_000,
+      sessionsPerUser: file.session?.sessionsPerUser ?? defaultSessions,
+      commandsPerUser: file.session?.commandsPerUser ?? defaultCommands,
       requestMs: (file.session?.requestMinutes ?? defaultRequestMinutes) * 60_000,
       approvalMs: (file.session?.approvalMinutes ?? defaultApprovalMinutes) * 60_000,
       legalNotice: file.session?.legalNotice ?? "",

@@ -40,6 +40,7 @@ const warnOfEntry = (entry: RoleEntry, warn: Warn): void => {
   const restricted = [...parameters.keys()].filter((name) => definition.parameters.get(name)?.restricted === true);
   const hasRule =
     entry.maxRows !== undefined ||
+    entry.disclosuresPerHour !== undefined ||
     entry.requireOneOf !== undefined ||
     entry.requireReason ||
     entry.requireApproval ||

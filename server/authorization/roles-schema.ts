@@ -57,6 +57,15 @@ const limitedCommand = z
       .max(10_000)
       .optional()
       .describe("More rows than this are refused, and none is shown."),
+    disclosuresPerHour: z
+      .number()
+      .int()
+      .min(1)
+      .max(10_000)
+      .optional()
+      .describe(
+        "More different recovery keys than this within an hour are refused, however many commands they are spread over. Left out: as many as there are.",
+      ),
     requireReason: z
       .union([z.boolean(), z.literal("listed")])
       .optional()
@@ -137,6 +146,20 @@ export const rolesFile = z
           .min(1)
           .max(7 * minutesADay)
           .optional(),
+        sessionsPerUser: z
+          .number()
+          .int()
+          .min(1)
+          .max(1000)
+          .optional()
+          .describe("Sessions that one user may have at a time. Left out: 20."),
+        commandsPerUser: z
+          .number()
+          .int()
+          .min(1)
+          .max(100)
+          .optional()
+          .describe("Commands of one user that run at a time; further ones wait their turn. Left out: 4."),
         approvalMinutes: z
           .number()
           .int()

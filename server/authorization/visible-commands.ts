@@ -155,6 +155,10 @@ export const makeVisibleCommands = (
             }
           : undefined,
       maxRows: entry?.maxRows,
+      disclosureLimit:
+        entry?.disclosuresPerHour === undefined
+          ? undefined
+          : { most: entry.disclosuresPerHour, roleCapability: entry.roleCapability },
     };
   };
 

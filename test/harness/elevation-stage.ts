@@ -5,7 +5,7 @@ import { onTestFinished } from "vitest";
 import { commands } from "../../commands/index.ts";
 import { openEventLog, type OpenEventLog } from "../../server/audit/event-log.ts";
 import type { AuditEvent } from "../../server/audit/event.ts";
-import { findEndedElevations } from "../../server/audit/find-ended-elevations.ts";
+import { readRecentLog } from "../../server/audit/read-recent-log.ts";
 import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import { createElevationGate } from "../../server/authorization/elevation-gate.ts";
 import { openElevationStore } from "../../server/authorization/elevation-store.ts";
@@ -15,6 +15,7 @@ import { encodeAnswer } from "../../server/session/format/encode.ts";
 import { createInvoke } from "../../server/session/invoke.ts";
 import type { RecoveryKey } from "../../server/site-database/port.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
+import { limitsOf } from "./limits.ts";
 
 /** alice and carol need approval, bob and dave approve; bob may ask too. */
 export const rolesText = (entry: Readonly<Record<string, unknown>> = {}): string => {
@@ -91,7 +92,7 @@ export const createStage = async (): Promise<Stage> => {
         log,
         now,
         times: () => roles.session,
-        over: findEndedElevations(logDirectory, now()),
+        over: readRecentLog(logDirectory, now()).endedElevations,
       });
     } catch (error) {
       await log.close();
@@ -119,6 +120,7 @@ export const createStage = async (): Promise<Stage> => {
       visibleCommands,
       elevation: createElevationGate(elevations, { connectedUser: user, keyFingerprint: key, origin }, visibleCommands),
       connectedUser: user,
+      ...limitsOf(roles, now),
       origin,
       now,
       uptimeMs: () => performance.now(),

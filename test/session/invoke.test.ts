@@ -19,6 +19,7 @@ import {
   type SiteMaker,
   type TestSite,
 } from "../site-database/fixture.ts";
+import { limitsOf } from "../harness/limits.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
@@ -84,6 +85,7 @@ const runLine = async (line: string, stage: Stage = {}): Promise<Run> => {
     visibleCommands: () => roles.commandsFor(user),
     elevation: noElevation,
     connectedUser: user,
+    ...limitsOf(roles),
     origin: { connectionId: "C-1", sessionId: "S-1", connectedUser: user },
     now: () => new Date(),
     uptimeMs: () => performance.now(),

@@ -20,6 +20,7 @@ import { createInvoke } from "../../../server/session/invoke.ts";
 import type { SiteDatabase } from "../../../server/site-database/port.ts";
 import { temporaryDirectory } from "../../harness/temporary-directory.ts";
 import { createMemoryChannel, type MemoryChannel } from "./memory-channel.ts";
+import { limitsOf } from "../../harness/limits.ts";
 
 export const fixture = (name: string): string => join(import.meta.dirname, "fixtures", name);
 
@@ -128,6 +129,7 @@ const visibleTo = (onPassword: () => void): VisibleCommands => ({
       roleCapability: "test",
       approval: undefined,
       maxRows: undefined,
+      disclosureLimit: undefined,
     };
   },
 });
@@ -192,6 +194,7 @@ export const startShell = (options: ShellOptions = {}): Shell => {
     visibleCommands: () => visible,
     elevation: noElevation,
     connectedUser,
+    ...limitsOf(),
     origin: {},
     now: () => new Date(),
     uptimeMs: () => performance.now(),
