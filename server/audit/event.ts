@@ -61,6 +61,8 @@ export const auditEvent = z.discriminatedUnion("type", [
     certificate: z.strictObject({ keyId: z.string(), serial: z.string(), authority: z.string() }).optional(),
     /** What a FIDO key said of its user under its signature. */
     fido: z.strictObject({ userPresent: z.boolean(), userVerified: z.boolean(), counter: z.number().int() }).optional(),
+    /** SHA-256 of the legal notice that was shown before this log-in, hexadecimal. */
+    noticeShown: z.string().optional(),
     /** For the log only; the client is told nothing. */
     reason: z.string().optional(),
   }),
@@ -86,6 +88,16 @@ export const auditEvent = z.discriminatedUnion("type", [
     transcriptDigest: z.string().optional(),
     reason: z.string().optional(),
   }),
+  /** Asked before the first prompt of an interactive session; what was shown before log-in stands in `authentication`. */
+  z.strictObject({
+    type: z.literal("legal-notice"),
+    ...origin.shape,
+    answer: z.enum(["accepted", "declined"]),
+    /** SHA-256 of the notice, hexadecimal. */
+    digest: z.string(),
+  }),
+  /** Nobody typed for long, and the screen was cleared; somebody pressed a key again. */
+  z.strictObject({ type: z.literal("session-lock"), ...origin.shape, state: z.enum(["locked", "unlocked"]) }),
   /** A command line that did not become a command. */
   z.strictObject({
     type: z.literal("command-refused"),

@@ -43,6 +43,8 @@ export interface Roles {
   /** Which role definitions count now; while it stays the same, so do the user's commands. */
   definitionsFor(connectedUser: string, circumstances: Circumstances): string;
   readonly session: {
+    /** A screen without input for this long is cleared and locked, with a warning a minute before. */
+    readonly idleLockMs: number;
     /** An interactive session without input for this long is ended, with a warning a minute before. */
     readonly idleTimeoutMs: number;
     readonly longestSessionMs: number;
@@ -52,6 +54,8 @@ export interface Roles {
     /** How long a request for approval waits, and how long an approval can be used. */
     readonly requestMs: number;
     readonly approvalMs: number;
+    /** An interactive session begins with the legal notice and the word `yes`. */
+    readonly requireAcceptance: boolean;
     /** Sent as the SSH banner before log-in; may be empty. */
     readonly legalNotice: string;
   };

@@ -140,6 +140,15 @@ export const rolesFile = z
     session: z
       .strictObject({
         idleTimeoutMinutes: z.number().int().min(1).max(minutesADay).optional(),
+        idleLockMinutes: z
+          .number()
+          .int()
+          .min(1)
+          .max(minutesADay)
+          .optional()
+          .describe(
+            "After so long without a key the screen is cleared and locked; idleTimeoutMinutes ends the session. Left out: two thirds of it.",
+          ),
         longestSessionMinutes: z
           .number()
           .int()
@@ -174,6 +183,12 @@ export const rolesFile = z
           .max(minutesADay)
           .optional()
           .describe("How long a request waits for a decision. Left out: 60."),
+        requireAcceptance: z
+          .boolean()
+          .optional()
+          .describe(
+            "Interactive sessions begin with the legal notice and a question that only yes answers. A command line has none: there the log-in past the banner counts.",
+          ),
         legalNotice: z
           .string()
           .max(4096)

@@ -13,6 +13,7 @@ import { DisclosureCounts } from "./disclosure-counts.ts";
 import type { ShownKey } from "./disclosure-counts.ts";
 import { createInvoke } from "./invoke.ts";
 import { createLiveSessions } from "./live-sessions.ts";
+import { noticeDigest } from "./notice-digest.ts";
 import { serveInteractive } from "./interactive/serve-interactive.ts";
 import type { UiPool } from "./interactive/ui-pool.ts";
 
@@ -129,9 +130,14 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
           openTranscript: dependencies.openTranscript,
           endpointName: dependencies.endpointName,
           welcome: `Welcome, ${connection.connectedUser}. This session is recorded. Get-Command lists what you can run.`,
+          idleLockMs: session.idleLockMs,
           idleTimeoutMs: session.idleTimeoutMs,
           longestSessionMs: session.longestSessionMs,
           shutdown: closing.signal,
+          noticeToAccept: session.requireAcceptance ? session.legalNotice : "",
+          onNoticeAnswered: (answer) =>
+            log.append({ type: "legal-notice", ...origin, answer, digest: noticeDigest(session.legalNotice) }),
+          onLock: (state) => log.append({ type: "session-lock", ...origin, state }),
           onStarted: (transcript, mode) => log.append({ type: "session-started", ...origin, mode, transcript }),
         },
         connection,

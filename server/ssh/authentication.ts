@@ -70,6 +70,8 @@ export interface LoginOptions {
   /** Whether the opening of this connection is on the record; a log-in may not precede it. */
   readonly opened: Promise<boolean>;
   readonly limits: Limits;
+  /** What the banner said, as a digest; absent where there was none. */
+  readonly noticeShown: string | undefined;
   readonly report: (problem: string) => void;
   /** Called just before the client is told. */
   readonly onProved: (identity: AuthenticatedConnection) => void;
@@ -121,6 +123,7 @@ export const decideLogin = (options: LoginOptions): void => {
       connectedUser,
       outcome: "accepted",
       method: context.method,
+      ...(options.noticeShown === undefined ? {} : { noticeShown: options.noticeShown }),
       ...shown,
     });
     if (!(await options.opened) || !(await durable)) {

@@ -104,13 +104,13 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
   const live = new Map<string, LiveConnection>();
   const identified = new WeakMap<object, { readonly client: ClientSocket; readonly software: string }>();
 
+  const banner = (): string => (typeof options.banner === "string" ? options.banner : options.banner());
   const configuration: ServerConfig = {
     hostKeys: [hostKey.privateKey],
     ident: options.ident,
     // ssh2 reads it anew for each client.
     get banner() {
-      const notice = typeof options.banner === "string" ? options.banner : options.banner();
-      return notice.replaceAll(/\r?\n/g, "\r\n");
+      return banner().replaceAll(/\r?\n/g, "\r\n");
     },
     keepaliveInterval: limits.keepaliveMs,
     keepaliveCountMax: limits.keepaliveCount,
@@ -131,6 +131,7 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
     const { client, software } = found;
     const served = serveConnection(client, software, connection, {
       limits,
+      banner: banner(), // in the turn in which ssh2 reads it
       recorder,
       report,
       authenticator: options.authenticator,

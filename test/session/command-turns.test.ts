@@ -10,11 +10,12 @@ const stage = (most: () => number = () => 2) => {
   const turns = new CommandTurns(most);
   const begun: string[] = [];
   const held = new Map<string, Turn>();
-  const ask = (name: string, user = "support", signal = never): Promise<void> =>
-    turns.take(user, signal).then((turn) => {
-      begun.push(name);
-      held.set(name, turn);
-    });
+  const note = async (name: string, taking: Promise<Turn>): Promise<void> => {
+    const turn = await taking;
+    begun.push(name);
+    held.set(name, turn);
+  };
+  const ask = (name: string, user = "support", signal = never): Promise<void> => note(name, turns.take(user, signal));
   return { turns, begun, ask, held: (name: string) => held.get(name) };
 };
 
@@ -64,11 +65,11 @@ test("while a command waits for its user another one runs, and it queues again a
   await settled();
   expect(begun).toEqual(["a", "b"]);
   let resumed = false;
-  void held("a")
-    ?.resume(never)
-    .then(() => {
-      resumed = true;
-    });
+  const resume = async (): Promise<void> => {
+    await held("a")?.resume(never);
+    resumed = true;
+  };
+  void resume();
   await settled();
   expect(resumed).toBe(false);
   held("b")?.end();
