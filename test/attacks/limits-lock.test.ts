@@ -58,7 +58,11 @@ test("what is typed or pasted into the lock runs nowhere, before Enter and behin
   shell.type("\u0003");
   await expect.poll(() => shell.output().slice(locked)).toContain(question);
   shell.type("text one\u007f\u0015keys 3\rkeys 4\r");
-  shell.type("keys 5\r");
+  // The rest of the paste, in pieces, as a slow network brings it.
+  for (let piece = 0; piece < 10; piece += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    shell.type("keys 5\r");
+  }
   await shell.sees("resumed, spied []", locked);
   await shell.run("text");
   const commands = shell.events.flatMap((event) => (event.type === "command-started" ? [event.command] : []));

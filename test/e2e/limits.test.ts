@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -91,4 +92,34 @@ test("failed log-ins close the door for their source, and leave the demo's own a
   await expect.poll(() => strict.events().filter(({ type }) => type === "source-penalised")).toHaveLength(1);
   expect(await tryAsStranger(strict)).not.toContain("Permission denied");
   expect(await strict.ssh("support", "verify-cert -raw")).toMatchObject({ status: 255 });
+});
+
+test("the notice is on the record as shown with each log-in, and as accepted or declined where roles ask for it", async () => {
+  const it = await startLimited((roles) => Object.assign(roles.session, { requireAcceptance: true }));
+  // A command line has no question: the log-in past the banner counts.
+  expect(await it.ssh("support", "verify-cert -raw")).toMatchObject({ status: 0, stderr: "" });
+  const digest = createHash("sha256")
+    .update("Authorised use only. Everything done here is on the record.\n")
+    .digest("hex");
+  expect(it.events()).toContainEqual(
+    expect.objectContaining({ type: "authentication", outcome: "accepted", noticeShown: digest }),
+  );
+  const size = { columns: 80, rows: 24 };
+  const accepting = it.terminal("support", size);
+  await accepting.waitFor(/◆ Authorised use only[^]*Type yes to accept:/);
+  expect(accepting.scrollback()).not.toContain("PS support@pep>");
+  accepting.type("yes\r");
+  await accepting.waitFor("PS support@pep>");
+  accepting.type("exit\r");
+  expect(await accepting.exited).toBe(0);
+  const declining = it.terminal("support", size);
+  await declining.waitFor("Type yes to accept:");
+  declining.type("\u0003");
+  expect(await declining.exited).toBe(130);
+  expect(declining.scrollback()).toContain("The notice was not accepted, so the session was ended.");
+  const answers = it.events().flatMap((event) => (event.type === "legal-notice" ? [event] : []));
+  expect(answers).toMatchObject([
+    { connectedUser: "support", answer: "accepted", digest },
+    { connectedUser: "support", answer: "declined", digest },
+  ]);
 });
