@@ -145,7 +145,9 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
     const context: CommandContext = {
       ...contextOf(signal),
       connectedUser: dependencies.connectedUser,
-      visibleCommands: dependencies.visibleCommands().descriptions,
+      get visibleCommands() {
+        return dependencies.visibleCommands().descriptions;
+      },
       interactive: delivery.how !== "exec",
       askPassword: (prompt, options) => whilePaused(delivery.askPassword(prompt, options)),
       confirm: (question) => whilePaused(delivery.confirm(question)),

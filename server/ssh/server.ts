@@ -14,7 +14,7 @@ import type { Limits } from "./limits.ts";
 import { defaultPenalties, Penalties } from "./penalties.ts";
 import type { PenaltySettings } from "./penalties.ts";
 import { createRecorder } from "./recorder.ts";
-import { socketOf, swallowIdentification } from "./ssh2-internals.ts";
+import { socketOf, standBefore } from "./ssh2-internals.ts";
 
 export interface SshServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
@@ -157,7 +157,7 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
       void recorder.record({ type: "source-penalised", source, offence, forSeconds: Math.ceil(forMs / 1000) }),
     identified: (client, software, firstBytes) => {
       identified.set(client.socket, { client, software });
-      swallowIdentification(client.socket, ownLine);
+      standBefore(client.socket, ownLine);
       ssh2Server.injectSocket(client.socket);
       client.socket.unshift(firstBytes);
     },
