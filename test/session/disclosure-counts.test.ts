@@ -65,6 +65,7 @@ test("a batch that could not be recorded is taken back", () => {
   counts.reserve("support", ids(1, 2), limit);
   counts.reserve("support", ids(1, 5), limit)();
   counts.reserve("support", ids(10, 3), limit);
+  expect(() => counts.reserve("support", ids(20, 1), limit)).toThrow("You were shown 5 different recovery keys");
 });
 
 test("what was shown before the start counts, unless it is older than an hour", () => {

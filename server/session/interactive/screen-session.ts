@@ -94,8 +94,8 @@ export class ScreenSession implements ShownSession {
   }
 
   /**
-   * A prompt that was left open is given up with its command: whoever comes back may not be who was asked. Any other
-   * command goes on; what it shows waits behind the lock.
+   * A prompt that was left open is given up with its command: whoever comes back may not be who was asked.
+   * Any other command goes on; what it shows waits behind the lock.
    */
   async lock(onLocked: () => Promise<void>): Promise<void> {
     if (this.#trustedPath.isOpen) this.#running?.controller.abort(stopped());
