@@ -93,10 +93,7 @@ export class ScreenSession implements ShownSession {
     else void this.#screen.send({ type: "notice", text: screenText(text) });
   }
 
-  /**
-   * A prompt that was left open is given up with its command: whoever comes back may not be who was asked.
-   * Any other command goes on; what it shows waits behind the lock.
-   */
+  /** A prompt that was left open is given up with its command: whoever comes back may not be who was asked. */
   async lock(onLocked: () => Promise<void>): Promise<void> {
     if (this.#trustedPath.isOpen) this.#running?.controller.abort(stopped());
     this.#screen.face?.glyphs.blank();
