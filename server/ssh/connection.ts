@@ -1,7 +1,7 @@
 import type { Connection } from "ssh2";
 import type { Origin } from "../audit/event.ts";
 import { noticeDigest } from "../session/notice-digest.ts";
-import type { AuthenticatedConnection, Authenticator, SessionHost } from "../session/contract.ts";
+import type { AuthenticatedConnection, Authenticator, SecondFactor, SessionHost } from "../session/contract.ts";
 import { decideLogin } from "./authentication.ts";
 import { serveChannels } from "./channels.ts";
 import type { ClientSocket } from "./client-socket.ts";
@@ -14,6 +14,7 @@ import { guardTransport } from "./transport-guards.ts";
 
 export interface ConnectionOptions {
   readonly authenticator: Authenticator;
+  readonly secondFactor: SecondFactor;
   readonly sessions: SessionHost;
   readonly recorder: Recorder;
   readonly limits: Limits;
@@ -77,6 +78,7 @@ export const serveConnection = (
     noticeShown: options.banner === "" ? undefined : noticeDigest(options.banner),
     report,
     authenticator: options.authenticator,
+    secondFactor: options.secondFactor,
     onProved: (proved) => {
       identity = proved;
       client.markAuthenticated();

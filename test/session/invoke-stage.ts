@@ -12,6 +12,7 @@ import { encodeAnswer } from "../../server/session/format/encode.ts";
 import { createInvoke } from "../../server/session/invoke.ts";
 import type { SiteDatabase } from "../../server/site-database/port.ts";
 import { noElevation } from "../harness/elevation.ts";
+import { noReview } from "../harness/review.ts";
 import { createSiteMaker, passwordRecord, type SiteMaker, type TestSite } from "../site-database/fixture.ts";
 import { limitsOf } from "../harness/limits.ts";
 
@@ -83,6 +84,7 @@ export const runLine = async (line: string, stage: Stage = {}): Promise<Run> => 
     siteDatabase: stage.siteDatabase ?? database,
     visibleCommands: () => roles.commandsFor((stage.mayStill?.() ?? true) ? user : "nobody"),
     elevation: noElevation,
+    review: noReview,
     connectedUser: user,
     ...(stage.limits ?? limitsOf(roles)),
     origin: { connectionId: "C-1", sessionId: "S-1", connectedUser: user },
