@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
+import { syslogReceiver, type SyslogReceiver } from "./audit-forwarding/configuration.ts";
 import { EndpointError } from "./errors.ts";
 import { sqlServerSiteDatabase, type SqlServerConfiguration } from "./site-database/sql-server/configuration.ts";
 
@@ -41,6 +42,8 @@ const endpointFile = z.strictObject({
   trustedUserCAKeys: z.string().optional(),
   /** OpenSSH's RevokedKeys: a KRL or a list of public keys. Configured and unreadable, it refuses everybody. */
   revokedKeys: z.string().optional(),
+  /** Where the record is sent, to a SIEM; without it nowhere. */
+  syslog: syslogReceiver.optional(),
   /** Where backup-cert writes; outside the data directory. */
   backupDirectory: z.string(),
   /** UI processes kept started for the next log-in. */
@@ -65,6 +68,7 @@ export interface Configuration {
   readonly siteDatabase: EmbeddedSite | SqlServerConfiguration;
   readonly trustedUserCAKeys: string | undefined;
   readonly revokedKeys: string | undefined;
+  readonly syslog: SyslogReceiver | undefined;
   readonly backupDirectory: string;
   readonly spareUiProcesses: number;
   readonly demo: boolean;
@@ -186,6 +190,12 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
     siteDatabase: resolveSite(file, path, dataDirectory),
     trustedUserCAKeys: file.trustedUserCAKeys === undefined ? undefined : from(file.trustedUserCAKeys),
     revokedKeys: file.revokedKeys === undefined ? undefined : from(file.revokedKeys),
+    syslog: file.syslog && {
+      ...file.syslog,
+      ca: from(file.syslog.ca),
+      certificate: from(file.syslog.certificate),
+      key: from(file.syslog.key),
+    },
     backupDirectory,
     spareUiProcesses: file.spareUiProcesses,
     demo: file.demo,
@@ -201,6 +211,7 @@ export const pathsIn = (dataDirectory: string) => ({
   authorizedKeys: join(dataDirectory, "authorized-keys"),
   state: join(dataDirectory, "state"),
   elevation: join(dataDirectory, "state", "elevation.ndjson"),
+  syslogCursor: join(dataDirectory, "state", "syslog-cursor"),
   control: join(dataDirectory, "state", "control.sock"),
   audit: join(dataDirectory, "audit"),
   log: join(dataDirectory, "audit", "log"),

@@ -155,6 +155,16 @@ export const auditEvent = z.discriminatedUnion("type", [
     throughSeq: z.number().int(),
     transcripts: z.array(z.string()),
   }),
+  /** Whether the syslog receiver takes the log; only changes are here, and not each of a receiver that comes and goes. */
+  z.strictObject({
+    type: z.literal("forwarding"),
+    state: z.enum(["connected", "disconnected", "lagging"]),
+    /** `HOST:PORT`. */
+    receiver: z.string(),
+    /** Events that it is not known to have read. */
+    behind: z.number().int(),
+    reason: z.string().optional(),
+  }),
   /** Someone read the record on the machine itself. */
   z.strictObject({
     type: z.literal("review"),

@@ -18,10 +18,14 @@ export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOp
   readonly checkpointMs?: number;
   /** For the operator: a checkpoint could not be written. The next one is tried all the same. */
   readonly report: (problem: string) => void;
+  /** More events are durable. Must return at once: appends wait for it. */
+  readonly onGrown?: () => void;
 }
 
 /** The record of the one process that writes it. */
 export interface OpenRecord extends EventLog {
+  /** Number of the last event that is durable. */
+  lastSeq(): number;
   /** Ends with a checkpoint, and gives the log's lock back. */
   close(): Promise<void>;
   /** Signs what is on the record by now; with the key that comes next too, when the key is changed. */
@@ -45,6 +49,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
   let checkpointer: Checkpointer | undefined;
   const aborted = findAbortedSessions();
   let pending = false;
+  let lastSeq = 0;
 
   const checkpoint = async (nextKey?: KeyObject): Promise<void> => {
     await checkpointer?.write(nextKey);
@@ -68,7 +73,8 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     onOpened: () => {
       // Under the log's lock: another process may have written a checkpoint until now.
       checkpointer = new Checkpointer(options);
-      for (const { content } of logLines(join(directory, "log"))) {
+      for (const { content, seq } of logLines(join(directory, "log"))) {
+        if (content.kind === "pruned" || content.kind === "line") lastSeq = seq;
         if (content.kind === "pruned") checkpointer.append(content.leaf);
         if (content.kind !== "line") continue;
         checkpointer.append(leafHash(content.bytes));
@@ -78,6 +84,8 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     },
     onDurable: (lines) => {
       checkpointer?.appendLines(lines);
+      lastSeq += lines.length;
+      options.onGrown?.();
       if ((checkpointer?.unsigned ?? 0) >= everyEvents) checkpointSoon();
     },
   });
@@ -92,6 +100,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
   timer.unref();
   return {
     append: (event) => log.append(event),
+    lastSeq: () => lastSeq,
     checkpoint,
     async close() {
       clearInterval(timer);

@@ -1,5 +1,8 @@
 import { existsSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
+import { readCredentials } from "../audit-forwarding/connection.ts";
+import { startForwarding, type Forwarding } from "../audit-forwarding/forwarding.ts";
 import { openRecord } from "../audit/open-record.ts";
 import { transcriptsIn } from "../audit/transcript.ts";
 import { commands } from "../../commands/index.ts";
@@ -102,6 +105,11 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     now: () => io.now().getTime(),
   });
 
+  const { syslog } = configuration;
+  const syslogCredentials = syslog && (() => readCredentials(syslog, readPrivateKey));
+  syslogCredentials?.();
+  let forwarding: Forwarding | undefined;
+
   const closers = createClosers();
   try {
     const log = await openRecord({
@@ -110,6 +118,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       now: io.now,
       uptimeMs: io.uptimeMs,
       report,
+      onGrown: () => forwarding?.grown(),
     });
     closers.add(() => log.close());
     const siteDatabase = await openSite(configuration, io);
@@ -173,6 +182,23 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       hostKey: server.hostKeyFingerprint,
       runtime: `node ${process.versions.node}`,
     });
+    if (syslog !== undefined && syslogCredentials !== undefined) {
+      const started = await startForwarding({
+        receiver: syslog,
+        credentials: syslogCredentials,
+        log,
+        logDirectory: paths.log,
+        cursorPath: paths.syslogCursor,
+        hostName: hostname(),
+        processId: process.pid,
+        version: io.version,
+        uptimeMs: io.uptimeMs,
+        report,
+      });
+      // Closed first, so after everything is on the record and before the log is.
+      closers.add(() => started.close());
+      forwarding = started;
+    }
     await log.append({ type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) });
     await recordAnchors(anchors, log, io);
 
