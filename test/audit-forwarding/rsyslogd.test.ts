@@ -1,0 +1,80 @@
+import { readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { hasRsyslogd, seqOf, type Driver } from "../harness/rsyslogd.ts";
+import { forward, receiverStage } from "./stage.ts";
+
+// What is skipped here needs Debian's rsyslog with rsyslog-openssl or rsyslog-gnutls.
+for (const driver of ["ossl", "gtls"] satisfies Driver[]) {
+  test.skipIf(!hasRsyslogd(driver))(
+    `rsyslogd (${driver}) receives every event, parsed, in order, as JSON`,
+    async () => {
+      const { rsyslogd, receiver } = await receiverStage(driver);
+      await rsyslogd.start();
+      const { record, cursorPath } = await forward(receiver);
+      const reason = 'He said "no"] \\ <134>1\n= ü 漢 🔑';
+      await record.append({
+        type: "disclosure",
+        connectedUser: "support",
+        clientAddress: "192.0.2.1",
+        invocationId: "I-1",
+        command: "Get-RecoveryKeys",
+        how: "exec",
+        reason,
+        keys: [{ keyId: "K", computerName: "PC-1" }],
+      });
+      await expect.poll(() => rsyslogd.received().length).toBeGreaterThanOrEqual(2);
+      const [started, disclosed] = rsyslogd.received();
+      expect(started).toMatchObject({ pri: "110", host: "pep-1", app: "pep", procid: "7", msgid: "server-started" });
+      expect(started?.sd).toMatch(/^\[pep@32473 seq="1" log="pep-audit\/[0-9a-f]{16}"\]$/);
+      expect(disclosed?.pri).toBe("108");
+      expect(JSON.parse(disclosed?.msg ?? "")).toMatchObject({ seq: 2, event: { type: "disclosure", reason } });
+      await expect.poll(() => JSON.parse(readFileSync(cursorPath, "utf8")).seq).toBeGreaterThanOrEqual(2);
+      const seqs = rsyslogd.received().map(seqOf);
+      expect(seqs).toEqual(seqs.map((_, index) => index + 1));
+    },
+  );
+}
+
+/** Each number once at least, and never one before those that precede it have come. */
+const expectAllInOrder = (seqs: readonly number[], last: number): void => {
+  let highest = 0;
+  const jumps: string[] = [];
+  for (const seq of seqs) {
+    if (seq > highest + 1) jumps.push(`${highest} → ${seq}`);
+    highest = Math.max(highest, seq);
+  }
+  expect(jumps).toEqual([]);
+  expect(highest).toBe(last);
+};
+
+test.skipIf(!hasRsyslogd())(
+  "nothing is missing when rsyslogd is killed again and again under load",
+  async () => {
+    const { rsyslogd, receiver } = await receiverStage();
+    await rsyslogd.start();
+    const { record, end } = await forward(receiver);
+    let stopped = false;
+    const load = Array.from({ length: 16 }, async (_, worker) => {
+      while (!stopped) {
+        await record.append({ type: "server-stopped", reason: `worker ${worker} ${"x".repeat(200)}` });
+      }
+    });
+    for (let kill = 0; kill < 10; kill += 1) {
+      await pause(150 + 217 * (kill % 5)); // how long it lives is the test's input, not a wait for a condition
+      await rsyslogd.kill("SIGKILL");
+      await rsyslogd.start();
+    }
+    stopped = true;
+    await Promise.all(load);
+    await expect
+      .poll(() => rsyslogd.received().map(seqOf).includes(record.lastSeq()), { timeout: 60_000, interval: 500 })
+      .toBe(true);
+    await end();
+    const seqs = rsyslogd.received().map(seqOf);
+    expectAllInOrder(seqs, Math.max(...seqs));
+    expect(new Set(seqs).size).toBe(Math.max(...seqs));
+    expect(seqs.length).toBeGreaterThan(record.lastSeq()); // some were sent twice, or the kills did nothing
+  },
+  120_000,
+);
