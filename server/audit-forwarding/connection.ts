@@ -46,7 +46,11 @@ export class Connection {
   #closing = false;
   readonly #wakers = new Set<() => void>();
 
-  constructor(socket: TLSSocket, waits: Waits) {
+  constructor(socket: TLSSocket, waits: Waits, signal: AbortSignal) {
+    // Whoever waits for this receiver when the server ends must not go on waiting.
+    const stop = (): void => this.#lose("stopped");
+    signal.addEventListener("abort", stop, { once: true });
+    socket.once("close", () => signal.removeEventListener("abort", stop));
     this.#socket = socket;
     this.#waits = waits;
     // Kept without reading on: a peer that talks is no syslog receiver, and nothing it says is of use.
@@ -197,5 +201,5 @@ export const connectReceiver = async (
     signal.removeEventListener("abort", stopped);
   }
   socket.off("error", failed).off("close", closed);
-  return new Connection(socket, waits);
+  return new Connection(socket, waits, signal);
 };

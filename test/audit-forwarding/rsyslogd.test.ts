@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { hasRsyslogd, seqOf, type Driver } from "../harness/rsyslogd.ts";
+import { hasRsyslogd, makeAuthority, seqOf, type Driver } from "../harness/rsyslogd.ts";
 import { forward, receiverStage } from "./stage.ts";
+
+type Stage = Awaited<ReturnType<typeof receiverStage>>;
 
 // What is skipped here needs Debian's rsyslog with rsyslog-openssl or rsyslog-gnutls.
 for (const driver of ["ossl", "gtls"] satisfies Driver[]) {
@@ -77,4 +79,82 @@ test.skipIf(!hasRsyslogd())(
     expect(seqs.length).toBeGreaterThan(record.lastSeq()); // some were sent twice, or the kills did nothing
   },
   120_000,
+);
+
+const refusals = [
+  {
+    what: "our certificate is another authority's",
+    change: async ({ directory }: Stage) => (await makeAuthority(directory, "other")).issue("pep.example.com"),
+    says: /it closed the connection|it broke the connection off|ERR_SSL/,
+  },
+  {
+    what: "our certificate is for another name",
+    change: ({ authority }: Stage) => authority.issue("eve.example.com"),
+    says: /it closed the connection|it broke the connection off|ERR_SSL/,
+  },
+  {
+    what: "its certificate is for another name",
+    change: () => ({ serverName: "other.example.com" }),
+    says: /ERR_TLS_CERT_ALTNAME_INVALID/,
+  },
+  {
+    what: "its certificate is another authority's",
+    change: async ({ directory }: Stage) => ({ ca: (await makeAuthority(directory, "other")).ca }),
+    says: /SELF_SIGNED|UNABLE_TO_VERIFY|unable to|CERT/,
+  },
+];
+
+// With GnuTLS: rsyslog 8.2302 over OpenSSL finds a wrong name too, but takes the messages all the same.
+for (const { what, change, says } of refusals) {
+  test.skipIf(!hasRsyslogd("gtls"))(`nothing is sent, and the reason told, when ${what}`, async () => {
+    const stage = await receiverStage("gtls");
+    await stage.rsyslogd.start();
+    const { record, reports, cursorPath } = await forward({ ...stage.receiver, ...(await change(stage)) });
+    await expect.poll(() => reports.join("\n")).toMatch(says);
+    expect(reports[0]).toMatch(/^syslog: 127\.0\.0\.1:\d+ can't be reached; events wait in the log, \d+ until now \(/);
+    // The change is on the record itself.
+    await expect.poll(() => record.lastSeq()).toBe(2);
+    expect(stage.rsyslogd.received()).toEqual([]);
+    expect(JSON.parse(readFileSync(cursorPath, "utf8")).seq).toBe(0);
+  });
+}
+
+test.skipIf(!hasRsyslogd())(
+  "a receiver that is away makes a warning, and its return another, both on the record",
+  async () => {
+    const { rsyslogd, receiver } = await receiverStage();
+    const { record, reports } = await forward({ ...receiver, warnAfterEvents: 50 });
+    await expect.poll(() => reports[0]).toMatch(/can't be reached.*\(nothing listens there\)/);
+    await Promise.all(
+      Array.from({ length: 200 }, (_, index) => record.append({ type: "server-stopped", reason: String(index) })),
+    );
+    await expect.poll(() => reports[1]).toMatch(/20\d events have not arrived/);
+    await rsyslogd.start();
+    await expect.poll(() => reports[2], { timeout: 60_000 }).toMatch(/takes the record/);
+    await expect.poll(() => new Set(rsyslogd.received().map(seqOf)).size).toBe(record.lastSeq());
+    const states = rsyslogd.received().filter(({ msgid }) => msgid === "forwarding");
+    expect([...new Set(states.map(({ msg }) => JSON.parse(msg).event.state))]).toEqual([
+      "disconnected",
+      "lagging",
+      "connected",
+    ]);
+  },
+  90_000,
+);
+
+test.skipIf(!hasRsyslogd())(
+  "a receiver that hangs and is then killed had confirmed nothing that it had not read",
+  async () => {
+    const { rsyslogd, receiver } = await receiverStage();
+    await rsyslogd.start();
+    const { record, cursorPath } = await forward(receiver);
+    await expect.poll(() => JSON.parse(readFileSync(cursorPath, "utf8")).seq).toBe(record.lastSeq());
+    process.kill(rsyslogd.pid(), "SIGSTOP");
+    for (let index = 0; index < 20; index += 1) await record.append({ type: "server-stopped", reason: String(index) });
+    await pause(3000); // three times the time after which a receiver that lives is believed
+    expect(JSON.parse(readFileSync(cursorPath, "utf8")).seq).toBe(2);
+    await rsyslogd.kill("SIGKILL");
+    await rsyslogd.start();
+    await expect.poll(() => new Set(rsyslogd.received().map(seqOf)).size).toBe(record.lastSeq());
+  },
 );

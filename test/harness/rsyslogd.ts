@@ -57,6 +57,16 @@ const received = z.object({
 });
 export type Received = z.infer<typeof received>;
 
+const decodeLine = (line: string): Received[] => {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(line);
+  } catch {
+    return [];
+  }
+  return [received.parse(raw)];
+};
+
 export const seqOf = ({ sd }: Received): number => Number(/ seq="(\d+)"/.exec(sd)?.[1]);
 
 export interface RsyslogdOptions {
@@ -134,10 +144,6 @@ ruleset(name="all") { action(type="omfile" file="${out}" template="parsed") }
     pid: (): number => child?.pid ?? 0,
     /** What it wrote so far; a line that a kill cut off is left out. */
     received: (): Received[] =>
-      existsSync(out)
-        ? readFileSync(out, "utf8")
-            .split("\n")
-            .flatMap((line) => (line.startsWith("{") && line.endsWith("}") ? [received.parse(JSON.parse(line))] : []))
-        : [],
+      existsSync(out) ? readFileSync(out, "utf8").split("\n").slice(0, -1).flatMap(decodeLine) : [],
   };
 };
