@@ -1,6 +1,10 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { writeCursor } from "../../server/audit-forwarding/cursor.ts";
+import { nameOfLog } from "../../server/audit-forwarding/log-reader.ts";
+import { findSegments } from "../../server/audit/log-lines.ts";
+import { smallRecord } from "../audit-review/record.ts";
 import { receiverStage } from "../audit-forwarding/stage.ts";
 import { launch, pep, startEndpoint, type Endpoint } from "../harness/endpoint.ts";
 import { hasRsyslogd, seqOf } from "../harness/rsyslogd.ts";
@@ -101,15 +105,29 @@ test("without its receiver the endpoint works, stops in time, and says once that
   expect(cursorOf(dataDirectory)).toBe(0);
 });
 
-test("pruning leaves what the receiver doesn't have, and says so", async () => {
-  const stage = await receiverStage();
-  const dataDirectory = await demoFor(stage);
-  const endpoint = await startEndpoint({ dataDirectory });
-  await endpoint.end();
+test("pruning takes what the receiver has, leaves the rest, and says so", async () => {
+  const made = await smallRecord({ segmentBytes: 1, now: () => new Date("2026-01-01T00:00:00Z") });
+  const { dataDirectory } = made;
+  writeFileSync(join(dataDirectory, "log-key"), made.key.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
   const log = join(dataDirectory, "audit", "log");
-  expect(existsSync(join(log, "000000000001.ndjson"))).toBe(true);
-  const pruned = await pep(["audit", "prune", "--before", "2020-01-01", "--data-dir", dataDirectory]);
-  expect(pruned.stdout).toContain("Nothing to prune");
+  const segments = findSegments(log);
+  const cursor = join(dataDirectory, "state", "syslog-cursor");
+  const has = (seq: number): Promise<void> => writeCursor(cursor, { log: nameOfLog(log) ?? "", seq });
+  const prune = () => pep(["audit", "prune", "--before", "2026-02-01", "--data-dir", dataDirectory]);
+  await has(0);
+  const nothing = await prune();
+  expect(nothing.status, nothing.stderr).toBe(0);
+  expect(nothing.stdout).toContain("Nothing to prune");
+  expect(nothing.stderr).toContain("events after 0 stay: the syslog receiver is not known to have them.");
+  expect(findSegments(log)).toEqual(segments);
+  await has(4); // one event into the second session
+  const some = await prune();
+  expect(some.stderr).toContain("events after 4 stay: the syslog receiver is not known to have them.");
+  expect(some.stdout).toContain("Pruned events to 3 ");
+  rmSync(cursor);
+  const rest = await prune();
+  expect(rest.stderr).toBe("");
+  expect(Number(/Pruned events to (\d+)/.exec(rest.stdout)?.[1])).toBeGreaterThanOrEqual(9);
 });
 
 test("a receiver's file that is missing, a key that others may read, and an unsafe transport stop the start", async () => {
