@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { z } from "zod";
 import type { RecordedEvent } from "../audit/event.ts";
-import { defaultWaits, ReceiverLost, type Connection, type Waits } from "./connection.ts";
+import { ReceiverLost, type Connection, type Waits } from "./connection.ts";
 import { Delivery } from "./delivery.ts";
 import { LogReader, nameOfLog, type ReadLine } from "./log-reader.ts";
 import { messagesOf, type MessageOptions } from "./message.ts";
@@ -21,12 +21,17 @@ export interface ForwarderOptions {
   readonly uptimeMs: () => number;
   /** The receiver has read all that was sent, or was lost. */
   readonly onChange: (lost?: string) => void;
-  readonly waits?: Waits;
-  /** Between attempts to connect, doubled from the first to the last. */
-  readonly retryMs?: { readonly first: number; readonly longest: number };
+  readonly waits: Waits;
+  readonly retryMs: RetryMs;
 }
 
-const defaultRetryMs = { first: 1000, longest: 30_000 };
+/** Between attempts to connect, doubled from the first to the last. */
+export interface RetryMs {
+  readonly first: number;
+  readonly longest: number;
+}
+
+export const defaultRetryMs: RetryMs = { first: 1000, longest: 30_000 };
 /** Handed to the socket at a time. */
 const batchBytes = 64 * 1024;
 /** Sent on one connection at most before the receiver is asked whether it has read them. */
@@ -67,7 +72,7 @@ export class Forwarder {
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
-    this.#waits = options.waits ?? defaultWaits;
+    this.#waits = options.waits;
     this.#log = nameOfLog(options.logDirectory) ?? "";
     const { cursor } = options;
     this.#delivery = new Delivery(
@@ -104,7 +109,7 @@ export class Forwarder {
   }
 
   async #run(): Promise<void> {
-    const { first, longest } = this.#options.retryMs ?? defaultRetryMs;
+    const { first, longest } = this.#options.retryMs;
     let retryMs = first;
     while (!this.#stop.signal.aborted) {
       const before = this.#delivery.confirmed;
@@ -222,13 +227,18 @@ export class Forwarder {
       await connection.closeCleanly();
     } catch (error) {
       // A receiver too slow to read so much in time must get less, or it would be sent the same again for ever.
-      if (error instanceof ReceiverLost) this.#limit = Math.max(fewestUnconfirmed, Math.floor(this.#limit / 2));
+      if (error instanceof ReceiverLost) {
+        this.#limit = Math.max(fewestUnconfirmed, Math.floor(Math.min(this.#limit, this.#sentHere) / 2));
+      }
       throw error;
     }
-    this.#limit = Math.min(mostUnconfirmed, this.#limit * 2);
     const before = this.#delivery.settled;
     this.#delivery.confirm(this.#options.uptimeMs());
-    if (this.#delivery.settled > before) await this.#save();
+    if (this.#delivery.settled > before) {
+      // More only now: should it be too much, what is sent again is not what was sent before.
+      this.#limit = Math.min(mostUnconfirmed, Math.ceil(this.#limit * 1.25));
+      await this.#save();
+    }
     this.#options.onChange();
   }
 

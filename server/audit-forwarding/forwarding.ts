@@ -1,8 +1,8 @@
 import type { EventLog } from "../audit/event.ts";
 import { nameOf, type SyslogReceiver } from "./configuration.ts";
-import { connectReceiver, type Credentials } from "./connection.ts";
+import { connectReceiver, defaultWaits, type Credentials, type Waits } from "./connection.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
-import { Forwarder } from "./forwarder.ts";
+import { defaultRetryMs, Forwarder, type RetryMs } from "./forwarder.ts";
 import { StateRecord, type Found } from "./state-record.ts";
 
 export interface ForwardingOptions {
@@ -16,6 +16,8 @@ export interface ForwardingOptions {
   readonly processId: number;
   readonly version: string;
   readonly uptimeMs: () => number;
+  readonly waits?: Waits;
+  readonly retryMs?: RetryMs;
   /** For the operator. */
   readonly report: (problem: string) => void;
 }
@@ -86,6 +88,8 @@ export const startForwarding = async (options: ForwardingOptions): Promise<Forwa
     saveCursor: (cursor) => writeCursor(options.cursorPath, cursor),
     settleMs: receiver.resendSeconds * 1000,
     uptimeMs,
+    waits: options.waits ?? defaultWaits,
+    retryMs: options.retryMs ?? defaultRetryMs,
     onChange: (why) => {
       lost = why;
       // A connection alone proves nothing: a receiver that refuses our certificate says so only after TLS 1.3 is up.

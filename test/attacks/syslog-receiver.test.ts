@@ -160,3 +160,27 @@ test("a receiver that closes at once confirms nothing and fills no log", async (
   expect(settled(cursorPath)).toBe(0);
   expect(record.lastSeq()).toBeLessThan(5);
 });
+
+// ATTACK   The receiver closes a connection only after a long while, slower than all that is sent on it could be read in.
+// DANGER   It is never believed, and is sent the same events for ever.
+// EXPECT   It is given fewer on a connection, until it can keep up, and everything arrives.
+test("a receiver that reads slowly is given less at a time until it keeps up", async () => {
+  const bytesAtOnce = 20_000;
+  const arrived = new Set<number>();
+  const { receiver } = await receiverThat((socket) => {
+    let text = "";
+    let bytes = 0;
+    socket.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      text += chunk.toString("latin1");
+    });
+    socket.on("end", () => {
+      if (bytes > bytesAtOnce) return; // it is still busy with them, and does not close
+      for (const [, seq] of text.matchAll(/ seq="(\d+)"/g)) arrived.add(Number(seq));
+      socket.end();
+    });
+  });
+  const { record } = await forward(receiver, undefined, {}, { connectMs: 5000, writeMs: 5000, closeMs: 50 });
+  await Promise.all(Array.from({ length: 300 }, () => record.append(stop)));
+  await expect.poll(() => arrived.size, { timeout: 60_000 }).toBeGreaterThanOrEqual(301);
+}, 90_000);

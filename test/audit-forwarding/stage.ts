@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { syslogReceiver, type SyslogReceiver } from "../../server/audit-forwarding/configuration.ts";
-import { readCredentials } from "../../server/audit-forwarding/connection.ts";
+import { defaultWaits, readCredentials, type Waits } from "../../server/audit-forwarding/connection.ts";
 import { startForwarding } from "../../server/audit-forwarding/forwarding.ts";
 import type { OpenRecord, RecordOptions } from "../../server/audit/open-record.ts";
 import { readPrivateKey } from "../../server/cli/private-key.ts";
@@ -52,6 +52,7 @@ export const forward = async (
   receiver: SyslogReceiver,
   made: MadeRecord = emptyRecord(),
   options: Partial<RecordOptions> = {},
+  waits: Waits = defaultWaits,
 ) => {
   const reports: string[] = [];
   let forwarding: Awaited<ReturnType<typeof startForwarding>> | undefined;
@@ -75,6 +76,8 @@ export const forward = async (
     version: "0.1.0",
     uptimeMs: () => performance.now(),
     report: (problem) => reports.push(problem),
+    waits,
+    retryMs: { first: 200, longest: 2000 },
   });
   const { close } = forwarding;
   let closed = false;
