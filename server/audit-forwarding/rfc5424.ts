@@ -2,7 +2,7 @@
 const logAudit = 13;
 
 /** RFC 5424 §6.2.1; the words are those of its table. */
-export const severities = { critical: 2, error: 3, warning: 4, notice: 5, informational: 6 } as const;
+const severities = { critical: 2, error: 3, warning: 4, notice: 5, informational: 6 } as const;
 export type Severity = keyof typeof severities;
 
 export interface Header {

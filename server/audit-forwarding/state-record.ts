@@ -1,6 +1,6 @@
 import type { AuditEvent } from "../audit/event.ts";
 
-export type ForwardingEvent = Extract<AuditEvent, { type: "forwarding" }>;
+type ForwardingEvent = Extract<AuditEvent, { type: "forwarding" }>;
 type State = ForwardingEvent["state"];
 
 export interface Found {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { AuditEvent, RecordedEvent } from "../../server/audit/event.ts";
 import { cefBody, escapeCefHeader, escapeCefValue } from "../../server/audit-forwarding/cef.ts";

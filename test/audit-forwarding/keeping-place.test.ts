@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { readCursor, writeCursor } from "../../server/audit-forwarding/cursor.ts";
 import { Delivery } from "../../server/audit-forwarding/delivery.ts";

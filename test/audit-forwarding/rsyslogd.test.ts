@@ -61,9 +61,9 @@ test.skipIf(!hasRsyslogd())(
     const { rsyslogd, receiver } = await receiverStage();
     await rsyslogd.start();
     const { record, end } = await forward(receiver);
-    let stopped = false;
+    const stopped = new AbortController();
     const load = Array.from({ length: 16 }, async (_, worker) => {
-      while (!stopped) {
+      while (!stopped.signal.aborted) {
         await record.append({ type: "server-stopped", reason: `worker ${worker} ${"x".repeat(200)}` });
       }
     });
@@ -72,7 +72,7 @@ test.skipIf(!hasRsyslogd())(
       await rsyslogd.kill("SIGKILL");
       await rsyslogd.start();
     }
-    stopped = true;
+    stopped.abort();
     await Promise.all(load);
     await expect
       .poll(() => rsyslogd.received().map(seqOf).includes(record.lastSeq()), { timeout: 60_000, interval: 500 })

@@ -10,7 +10,7 @@ import { emptyRecord, openAt, type MadeRecord } from "../audit-review/record.ts"
 import { makeAuthority, rsyslogdIn, type Driver } from "../harness/rsyslogd.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
-export const freePort = (): Promise<number> =>
+const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = createServer().once("error", reject);
     server.listen(0, "127.0.0.1", () => {
@@ -79,12 +79,12 @@ export const forward = async (
     waits,
     retryMs: { first: 200, longest: 2000 },
   });
-  const { close } = forwarding;
+  const started = forwarding;
   let closed = false;
   const end = async (): Promise<void> => {
     if (closed) return;
     closed = true;
-    await close();
+    await started.close();
     await record.close();
   };
   onTestFinished(end);

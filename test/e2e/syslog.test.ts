@@ -20,7 +20,7 @@ const demoFor = async ({ directory, receiver }: Stage, more: object = {}): Promi
   return dataDirectory;
 };
 
-const lastSeq = ({ events }: Endpoint): number => events().length;
+const lastSeq = (endpoint: Endpoint): number => endpoint.events().length;
 const cursorOf = (dataDirectory: string): number =>
   JSON.parse(readFileSync(join(dataDirectory, "state", "syslog-cursor"), "utf8")).seq;
 
