@@ -44,6 +44,8 @@ const endpointFile = z.strictObject({
   revokedKeys: z.string().optional(),
   /** Where the record is sent, to a SIEM; without it nowhere. */
   syslog: syslogReceiver.optional(),
+  /** What second factors are sealed with; outside the data directory. Left out: beside it, `DIR.second-factor-key`. */
+  secondFactorKey: z.string().optional(),
   /** Where backup-cert writes; outside the data directory. */
   backupDirectory: z.string(),
   /** UI processes kept started for the next log-in. */
@@ -69,6 +71,7 @@ export interface Configuration {
   readonly trustedUserCAKeys: string | undefined;
   readonly revokedKeys: string | undefined;
   readonly syslog: SyslogReceiver | undefined;
+  readonly secondFactorKey: string;
   readonly backupDirectory: string;
   readonly spareUiProcesses: number;
   readonly demo: boolean;
@@ -179,6 +182,15 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
   }
   const file = decode(text, path);
   const from = (relativePath: string): string => resolve(dataDirectory, relativePath);
+  const secondFactorKey = from(
+    file.secondFactorKey ?? (file.demo ? "demo/second-factor-key" : `${dataDirectory}.second-factor-key`),
+  );
+  if (!file.demo && lies(secondFactorKey, dataDirectory)) {
+    throw new EndpointError(
+      "InvalidArgument",
+      `${path}: secondFactorKey must lie outside the data directory, or whoever copies the one can make everybody's codes.`,
+    );
+  }
   const backupDirectory = from(file.backupDirectory);
   if (lies(backupDirectory, dataDirectory)) {
     throw new EndpointError("InvalidArgument", `${path}: backupDirectory must lie outside the data directory.`);
@@ -196,6 +208,7 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
       certificate: from(file.syslog.certificate),
       key: from(file.syslog.key),
     },
+    secondFactorKey,
     backupDirectory,
     spareUiProcesses: file.spareUiProcesses,
     demo: file.demo,
@@ -212,6 +225,8 @@ export const pathsIn = (dataDirectory: string) => ({
   state: join(dataDirectory, "state"),
   elevation: join(dataDirectory, "state", "elevation.ndjson"),
   syslogCursor: join(dataDirectory, "state", "syslog-cursor"),
+  secondFactors: join(dataDirectory, "state", "second-factor"),
+  secondFactorUses: join(dataDirectory, "state", "second-factor-use"),
   control: join(dataDirectory, "state", "control.sock"),
   audit: join(dataDirectory, "audit"),
   log: join(dataDirectory, "audit", "log"),

@@ -8,7 +8,7 @@ import { openEventLog, type EventLogOptions } from "./event-log.ts";
 import { logLines } from "./log-lines.ts";
 import { leafHash } from "./merkle-tree.ts";
 
-export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened" | "onDurable"> {
+export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened"> {
   /** `audit/` of a data directory. */
   readonly directory: string;
   /** `log-key`: signs the checkpoints. */
@@ -18,8 +18,6 @@ export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOp
   readonly checkpointMs?: number;
   /** For the operator: a checkpoint could not be written. The next one is tried all the same. */
   readonly report: (problem: string) => void;
-  /** More events are durable. Must return at once: appends wait for it. */
-  readonly onGrown?: () => void;
 }
 
 /** The record of the one process that writes it. */
@@ -85,7 +83,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     onDurable: (lines) => {
       checkpointer?.appendLines(lines);
       lastSeq += lines.length;
-      options.onGrown?.();
+      options.onDurable?.(lines);
       if ((checkpointer?.unsigned ?? 0) >= everyEvents) checkpointSoon();
     },
   });

@@ -56,7 +56,7 @@ export const forward = async (
 ) => {
   const reports: string[] = [];
   let forwarding: Awaited<ReturnType<typeof startForwarding>> | undefined;
-  const record: OpenRecord = await openAt(made, { ...options, onGrown: () => forwarding?.grown() });
+  const record: OpenRecord = await openAt(made, { ...options, onDurable: () => forwarding?.grown() });
   await record.append({
     type: "server-started",
     version: "1",
