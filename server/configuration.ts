@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
+import { syslogReceiver, type SyslogReceiver } from "./audit-forwarding/configuration.ts";
 import { EndpointError } from "./errors.ts";
 import { penaltySettings, perSourcePenalties, perSourcePenaltyExemptList } from "./ssh/penalty-configuration.ts";
 import type { PenaltySettings } from "./ssh/penalties.ts";
@@ -47,6 +48,8 @@ const endpointFile = z.strictObject({
   perSourcePenalties: perSourcePenalties.prefault({}),
   /** Left out: nobody; in a demo loopback, from where all of its clients come. */
   perSourcePenaltyExemptList: perSourcePenaltyExemptList.optional(),
+  /** Where the record is sent, to a SIEM; without it nowhere. */
+  syslog: syslogReceiver.optional(),
   /** What second factors are sealed with; outside the data directory. Left out: beside it, `DIR.second-factor-key`. */
   secondFactorKey: z.string().optional(),
   /** Where backup-cert writes; outside the data directory. */
@@ -74,6 +77,7 @@ export interface Configuration {
   readonly trustedUserCAKeys: string | undefined;
   readonly revokedKeys: string | undefined;
   readonly penalties: PenaltySettings;
+  readonly syslog: SyslogReceiver | undefined;
   readonly secondFactorKey: string;
   readonly backupDirectory: string;
   readonly spareUiProcesses: number;
@@ -208,6 +212,12 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
     trustedUserCAKeys: file.trustedUserCAKeys === undefined ? undefined : from(file.trustedUserCAKeys),
     revokedKeys: file.revokedKeys === undefined ? undefined : from(file.revokedKeys),
     penalties: penaltySettings(file.perSourcePenalties, file.perSourcePenaltyExemptList ?? (file.demo ? loopback : [])),
+    syslog: file.syslog && {
+      ...file.syslog,
+      ca: from(file.syslog.ca),
+      certificate: from(file.syslog.certificate),
+      key: from(file.syslog.key),
+    },
     secondFactorKey,
     backupDirectory,
     spareUiProcesses: file.spareUiProcesses,
@@ -224,6 +234,7 @@ export const pathsIn = (dataDirectory: string) => ({
   authorizedKeys: join(dataDirectory, "authorized-keys"),
   state: join(dataDirectory, "state"),
   elevation: join(dataDirectory, "state", "elevation.ndjson"),
+  syslogCursor: join(dataDirectory, "state", "syslog-cursor"),
   secondFactors: join(dataDirectory, "state", "second-factor"),
   secondFactorUses: join(dataDirectory, "state", "second-factor-use"),
   control: join(dataDirectory, "state", "control.sock"),

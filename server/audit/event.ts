@@ -182,6 +182,16 @@ export const auditEvent = z.discriminatedUnion("type", [
     throughSeq: z.number().int(),
     transcripts: z.array(z.string()),
   }),
+  /** Whether the syslog receiver takes the log; only changes are here, and not each of a receiver that comes and goes. */
+  z.strictObject({
+    type: z.literal("forwarding"),
+    state: z.enum(["connected", "disconnected", "lagging"]),
+    /** `HOST:PORT`. */
+    receiver: z.string(),
+    /** Events that it is not known to have read. */
+    behind: z.number().int(),
+    reason: z.string().optional(),
+  }),
   /** An administrator gave a user a second factor, or took it away, on the machine itself. Before it counts. */
   z.strictObject({
     type: z.literal("second-factor"),

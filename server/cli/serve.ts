@@ -1,5 +1,8 @@
 import { existsSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
+import { readCredentials } from "../audit-forwarding/connection.ts";
+import { startForwarding, type Forwarding } from "../audit-forwarding/forwarding.ts";
 import { LiveFeed } from "../audit-review/live-feed.ts";
 import { createReview } from "../audit-review/review.ts";
 import { auditEventTypes } from "../audit/event.ts";
@@ -118,6 +121,11 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     now: () => io.now().getTime(),
   });
 
+  const { syslog } = configuration;
+  const syslogCredentials = syslog && (() => readCredentials(syslog, readPrivateKey));
+  syslogCredentials?.();
+  let forwarding: Forwarding | undefined;
+
   const closers = createClosers();
   try {
     const feed = new LiveFeed();
@@ -126,7 +134,10 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       key: logKey,
       now: io.now,
       uptimeMs: io.uptimeMs,
-      onDurable: (lines) => feed.take(lines),
+      onDurable: (lines) => {
+        feed.take(lines);
+        forwarding?.grown();
+      },
       report,
     });
     closers.add(() => log.close());
@@ -199,6 +210,23 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       hostKey: server.hostKeyFingerprint,
       runtime: `node ${process.versions.node}`,
     });
+    if (syslog !== undefined && syslogCredentials !== undefined) {
+      const started = await startForwarding({
+        receiver: syslog,
+        credentials: syslogCredentials,
+        log,
+        logDirectory: paths.log,
+        cursorPath: paths.syslogCursor,
+        hostName: hostname(),
+        processId: process.pid,
+        version: io.version,
+        uptimeMs: io.uptimeMs,
+        report,
+      });
+      // Closed first, so after everything is on the record and before the log is.
+      closers.add(() => started.close());
+      forwarding = started;
+    }
     await log.append({ type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) });
     await recordAnchors(anchors, log, io);
 
