@@ -81,6 +81,8 @@ type Shown = ReturnType<typeof shownOf> & { readonly detail?: string };
 const readableDetail = (detail: string | undefined): Pick<Shown, "detail"> =>
   detail === undefined ? {} : { detail: readableText(detail, 200) };
 
+const notRecorded = "the log-in could not be recorded";
+
 export interface LoginOptions {
   readonly client: ClientSocket;
   readonly connection: Connection;
@@ -92,6 +94,8 @@ export interface LoginOptions {
   /** Whether the opening of this connection is on the record; a log-in may not precede it. */
   readonly opened: Promise<boolean>;
   readonly limits: Limits;
+  /** What the banner said, as a digest; absent where there was none. */
+  readonly noticeShown: string | undefined;
   readonly report: (problem: string) => void;
   /** Called just before the client is told. */
   readonly onProved: (identity: AuthenticatedConnection) => void;
@@ -138,6 +142,7 @@ export const decideLogin = (options: LoginOptions): void => {
   const refuse = (context: AuthContext, reason: LoginRefusal, shown: Shown = {}): void => {
     recordRefusal(context, reason, shown);
     tries += 1;
+    if (reason !== notRecorded) client.markFailedLogin();
     if (tries < limits.authenticationTries) {
       reject(context, limits.failureDelayMs);
       return;
@@ -158,12 +163,13 @@ export const decideLogin = (options: LoginOptions): void => {
       connectedUser,
       outcome: "accepted",
       method: context.method,
+      ...(options.noticeShown === undefined ? {} : { noticeShown: options.noticeShown }),
       ...shown,
       ...(code === undefined ? {} : { secondFactor: code.factor }),
       ...(code?.factor === "recovery-code" ? { recoveryCodesLeft: code.recoveryCodesLeft } : {}),
     });
     if (!(await options.opened) || !(await durable)) {
-      refuse(context, "the log-in could not be recorded", shown);
+      refuse(context, notRecorded, shown);
       return;
     }
     if (!stillThere()) return;
