@@ -3,6 +3,8 @@ import { isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { syslogReceiver, type SyslogReceiver } from "./audit-forwarding/configuration.ts";
 import { EndpointError } from "./errors.ts";
+import { penaltySettings, perSourcePenalties, perSourcePenaltyExemptList } from "./ssh/penalty-configuration.ts";
+import type { PenaltySettings } from "./ssh/penalties.ts";
 import { sqlServerSiteDatabase, type SqlServerConfiguration } from "./site-database/sql-server/configuration.ts";
 
 const listenAddress = z
@@ -42,6 +44,10 @@ const endpointFile = z.strictObject({
   trustedUserCAKeys: z.string().optional(),
   /** OpenSSH's RevokedKeys: a KRL or a list of public keys. Configured and unreadable, it refuses everybody. */
   revokedKeys: z.string().optional(),
+  /** What sources earn that end connections without a log-in (OpenSSH's PerSourcePenalties). */
+  perSourcePenalties: perSourcePenalties.prefault({}),
+  /** Left out: nobody; in a demo loopback, from where all of its clients come. */
+  perSourcePenaltyExemptList: perSourcePenaltyExemptList.optional(),
   /** Where the record is sent, to a SIEM; without it nowhere. */
   syslog: syslogReceiver.optional(),
   /** What second factors are sealed with; outside the data directory. Left out: beside it, `DIR.second-factor-key`. */
@@ -70,6 +76,7 @@ export interface Configuration {
   readonly siteDatabase: EmbeddedSite | SqlServerConfiguration;
   readonly trustedUserCAKeys: string | undefined;
   readonly revokedKeys: string | undefined;
+  readonly penalties: PenaltySettings;
   readonly syslog: SyslogReceiver | undefined;
   readonly secondFactorKey: string;
   readonly backupDirectory: string;
@@ -86,6 +93,8 @@ export const parseListen = (text: string): Configuration["listen"] => {
   }
   return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port };
 };
+
+const loopback = ["127.0.0.0/8", "::1"];
 
 export const isLoopback = (host: string): boolean => /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host);
 
@@ -202,6 +211,7 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
     siteDatabase: resolveSite(file, path, dataDirectory),
     trustedUserCAKeys: file.trustedUserCAKeys === undefined ? undefined : from(file.trustedUserCAKeys),
     revokedKeys: file.revokedKeys === undefined ? undefined : from(file.revokedKeys),
+    penalties: penaltySettings(file.perSourcePenalties, file.perSourcePenaltyExemptList ?? (file.demo ? loopback : [])),
     syslog: file.syslog && {
       ...file.syslog,
       ca: from(file.syslog.ca),

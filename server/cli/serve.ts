@@ -12,7 +12,7 @@ import { commands } from "../../commands/index.ts";
 import { openElevationStore } from "../authorization/elevation-store.ts";
 import { Elevations } from "../authorization/elevation.ts";
 import { loadRolesFile } from "../authorization/roles-file.ts";
-import { findEndedElevations } from "../audit/find-ended-elevations.ts";
+import { readRecentLog } from "../audit/read-recent-log.ts";
 import { isLoopback, parseListen, pathsIn, readConfiguration } from "../configuration.ts";
 import { startControlSocket } from "../control/control-socket.ts";
 import { greetDemo } from "../demo/greet.ts";
@@ -152,15 +152,17 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
         ),
     });
     closers.add(() => uiPool.close());
+    const recent = readRecentLog(paths.log, io.now());
     const elevations = new Elevations({
       store: await openElevationStore(paths.elevation),
       log,
       now: io.now,
       times: () => roles.session,
-      over: findEndedElevations(paths.log, io.now()),
+      over: recent.endedElevations,
     });
     closers.add(() => elevations.close());
     const sessions = createSessionHost({
+      shownKeys: recent.shownKeys,
       log,
       elevations,
       review: createReview({ dataDirectory: options.dataDirectory, log, feed, eventTypes: auditEventTypes }),
@@ -189,6 +191,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       ident: "pep",
       banner: () => roles.session.legalNotice,
       authenticator,
+      penalties: configuration.penalties,
       secondFactor,
       sessions,
       log,
