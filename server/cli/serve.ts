@@ -134,13 +134,6 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     const sessions = createSessionHost({
       log,
       elevations,
-      hasKey: ({ connectedUser, keyFingerprint }) => keys.holds(connectedUser, keyFingerprint),
-      whyToLeave: ({ connectedUser, keyFingerprint }, hadKey) =>
-        !roles.mayConnect(connectedUser)
-          ? "You are no longer among those who may connect, so the session was ended."
-          : hadKey && !keys.holds(connectedUser, keyFingerprint)
-            ? "The key you are logged in with was removed, so the session was ended."
-            : undefined,
       siteDatabase,
       roles: () => roles,
       uiPool,

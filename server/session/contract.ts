@@ -13,6 +13,10 @@ export interface AuthenticatedConnection {
   readonly withoutTerminal?: boolean;
   /** The certificate's force-command: every session runs this line, whatever the client asks for. */
   readonly forcedCommand?: string;
+  /** When the key or certificate is over by itself, in milliseconds since 1970; absent: never. */
+  readonly expiresAt?: number;
+  /** Why this log-in would be refused now; `undefined`: it would not. */
+  refusalNow(): KeyRefusal | undefined;
 }
 
 export interface TerminalSize {
@@ -126,6 +130,8 @@ export type KeyVerdict =
       readonly mayHaveTerminal: boolean;
       /** Runs instead of whatever the client asks for. */
       readonly forcedCommand?: string;
+      /** When the key's expiry-time or the certificate's validity is over, in milliseconds since 1970. */
+      readonly expiresAt?: number;
     })
   | (KeyShown & { readonly kind: "refused"; readonly reason: KeyRefusal; readonly detail?: string });
 
@@ -133,4 +139,6 @@ export type KeyVerdict =
 export interface Authenticator {
   /** Asked for the offer and again for the proof. */
   judge(attempt: KeyAttempt): Promise<KeyVerdict>;
+  /** Asked of a log-in that was accepted: why it would be refused now. Proves nothing, whatever the answer. */
+  refusalNow(attempt: KeyAttempt): KeyRefusal | undefined;
 }

@@ -10,6 +10,7 @@ import type { AuthenticatedConnection, SessionChannel, SessionHost, SessionReque
 import { serveExec } from "./exec.ts";
 import { createInvoke } from "./invoke.ts";
 import { createLiveSessions } from "./live-sessions.ts";
+import { whyNotToBegin } from "./standing.ts";
 import { serveInteractive } from "./interactive/serve-interactive.ts";
 import type { UiPool } from "./interactive/ui-pool.ts";
 
@@ -18,10 +19,6 @@ export interface SessionHostDependencies {
   readonly siteDatabase: SiteDatabase;
   readonly roles: () => Roles;
   readonly elevations: Elevations;
-  /** Why this user may be here no longer, in a sentence for them; asked when roles or keys were read again. */
-  readonly whyToLeave: (connection: AuthenticatedConnection, hadKey: boolean) => string | undefined;
-  /** Whether the key that logged in is listed; one that a certificate vouches for is not. */
-  readonly hasKey: (connection: AuthenticatedConnection) => boolean;
   readonly uiPool: UiPool;
   readonly openTranscript: OpenTranscript;
   readonly endpointName: string;
@@ -49,9 +46,9 @@ const lookEveryMs = 10_000;
 export const createSessionHost = (dependencies: SessionHostDependencies): RunningSessionHost => {
   const { log, roles } = dependencies;
   const running = new Set<Promise<void>>();
-  const live = createLiveSessions(dependencies.elevations, dependencies.whyToLeave, dependencies.hasKey);
+  const live = createLiveSessions(dependencies.elevations, dependencies.now);
   // A role's time may end in the middle of a session; nothing but the clock tells.
-  const looking = setInterval(() => live.rightsChanged(), lookEveryMs);
+  const looking = setInterval(() => live.timePassed(), lookEveryMs);
   looking.unref();
   /** Interactive sessions are told to end at once; a running command may finish. */
   const closing = new AbortController();
@@ -85,6 +82,11 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       clientAddress: connection.clientAddress,
       connectedUser: connection.connectedUser,
     };
+    const refused = whyNotToBegin(connection);
+    if (refused !== undefined) {
+      await log.append({ type: "request-refused", ...origin, request: request.kind, reason: refused.reason });
+      throw new EndpointError("OperationStopped", refused.message);
+    }
     const visibleCommands = rightsOf(connection);
     const { connectedUser, keyFingerprint } = connection;
     const party = { connectedUser, keyFingerprint, origin };
@@ -128,6 +130,8 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
         ...(result.reason === undefined ? {} : { reason: result.reason }),
       };
     }
+    const endedBecause = ties.endedBecause();
+    if (endedBecause !== undefined) ended = { ...ended, reason: endedBecause };
     await log.append({ type: "session-ended", ...origin, exitStatus, ...ended });
     await channel.end(exitStatus);
   };

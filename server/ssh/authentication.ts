@@ -109,7 +109,10 @@ export const decideLogin = (options: LoginOptions): void => {
     client.socket.end();
   };
 
-  const accept = async (context: AuthContext, verdict: Extract<KeyVerdict, { kind: "proved" }>): Promise<void> => {
+  const accept = async (
+    context: PublicKeyAuthContext,
+    verdict: Extract<KeyVerdict, { kind: "proved" }>,
+  ): Promise<void> => {
     const { connectedUser, keyFingerprint } = verdict;
     const shown = recorded(verdict);
     const durable = recorder.record({
@@ -125,6 +128,7 @@ export const decideLogin = (options: LoginOptions): void => {
       return;
     }
     if (!stillThere()) return;
+    const attempt = { ...attemptOf(context, client.address), proof: undefined };
     options.onProved({
       connectionId: client.connectionId,
       connectedUser,
@@ -132,6 +136,8 @@ export const decideLogin = (options: LoginOptions): void => {
       keyFingerprint,
       ...(verdict.mayHaveTerminal ? {} : { withoutTerminal: true }),
       ...(verdict.forcedCommand === undefined ? {} : { forcedCommand: verdict.forcedCommand }),
+      ...(verdict.expiresAt === undefined ? {} : { expiresAt: verdict.expiresAt }),
+      refusalNow: () => options.authenticator.refusalNow(attempt),
     });
     context.accept();
   };

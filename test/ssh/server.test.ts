@@ -66,7 +66,10 @@ test("an address in use and an ident with a blank are refused in words", async (
     hostKeyPem: generateSshKeyPair("host").privateKey,
     ident: "pep",
     banner: "",
-    authenticator: { judge: () => Promise.resolve({ kind: "refused" as const, reason: "unknown user" as const }) },
+    authenticator: {
+      judge: () => Promise.resolve({ kind: "refused" as const, reason: "unknown user" as const }),
+      refusalNow: () => "unknown user" as const,
+    },
     sessions: { serve: () => Promise.resolve() },
     log: { append: () => Promise.resolve() },
     report: () => undefined,
