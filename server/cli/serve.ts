@@ -131,6 +131,9 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       over: findEndedElevations(paths.log, io.now()),
     });
     closers.add(() => elevations.close());
+    await elevations
+      .compact()
+      .catch((error: unknown) => report(`${paths.elevation} stays as large as it is: ${String(error)}`));
     const sessions = createSessionHost({
       log,
       elevations,

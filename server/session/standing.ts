@@ -1,29 +1,24 @@
 import type { AuthenticatedConnection, KeyRefusal } from "./contract.ts";
 
-/** What went away, in words for the user who was logged in with it. */
-const whatIsGone = (refusal: KeyRefusal): string => {
-  switch (refusal) {
-    case "not in the required groups":
-      return "You are no longer among those who may connect";
-    case "unknown user":
-    case "not a key of this user":
-      return "The key you are logged in with was removed";
-    case "the key's expiry-time is over":
-      return "The key you are logged in with expired";
-    case "the certificate is expired":
-      return "The certificate you are logged in with expired";
-    case "revoked":
-    case "the certificate is revoked":
-    case "the certificate's authority is revoked":
-      return "The key or certificate you are logged in with was revoked";
-    case "the certificate's authority is not trusted":
-      return "The authority of the certificate you are logged in with is no longer trusted";
-    case "the list of revoked keys can't be read":
-      return "Nobody can log in at the moment";
-    default:
-      return "You could not log in this way any more";
-  }
+const removed = "The key you are logged in with was removed";
+const revoked = "The key or certificate you are logged in with was revoked";
+
+/** What went away, in words for the user who was logged in with it. The others are rare: a group left, `from=` changed. */
+const sentences: Readonly<Partial<Record<KeyRefusal, string>>> = {
+  "not in the required groups": "You are no longer among those who may connect",
+  "unknown user": removed,
+  "not a key of this user": removed,
+  "the key's expiry-time is over": "The key you are logged in with expired",
+  "the certificate is expired": "The certificate you are logged in with expired",
+  revoked,
+  "the certificate is revoked": revoked,
+  "the certificate's authority is revoked": revoked,
+  "the certificate's authority is not trusted":
+    "The authority of the certificate you are logged in with is no longer trusted",
+  "the list of revoked keys can't be read": "Nobody can log in at the moment",
 };
+
+const whatIsGone = (refusal: KeyRefusal): string => sentences[refusal] ?? "You could not log in this way any more";
 
 export interface Eviction {
   /** For the user. */

@@ -93,6 +93,7 @@ export const createStage = async (): Promise<Stage> => {
         times: () => roles.session,
         over: findEndedElevations(logDirectory, now()),
       });
+      await elevations.compact();
     } catch (error) {
       await log.close();
       throw error;

@@ -223,7 +223,13 @@ export const startShell = (options: ShellOptions = {}): Shell => {
       onStarted: async () => undefined,
       ...options.dependencies,
     },
-    { connectionId: "C-1", connectedUser, clientAddress: "127.0.0.1", keyFingerprint: "SHA256:x", refusalNow: () => undefined },
+    {
+      connectionId: "C-1",
+      connectedUser,
+      clientAddress: "127.0.0.1",
+      keyFingerprint: "SHA256:x",
+      refusalNow: () => undefined,
+    },
     {
       kind: "shell",
       terminal: "terminal" in options ? options.terminal : xterm,
