@@ -51,6 +51,7 @@ export class LineSession implements ShownSession {
         escapes: false,
         clientEchoes: !this.#hasTerminal,
         isLost: () => false,
+        isStopped: () => false, // Ctrl-C aborts the command itself, which ends the prompt
         // A file on standard input has its answers in it, in order: only what a person typed too early is dropped.
         take: async () => {
           if (this.#hasTerminal) this.#reader.discard();
@@ -121,6 +122,7 @@ export class LineSession implements ShownSession {
       this.#prompt = "";
       if (ending.signal.aborted) return;
       if (typed.kind === "end") {
+        terminal.post(this.#lines("\n")); // what ssh says next would stand behind the prompt
         ending.end({ exitStatus: 0, reason: "left" });
         return;
       }

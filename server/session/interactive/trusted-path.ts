@@ -13,6 +13,8 @@ export interface PromptPlace {
   giveBack(): Promise<void>;
   /** Whether who had the terminal is gone meanwhile, and the command with it. */
   isLost(): boolean;
+  /** Whether the command was stopped meanwhile: nobody's password or `y` is worth anything to it any more. */
+  isStopped(): boolean;
   /** The terminal understands escape sequences. */
   readonly escapes: boolean;
   /** The client itself shows what is typed (no pty): the server can't hide a password. */
@@ -110,11 +112,12 @@ export class TrustedPath {
 
   async #exchange<T>(before: Promise<unknown>, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     await before;
-    if (signal.aborted || this.#place.isLost()) throw stopped();
+    if (signal.aborted || this.#place.isLost() || this.#place.isStopped()) throw stopped();
     await this.#place.take();
     try {
       const answer = await work();
       if (this.#place.isLost()) throw stopped("The screen was lost, so the command was stopped.");
+      if (this.#place.isStopped()) throw stopped();
       return answer;
     } finally {
       this.#prompt = undefined;

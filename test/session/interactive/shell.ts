@@ -31,6 +31,7 @@ const describe = (name: string): CommandDescription => ({
   name,
   aliases: [],
   synopsis: `does ${name}`,
+  shaping: false,
   description: "",
   examples: [],
   parameters: [],
