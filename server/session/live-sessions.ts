@@ -10,13 +10,12 @@ import { whyToLeave } from "./standing.ts";
 interface Live {
   readonly connection: AuthenticatedConnection;
   readonly visibleCommands: () => VisibleCommands;
-  /** What an exec session runs, where it was allowed when it began. */
+  /** What an exec session runs. */
   readonly line: string | undefined;
   readonly revoke: AbortController;
   /** Why it was ended from here, for the record. */
   endedBecause: string | undefined;
-  /** Every command and its rules, as last announced. */
-  announced: string;
+  /** What was last looked at. */
   last: VisibleCommands;
   notify: (text: string) => void;
   commandsChanged: () => void;
@@ -101,14 +100,13 @@ export const createLiveSessions = (elevations: Elevations, now: () => Date): Liv
 
   const announce = (session: Live): void => {
     const visible = session.visibleCommands();
-    if (visible === session.last) return;
+    const before = session.last;
+    if (visible === before) return;
     session.last = visible;
-    const now = JSON.stringify(visible.descriptions);
-    if (now === session.announced) return;
-    session.announced = now;
+    if (JSON.stringify(visible.descriptions) === JSON.stringify(before.descriptions)) return;
     session.commandsChanged();
     session.notify("What you may run was changed. Get-Command lists what you have now.");
-    if (session.line !== undefined && !mayRun(visible, session.line)) {
+    if (session.line !== undefined && mayRun(before, session.line) && !mayRun(visible, session.line)) {
       end(session, "rights gone: the command", "You may not run this any longer, so it was stopped.");
     }
   };
@@ -116,15 +114,13 @@ export const createLiveSessions = (elevations: Elevations, now: () => Date): Liv
   return {
     join({ connection, visibleCommands, line }) {
       const revoke = new AbortController();
-      const visible = visibleCommands();
       const session: Live = {
         connection,
         visibleCommands,
-        line: line !== undefined && mayRun(visible, line) ? line : undefined,
+        line,
         revoke,
         endedBecause: undefined,
-        last: visible,
-        announced: JSON.stringify(visible.descriptions),
+        last: visibleCommands(),
         notify: () => undefined,
         commandsChanged: () => undefined,
       };
