@@ -84,6 +84,10 @@ export const decideLogin = (options: LoginOptions): void => {
   const stillThere = (): boolean => !client.gone && client.socket.writable;
 
   const reject = (context: AuthContext, delayMs: number): void => {
+    if (delayMs === 0) {
+      context.reject(["publickey"]);
+      return;
+    }
     const timer = setTimeout(() => {
       if (stillThere()) context.reject(["publickey"]);
     }, delayMs);

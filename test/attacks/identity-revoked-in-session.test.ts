@@ -20,7 +20,7 @@ const screen = async (
   return terminal;
 };
 
-test("a revoked key ends its screen and its waiting script, and no other session", async () => {
+test("a revoked key ends its screen and its waiting script, and no other session", { timeout: 120_000 }, async () => {
   const it = await startCertifiedEndpoint();
   const stolen = await it.certify("support");
   const other = await it.certify("auditor");
@@ -44,7 +44,7 @@ test("a revoked key ends its screen and its waiting script, and no other session
   await bystander.waitFor(/^Count/m);
 });
 
-test("an authority that is trusted no more ends the sessions of its certificates", async () => {
+test("an authority that is trusted no more ends the sessions of its certificates", { timeout: 120_000 }, async () => {
   const it = await startCertifiedEndpoint();
   const terminal = await screen(it, "guest", (await it.certify("guest")).options);
   it.replace("authorities", "# none\n");
@@ -53,14 +53,18 @@ test("an authority that is trusted no more ends the sessions of its certificates
   expect(await terminal.exited).toBe(130);
 });
 
-test("a list of revoked keys that can't be read ends nobody's session, for nothing says that it should", async () => {
-  const it = await startCertifiedEndpoint();
-  const terminal = await screen(it, "guest", (await it.certify("guest")).options);
-  it.replace("revoked", "no list\n");
-  await it.reload();
-  expect(it.endpoint.stderr()).toContain("NOBODY CAN LOG IN");
-  terminal.type("Get-Capability | Measure-Object\r");
-  await terminal.waitFor(/^Count/m);
-  terminal.type("exit\r");
-  expect(await terminal.exited).toBe(0);
-});
+test(
+  "a list of revoked keys that can't be read ends nobody's session, for nothing says that it should",
+  { timeout: 120_000 },
+  async () => {
+    const it = await startCertifiedEndpoint();
+    const terminal = await screen(it, "guest", (await it.certify("guest")).options);
+    it.replace("revoked", "no list\n");
+    await it.reload();
+    expect(it.endpoint.stderr()).toContain("NOBODY CAN LOG IN");
+    terminal.type("Get-Capability | Measure-Object\r");
+    await terminal.waitFor(/^Count/m);
+    terminal.type("exit\r");
+    expect(await terminal.exited).toBe(0);
+  },
+);

@@ -24,7 +24,7 @@ const master = async ({ endpoint }: CertifiedEndpoint, options: readonly string[
   return () => run("ssh", [...endpoint.sshArguments("guest", control), "Get-Capability"]);
 };
 
-test("a connection whose key was removed takes no more sessions", async () => {
+test("a connection whose key was removed takes no more sessions", { timeout: 120_000 }, async () => {
   const it = await startCertifiedEndpoint();
   const again = await master(
     it,
@@ -44,7 +44,7 @@ test("a connection whose key was removed takes no more sessions", async () => {
   );
 });
 
-test("nor does one while the list of revoked keys can't be read, until it can", async () => {
+test("nor does one while the list of revoked keys can't be read, until it can", { timeout: 120_000 }, async () => {
   const it = await startCertifiedEndpoint();
   const { options } = await it.certify("guest");
   const again = await master(it, options);

@@ -17,6 +17,7 @@ import { bulk, rawChannel } from "./rows/bulk.ts";
 import { clientAlone, controlMaster, manyCalls, oneKey } from "./rows/calls.ts";
 import { durableAppends, sqlServer, startUp } from "./rows/server.ts";
 import { firstPrompt, logIns, memory } from "./rows/sessions.ts";
+import { timing } from "./rows/timing.ts";
 import type { BenchRow, Sizes, Stage } from "./stage.ts";
 
 const rows: Readonly<Record<string, BenchRow>> = {
@@ -30,6 +31,7 @@ const rows: Readonly<Record<string, BenchRow>> = {
   raw: rawChannel,
   memory,
   "sql-server": sqlServer,
+  timing,
   appends: durableAppends,
   start: startUp,
 };
