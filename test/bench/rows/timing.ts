@@ -189,8 +189,10 @@ const commandCases = async (stage: Stage): Promise<Cases> => {
   ]);
 };
 
-const words = (ms: number | undefined): string =>
-  ms === undefined ? "over 1 s" : `${Math.abs(ms) < 1 ? `${(ms * 1000).toFixed(1)} µs` : `${ms.toFixed(2)} ms`}`;
+const words = (ms: number | undefined): string => {
+  if (ms === undefined) return "over 1 s";
+  return Math.abs(ms) < 1 ? `${(ms * 1000).toFixed(1)} µs` : `${ms.toFixed(2)} ms`;
+};
 
 /**
  * What a stranger learns from how long a refusal takes: everything that differs only in what the server knows is held
