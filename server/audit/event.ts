@@ -41,17 +41,32 @@ export const auditEvent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("connection-closed"), ...origin.shape }),
   /** Dropped by a guard of the SSH layer; `guard` is its name, for example `pre-authentication-message`. */
   z.strictObject({ type: z.literal("connection-dropped"), ...origin.shape, guard: z.string() }),
+  /** Earned penalties reached the minimum: connections of this source are closed at the door for so long. */
+  z.strictObject({
+    type: z.literal("source-penalised"),
+    /** An IPv4 address or an IPv6 network. */
+    source: z.string(),
+    /** What the connection did that made it enough. */
+    offence: z.enum(["authfail", "noauth", "grace-exceeded", "violation"]),
+    forSeconds: z.number().int(),
+  }),
   z.strictObject({
     type: z.literal("authentication"),
     ...origin.shape,
-    outcome: z.enum(["accepted", "refused"]),
+    /** `continued`: the key has signed, and a code is asked for. */
+    outcome: z.enum(["accepted", "continued", "refused"]),
     method: z.string(),
+    /** What was given after the key. */
+    secondFactor: z.enum(["code", "recovery-code"]).optional(),
+    recoveryCodesLeft: z.number().int().optional(),
     /** `SHA256:…` of the key that signed or was refused. */
     keyFingerprint: z.string().optional(),
     /** The certificate that came with the key; its authority by fingerprint. */
     certificate: z.strictObject({ keyId: z.string(), serial: z.string(), authority: z.string() }).optional(),
     /** What a FIDO key said of its user under its signature. */
     fido: z.strictObject({ userPresent: z.boolean(), userVerified: z.boolean(), counter: z.number().int() }).optional(),
+    /** SHA-256 of the legal notice that was shown before this log-in, hexadecimal. */
+    noticeShown: z.string().optional(),
     /** For the log only; the client is told nothing. */
     reason: z.string().optional(),
   }),
@@ -77,6 +92,16 @@ export const auditEvent = z.discriminatedUnion("type", [
     transcriptDigest: z.string().optional(),
     reason: z.string().optional(),
   }),
+  /** Asked before the first prompt of an interactive session; what was shown before log-in stands in `authentication`. */
+  z.strictObject({
+    type: z.literal("legal-notice"),
+    ...origin.shape,
+    answer: z.enum(["accepted", "declined"]),
+    /** SHA-256 of the notice, hexadecimal. */
+    digest: z.string(),
+  }),
+  /** Nobody typed for long, and the screen was cleared; somebody pressed a key again. */
+  z.strictObject({ type: z.literal("session-lock"), ...origin.shape, state: z.enum(["locked", "unlocked"]) }),
   /** A command line that did not become a command. */
   z.strictObject({
     type: z.literal("command-refused"),
@@ -126,6 +151,8 @@ export const auditEvent = z.discriminatedUnion("type", [
     sentDigest: z.string().optional(),
     /** `R-…`, told to the user when the failure is ours; the details stand here and nowhere else. */
     reference: z.string().optional(),
+    /** A limit stopped it; `error` says which. */
+    reason: z.literal("limit").optional(),
     error: z.string().optional(),
   }),
   /** Durable before the first byte of these keys leaves the server. */
@@ -155,13 +182,39 @@ export const auditEvent = z.discriminatedUnion("type", [
     throughSeq: z.number().int(),
     transcripts: z.array(z.string()),
   }),
-  /** Someone read the record on the machine itself. */
+  /** Whether the syslog receiver takes the log; only changes are here, and not each of a receiver that comes and goes. */
   z.strictObject({
-    type: z.literal("review"),
-    localUser: z.string(),
-    action: z.enum(["list", "show", "play", "export"]),
-    sessionId: z.string().optional(),
+    type: z.literal("forwarding"),
+    state: z.enum(["connected", "disconnected", "lagging"]),
+    /** `HOST:PORT`. */
+    receiver: z.string(),
+    /** Events that it is not known to have read. */
+    behind: z.number().int(),
+    reason: z.string().optional(),
   }),
+  /** An administrator gave a user a second factor, or took it away, on the machine itself. Before it counts. */
+  z.strictObject({
+    type: z.literal("second-factor"),
+    localUser: z.string(),
+    user: z.string(),
+    change: z.enum(["enrolled", "replaced", "removed"]),
+  }),
+  /** Someone read the record: on the machine itself (`localUser`), or over SSH (`connectedUser`). Durable before anything is shown. */
+  z
+    .strictObject({
+      type: z.literal("review"),
+      ...origin.shape,
+      localUser: z.string().optional(),
+      action: z.enum(["list", "show", "play", "export", "events", "follow", "verify"]),
+      /** Over SSH: the session that was looked at, where `sessionId` is the one that looked. On the machine `sessionId` is that which was looked at. */
+      reviewedSessionId: z.string().optional(),
+      /** Over SSH: what was asked for, as it was understood. */
+      filter: z.record(z.string(), z.union([z.string(), z.number(), z.array(z.string())])).optional(),
+    })
+    .refine(
+      ({ localUser, connectedUser }) => (localUser === undefined) !== (connectedUser === undefined),
+      "a review is done by an account of the machine or by a connected user",
+    ),
   /** Approval by a second person. `requested` and decisions are here before they count, `consumed` before the run. */
   z.strictObject({
     type: z.literal("elevation"),
@@ -206,6 +259,9 @@ export const auditEvent = z.discriminatedUnion("type", [
 ]);
 
 export type AuditEvent = z.infer<typeof auditEvent>;
+
+/** Every type there is, for whoever filters by it. */
+export const auditEventTypes: readonly AuditEvent["type"][] = auditEvent.options.map(({ shape }) => shape.type.value);
 export type Origin = z.infer<typeof origin>;
 
 /** One line of the log. */

@@ -26,7 +26,14 @@ export interface CheckedRoles extends Roles {
   mayConnect(user: string): boolean;
   /** Whatever the time and the network are. */
   heldRoles(user: string): readonly HeldRole[];
+  /**
+   * What asks this user for a second factor, by name; empty: nothing does. Whatever the time and the network are: a role whose
+   * time begins in the middle of a session must not be reached without one.
+   */
+  whySecondFactor(user: string): readonly string[];
   groupsOf(user: string): readonly string[];
+  /** Everybody the file names, in lower case. */
+  readonly users: readonly string[];
   /** Every entry of every role capability, in file order. */
   readonly entries: readonly RoleEntry[];
   readonly file: RolesFile;
@@ -36,7 +43,13 @@ export interface CheckedRoles extends Roles {
 
 /** JEA's own idle limit is two hours; 15 minutes is what a screen with recovery keys on it should have. */
 const defaultIdleMinutes = 15;
+/** Keys are off the screen after two thirds of the idle time: ten of fifteen minutes. */
+const defaultLockPart = 2 / 3;
 const defaultLongestMinutes = 8 * 60;
+/** A few windows and a script that runs some commands side by side; what runs at a time is limited by the next. */
+const defaultSessions = 20;
+/** Sixty searches of one user at a time made another user wait four seconds. */
+const defaultCommands = 4;
 /** Long enough to find the second person, and to use what they approved; no longer. */
 const defaultRequestMinutes = 60;
 const defaultApprovalMinutes = 15;
@@ -116,6 +129,7 @@ interface Definition {
   /** When and from where, for people; may be empty. */
   readonly condition: string;
   readonly roleCapabilities: readonly string[];
+  readonly requireSecondFactor: boolean;
 }
 
 const checkDefinitions = (
@@ -146,8 +160,16 @@ const checkDefinitions = (
       holds: checkCircumstances(definition, path, complain),
       condition: conditionInWords(definition),
       roleCapabilities,
+      requireSecondFactor: definition.requireSecondFactor === true,
     };
   });
+};
+
+const usersNamedIn = ({ roleDefinitions, groups = {} }: RolesFile): readonly string[] => {
+  const defined = Object.keys(roleDefinitions).flatMap((key) =>
+    key.startsWith("user:") ? [key.slice("user:".length)] : [],
+  );
+  return [...new Set([...defined, ...Object.values(groups).flat()].map(canonicalUser))];
 };
 
 /** Maps of commands kept for the next connection; enough for every combination of roles that a roles file makes sense with. */
@@ -176,6 +198,17 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
         checkEntry(role, raw, ["roleCapabilities", role, "visibleCommands", index], commands, complain) ?? [],
     ),
   );
+  if (file.session?.requireAcceptance === true && (file.session.legalNotice ?? "").trim() === "") {
+    complain(["session", "requireAcceptance"], "needs a legalNotice that could be accepted.");
+  }
+  const idleTimeoutMinutes = file.session?.idleTimeoutMinutes ?? defaultIdleMinutes;
+  const idleLockMinutes = file.session?.idleLockMinutes ?? idleTimeoutMinutes * defaultLockPart;
+  if (idleLockMinutes >= idleTimeoutMinutes) {
+    complain(
+      ["session", "idleLockMinutes"],
+      `must be less than idleTimeoutMinutes (${idleTimeoutMinutes}), when the session ends.`,
+    );
+  }
   if (problems.length > 0) throw new RolesFileError(problems);
 
   const groupsOf = (user: string): readonly string[] =>
@@ -193,6 +226,12 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
     });
   };
   const heldRoles = (user: string): readonly HeldRole[] => rolesOf(applyingTo(user));
+  const whySecondFactor = (user: string): readonly string[] => [
+    ...applyingTo(user).flatMap(({ key, requireSecondFactor }) => (requireSecondFactor ? [key] : [])),
+    ...heldRoles(user).flatMap(({ roleCapability: role }) =>
+      file.roleCapabilities[role]?.requireSecondFactor === true ? [`role ${role}`] : [],
+    ),
+  ];
   const mayConnect = (user: string): boolean => mayConnectWith(new Set(groupsOf(user)));
   const makeCommands = (applying: readonly Definition[], connects: boolean): VisibleCommands => {
     const held = new Map(
@@ -217,14 +256,20 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
       return visible;
     },
     session: {
-      idleTimeoutMs: (file.session?.idleTimeoutMinutes ?? defaultIdleMinutes) * 60_000,
+      idleLockMs: idleLockMinutes * 60_000,
+      idleTimeoutMs: idleTimeoutMinutes * 60_000,
       longestSessionMs: (file.session?.longestSessionMinutes ?? defaultLongestMinutes) * 60_000,
+      sessionsPerUser: file.session?.sessionsPerUser ?? defaultSessions,
+      commandsPerUser: file.session?.commandsPerUser ?? defaultCommands,
       requestMs: (file.session?.requestMinutes ?? defaultRequestMinutes) * 60_000,
       approvalMs: (file.session?.approvalMinutes ?? defaultApprovalMinutes) * 60_000,
+      requireAcceptance: file.session?.requireAcceptance ?? false,
       legalNotice: file.session?.legalNotice ?? "",
     },
     mayConnect,
     heldRoles,
+    whySecondFactor,
+    users: usersNamedIn(file),
     groupsOf,
     entries,
     file,

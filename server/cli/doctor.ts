@@ -1,17 +1,21 @@
 import { existsSync, readdirSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../../commands/index.ts";
+import { readCredentials } from "../audit-forwarding/connection.ts";
+import { examineLag, examineReceiver } from "../audit-forwarding/examine.ts";
 import { findWarnings } from "../authorization/find-warnings.ts";
 import { loadRolesFile } from "../authorization/roles-file.ts";
 import { problemInWords } from "../authorization/roles-problem.ts";
 import { pathsIn, readConfiguration, type Configuration } from "../configuration.ts";
 import { connectControl } from "../control/control-socket.ts";
 import { EndpointError } from "../errors.ts";
+import { FactorStore } from "../second-factor/factor-store.ts";
 import type { CertificateFinding } from "../site-database/port.ts";
 import { examineSqlServer } from "../site-database/sql-server/doctor.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { readTrustAnchors } from "../ssh/key-authenticator.ts";
 import type { Io } from "./io.ts";
+import { readPrivateKey } from "./private-key.ts";
 import { openSite, openSqlServer } from "./site.ts";
 
 const passed = (check: string, finding: string): CertificateFinding => ({
@@ -52,10 +56,10 @@ const examinePrivateKey = (path: string, check: string): CertificateFinding => {
   }
 };
 
-const examineRoles = (path: string, keys: string): readonly CertificateFinding[] => {
+const examineRoles = (path: string, keys: string, enrolled: readonly string[]): readonly CertificateFinding[] => {
   try {
     const roles = loadRolesFile(path, commands);
-    const warnings = findWarnings(roles, existsSync(keys) ? readdirSync(keys) : undefined).map((warning) =>
+    const warnings = findWarnings(roles, existsSync(keys) ? readdirSync(keys) : undefined, enrolled).map((warning) =>
       advice("roles", problemInWords(warning)),
     );
     return [passed("roles", `${path} is sound.`), ...warnings];
@@ -84,6 +88,23 @@ const examineTrustAnchors = (configuration: Configuration): readonly Certificate
     : problems.map((problem) => failedCheck("trust-anchors", problem));
 };
 
+/** Second factors, where anybody has one. */
+const examineFactors = (store: FactorStore): readonly CertificateFinding[] => {
+  const users = store.users();
+  const problems = users.flatMap((user) => {
+    try {
+      const factor = store.find(user);
+      if (factor !== undefined) store.findUse(factor);
+      factor?.secret.fill(0);
+      return [];
+    } catch (error) {
+      return [failedCheck("second-factors", `${user} can't log in: ${inWords(error)}`)];
+    }
+  });
+  if (users.length === 0 || problems.length > 0) return problems;
+  return [passed("second-factors", "Every second factor can be read.")];
+};
+
 const lowBytes = 1024 ** 3;
 
 const examineSpace = (directory: string): CertificateFinding => {
@@ -93,6 +114,21 @@ const examineSpace = (directory: string): CertificateFinding => {
   return free < lowBytes
     ? advice("free-space", `Only ${gib} GiB are free for the record; when it can't be written, nothing runs.`)
     : passed("free-space", `${gib} GiB are free for the record.`);
+};
+
+/** The receiver of the record, where endpoint.json names one. That it is away or behind is no reason not to serve. */
+const examineForwarding = async (
+  { syslog, dataDirectory }: Configuration,
+  signal: AbortSignal,
+): Promise<readonly CertificateFinding[]> => {
+  if (syslog === undefined) return [];
+  try {
+    const credentials = readCredentials(syslog, readPrivateKey);
+    const found = [await examineReceiver(syslog, credentials, signal), examineLag(syslog, pathsIn(dataDirectory))];
+    return found.map(({ passed: fine, finding }) => (fine ? passed("syslog", finding) : advice("syslog", finding)));
+  } catch (error) {
+    return [failedCheck("syslog", inWords(error))];
+  }
 };
 
 const examineSite = async (
@@ -131,13 +167,20 @@ export const doctorCommand = async (dataDirectory: string, signal: AbortSignal, 
     findings.push(failedCheck("configuration", inWords(error)));
   }
   if (configuration !== undefined) {
+    const factors = new FactorStore({
+      factors: paths.secondFactors,
+      uses: paths.secondFactorUses,
+      keyFile: configuration.secondFactorKey,
+    });
     findings.push(
       examinePrivateKey(paths.hostKey, "host-key"),
       examinePrivateKey(paths.logKey, "log-key"),
-      ...examineRoles(paths.roles, paths.authorizedKeys),
+      ...examineRoles(paths.roles, paths.authorizedKeys, factors.users()),
       ...examineKeys(paths.authorizedKeys),
       ...examineTrustAnchors(configuration),
+      ...examineFactors(factors),
       examineSpace(dataDirectory),
+      ...(await examineForwarding(configuration, signal)),
     );
     const bundle = join(io.packageRoot, "dist", "ui", "ui.mjs");
     findings.push(

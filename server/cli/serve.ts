@@ -1,16 +1,25 @@
 import { existsSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
+import { readCredentials } from "../audit-forwarding/connection.ts";
+import { startForwarding, type Forwarding } from "../audit-forwarding/forwarding.ts";
+import { LiveFeed } from "../audit-review/live-feed.ts";
+import { createReview } from "../audit-review/review.ts";
+import { auditEventTypes } from "../audit/event.ts";
 import { openRecord } from "../audit/open-record.ts";
 import { transcriptsIn } from "../audit/transcript.ts";
 import { commands } from "../../commands/index.ts";
 import { openElevationStore } from "../authorization/elevation-store.ts";
 import { Elevations } from "../authorization/elevation.ts";
 import { loadRolesFile } from "../authorization/roles-file.ts";
-import { findEndedElevations } from "../audit/find-ended-elevations.ts";
+import { readRecentLog } from "../audit/read-recent-log.ts";
 import { isLoopback, parseListen, pathsIn, readConfiguration } from "../configuration.ts";
 import { startControlSocket } from "../control/control-socket.ts";
 import { greetDemo } from "../demo/greet.ts";
 import { EndpointError } from "../errors.ts";
+import { CodeDelay } from "../second-factor/code-delay.ts";
+import { FactorStore } from "../second-factor/factor-store.ts";
+import { createSecondFactor } from "../second-factor/judge-code.ts";
 import { createSessionHost } from "../session/serve-session.ts";
 import { createUiPool } from "../session/interactive/ui-pool.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
@@ -101,14 +110,34 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     mayConnect: (user) => roles.mayConnect(user),
     now: () => io.now().getTime(),
   });
+  const secondFactor = createSecondFactor({
+    store: new FactorStore({
+      factors: paths.secondFactors,
+      uses: paths.secondFactorUses,
+      keyFile: configuration.secondFactorKey,
+    }),
+    delay: new CodeDelay(),
+    isRequired: (user) => roles.whySecondFactor(user).length > 0,
+    now: () => io.now().getTime(),
+  });
+
+  const { syslog } = configuration;
+  const syslogCredentials = syslog && (() => readCredentials(syslog, readPrivateKey));
+  syslogCredentials?.();
+  let forwarding: Forwarding | undefined;
 
   const closers = createClosers();
   try {
+    const feed = new LiveFeed();
     const log = await openRecord({
       directory: paths.audit,
       key: logKey,
       now: io.now,
       uptimeMs: io.uptimeMs,
+      onDurable: (lines) => {
+        feed.take(lines);
+        forwarding?.grown();
+      },
       report,
     });
     closers.add(() => log.close());
@@ -123,20 +152,23 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
         ),
     });
     closers.add(() => uiPool.close());
+    const recent = readRecentLog(paths.log, io.now());
     const elevations = new Elevations({
       store: await openElevationStore(paths.elevation),
       log,
       now: io.now,
       times: () => roles.session,
-      over: findEndedElevations(paths.log, io.now()),
+      over: recent.endedElevations,
     });
     closers.add(() => elevations.close());
     await elevations
       .compact()
       .catch((error: unknown) => report(`${paths.elevation} stays as large as it is: ${String(error)}`));
     const sessions = createSessionHost({
+      shownKeys: recent.shownKeys,
       log,
       elevations,
+      review: createReview({ dataDirectory: options.dataDirectory, log, feed, eventTypes: auditEventTypes }),
       siteDatabase,
       roles: () => roles,
       uiPool,
@@ -152,6 +184,8 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       ident: "pep",
       banner: () => roles.session.legalNotice,
       authenticator,
+      penalties: configuration.penalties,
+      secondFactor,
       sessions,
       log,
       report,
@@ -169,6 +203,23 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       hostKey: server.hostKeyFingerprint,
       runtime: `node ${process.versions.node}`,
     });
+    if (syslog !== undefined && syslogCredentials !== undefined) {
+      const started = await startForwarding({
+        receiver: syslog,
+        credentials: syslogCredentials,
+        log,
+        logDirectory: paths.log,
+        cursorPath: paths.syslogCursor,
+        hostName: hostname(),
+        processId: process.pid,
+        version: io.version,
+        uptimeMs: io.uptimeMs,
+        report,
+      });
+      // Closed first, so after everything is on the record and before the log is.
+      closers.add(() => started.close());
+      forwarding = started;
+    }
     await log.append({ type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) });
     await recordAnchors(anchors, log, io);
 
@@ -193,6 +244,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       await new Promise<void>((resolve) => signals.stop.addEventListener("abort", () => resolve(), { once: true }));
     }
     server.stopAccepting();
+    feed.end();
     await sessions.drain(drainMs);
     await server.close();
     await log.append({ type: "server-stopped", reason: String(signals.stop.reason) });

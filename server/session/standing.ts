@@ -6,6 +6,7 @@ const revoked = "The key or certificate you are logged in with was revoked";
 /** What went away, in words for the user who was logged in with it. The others are rare: a group left, `from=` changed. */
 const sentences: Readonly<Partial<Record<KeyRefusal, string>>> = {
   "not in the required groups": "You are no longer among those who may connect",
+  "a second factor is required": "Your role asks for a second factor now",
   "unknown user": removed,
   "not a key of this user": removed,
   "the key's expiry-time is over": "The key you are logged in with expired",

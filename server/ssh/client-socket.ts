@@ -28,9 +28,11 @@ export class ClientSocket {
   readonly address: string;
   readonly #limits: Limits;
   #authenticated = false;
+  #failedLogin = false;
   #droppedBy: string | undefined;
   #onDrop: ((guard: string) => void) | undefined;
   #onAuthenticated: (() => void) | undefined;
+  #onKeyProved: (() => void) | undefined;
 
   constructor(socket: Socket, limits: Limits) {
     this.socket = socket;
@@ -51,6 +53,11 @@ export class ClientSocket {
     return this.#authenticated;
   }
 
+  /** A log-in was asked for and refused. */
+  get failedLogin(): boolean {
+    return this.#failedLogin;
+  }
+
   /** Nothing more may be read from or told to this client. */
   get gone(): boolean {
     return this.#droppedBy !== undefined || this.socket.destroyed;
@@ -65,8 +72,22 @@ export class ClientSocket {
     this.#onAuthenticated?.();
   }
 
+  markFailedLogin(): void {
+    this.#failedLogin = true;
+  }
+
   onAuthenticated(listener: () => void): void {
     this.#onAuthenticated = listener;
+  }
+
+  /** A key has signed, and a code is asked for next. */
+  markKeyProved(): void {
+    this.#onKeyProved?.();
+    this.#onKeyProved = undefined; // once: another key's signature gives no more time
+  }
+
+  onKeyProved(listener: () => void): void {
+    this.#onKeyProved = listener;
   }
 
   onDrop(listener: (guard: string) => void): void {

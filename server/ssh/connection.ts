@@ -1,6 +1,7 @@
 import type { Connection } from "ssh2";
 import type { Origin } from "../audit/event.ts";
-import type { AuthenticatedConnection, Authenticator, SessionHost } from "../session/contract.ts";
+import { noticeDigest } from "../session/notice-digest.ts";
+import type { AuthenticatedConnection, Authenticator, SecondFactor, SessionHost } from "../session/contract.ts";
 import { decideLogin } from "./authentication.ts";
 import { serveChannels } from "./channels.ts";
 import type { ClientSocket } from "./client-socket.ts";
@@ -13,9 +14,12 @@ import { guardTransport } from "./transport-guards.ts";
 
 export interface ConnectionOptions {
   readonly authenticator: Authenticator;
+  readonly secondFactor: SecondFactor;
   readonly sessions: SessionHost;
   readonly recorder: Recorder;
   readonly limits: Limits;
+  /** The legal notice that this client is shown; may be empty. */
+  readonly banner: string;
   readonly report: (problem: string) => void;
 }
 
@@ -71,8 +75,10 @@ export const serveConnection = (
     origin,
     opened,
     limits,
+    noticeShown: options.banner === "" ? undefined : noticeDigest(options.banner),
     report,
     authenticator: options.authenticator,
+    secondFactor: options.secondFactor,
     onProved: (proved) => {
       identity = proved;
       client.markAuthenticated();

@@ -9,13 +9,13 @@ export interface Limits {
   readonly startupsBegin: number;
   readonly startupsRatePercent: number;
   readonly startupsFull: number;
-  /** Connections of one address that ended without a log-in, in a minute; beyond it they are dropped unread and unlogged. */
-  readonly failedConnectionsPerMinute: number;
   readonly identificationBytes: number;
   readonly identificationMs: number;
   /** How long our KEXINIT waits for the client's. */
   readonly keyExchangePatienceMs: number;
   readonly loginGraceMs: number;
+  /** From the key's proof to a right code, where one is asked for; sshd's LoginGraceTime. */
+  readonly codeMs: number;
   readonly preAuthenticationBytesIn: number;
   readonly preAuthenticationBytesOut: number;
   readonly authenticationTries: number;
@@ -60,11 +60,11 @@ export const defaultLimits: Limits = {
   startupsBegin: 10,
   startupsRatePercent: 30,
   startupsFull: 100,
-  failedConnectionsPerMinute: 600,
   identificationBytes: 255,
   identificationMs: 5_000,
   keyExchangePatienceMs: 25,
   loginGraceMs: 30_000,
+  codeMs: 120_000,
   preAuthenticationBytesIn: 256 * 1024,
   preAuthenticationBytesOut: 128 * 1024,
   authenticationTries: 6,

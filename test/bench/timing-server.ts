@@ -8,6 +8,7 @@ import { readAuthorizedKeys } from "../../server/ssh/authorized-keys.ts";
 import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
 import { createKeyAuthenticator, readTrustAnchors } from "../../server/ssh/key-authenticator.ts";
 import { startSshServer } from "../../server/ssh/server.ts";
+import { nobodyNeedsOne } from "../harness/no-second-factor.ts";
 
 const [, , directory = "", delayMs = "0"] = process.argv;
 const problem = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -34,6 +35,7 @@ const server = await startSshServer({
     mayConnect: () => true,
     now: () => Date.now(),
   }),
+  secondFactor: nobodyNeedsOne,
   sessions: { serve: (_connection, _request, channel) => channel.end(0) },
   log,
   limits: {

@@ -3,14 +3,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished, vi } from "vitest";
 import type { AuditEvent, EventLog } from "../../server/audit/event.ts";
-import type { AuthenticatedConnection, SessionChannel, SessionRequest } from "../../server/session/contract.ts";
+import type {
+  AuthenticatedConnection,
+  SecondFactor,
+  SessionChannel,
+  SessionRequest,
+} from "../../server/session/contract.ts";
 import { readAuthorizedKeys } from "../../server/ssh/authorized-keys.ts";
 import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
 import type { SshKeyPair } from "../../server/ssh/generate-key.ts";
 import type { Limits } from "../../server/ssh/limits.ts";
 import { createKeyAuthenticator, readTrustAnchors } from "../../server/ssh/key-authenticator.ts";
+import { defaultPenalties } from "../../server/ssh/penalties.ts";
+import type { PenaltySettings } from "../../server/ssh/penalties.ts";
 import { startSshServer } from "../../server/ssh/server.ts";
 import type { SshServer } from "../../server/ssh/server.ts";
+import { nobodyNeedsOne } from "./no-second-factor.ts";
 
 export type Serve = (
   connection: AuthenticatedConnection,
@@ -43,10 +51,13 @@ export const startTestServer = async (
   serve: Serve = quietHost,
   options: {
     readonly limits?: Partial<Limits>;
+    /** Left out: an attack from loopback may fail as often as it likes. */
+    readonly penalties?: PenaltySettings;
     readonly banner?: string;
     readonly trustedUserCAKeys?: string;
     readonly revokedKeys?: string;
     readonly groupsOf?: (user: string) => readonly string[];
+    readonly secondFactor?: SecondFactor;
     readonly append?: (event: AuditEvent) => Promise<void>;
   } = {},
 ): Promise<TestServer> => {
@@ -87,9 +98,11 @@ export const startTestServer = async (
     ident: "pep_test",
     banner: options.banner ?? "",
     authenticator,
+    secondFactor: options.secondFactor ?? nobodyNeedsOne,
     sessions: { serve },
     log,
     limits: { failureDelayMs: 1, ...options.limits },
+    penalties: options.penalties ?? { ...defaultPenalties, isExempt: () => true },
     report: (problem) => problems.push(problem),
   });
   onTestFinished(async () => {

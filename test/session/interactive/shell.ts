@@ -16,10 +16,12 @@ import {
 import { createUiPool, type UiPool, type UiPoolOptions } from "../../../server/session/interactive/ui-pool.ts";
 import type { UiProcessEnd } from "../../../server/session/interactive/ui-screen-queue.ts";
 import { noElevation } from "../../harness/elevation.ts";
+import { noReview } from "../../harness/review.ts";
 import { createInvoke } from "../../../server/session/invoke.ts";
 import type { SiteDatabase } from "../../../server/site-database/port.ts";
 import { temporaryDirectory } from "../../harness/temporary-directory.ts";
 import { createMemoryChannel, type MemoryChannel } from "./memory-channel.ts";
+import { limitsOf } from "../../harness/limits.ts";
 
 export const fixture = (name: string): string => join(import.meta.dirname, "fixtures", name);
 
@@ -129,6 +131,7 @@ const visibleTo = (onPassword: () => void): VisibleCommands => ({
       roleCapability: "test",
       approval: undefined,
       maxRows: undefined,
+      disclosureLimit: undefined,
     };
   },
 });
@@ -192,7 +195,9 @@ export const startShell = (options: ShellOptions = {}): Shell => {
     siteDatabase: {} as SiteDatabase, // no command of these tests asks it
     visibleCommands: () => visible,
     elevation: noElevation,
+    review: noReview,
     connectedUser,
+    ...limitsOf(),
     origin: {},
     now: () => new Date(),
     uptimeMs: () => performance.now(),
@@ -218,9 +223,13 @@ export const startShell = (options: ShellOptions = {}): Shell => {
       openTranscript: options.transcripts?.(open) ?? open,
       endpointName: "demo",
       welcome: "Welcome",
+      idleLockMs: 600_000,
       idleTimeoutMs: 600_000,
       longestSessionMs: 600_000,
       shutdown: shutdown.signal,
+      onLock: async () => undefined,
+      noticeToAccept: "",
+      onNoticeAnswered: async () => undefined,
       onStarted: async () => undefined,
       ...options.dependencies,
     },
