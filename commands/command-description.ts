@@ -3,6 +3,8 @@ export interface CommandDescription {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly synopsis: string;
+  /** It stands after a pipe, and nowhere else. */
+  readonly shaping: boolean;
   readonly description: string;
   readonly examples: readonly { readonly line: string; readonly explains: string }[];
   /** Only the parameters this user may give. */

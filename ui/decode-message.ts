@@ -40,11 +40,12 @@ const parameter = (raw: unknown): UiCommand["parameters"][number] => {
 };
 
 const command = (raw: unknown): UiCommand => {
-  const { name, aliases, synopsis, parameters } = fields(raw);
+  const { name, aliases, synopsis, shaping, parameters } = fields(raw);
   return {
     name: text(name),
     aliases: list(aliases, text),
     synopsis: text(synopsis),
+    shaping: flag(shaping),
     parameters: list(parameters, parameter),
   };
 };

@@ -13,6 +13,8 @@ export interface UiCommand {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly synopsis: string;
+  /** It stands after a pipe, and nowhere else. */
+  readonly shaping: boolean;
   readonly parameters: readonly {
     readonly name: string;
     readonly synopsis: string;

@@ -213,6 +213,9 @@ export class Session {
         // Only at the prompt: while something runs, Ctrl-D would throw away its answer.
         if (this.#answer !== undefined) return;
         this.#left = true;
+        // The prompt becomes a finished line, or what ssh says next would stand behind it.
+        this.#lines.push(echoLine(this.#prompt, "", this.#width));
+        this.paint();
         this.#parts.send({ type: "leave" });
         return;
       default:

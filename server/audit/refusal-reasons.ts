@@ -7,6 +7,8 @@ const keyRefusals = [
   "unknown user",
   "not a key of this user",
   "not in the required groups",
+  /** Of a session that began without one, when its user's role asks for it now. */
+  "a second factor is required",
   "from= does not allow this address",
   "the key's expiry-time is over",
   "the certificate's authority is not trusted",

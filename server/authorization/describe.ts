@@ -111,6 +111,7 @@ export const describeCommand = (
   name: definition.name,
   aliases: definition.aliases,
   synopsis: definition.synopsis,
+  shaping: definition.kind === "shaping",
   description: definition.description,
   examples: definition.examples.filter(({ line }) => mayRun(line)),
   parameters: [...visibleParameters(definition, entries)].map(([name, parameter]) =>

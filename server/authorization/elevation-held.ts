@@ -1,7 +1,7 @@
 import type { AuditEvent, Origin } from "../audit/event.ts";
 import { EndpointError } from "../errors.ts";
 import type { Elevation, ElevationState } from "./elevation-port.ts";
-import type { StoredRequest } from "./elevation-store.ts";
+import type { StoredChange, StoredRequest } from "./elevation-store.ts";
 
 /** Who asks, uses or decides: the proved name and the key that proved it. */
 export interface ElevationParty {
@@ -57,6 +57,15 @@ export const whyNotUsable = ({ request, state, decidedBy, comment }: Held): stri
       return `${name} is approved.`;
   }
 };
+
+/** Its state as a line of the store. */
+export const changeOf = ({ request, state, expiresAtMs, decidedBy, comment }: Held): StoredChange => ({
+  requestId: request.requestId,
+  state,
+  expiresAtMs,
+  ...(decidedBy === undefined ? {} : { decidedBy }),
+  ...(comment === undefined ? {} : { comment }),
+});
 
 export const eventOf = (
   state: "requested" | Exclude<ElevationState, "pending">,

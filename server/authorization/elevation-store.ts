@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
-import { open, type FileHandle } from "node:fs/promises";
+import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { EndpointError } from "../errors.ts";
@@ -30,13 +30,21 @@ const storedLine = z.strictObject({
 });
 
 export type StoredRequest = z.infer<typeof storedRequest>;
-type StoredChange = Omit<z.infer<typeof storedLine>, "previous">;
+export type StoredChange = Omit<z.infer<typeof storedLine>, "previous">;
 
 export interface ElevationStore {
   /** Every change there was, in order. */
   readonly changes: readonly StoredChange[];
   /** Resolves when it is durable. One at a time. @throws EndpointError AuditUnavailable */
   append(change: StoredChange): Promise<void>;
+  /** How many lines the file has. */
+  readonly lines: number;
+  /**
+   * Puts these in the place of every change there was. Whatever stops it, a crash too, the file is the old one or the new
+   * one, whole; resolves when it is durably the new one.
+   * @throws EndpointError AuditUnavailable
+   */
+  compact(changes: readonly StoredChange[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -96,6 +104,35 @@ const synchronizeDirectory = async (directory: string): Promise<void> => {
   }
 };
 
+/** Writes a whole new file, durable, under another name. What a crash left there is nobody's. */
+const writeBeside = async (
+  path: string,
+  changes: readonly StoredChange[],
+  synchronize: (file: FileHandle) => Promise<void>,
+) => {
+  const beside = `${path}.new`;
+  let last = beginning;
+  let text = "";
+  for (const change of changes) {
+    const line = JSON.stringify({ previous: last, ...change });
+    last = digestOf(line);
+    text += `${line}\n`;
+  }
+  await rm(beside, { force: true });
+  const file = await open(beside, "wx+", 0o600).catch((error: unknown) => {
+    throw unavailable(error);
+  });
+  try {
+    await file.writeFile(text);
+    await synchronize(file);
+  } catch (error) {
+    await file.close();
+    await rm(beside, { force: true });
+    throw unavailable(error);
+  }
+  return { path: beside, file, bytes: Buffer.byteLength(text), last };
+};
+
 /**
  * Opens the append-only file of requests and what became of them. A torn last line is cut off: it was never
  * acknowledged. Anything else that is wrong with the file is an error, never a fresh start: a forgotten `consumed` would
@@ -110,9 +147,10 @@ export const openElevationStore = async (
   const text = readTrusted(path);
   const whole = text.slice(0, text.lastIndexOf("\n") + 1);
   const decoded = decode(path, whole);
-  const file = await open(path, "r+");
+  let file = await open(path, "r+");
   let bytes = Buffer.byteLength(whole);
   let { last } = decoded;
+  let lines = decoded.changes.length;
   let broken = false;
   if (whole !== text) await file.truncate(bytes);
   await file.sync();
@@ -129,10 +167,30 @@ export const openElevationStore = async (
         await synchronize(file);
         bytes += buffer.length;
         last = digestOf(line);
+        lines += 1;
       } catch (error) {
         broken = true;
         throw unavailable(error);
       }
+    },
+    get lines() {
+      return lines;
+    },
+    async compact(changes) {
+      if (broken) throw unavailable(new Error("an earlier write failed"));
+      const written = await writeBeside(path, changes, synchronize);
+      try {
+        await rename(written.path, path);
+        // Without this a power failure could bring the old file back, without what is appended from here on.
+        await synchronizeDirectory(dirname(path));
+        await file.close();
+      } catch (error) {
+        broken = true;
+        await written.file.close();
+        throw unavailable(error);
+      }
+      ({ file, bytes, last } = written);
+      lines = changes.length;
     },
     close: () => file.close(),
   };

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { EventLog, Origin } from "../audit/event.ts";
 import { EndpointError } from "../errors.ts";
-import { eventOf, isOpen, isOwn, notFound, refuseUse, shown, whyNotUsable } from "./elevation-held.ts";
+import { changeOf, eventOf, isOpen, isOwn, notFound, refuseUse, shown, whyNotUsable } from "./elevation-held.ts";
 import type { ElevationParty, Held } from "./elevation-held.ts";
 import type { Elevation, ElevationState } from "./elevation-port.ts";
 import type { ElevationStore, StoredRequest } from "./elevation-store.ts";
@@ -22,6 +22,8 @@ export interface ElevationOptions {
   readonly times: () => ElevationTimes;
   /** Requests that the log says are over, whatever the store says. */
   readonly over: ReadonlySet<string>;
+  /** The store is made smaller when it has so many more lines than requests. */
+  readonly spareLines?: number;
 }
 
 type Change = (elevation: Elevation, requesterKey: string) => void;
@@ -31,6 +33,8 @@ const mostOpenOfOne = 20;
 const mostOpen = 500;
 /** Decided requests stay in sight of their requester so long. */
 const keptMs = 24 * 60 * 60_000;
+/** Some 2 MB at most; a request takes two to four lines. */
+const defaultSpareLines = 2000;
 /** Longer than this nobody reads before approving, and a screen would cut it. */
 const longestInvocation = 1000;
 
@@ -108,12 +112,7 @@ export class Elevations {
       };
       // The record first: no request can be approved that is not on it.
       await this.#record("requested", held, party.origin);
-      await this.#options.store.append({
-        requestId: request.requestId,
-        state: "pending",
-        expiresAtMs: held.expiresAtMs,
-        request,
-      });
+      await this.#options.store.append({ ...changeOf(held), request });
       this.#held.set(request.requestId, held);
       this.#changed(held);
       return shown(held);
@@ -142,13 +141,7 @@ export class Elevations {
       if (held.state !== "approved") throw refuseUse(whyNotUsable(held));
       // In memory first and for good: whatever fails from here on, it can't be taken again.
       held.state = "consumed";
-      await this.#options.store.append({
-        requestId,
-        state: "consumed",
-        expiresAtMs: held.expiresAtMs,
-        ...(held.decidedBy === undefined ? {} : { decidedBy: held.decidedBy }),
-        ...(held.comment === undefined ? {} : { comment: held.comment }),
-      });
+      await this.#options.store.append(changeOf(held));
       await this.#record("consumed", held, party.origin);
       this.#changed(held);
       return shown(held);
@@ -172,13 +165,7 @@ export class Elevations {
         comment,
       };
       await this.#record(decision, decided, party.origin);
-      await this.#options.store.append({
-        requestId,
-        state: decision,
-        expiresAtMs: decided.expiresAtMs,
-        decidedBy: party.connectedUser,
-        comment,
-      });
+      await this.#options.store.append(changeOf(decided));
       this.#held.set(requestId, decided);
       this.#changed(decided);
       return shown(decided);
@@ -200,6 +187,16 @@ export class Elevations {
   /** Ends what is over; done by itself too, when the next one is due. */
   sweep(): Promise<void> {
     return this.#inTurn(async () => undefined);
+  }
+
+  /**
+   * Makes the store as small as it can be: one line for each request that is open or still in sight. One that is
+   * forgotten can't be used again, for a use looks for its request here.
+   */
+  compact(): Promise<void> {
+    const turn = this.#last.then(() => this.#compact(0));
+    this.#last = turn.catch(() => undefined); // whoever asked hears of it
+    return turn;
   }
 
   async close(): Promise<void> {
@@ -260,7 +257,10 @@ export class Elevations {
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(async () => {
       await this.#expire();
-      return await work();
+      const done = await work();
+      // A disk that is full must not take back what is done; the old file stays in force, and the next turn tries again.
+      await this.#compact(this.#options.spareLines ?? defaultSpareLines).catch(() => undefined);
+      return done;
     });
     this.#last = turn.catch(() => undefined); // whoever asked hears of it; the next turn goes on
     return turn;
@@ -270,16 +270,17 @@ export class Elevations {
     for (const held of this.#held.values()) {
       if (!isOpen(held) || this.#stateNow(held) !== "expired") continue;
       held.state = "expired";
-      await this.#options.store.append({
-        requestId: held.request.requestId,
-        state: "expired",
-        expiresAtMs: held.expiresAtMs,
-        ...(held.decidedBy === undefined ? {} : { decidedBy: held.decidedBy }),
-      });
+      await this.#options.store.append(changeOf(held));
       await this.#record("expired", held, {});
       this.#changed(held);
     }
     this.#forget();
+  }
+
+  async #compact(spareLines: number): Promise<void> {
+    const { store } = this.#options;
+    if (store.lines <= this.#held.size + spareLines) return;
+    await store.compact([...this.#held.values()].map((held) => ({ ...changeOf(held), request: held.request })));
   }
 
   #forget(): void {

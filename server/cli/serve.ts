@@ -164,21 +164,14 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       over: recent.endedElevations,
     });
     closers.add(() => elevations.close());
+    await elevations
+      .compact()
+      .catch((error: unknown) => report(`${paths.elevation} stays as large as it is: ${String(error)}`));
     const sessions = createSessionHost({
       shownKeys: recent.shownKeys,
       log,
       elevations,
       review: createReview({ dataDirectory: options.dataDirectory, log, feed, eventTypes: auditEventTypes }),
-      hasKey: ({ connectedUser, keyFingerprint }) => keys.holds(connectedUser, keyFingerprint),
-      whyToLeave: ({ connectedUser, keyFingerprint, secondFactor: given = false }, hadKey) => {
-        if (!roles.mayConnect(connectedUser))
-          return "You are no longer among those who may connect, so the session was ended.";
-        if (hadKey && !keys.holds(connectedUser, keyFingerprint))
-          return "The key you are logged in with was removed, so the session was ended.";
-        if (!given && secondFactor.isRequired(connectedUser))
-          return "Your role asks for a second factor now, so the session was ended. Log in again.";
-        return undefined;
-      },
       siteDatabase,
       storage,
       roles: () => roles,

@@ -17,6 +17,10 @@ export interface AuthenticatedConnection {
   readonly secondFactor?: boolean;
   /** The certificate's force-command: every session runs this line, whatever the client asks for. */
   readonly forcedCommand?: string;
+  /** When the key or certificate is over by itself, in milliseconds since 1970; absent: never. */
+  readonly expiresAt?: number;
+  /** Why this log-in would be refused now; `undefined`: it would not. */
+  refusalNow(): KeyRefusal | undefined;
 }
 
 export interface TerminalSize {
@@ -100,6 +104,8 @@ export type KeyVerdict =
       readonly mayHaveTerminal: boolean;
       /** Runs instead of whatever the client asks for. */
       readonly forcedCommand?: string;
+      /** When the key's expiry-time or the certificate's validity is over, in milliseconds since 1970. */
+      readonly expiresAt?: number;
     })
   | (KeyShown & { readonly kind: "refused"; readonly reason: KeyRefusal; readonly detail?: string });
 
@@ -107,6 +113,8 @@ export type KeyVerdict =
 export interface Authenticator {
   /** Asked for the offer and again for the proof. */
   judge(attempt: KeyAttempt): Promise<KeyVerdict>;
+  /** Asked of a log-in that was accepted: why it would be refused now. Proves nothing, whatever the answer. */
+  refusalNow(attempt: KeyAttempt): KeyRefusal | undefined;
 }
 
 export type CodeVerdict =

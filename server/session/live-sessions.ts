@@ -3,6 +3,8 @@ import type { Elevation } from "../authorization/elevation-port.ts";
 import type { Elevations } from "../authorization/elevation.ts";
 import { Refusal } from "../errors.ts";
 import type { AuthenticatedConnection } from "./contract.ts";
+import { startExpiryTimer } from "./expiry-timer.ts";
+import { whyToLeave } from "./standing.ts";
 
 /** A running session, as a change of rights or a request for approval concerns it. */
 interface Live {
@@ -11,9 +13,10 @@ interface Live {
   /** What an exec session runs. */
   readonly line: string | undefined;
   readonly revoke: AbortController;
+  /** Why it was ended from here, for the record. */
+  endedBecause: string | undefined;
   /** What was last looked at. */
   last: VisibleCommands;
-  readonly hadKey: boolean;
   notify: (text: string) => void;
   commandsChanged: () => void;
 }
@@ -22,6 +25,8 @@ interface Live {
 interface SessionTies {
   /** Aborts when the user may be here no longer; its reason is a sentence for them. */
   readonly revoked: AbortSignal;
+  /** For the record, once `revoked` aborted. */
+  endedBecause(): string | undefined;
   onCommandsChanged(listener: () => void): () => void;
   onNotice(listener: (text: string) => void): () => void;
   /** The session is over. */
@@ -32,6 +37,8 @@ export interface LiveSessions {
   join(session: Pick<Live, "connection" | "visibleCommands"> & { readonly line: string | undefined }): SessionTies;
   /** Roles or keys were read again: ends sessions whose users may be here no longer, and tells the others what changed. */
   rightsChanged(): void;
+  /** Time went by: the same, without judging every key again, which costs a signature's check for each certificate. */
+  timePassed(): void;
 }
 
 const mayRun = (visible: VisibleCommands, line: string): boolean => {
@@ -59,14 +66,10 @@ const newsForRequester = ({ requestId, state, decidedBy, comment, expiresAt }: E
     : undefined;
 };
 
+const expiresSoon = "The key or certificate you are logged in with expires in a minute; this session ends then.";
+
 /** Every running session: what concerns several of them at once. */
-export const createLiveSessions = (
-  elevations: Elevations,
-  /** Why this user may be here no longer, in a sentence for them. */
-  whyToLeave: (connection: AuthenticatedConnection, hadKey: boolean) => string | undefined,
-  /** Whether the key that logged in is listed; one that a certificate vouches for is not. */
-  hasKey: (connection: AuthenticatedConnection) => boolean,
-): LiveSessions => {
+export const createLiveSessions = (elevations: Elevations, now: () => Date): LiveSessions => {
   const live = new Set<Live>();
 
   elevations.onChange((elevation, requesterKey) => {
@@ -83,12 +86,19 @@ export const createLiveSessions = (
     }
   });
 
+  const end = (session: Live, reason: string, message: string): void => {
+    if (session.revoke.signal.aborted) return;
+    session.endedBecause = reason;
+    session.revoke.abort(message);
+  };
+
+  const mayStay = (session: Live): boolean => {
+    const why = whyToLeave(session.connection);
+    if (why !== undefined) end(session, why.reason, why.message);
+    return why === undefined;
+  };
+
   const announce = (session: Live): void => {
-    const why = whyToLeave(session.connection, session.hadKey);
-    if (why !== undefined) {
-      session.revoke.abort(why);
-      return;
-    }
     const visible = session.visibleCommands();
     const before = session.last;
     if (visible === before) return;
@@ -97,7 +107,7 @@ export const createLiveSessions = (
     session.commandsChanged();
     session.notify("What you may run was changed. Get-Command lists what you have now.");
     if (session.line !== undefined && mayRun(before, session.line) && !mayRun(visible, session.line)) {
-      session.revoke.abort("You may not run this any longer, so it was stopped.");
+      end(session, "rights gone: the command", "You may not run this any longer, so it was stopped.");
     }
   };
 
@@ -109,14 +119,23 @@ export const createLiveSessions = (
         visibleCommands,
         line,
         revoke,
+        endedBecause: undefined,
         last: visibleCommands(),
-        hadKey: hasKey(connection),
         notify: () => undefined,
         commandsChanged: () => undefined,
       };
       live.add(session);
+      const { expiresAt } = connection;
+      const stopTimer =
+        expiresAt === undefined
+          ? () => undefined
+          : startExpiryTimer(expiresAt, now, {
+              soon: () => session.notify(expiresSoon),
+              over: () => void mayStay(session),
+            });
       return {
         revoked: revoke.signal,
+        endedBecause: () => session.endedBecause,
         onCommandsChanged: (listener) => {
           session.commandsChanged = listener;
           return () => (session.commandsChanged = () => undefined);
@@ -125,11 +144,21 @@ export const createLiveSessions = (
           session.notify = listener;
           return () => (session.notify = () => undefined);
         },
-        leave: () => live.delete(session),
+        leave: () => {
+          stopTimer();
+          live.delete(session);
+        },
       };
     },
     rightsChanged() {
-      for (const session of live) announce(session);
+      for (const session of live) if (mayStay(session)) announce(session);
+    },
+    timePassed() {
+      for (const session of live) {
+        const { expiresAt } = session.connection;
+        const isDue = expiresAt !== undefined && now().getTime() >= expiresAt;
+        if (!isDue || mayStay(session)) announce(session);
+      }
     },
   };
 };

@@ -15,6 +15,7 @@ import { DisclosureCounts } from "./disclosure-counts.ts";
 import type { ShownKey } from "./disclosure-counts.ts";
 import { createInvoke } from "./invoke.ts";
 import { createLiveSessions } from "./live-sessions.ts";
+import { whyNotToBegin } from "./standing.ts";
 import { noticeDigest } from "./notice-digest.ts";
 import { serveInteractive } from "./interactive/serve-interactive.ts";
 import type { UiPool } from "./interactive/ui-pool.ts";
@@ -27,10 +28,6 @@ export interface SessionHostDependencies {
   /** What was disclosed in the hour before the start. */
   readonly shownKeys: readonly ShownKey[];
   readonly review: ReviewFor;
-  /** Why this user may be here no longer, in a sentence for them; asked when roles or keys were read again. */
-  readonly whyToLeave: (connection: AuthenticatedConnection, hadKey: boolean) => string | undefined;
-  /** Whether the key that logged in is listed; one that a certificate vouches for is not. */
-  readonly hasKey: (connection: AuthenticatedConnection) => boolean;
   /** The space that is left for the record. */
   readonly storage: Pick<StorageLadder, "look" | "exhausted">;
   readonly uiPool: UiPool;
@@ -63,9 +60,9 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
   const disclosures = new DisclosureCounts(dependencies.now, dependencies.shownKeys);
   const turns = new CommandTurns(() => roles().session.commandsPerUser);
   const sessionsOf = new Map<string, number>();
-  const live = createLiveSessions(dependencies.elevations, dependencies.whyToLeave, dependencies.hasKey);
+  const live = createLiveSessions(dependencies.elevations, dependencies.now);
   // A role's time may end in the middle of a session; nothing but the clock tells.
-  const looking = setInterval(() => live.rightsChanged(), lookEveryMs);
+  const looking = setInterval(() => live.timePassed(), lookEveryMs);
   looking.unref();
   /** Interactive sessions are told to end at once; a running command may finish. */
   const closing = new AbortController();
@@ -114,6 +111,17 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       clientAddress: connection.clientAddress,
       connectedUser: connection.connectedUser,
     };
+    const refused = whyNotToBegin(connection);
+    if (refused !== undefined) {
+      await log.append({
+        type: "request-refused",
+        ...origin,
+        request: request.kind,
+        reason: "rights gone",
+        detail: refused.reason,
+      });
+      throw new EndpointError("OperationStopped", refused.message);
+    }
     const visibleCommands = rightsOf(connection);
     const { connectedUser, keyFingerprint } = connection;
     const party = { connectedUser, keyFingerprint, origin };
@@ -172,6 +180,8 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
         ...(result.reason === undefined ? {} : { reason: result.reason }),
       };
     }
+    const endedBecause = ties.endedBecause();
+    if (endedBecause !== undefined) ended = { ...ended, reason: endedBecause };
     await log.append({ type: "session-ended", ...origin, exitStatus, ...ended });
     await channel.end(exitStatus);
   };
@@ -210,22 +220,6 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     try {
       if (closing.signal.aborted) {
         await channel.writeError(text.encode("The endpoint is shutting down.\n"));
-        await channel.end(7);
-        return;
-      }
-      // A connection outlives a reload; a session on it must not be older than the roles.
-      const why = dependencies.whyToLeave(connection, false);
-      if (why !== undefined) {
-        const { connectionId, clientAddress, connectedUser } = connection;
-        const origin: Origin = { connectionId, clientAddress, connectedUser };
-        await log.append({
-          type: "request-refused",
-          ...origin,
-          request: request.kind,
-          reason: "rights gone",
-          detail: why,
-        });
-        await channel.writeError(text.encode(`${why}\n`));
         await channel.end(7);
         return;
       }

@@ -116,9 +116,14 @@ export const decideLogin = (options: LoginOptions): void => {
   const stillThere = (): boolean => !client.gone && client.socket.writable;
 
   const reject = (context: AuthContext, delayMs: number): void => {
-    const timer = setTimeout(() => {
+    const answer = (): void => {
       if (stillThere()) context.reject([provedKey === undefined ? "publickey" : "keyboard-interactive"]);
-    }, delayMs);
+    };
+    if (delayMs === 0) {
+      answer();
+      return;
+    }
+    const timer = setTimeout(answer, delayMs);
     client.socket.once("close", () => clearTimeout(timer));
   };
 
@@ -152,7 +157,7 @@ export const decideLogin = (options: LoginOptions): void => {
 
   const accept = async (
     context: AuthContext,
-    verdict: Proved,
+    { attempt, verdict }: ProvedKey,
     code?: Extract<CodeVerdict, { kind: "accepted" }>,
   ): Promise<void> => {
     const { connectedUser, keyFingerprint } = verdict;
@@ -173,6 +178,7 @@ export const decideLogin = (options: LoginOptions): void => {
       return;
     }
     if (!stillThere()) return;
+    const offered = { ...attempt, proof: undefined };
     options.onProved({
       connectionId: client.connectionId,
       connectedUser,
@@ -181,6 +187,12 @@ export const decideLogin = (options: LoginOptions): void => {
       ...(verdict.mayHaveTerminal ? {} : { withoutTerminal: true }),
       ...(code === undefined ? {} : { secondFactor: true }),
       ...(verdict.forcedCommand === undefined ? {} : { forcedCommand: verdict.forcedCommand }),
+      ...(verdict.expiresAt === undefined ? {} : { expiresAt: verdict.expiresAt }),
+      refusalNow: () =>
+        options.authenticator.refusalNow(offered) ??
+        (code === undefined && options.secondFactor.isRequired(connectedUser)
+          ? "a second factor is required"
+          : undefined),
     });
     context.accept();
   };
@@ -237,7 +249,7 @@ export const decideLogin = (options: LoginOptions): void => {
     // While the code was typed the key may have been revoked, or have expired.
     const again = await options.authenticator.judge(attempt);
     if (!stillThere()) return;
-    if (again.kind === "proved") await accept(context, again, code);
+    if (again.kind === "proved") await accept(context, { attempt, verdict: again }, code);
     else refuse(context, again.kind === "refused" ? again.reason : "the signature is wrong", { keyFingerprint });
   };
 
@@ -262,7 +274,7 @@ export const decideLogin = (options: LoginOptions): void => {
     if (!stillThere()) return;
     if ("attempt" in judged) {
       if (options.secondFactor.isRequired(judged.verdict.connectedUser)) await continueWithCode(context, judged);
-      else await accept(context, judged.verdict);
+      else await accept(context, judged);
     } else if (judged.kind === "refused") {
       const { reason, detail } = judged;
       refuse(context, reason, { ...shownOf(judged), ...readableDetail(detail) });

@@ -5,7 +5,7 @@ import { EndpointError } from "../errors.ts";
 import { readKeyLine } from "./key-line.ts";
 import { decodeKeyOptions, splitOptions } from "./key-options.ts";
 import type { KeyOptions } from "./key-options.ts";
-import { decodePublicKey, fingerprintOf } from "./public-key.ts";
+import { decodePublicKey } from "./public-key.ts";
 import { distrust, explain, readTrusted } from "./trusted-file.ts";
 
 /** A user's name as a client may type it; lower-cased it is also a file name, so it holds no path. */
@@ -27,8 +27,6 @@ export interface AuthorizedKeys {
   readonly problems: readonly string[];
   /** SHA-256 over every user, key and its options, hexadecimal: changes when somebody's keys do. */
   readonly digest: string;
-  /** Whether the user still has the key of this fingerprint. */
-  holds(user: string, keyFingerprint: string): boolean;
   /**
    * Reads the folder again and returns the new `problems`.
    * Throws an EndpointError, and keeps the former keys, when the folder itself can't be read or trusted.
@@ -121,7 +119,5 @@ export const readAuthorizedKeys = (directory: string): AuthorizedKeys => {
       return loaded.problems;
     },
     keysOf: (user) => loaded.keys.get(user),
-    holds: (user, keyFingerprint) =>
-      loaded.keys.get(user)?.some(({ key }) => fingerprintOf(key) === keyFingerprint) === true,
   };
 };

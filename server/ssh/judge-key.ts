@@ -44,6 +44,8 @@ interface Grant {
   readonly verifyRequired: boolean;
   readonly mayHaveTerminal: boolean;
   readonly forcedCommand: string | undefined;
+  /** The first moment at which it grants nothing any more, in milliseconds since 1970. */
+  readonly expiresAt: number | undefined;
 }
 
 const decodeOffer = ({ algorithm, keyBlob }: KeyAttempt): Offer | KeyRefusal => {
@@ -69,8 +71,12 @@ const grantOfLine = (line: AuthorizedKey, attempt: KeyAttempt, nowMs: number): G
     verifyRequired: options.verifyRequired,
     mayHaveTerminal: !options.restricted,
     forcedCommand: undefined,
+    expiresAt: options.expiresAt === undefined ? undefined : options.expiresAt + 1,
   };
 };
+
+/** Of a Date; certificates without an end are valid until 2^64 - 1. */
+const lastSecond = 8_640_000_000_000n;
 
 /** Both the line (if a line trusts the authority) and the certificate must allow what is allowed. */
 const grantOfCertificate = (
@@ -93,6 +99,7 @@ const grantOfCertificate = (
     verifyRequired: rules.verifyRequired,
     mayHaveTerminal: rules.mayHaveTerminal,
     forcedCommand: rules.forcedCommand,
+    expiresAt: certificate.validBefore > lastSecond ? undefined : Number(certificate.validBefore) * 1000,
   };
 };
 
@@ -104,6 +111,7 @@ const both = (one: Grant | KeyRefusal, other: Grant | KeyRefusal): Grant | KeyRe
     verifyRequired: one.verifyRequired || other.verifyRequired,
     mayHaveTerminal: one.mayHaveTerminal && other.mayHaveTerminal,
     forcedCommand: one.forcedCommand ?? other.forcedCommand,
+    expiresAt: [one.expiresAt, other.expiresAt].filter((at) => at !== undefined).sort((a, b) => a - b)[0],
   };
 };
 
@@ -192,6 +200,7 @@ const judge = (attempt: KeyAttempt, trust: KeyTrust, nowMs: number): KeyVerdict 
     ...(proved.fido === undefined ? {} : { fido: proved.fido }),
     mayHaveTerminal: grant.mayHaveTerminal,
     ...(grant.forcedCommand === undefined ? {} : { forcedCommand: grant.forcedCommand }),
+    ...(grant.expiresAt === undefined ? {} : { expiresAt: grant.expiresAt }),
   };
 };
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Authenticator } from "../session/contract.ts";
 import type { AuthorizedKeys } from "./authorized-keys.ts";
 import { judgeKey } from "./judge-key.ts";
+import type { KeyTrust } from "./judge-key.ts";
 import { readKeyLine } from "./key-line.ts";
 import { decodePublicKey } from "./public-key.ts";
 import { decodeRevocations } from "./revocation-list.ts";
@@ -110,23 +111,23 @@ export const createKeyAuthenticator = (options: {
   readonly groupsOf: (user: string) => readonly string[];
   readonly mayConnect: (user: string) => boolean;
   readonly now: () => number;
-}): Authenticator => ({
-  judge: (attempt) =>
-    Promise.resolve(
-      judgeKey(
-        attempt,
-        {
-          keysOf: (user) => options.authorizedKeys.keysOf(user),
-          groupsOf: options.groupsOf,
-          mayConnect: options.mayConnect,
-          isTrustedAuthority: ({ blob }) => options.anchors.isTrustedAuthority(blob),
-          findRevocation: (blob, certificate) => {
-            const revocations = options.anchors.revocations();
-            if (revocations === undefined) return "the list of revoked keys can't be read";
-            return revocations.findRevocation(blob, certificate);
-          },
-        },
-        options.now(),
-      ),
-    ),
-});
+}): Authenticator => {
+  const trust: KeyTrust = {
+    keysOf: (user) => options.authorizedKeys.keysOf(user),
+    groupsOf: options.groupsOf,
+    mayConnect: options.mayConnect,
+    isTrustedAuthority: ({ blob }) => options.anchors.isTrustedAuthority(blob),
+    findRevocation: (blob, certificate) => {
+      const revocations = options.anchors.revocations();
+      if (revocations === undefined) return "the list of revoked keys can't be read";
+      return revocations.findRevocation(blob, certificate);
+    },
+  };
+  return {
+    judge: (attempt) => Promise.resolve(judgeKey(attempt, trust, options.now())),
+    refusalNow: (attempt) => {
+      const verdict = judgeKey({ ...attempt, proof: undefined }, trust, options.now());
+      return verdict.kind === "refused" ? verdict.reason : undefined;
+    },
+  };
+};

@@ -19,6 +19,7 @@ import { durableAppends, sqlServer, startUp } from "./rows/server.ts";
 import { keystrokeEcho } from "./rows/echo.ts";
 import { growth } from "./rows/growth.ts";
 import { firstPrompt, logIns, memory } from "./rows/sessions.ts";
+import { timing } from "./rows/timing.ts";
 import type { BenchRow, Sizes, Stage } from "./stage.ts";
 
 const rows: Readonly<Record<string, BenchRow>> = {
@@ -33,6 +34,7 @@ const rows: Readonly<Record<string, BenchRow>> = {
   raw: rawChannel,
   memory,
   "sql-server": sqlServer,
+  timing,
   appends: durableAppends,
   growth,
   start: startUp,

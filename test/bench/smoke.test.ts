@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { root, run } from "../harness/endpoint.ts";
+import { compareTimes, mannWhitney } from "./compare-times.ts";
 import { median, percentile, ratioOf, reached, spread, takeTurns } from "./compare.ts";
 import { missingForPeer } from "./peer.ts";
 import { tableOf } from "./report.ts";
@@ -34,6 +35,20 @@ test("a ratio is the median of the rounds' own ratios, so a slow round of both s
   expect(tableOf([outcome])).toContain("| row | 12.0 ms ± 4125 % | 48.0 ms ± 4125 % | 0.25  | ≤ 0.25 | yes     |");
 });
 
+test("times are held against each other by their ranks, and the row says what it would have seen", () => {
+  // U = 0 of 25: z = 12.5 / sqrt(25 / 12 * 11).
+  expect(mannWhitney([1, 2, 3, 4, 5], [6, 7, 8, 9, 10])).toBeCloseTo(0.00902, 4);
+  expect(mannWhitney([1, 1, 1], [1, 1, 1])).toBe(1);
+  const even = Array.from({ length: 200 }, (_, index) => 1 + (index % 20) / 100);
+  const later = even.map((ms) => ms + 0.05);
+  const alike = compareTimes(even, even.toReversed(), 0.01);
+  expect(alike.differenceMs).toBe(0);
+  expect(alike.pValue).toBeCloseTo(1, 6);
+  expect(compareTimes(even, later, 0.01).pValue).toBeLessThan(0.01);
+  expect(alike.smallestSeenMs).toBeGreaterThan(0.005);
+  expect(alike.smallestSeenMs).toBeLessThan(0.05);
+});
+
 test.skipIf(missingForPeer().length > 0)(
   "every row of the benchmark runs on both sides, at its smallest",
   { timeout: 240_000 },
@@ -47,6 +62,7 @@ test.skipIf(missingForPeer().length > 0)(
       "sqlite3 on plain text",
       "SQL Server",
       "listening",
+      "a hidden command, against an unknown command",
       "keystroke echo",
       "among 2,000 keys",
     ])

@@ -55,6 +55,15 @@ describe("each demo user at a prompt", () => {
 });
 
 describe("what a person sees", () => {
+  test.each(["xterm-256color", "dumb"])(
+    "is ssh's last words on a line of their own after Ctrl-D (%s)",
+    async (TERM) => {
+      const terminal = await logIn("guest", usual, { TERM });
+      terminal.type("\u0004");
+      expect(await terminal.exited).toBe(0);
+      await terminal.waitFor(/PS guest@pep>\s*\nConnection to \S+ closed/);
+    },
+  );
   test.each([
     { columns: 40, rows: 10 },
     { columns: 80, rows: 24 },

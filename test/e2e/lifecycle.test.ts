@@ -32,6 +32,9 @@ test("init makes the data directory of the design, and a second run changes noth
     "site.sqlite",
     "state",
   ]);
+  const { $schema } = JSON.parse(readFileSync(join(dataDirectory, "jea-roles.json"), "utf8"));
+  // Editors complete from it, wherever the data directory lies.
+  expect(JSON.parse(readFileSync(new URL($schema), "utf8"))).toHaveProperty("properties.roleCapabilities");
   expect(statSync(dataDirectory).mode & 0o777).toBe(0o700);
   for (const file of ["host-key", "log-key", "endpoint.json", "site.sqlite"]) {
     expect(statSync(join(dataDirectory, file)).mode & 0o077, file).toBe(0);

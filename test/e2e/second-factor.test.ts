@@ -150,7 +150,7 @@ test("a reload that asks for a code ends what came in without one", { timeout: 1
   await terminal.waitFor("Your role asks for a second factor now");
   await terminal.exited;
   const late = await exec(client, "Get-Command");
-  expect(late).toMatchObject({ status: 7, stdout: "" });
+  expect(late).toMatchObject({ status: 130, stdout: "" });
   expect(late.stderr).toContain("Log in again");
   const refusals = endpoint.events().filter((event) => event.type === "request-refused");
   expect(refusals.at(-1)).toMatchObject({ connectedUser: "support", request: "exec" });

@@ -95,6 +95,7 @@ export const createStage = async (): Promise<Stage> => {
         times: () => roles.session,
         over: readRecentLog(logDirectory, now()).endedElevations,
       });
+      await elevations.compact();
     } catch (error) {
       await log.close();
       throw error;

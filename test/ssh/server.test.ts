@@ -67,7 +67,10 @@ test("an address in use and an ident with a blank are refused in words", async (
     hostKeyPem: generateSshKeyPair("host").privateKey,
     ident: "pep",
     banner: "",
-    authenticator: { judge: () => Promise.resolve({ kind: "refused" as const, reason: "unknown user" as const }) },
+    authenticator: {
+      judge: () => Promise.resolve({ kind: "refused" as const, reason: "unknown user" as const }),
+      refusalNow: () => "unknown user" as const,
+    },
     secondFactor: nobodyNeedsOne,
     sessions: { serve: () => Promise.resolve() },
     log: { append: () => Promise.resolve() },

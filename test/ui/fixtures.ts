@@ -21,6 +21,7 @@ export const commands: readonly UiCommand[] = [
     name: "Get-RecoveryKeys",
     aliases: ["Get-AzsRecoveryKeys"],
     synopsis: "Shows recovery keys of encrypted volumes.",
+    shaping: false,
     parameters: [
       { name: "ComputerName", synopsis: "Whose volumes.", kind: "list", placeholder: "<name>" },
       {
@@ -40,11 +41,18 @@ export const commands: readonly UiCommand[] = [
       { name: "Reason", synopsis: "The ticket.", kind: "value", placeholder: "<text>" },
     ],
   },
-  { name: "Get-Command", aliases: ["gcm"], synopsis: "Lists the commands you can run.", parameters: [] },
+  {
+    name: "Get-Command",
+    aliases: ["gcm"],
+    synopsis: "Lists the commands you can run.",
+    shaping: false,
+    parameters: [],
+  },
   {
     name: "Get-Help",
     aliases: ["help"],
     synopsis: "Explains a command.",
+    shaping: false,
     parameters: [
       {
         name: "Name",
@@ -59,6 +67,7 @@ export const commands: readonly UiCommand[] = [
     name: "verify-cert",
     aliases: [],
     synopsis: "Checks the certificate.",
+    shaping: false,
     parameters: [{ name: "raw", synopsis: "Prints 1 or 0.", kind: "switch", placeholder: "" }],
   },
 ];

@@ -4,7 +4,12 @@ import { complete, sharedPrefix } from "../../ui/language/complete.ts";
 import { hintFor, syntaxOf } from "../../ui/language/hint.ts";
 import { readWords, quoted } from "../../ui/language/words.ts";
 import type { UiCommand } from "../../ui/protocol.ts";
-import { commands } from "./fixtures.ts";
+import { commands as ordinary } from "./fixtures.ts";
+
+const commands: readonly UiCommand[] = [
+  ...ordinary,
+  { name: "Select-Object", aliases: ["select"], synopsis: "Picks columns and rows.", shaping: true, parameters: [] },
+];
 
 /** Candidates at the `|` (at the end without one). */
 const candidates = (line: string): readonly string[] => {
@@ -55,7 +60,12 @@ describe("completion", () => {
     ["Get-RecoveryKeys -VolumeType FixedData,o", ["OperatingSystem"]],
     ["Get-RecoveryKeys -VolumeType FixedData, o", ["OperatingSystem"]],
     ["Get-Help get-r", ["Get-RecoveryKeys"]],
-    ["Get-RecoveryKeys | ver", ["verify-cert"]],
+    ["Get-RecoveryKeys | ver", []],
+    ["Get-RecoveryKeys | ", ["Select-Object"]],
+    ["Get-RecoveryKeys -Reason 'a | b' |s", ["Select-Object"]],
+    ["Get-Command | Select-Object | sel", ["Select-Object"]],
+    ["sel", []],
+    ["s¦ | Select-Object", []],
     ["ver¦ -raw", ["verify-cert"]],
     ["nothing -x", []],
   ])("%j", (line, expected) => {

@@ -42,7 +42,11 @@ export const complete = (line: string, cursor: number, commands: readonly UiComm
       return {
         start: place.start,
         end: cursor,
-        candidates: commandNames(commands, role.typed)
+        // A pipe leads only into what shapes rows, and that stands nowhere else.
+        candidates: commandNames(
+          commands.filter(({ shaping }) => shaping === role.afterPipe),
+          role.typed,
+        )
           .toSorted((a, b) => a.localeCompare(b, "en"))
           .map((name) => ({ insert: name, label: name, suffix: " " })),
       };

@@ -5,7 +5,7 @@ export type UiParameter = UiCommand["parameters"][number];
 
 /** What a word of a command is, as far as its place tells. */
 type Role =
-  | { readonly kind: "command"; readonly typed: string }
+  | { readonly kind: "command"; readonly typed: string; readonly afterPipe: boolean }
   | { readonly kind: "parameter"; readonly typed: string; readonly command: UiCommand }
   | { readonly kind: "value"; readonly parameter: UiParameter; readonly command: UiCommand }
   | { readonly kind: "unknown"; readonly command: UiCommand | undefined };
@@ -36,7 +36,7 @@ export const matchParameter = (
 
 /** Gives every word of the line its role; a value after a comma and a blank stays with its parameter. */
 export const placeWords = (line: string, commands: readonly UiCommand[]): readonly PlacedWord[] =>
-  readWords(line).flatMap((words) => {
+  readWords(line).flatMap((words, stage) => {
     const placed: PlacedWord[] = [];
     let command: UiCommand | undefined;
     let pending: UiParameter | undefined;
@@ -44,7 +44,7 @@ export const placeWords = (line: string, commands: readonly UiCommand[]): readon
       const whole = { word, start: word.start, end: word.end };
       if (index === 0) {
         command = findCommand(commands, word.value);
-        placed.push({ ...whole, role: { kind: "command", typed: word.value } });
+        placed.push({ ...whole, role: { kind: "command", typed: word.value, afterPipe: stage > 0 } });
         return;
       }
       const raw = line.slice(word.start, word.end);
@@ -101,7 +101,11 @@ export const placeAtCursor = (line: string, cursor: number, commands: readonly U
   if (last !== undefined && (last.end === cursor || last.word.open)) return last;
   const probe = placeWords(`${before}x`, commands).at(-1);
   const role: Role =
-    probe?.role.kind === "command" ? { kind: "command", typed: "" } : (probe?.role ?? { kind: "command", typed: "" });
+    probe === undefined
+      ? { kind: "command", typed: "", afterPipe: false }
+      : probe.role.kind === "command"
+        ? { ...probe.role, typed: "" }
+        : probe.role;
   return {
     role,
     start: cursor,

@@ -56,6 +56,7 @@ export class LineSession implements ShownSession {
         escapes: false,
         clientEchoes: !this.#hasTerminal,
         isLost: () => false,
+        isStopped: () => false, // Ctrl-C aborts the command itself, which ends the prompt
         // A file on standard input has its answers in it, in order: only what a person typed too early is dropped.
         take: async () => {
           if (this.#hasTerminal) this.#reader.discard();
@@ -111,6 +112,7 @@ export class LineSession implements ShownSession {
         escapes: false,
         clientEchoes: false,
         isLost: () => false,
+        isStopped: () => false,
         take: async () => keyboard.leadTo((text) => reader.feed(text)),
         read: (echo) => reader.read(echo),
         untilQuiet: () => keyboard.untilQuiet(quietMs),
@@ -160,6 +162,7 @@ export class LineSession implements ShownSession {
       this.#prompt = "";
       if (ending.signal.aborted) return;
       if (typed.kind === "end") {
+        terminal.post(this.#lines("\n")); // what ssh says next would stand behind the prompt
         ending.end({ exitStatus: 0, reason: "left" });
         return;
       }

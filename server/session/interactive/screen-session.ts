@@ -138,6 +138,7 @@ export class ScreenSession implements ShownSession {
       escapes: true,
       clientEchoes: false,
       isLost,
+      isStopped: () => this.#running?.stoppedByUser === true,
       take: async () => {
         // Type-ahead is dropped, but not a Ctrl-C in it: who wants to stop must not have to press it in the right moment.
         this.#interrupted = false;

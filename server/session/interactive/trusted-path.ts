@@ -17,6 +17,8 @@ export interface PromptPlace {
   untilQuiet?(): Promise<void>;
   /** Whether who had the terminal is gone meanwhile, and the command with it. */
   isLost(): boolean;
+  /** Whether the command was stopped meanwhile: nobody's password or `y` is worth anything to it any more. */
+  isStopped(): boolean;
   /** The terminal understands escape sequences. */
   readonly escapes: boolean;
   /** The client itself shows what is typed (no pty): the server can't hide a password. */
@@ -162,11 +164,12 @@ export class TrustedPath {
     evenIfLost: boolean,
   ): Promise<T> {
     await before;
-    if (signal.aborted || (!evenIfLost && this.#place.isLost())) throw stopped();
+    if (signal.aborted || (!evenIfLost && (this.#place.isLost() || this.#place.isStopped()))) throw stopped();
     await this.#place.take();
     try {
       const answer = await work();
       if (!evenIfLost && this.#place.isLost()) throw stopped("The screen was lost, so the command was stopped.");
+      if (!evenIfLost && this.#place.isStopped()) throw stopped();
       return answer;
     } finally {
       this.#prompt = undefined;

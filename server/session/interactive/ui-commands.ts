@@ -4,10 +4,11 @@ import { label } from "./shown-session.ts";
 
 /** What the UI process knows of this user's commands: enough for completion, and nothing it could reveal. */
 export const toUiCommands = (commands: readonly CommandDescription[]): UiCommand[] =>
-  commands.map(({ name, aliases, synopsis, parameters }) => ({
+  commands.map(({ name, aliases, synopsis, shaping, parameters }) => ({
     name: label(name),
     aliases: aliases.map(label),
     synopsis: label(synopsis),
+    shaping,
     parameters: parameters.map((parameter) => ({
       name: label(parameter.name),
       synopsis: label(parameter.synopsis),

@@ -33,6 +33,7 @@ const describe = (name: string): CommandDescription => ({
   name,
   aliases: [],
   synopsis: `does ${name}`,
+  shaping: false,
   description: "",
   examples: [],
   parameters: [],
@@ -228,7 +229,13 @@ export const startShell = (options: ShellOptions = {}): Shell => {
       onStarted: async () => undefined,
       ...options.dependencies,
     },
-    { connectionId: "C-1", connectedUser, clientAddress: "127.0.0.1", keyFingerprint: "SHA256:x" },
+    {
+      connectionId: "C-1",
+      connectedUser,
+      clientAddress: "127.0.0.1",
+      keyFingerprint: "SHA256:x",
+      refusalNow: () => undefined,
+    },
     {
       kind: "shell",
       terminal: "terminal" in options ? options.terminal : xterm,
