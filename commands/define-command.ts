@@ -2,6 +2,7 @@ import type { CommandDescription } from "./command-description.ts";
 import { Refusal } from "../server/errors.ts";
 import type { Secret } from "../server/secret.ts";
 import type { ElevationPort } from "../server/authorization/elevation-port.ts";
+import type { OpenedTranscript, TranscriptPort } from "../server/audit-review/transcript-port.ts";
 import type { SiteDatabase } from "../server/site-database/port.ts";
 import { isKeyShaped, maskKeyShapedText } from "./mask-key-shaped-text.ts";
 import type { Parameter, Parameters, Values } from "./parameters.ts";
@@ -42,6 +43,8 @@ export type CommandResult =
       readonly exitStatus?: () => 0 | 1;
     }
   | { readonly kind: "text"; readonly text: string; readonly exitStatus?: 0 | 1 }
+  /** Played on a screen, a file for a script; closed by who shows it. */
+  | { readonly kind: "transcript"; readonly transcript: OpenedTranscript; readonly v2: boolean }
   /** Something the session itself does. */
   | { readonly kind: "session"; readonly action: "clear" | "exit" };
 
@@ -66,6 +69,8 @@ export interface CommandContext {
   confirm(question: string): Promise<boolean>;
   /** Approval by a second person, as far as the connected user has a part in it. */
   readonly elevation: ElevationPort;
+  /** Transcripts of every session. */
+  readonly transcripts: TranscriptPort;
   readonly signal: AbortSignal;
   now(): Date;
 }

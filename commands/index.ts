@@ -14,6 +14,7 @@ import { measureObject } from "./measure-object.ts";
 import { restoreCert } from "./restore-cert.ts";
 import { requestElevation } from "./request-elevation.ts";
 import { selectObject } from "./select-object.ts";
+import { showTranscript } from "./show-transcript.ts";
 import { verifyCert } from "./verify-cert.ts";
 
 /** Every command there is, in the order of help. A command that is not here can't be run, whatever the roles say. */
@@ -27,6 +28,7 @@ export const commands: readonly AnyDefinition[] = [
   getElevation,
   approveElevation,
   denyElevation,
+  showTranscript,
   getCommand,
   getCapability,
   getHelp,

@@ -103,6 +103,16 @@ export const requestId: Kind<string> = {
     /^E-[0-9A-F]{10}$/i.test(typed) ? { value: typed.toUpperCase(), text: typed.toUpperCase() } : mismatch,
 };
 
+/** A session, as the record names it. Nothing else: it becomes part of a file's name. */
+export const sessionId: Kind<string> = {
+  placeholder: "<id>",
+  expects: "a session's id, as S-0123456789abcdef",
+  decode: (typed) =>
+    /^S-[0-9a-f]{16}$/i.test(typed)
+      ? { value: `S-${typed.slice(2).toLowerCase()}`, text: `S-${typed.slice(2).toLowerCase()}` }
+      : mismatch,
+};
+
 export const wholeKeyIdLength = 36;
 
 /** A moment: fixed, or so long before the command runs. */

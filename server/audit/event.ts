@@ -155,12 +155,14 @@ export const auditEvent = z.discriminatedUnion("type", [
     throughSeq: z.number().int(),
     transcripts: z.array(z.string()),
   }),
-  /** Someone read the record on the machine itself. */
+  /** Someone read the record: on the machine itself (`localUser`), or over SSH. */
   z.strictObject({
     type: z.literal("review"),
-    localUser: z.string(),
+    ...origin.shape,
+    localUser: z.string().optional(),
     action: z.enum(["list", "show", "play", "export"]),
-    sessionId: z.string().optional(),
+    /** Over SSH: the session that was looked at, where `sessionId` is the one that looked. On the machine `sessionId` is that which was looked at. */
+    reviewedSessionId: z.string().optional(),
   }),
   /** Approval by a second person. `requested` and decisions are here before they count, `consumed` before the run. */
   z.strictObject({

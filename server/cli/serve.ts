@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openRecord } from "../audit/open-record.ts";
 import { transcriptsIn } from "../audit/transcript.ts";
+import { transcriptPort } from "../audit-review/open-transcript.ts";
 import { commands } from "../../commands/index.ts";
 import { openElevationStore } from "../authorization/elevation-store.ts";
 import { Elevations } from "../authorization/elevation.ts";
@@ -145,6 +146,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       roles: () => roles,
       uiPool,
       openTranscript: transcriptsIn(paths.transcripts, io.now, io.uptimeMs),
+      transcripts: transcriptPort(paths.transcripts),
       endpointName: configuration.endpointName,
       now: io.now,
       uptimeMs: io.uptimeMs,

@@ -4,6 +4,7 @@ import { Secret } from "../secret.ts";
 import type { PseudoTerminal, SessionChannel } from "./contract.ts";
 import type { Answer, Delivery, Invoke } from "./delivery.ts";
 import { encodeAnswer } from "./format/encode.ts";
+import { transcriptPieces } from "./format/transcript-pieces.ts";
 import { LineReader, type Typed } from "./interactive/line-reader.ts";
 import { printable } from "./printable.ts";
 
@@ -86,10 +87,14 @@ export const serveExec = async (
     const digest = createHash("sha256");
     let sentBytes = 0;
     const width = terminal?.columns ?? unlimitedWidth;
-    for await (const piece of encodeAnswer(answer, { width, terminal: terminal !== undefined })) {
+    const pieces =
+      answer.kind === "transcript"
+        ? transcriptPieces(answer, terminal !== undefined)
+        : encodeAnswer(answer, { width, terminal: terminal !== undefined });
+    for await (const piece of pieces) {
       if (piece === "") continue;
       signal.throwIfAborted();
-      const bytes = toLines(piece, terminal);
+      const bytes = typeof piece === "string" ? toLines(piece, terminal) : piece;
       digest.update(bytes);
       sentBytes += bytes.length;
       await orAborted(channel.write(bytes), signal);

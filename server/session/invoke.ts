@@ -5,14 +5,17 @@ import type { AuditEvent, EventLog, Origin } from "../audit/event.ts";
 import type { CommandContext, CommandResult, EstimateContext } from "../../commands/define-command.ts";
 import { maskKeyShapedText } from "../../commands/mask-key-shaped-text.ts";
 import { EndpointError, Refusal } from "../errors.ts";
+import type { TranscriptPort } from "../audit-review/transcript-port.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
 import type { Answer, Delivery, Invoke, Outcome } from "./delivery.ts";
 import { disclose } from "./disclose.ts";
+import { watchTranscript } from "./watch-transcript.ts";
 import { inBatchesOf, limitRows, rowLimitOf, tooManyRows } from "./limit-rows.ts";
 
 export interface InvokeDependencies {
   readonly log: EventLog;
   readonly siteDatabase: SiteDatabase;
+  readonly transcripts: TranscriptPort;
   /** Asked for each line, so that a reload counts from the next line on. */
   readonly visibleCommands: () => VisibleCommands;
   /** Approval by a second person, where the accepting entry requires it. */
@@ -105,8 +108,11 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       askPassword: (prompt, options) => delivery.askPassword(prompt, options),
       confirm: (question) => delivery.confirm(question),
       elevation: dependencies.elevation.portFor(contextOf(signal)),
+      transcripts: dependencies.transcripts,
     };
     const result = await bound.command.run(context);
+    if (result.kind === "transcript")
+      return { exitStatus: 0, ...(await watchTranscript(result, log, origin, delivery)) };
     if (result.kind !== "rows") {
       const sent = await delivery.show(result);
       return { exitStatus: result.kind === "text" ? (result.exitStatus ?? 0) : 0, ...sent };

@@ -5,6 +5,7 @@ import type { Roles, VisibleCommands } from "../authorization/contract.ts";
 import { createElevationGate } from "../authorization/elevation-gate.ts";
 import type { Elevations } from "../authorization/elevation.ts";
 import { EndpointError } from "../errors.ts";
+import type { TranscriptPort } from "../audit-review/transcript-port.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
 import type { AuthenticatedConnection, SessionChannel, SessionHost, SessionRequest } from "./contract.ts";
 import { serveExec } from "./exec.ts";
@@ -24,6 +25,7 @@ export interface SessionHostDependencies {
   readonly hasKey: (connection: AuthenticatedConnection) => boolean;
   readonly uiPool: UiPool;
   readonly openTranscript: OpenTranscript;
+  readonly transcripts: TranscriptPort;
   readonly endpointName: string;
   readonly now: () => Date;
   readonly uptimeMs: () => number;

@@ -15,6 +15,7 @@ import { encodeAnswer } from "../../server/session/format/encode.ts";
 import { createInvoke } from "../../server/session/invoke.ts";
 import type { RecoveryKey } from "../../server/site-database/port.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
+import { noTranscripts } from "./no-transcripts.ts";
 
 /** alice and carol need approval, bob and dave approve; bob may ask too. */
 export const rolesText = (entry: Readonly<Record<string, unknown>> = {}): string => {
@@ -115,6 +116,7 @@ export const createStage = async (): Promise<Stage> => {
     const invoke = createInvoke({
       log,
       siteDatabase: site,
+      transcripts: noTranscripts,
       report: () => undefined,
       visibleCommands,
       elevation: createElevationGate(elevations, { connectedUser: user, keyFingerprint: key, origin }, visibleCommands),

@@ -64,7 +64,8 @@ const printableCell = (cell: DisclosedCell): DisclosedCell => (typeof cell === "
  * `table` and `list` are for people, so foreign text is always made printable there.
  */
 export async function* encodeAnswer(answer: Answer, options: EncodeOptions): AsyncGenerator<string> {
-  if (answer.kind === "session") return;
+  // The one is no text, the other is bytes as they are (transcript-pieces.ts).
+  if (answer.kind === "session" || answer.kind === "transcript") return;
   if (answer.kind === "text") {
     const text = answer.text.endsWith("\n") || answer.text === "" ? answer.text : `${answer.text}\n`;
     yield options.terminal ? text.split("\n").map(printable).join("\n") : text;

@@ -4,6 +4,7 @@ import { onTestFinished } from "vitest";
 import type { CommandDescription, CommandResult, Row } from "../../../commands/define-command.ts";
 import type { OpenTranscript } from "../../../server/audit/contract.ts";
 import type { AuditEvent } from "../../../server/audit/event.ts";
+import { transcriptPort } from "../../../server/audit-review/open-transcript.ts";
 import { transcriptsIn } from "../../../server/audit/transcript.ts";
 import type { VisibleCommands } from "../../../server/authorization/contract.ts";
 import { EndpointError, Refusal } from "../../../server/errors.ts";
@@ -191,6 +192,7 @@ export const startShell = (options: ShellOptions = {}): Shell => {
     siteDatabase: {} as SiteDatabase, // no command of these tests asks it
     visibleCommands: () => visible,
     elevation: noElevation,
+    transcripts: transcriptPort(directory),
     connectedUser,
     origin: {},
     now: () => new Date(),
