@@ -32,6 +32,8 @@ export class TestSession {
   /** Everything painted, with a mark where a message was sent: for the order of the two. */
   readonly log: (string | FromUi)[] = [];
   pendingWrites = 0;
+  /** Plays the server, where it has to answer by itself. */
+  onMessage: (message: FromUi) => void = () => undefined;
 
   constructor(number: number, open: Open, write: (frame: Uint8Array) => void, wake: () => void) {
     this.#number = number;
@@ -66,6 +68,7 @@ export class TestSession {
 
   receiveMessage(message: FromUi): void {
     this.messages.push(message);
+    this.onMessage(message);
     this.log.push(message);
     this.#wake();
   }

@@ -8,8 +8,8 @@ import { type Marker, Timeline } from "./timeline.ts";
 export const speeds = [0.25, 0.5, 1, 2, 4, 8, 16] as const;
 /** A gap is shortened to this; in recorded time, so that double speed waits half as long. */
 const idleLimitMs = 2_000;
-/** Twenty pictures a second: more would only be work for the terminal. */
-const frameMs = 50;
+/** Ten pictures a second: each of them is in the auditor's own transcript too. */
+const frameMs = 100;
 /** `p` right after a jump means the one before it, although a moment has been played since. */
 const graceMs = 1_000;
 
