@@ -180,7 +180,7 @@ export class UiProcess {
   }
 
   /** Resolves when the condition holds and every painted byte has reached the terminal; checked on each arrival. */
-  async until(condition: () => boolean, what: string): Promise<void> {
+  async until(condition: () => boolean, what: string, withinMs = 10_000): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const check = (): void => {
       if ([...this.#sessions.values()].every(({ pendingWrites }) => pendingWrites === 0) && condition()) resolve();
@@ -190,7 +190,7 @@ export class UiProcess {
     const timer = setTimeout(() => {
       const screens = [...this.#sessions].map(([number, { screen }]) => `--- session ${number}\n${screen}`);
       reject(new Error(`not seen: ${what}\n${screens.join("\n")}\n${this.stderr}`));
-    }, 10_000);
+    }, withinMs);
     this.#waiting.add(check);
     check();
     try {

@@ -18,11 +18,10 @@ const trustedMark = "\u25c6";
 const recordedMark = "\u25c7";
 
 /**
- * Controls, private use (a glyph would be a key's character), lone surrogates, and invisible and reordering characters. Variation
+ * Private use (a glyph would be a key's character), lone surrogates, and invisible and reordering characters. Variation
  * selectors stay: they belong to the emoji before them.
  */
-const special =
-  /(?![\ufe00-\ufe0f])[\p{Cc}\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u061c\ufff9-\ufffb\u25c6]/u;
+const special = /(?![\ufe00-\ufe0f])[\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u061c\ufff9-\ufffb]/u;
 
 const movesOrErases = /^[0-9]{0,4}(?:;[0-9]{0,4})?[A-HfdJKX]$/;
 const rendition = /^[0-9:;]*m$/;
@@ -44,7 +43,11 @@ const afterC1 = (code: number): OutputState["inside"] =>
   code === 0x9b ? "control" : code === 0x90 || code === 0x98 || (code >= 0x9d && code <= 0x9f) ? "string" : "ground";
 
 /** A terminal keeps every mark that is put on one character, so one cell could take a whole file. */
-const thinned = (text: string): string => text.replace(/(\p{M}{8})\p{M}+/gu, "$1");
+const thinned = (text: string): string =>
+  /[^\u0000-\u007f]/.test(text) ? text.replace(/(\p{M}{8})\p{M}+/gu, "$1") : text;
+
+/** Printable ASCII; NaN, which stands behind the end, is not. */
+const isPlain = (code: number): boolean => code >= 0x20 && code < 0x7f;
 
 /**
  * Recorded output as the emulator may have it: text, colours, cursor movement and erasing. Nothing recorded reaches the auditor's
@@ -57,17 +60,16 @@ export const filterOutput = (
 ): { readonly text: string; readonly state: OutputState } => {
   let { inside, sequence } = state;
   let kept = "";
-  let rest = text;
-  while (rest !== "") {
+  for (let at = 0; at < text.length;) {
     if (inside === "ground") {
-      const at = rest.search(special);
-      if (at < 0) return { text: thinned(kept + rest), state: outputStart };
-      kept += rest.slice(0, at);
-      rest = rest.slice(at);
+      const from = at;
+      while (isPlain(text.charCodeAt(at))) at += 1;
+      kept += text.slice(from, at);
+      if (at >= text.length) break;
     }
-    const code = rest.codePointAt(0) ?? 0;
+    const code = text.codePointAt(at) ?? 0;
     const character = String.fromCodePoint(code);
-    rest = rest.slice(character.length);
+    at += character.length;
     if (code === 0x1b) {
       inside = "escape";
       continue;
@@ -79,7 +81,7 @@ export const filterOutput = (
         else if (code >= 0x80 && code <= 0x9f) {
           inside = afterC1(code);
           sequence = "";
-        } else if (code > 0x9f) kept += "\ufffd";
+        } else if (code > 0x9f) kept += special.test(character) ? "\ufffd" : character;
         break;
       case "escape":
         inside = afterEscape(character);

@@ -107,7 +107,8 @@ export class Timeline {
     this.#durationMs = event.timeMs;
     if (event.kind === "exit") this.#hasEnd = true;
     if (event.kind !== "marker" || this.#markers.length >= mostMarkers) return;
-    const label = event.label.slice(0, longestLabel);
+    // Private use is a key's characters on a screen; no label of ours has any.
+    const label = event.label.slice(0, longestLabel).replace(/\p{Co}/gu, "\ufffd");
     this.#markers.push({ timeMs: event.timeMs, kind: kindOf(label), label });
   }
 

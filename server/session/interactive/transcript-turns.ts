@@ -3,8 +3,8 @@ import { EndpointError } from "../../errors.ts";
 import { label } from "./shown-session.ts";
 import type { ScreenDeliveryParts } from "./screen-delivery.ts";
 
-/** A frame of it, base64 included, is well below the largest. */
-const pieceBytes = 128 * 1024;
+/** What a seek replays at most. A frame of it, base64 included, is well below the largest. */
+const pieceBytes = 256 * 1024;
 
 type Asked = { readonly type: "fetch"; readonly from: number } | { readonly type: "watched" };
 
