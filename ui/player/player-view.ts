@@ -1,5 +1,5 @@
 import type { Live, Size } from "../layout/live.ts";
-import { cellsOf, cutTo, graphemes, wrapTo } from "../text/cells.ts";
+import { cellsOf, cutTo, graphemes, padTo } from "../text/cells.ts";
 import { printable } from "../text/printable.ts";
 import { type Line, span } from "../text/tones.ts";
 import { clockText } from "./clock-text.ts";
@@ -36,11 +36,33 @@ const keys: readonly (readonly [string, string])[] = [
   ["q", "back to the prompt"],
 ];
 
-const helpLines = (width: number, height: number): readonly Line[] =>
-  keys
-    .flatMap(([key, meaning]) => wrapTo(`${key.padEnd(16)}${meaning}`, width, 16))
-    .slice(0, height)
-    .map((line) => [span(line)]);
+/** The same for a small window, two beside each other. */
+const shortKeys: readonly string[] = [
+  "space play, pause",
+  ". next event",
+  "← → 5 s, Ctrl: 60",
+  "g 90, 1:30, 50%",
+  "[ ] speed",
+  "n p command",
+  "d D disclosure",
+  "/ find, Enter next",
+  "i gaps as they were",
+  "Home End",
+  "↑ ↓ Shift ← → move",
+  "q quit",
+];
+const leastForLong = 60;
+
+const helpLines = (width: number, height: number): readonly Line[] => {
+  if (width >= leastForLong && height >= keys.length) {
+    return keys.map(([key, meaning]) => [span(cutTo(`${key.padEnd(16)}${meaning}`, width))]);
+  }
+  const half = Math.floor(width / 2);
+  return Array.from({ length: Math.min(height, shortKeys.length / 2) }, (_, row) => {
+    const [left = "", right = ""] = shortKeys.slice(row * 2);
+    return [span(cutTo(padTo(left, half) + right, width))];
+  });
+};
 
 /** The part of a line from a column on, in so many columns; a wide character that the edge would cut becomes a blank. */
 const part = (line: Line, from: number, width: number): Line => {

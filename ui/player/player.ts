@@ -63,6 +63,10 @@ export class Player {
   /** The last search came to the end. */
   #notFound = false;
   #asked = 0;
+  /** Still to be made. */
+  #steps = 0;
+  /** Where a seek under way goes: what is asked next goes on from there. */
+  #goal: number | undefined;
   #doing: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -93,6 +97,10 @@ export class Player {
     this.#message = undefined;
   }
 
+  get #heading(): number {
+    return this.#goal ?? this.#positionMs;
+  }
+
   get needle(): string {
     return this.#needle;
   }
@@ -117,15 +125,20 @@ export class Player {
 
   step(): void {
     this.#isPlaying = false;
-    this.#do(async ({ cursor }) => {
-      const event = await cursor.peek();
-      if (event === undefined) {
-        this.#message = "This is the end.";
-        return;
+    // Those that were asked for and not made yet are still wanted: the key repeats faster than a step may take.
+    const steps = this.#steps + 1;
+    this.#do(async ({ cursor }, isWanted) => {
+      for (; this.#steps > 0 && isWanted(); this.#steps -= 1) {
+        const event = await cursor.peek();
+        if (event === undefined) {
+          this.#message = "This is the end.";
+          return;
+        }
+        await cursor.play(({ timeMs }) => timeMs <= event.timeMs);
+        this.#positionMs = event.timeMs;
       }
-      await cursor.play(({ timeMs }) => timeMs <= event.timeMs);
-      this.#positionMs = event.timeMs;
     });
+    this.#steps = steps;
   }
 
   changeSpeed(by: 1 | -1): void {
@@ -139,10 +152,11 @@ export class Player {
 
   seek(timeMs: number): void {
     this.#do((parts, isWanted) => this.#seek(parts, timeMs, isWanted));
+    this.#goal = timeMs;
   }
 
   seekBy(byMs: number): void {
-    this.seek(this.#positionMs + byMs);
+    this.seek(Math.max(0, this.#heading + byMs));
   }
 
   seekToEnd(): void {
@@ -164,14 +178,17 @@ export class Player {
 
   jump(kind: Marker["kind"], direction: 1 | -1): void {
     const timeline = this.#timeline;
-    const at = this.#positionMs;
+    const at = this.#heading;
     const marker =
       direction > 0
         ? timeline?.markerAfter(at, kind)
         : timeline?.markerBefore(this.#isPlaying ? at - graceMs : at, kind);
     if (marker !== undefined) {
-      this.#message = marker.label;
-      this.#do((parts, isWanted) => this.#seek(parts, marker.timeMs, isWanted));
+      this.#do(async (parts, isWanted) => {
+        await this.#seek(parts, marker.timeMs, isWanted);
+        this.#message = marker.label;
+      });
+      this.#goal = marker.timeMs;
       return;
     }
     const where = direction > 0 ? "after" : "before";
@@ -223,6 +240,8 @@ export class Player {
   /** Does what was asked last, then plays on. */
   #do(work: (parts: Parts, isWanted: () => boolean) => Promise<void>): void {
     const mine = ++this.#asked;
+    this.#steps = 0;
+    this.#goal = undefined;
     const isWanted = (): boolean => mine === this.#asked;
     const before = this.#doing;
     this.#doing = (async () => {
@@ -230,6 +249,7 @@ export class Player {
       const parts = await this.#ready;
       if (!isWanted()) return;
       await work(parts, isWanted);
+      if (isWanted()) this.#goal = undefined;
       this.#look(parts);
       await this.#playOn(parts, isWanted);
     })();

@@ -165,6 +165,24 @@ test("a session that still runs plays up to now, half of its last line left out"
   expect(player.view).toMatchObject({ isLive: true, positionMs: 2_500, malformed: 0 });
 });
 
+test("keys that repeat faster than the player follows are not lost", async () => {
+  const { player, text } = await play();
+  player.seek(0);
+  await player.settled;
+  for (const _ of [1, 2, 3]) player.step();
+  await player.settled;
+  expect(player.view.positionMs).toBe(2_000);
+  for (const _ of [1, 2, 3]) player.seekBy(5_000);
+  await player.settled;
+  expect(player.view.positionMs).toBe(17_000);
+  player.seek(0);
+  player.jump("command", 1);
+  player.jump("command", 1);
+  await player.settled;
+  expect(player.view.positionMs).toBe(64_500);
+  expect(text()).toContain("second");
+});
+
 test("what is asked last counts: a seek ends a search", async () => {
   const { player } = await play();
   player.search("second");
