@@ -2,10 +2,11 @@ import type { Clock } from "../session.ts";
 import { clockText, parseClock } from "./clock-text.ts";
 import { Cursor } from "./cursor.ts";
 import { createEmulator, type Emulator, type ScreenView } from "./emulator.ts";
+import { findAppearance } from "./find-appearance.ts";
 import { type CastSource, Recording } from "./recording.ts";
 import { type Marker, Timeline } from "./timeline.ts";
 
-export const speeds = [0.25, 0.5, 1, 2, 4, 8, 16] as const;
+const speeds = [0.25, 0.5, 1, 2, 4, 8, 16] as const;
 /** A gap is shortened to this; in recorded time, so that double speed waits half as long. */
 const idleLimitMs = 2_000;
 /** Ten pictures a second: each of them is in the auditor's own transcript too. */
@@ -297,24 +298,12 @@ export class Player {
     const { recording, timeline } = parts;
     const fromMs = fromStart ? 0 : this.#positionMs;
     const searcher = (this.#searcher ??= new Cursor(recording, await (this.#parts.createEmulator ?? createEmulator)()));
-    const isThere = (): boolean => searcher.emulator.text().toLowerCase().includes(needle);
     searcher.restore(timeline.before(fromMs));
     await searcher.play((event) => isWanted() && event.timeMs <= fromMs);
-    let wasThere = !fromStart && isThere();
-    let found: number | undefined;
-    let told = fromMs;
-    await searcher.playLooking(
-      () => isWanted() && found === undefined,
-      (timeMs) => {
-        const there = isThere();
-        if (there && !wasThere) found ??= timeMs;
-        wasThere = there;
-        if (timeMs - told < 60_000) return;
-        told = timeMs;
-        this.#message = `Searching… ${clockText(timeMs)}  (Esc ends it)`;
-        this.#changed();
-      },
-    );
+    const found = await findAppearance(searcher, needle, fromStart, isWanted, (timeMs) => {
+      this.#message = `Searching… ${clockText(timeMs)}  (Esc ends it)`;
+      this.#changed();
+    });
     if (!isWanted()) return;
     if (found === undefined) {
       this.#notFound = !fromStart;

@@ -8,6 +8,11 @@ export interface Marker {
   readonly label: string;
 }
 
+/**
+ * A command's marker is written when its answer is handed to the screen, which paints it a moment later: jumped to is that moment, or
+ * the next marker.
+ */
+const paintedMs = 500;
 /** A seek replays at most this much, or so much recorded time where that is less. */
 const spacingBytes = 256 * 1024;
 const spacingMs = 10_000;
@@ -94,6 +99,7 @@ export class Timeline {
       this.#bytesRead = cursor.at;
       this.malformed = cursor.malformed;
       if ((await cursor.peek()) === undefined) {
+        this.#noLaterThan(this.#durationMs);
         this.#isComplete = true;
         onProgress();
         return;
@@ -106,10 +112,17 @@ export class Timeline {
   #note(event: CastEvent): void {
     this.#durationMs = event.timeMs;
     if (event.kind === "exit") this.#hasEnd = true;
+    if (event.kind === "marker" || event.kind === "exit") this.#noLaterThan(event.timeMs);
     if (event.kind !== "marker" || this.#markers.length >= mostMarkers) return;
     // Private use is a key's characters on a screen; no label of ours has any.
     const label = event.label.slice(0, longestLabel).replace(/\p{Co}/gu, "\ufffd");
-    this.#markers.push({ timeMs: event.timeMs, kind: kindOf(label), label });
+    const kind = kindOf(label);
+    this.#markers.push({ timeMs: event.timeMs + (kind === "command" ? paintedMs : 0), kind, label });
+  }
+
+  #noLaterThan(timeMs: number): void {
+    const last = this.#markers.at(-1);
+    if (last !== undefined && last.timeMs > timeMs) this.#markers[this.#markers.length - 1] = { ...last, timeMs };
   }
 
   #keep(keyframe: Keyframe): void {

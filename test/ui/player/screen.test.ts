@@ -48,7 +48,7 @@ const tour = async (columns: number, rows: number): Promise<string> => {
   await see("the next disclosure", "d", /\ndisclosed/);
   await see("the next command", "n", /\nGet-RecoveryKeys: exit status 0/);
   await see("help", "?", /any key/);
-  await see("help left", "x", /‖ 0:02/);
+  await see("help left", "x", /‖ 0:03/);
   await see("to a time: being typed", "g49", /go to: 49/);
   await see("to a time", "\r", /‖ 0:49 /);
   await see("searching: being typed", "/comp", /find: comp/);

@@ -7,7 +7,7 @@ export interface Watching {
   readonly ui: UiProcess;
   readonly session: TestSession;
   /** Types, and waits until the screen shows it. */
-  press(keys: string, until: string | RegExp, withinMs?: number): Promise<void>;
+  readonly press: (keys: string, until: string | RegExp, withinMs?: number) => Promise<void>;
 }
 
 /** A real UI process with a player on a transcript, fed as the server does. */
