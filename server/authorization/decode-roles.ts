@@ -3,7 +3,7 @@ import { checkCondition as checkCircumstances, conditionInWords } from "./circum
 import type { Circumstances } from "./circumstances.ts";
 import { checkEntry } from "./check-entry.ts";
 import type { Complain } from "./check-entry.ts";
-import type { Roles } from "./contract.ts";
+import type { Roles, VisibleCommands } from "./contract.ts";
 import { findJsonPositions } from "./json-positions.ts";
 import type { JsonPositions } from "./json-positions.ts";
 import type { RoleEntry } from "./role-entry.ts";
@@ -150,6 +150,9 @@ const checkDefinitions = (
   });
 };
 
+/** Maps of commands kept for the next connection; enough for every combination of roles that a roles file makes sense with. */
+const mostKeptCommands = 256;
+
 /**
  * jea-roles.json → checked roles. Everything is checked before anything is granted: a misspelt command, parameter, group
  * or key is an error with its line and path, where JEA silently ignores it.
@@ -191,19 +194,27 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
   };
   const heldRoles = (user: string): readonly HeldRole[] => rolesOf(applyingTo(user));
   const mayConnect = (user: string): boolean => mayConnectWith(new Set(groupsOf(user)));
+  const makeCommands = (applying: readonly Definition[], connects: boolean): VisibleCommands => {
+    const held = new Map(
+      rolesOf(applying).map(({ roleCapability, because }) => [roleCapability, because.join(" and ")]),
+    );
+    const own = entries.filter(({ roleCapability }) => held.has(roleCapability));
+    return makeVisibleCommands(commands, own, connects, (role) => held.get(role) ?? "");
+  };
+  const keysOf = (applying: readonly Definition[]): string => applying.map(({ key }) => key).join();
+  /** Whoever has the same definitions has the same commands: made once, not for each connection. */
+  const made = new Map<string, VisibleCommands>();
   return {
     definitionsFor: (connectedUser, circumstances) =>
-      applyingTo(connectedUser)
-        .filter(({ holds }) => holds(circumstances))
-        .map(({ key }) => key)
-        .join(),
+      keysOf(applyingTo(connectedUser).filter(({ holds }) => holds(circumstances))),
     commandsFor: (connectedUser, circumstances) => {
       const applying = applyingTo(connectedUser).filter(({ holds }) => holds(circumstances));
-      const held = new Map(
-        rolesOf(applying).map(({ roleCapability, because }) => [roleCapability, because.join(" and ")]),
-      );
-      const own = entries.filter(({ roleCapability }) => held.has(roleCapability));
-      return makeVisibleCommands(commands, own, mayConnect(connectedUser), (role) => held.get(role) ?? "");
+      const connects = mayConnect(connectedUser);
+      const of = `${connects} ${keysOf(applying)}`;
+      const visible = made.get(of) ?? makeCommands(applying, connects);
+      if (made.size >= mostKeptCommands) made.clear();
+      made.set(of, visible);
+      return visible;
     },
     session: {
       idleTimeoutMs: (file.session?.idleTimeoutMinutes ?? defaultIdleMinutes) * 60_000,

@@ -13,6 +13,8 @@ export interface Limits {
   readonly failedConnectionsPerMinute: number;
   readonly identificationBytes: number;
   readonly identificationMs: number;
+  /** How long our KEXINIT waits for the client's. */
+  readonly keyExchangePatienceMs: number;
   readonly loginGraceMs: number;
   readonly preAuthenticationBytesIn: number;
   readonly preAuthenticationBytesOut: number;
@@ -61,6 +63,7 @@ export const defaultLimits: Limits = {
   failedConnectionsPerMinute: 600,
   identificationBytes: 255,
   identificationMs: 5_000,
+  keyExchangePatienceMs: 25,
   loginGraceMs: 30_000,
   preAuthenticationBytesIn: 256 * 1024,
   preAuthenticationBytesOut: 128 * 1024,

@@ -12,7 +12,7 @@ import { readHostKey } from "./host-key.ts";
 import { defaultLimits } from "./limits.ts";
 import type { Limits } from "./limits.ts";
 import { createRecorder } from "./recorder.ts";
-import { socketOf, swallowIdentification } from "./ssh2-internals.ts";
+import { socketOf, standBefore } from "./ssh2-internals.ts";
 
 export interface SshServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
@@ -149,7 +149,7 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
     dropped: recordDrop,
     identified: (client, software, firstBytes) => {
       identified.set(client.socket, { client, software });
-      swallowIdentification(client.socket, ownLine);
+      standBefore(client.socket, ownLine);
       ssh2Server.injectSocket(client.socket);
       client.socket.unshift(firstBytes);
     },
