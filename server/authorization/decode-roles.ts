@@ -26,7 +26,14 @@ export interface CheckedRoles extends Roles {
   mayConnect(user: string): boolean;
   /** Whatever the time and the network are. */
   heldRoles(user: string): readonly HeldRole[];
+  /**
+   * What asks this user for a second factor, by name; empty: nothing does. Whatever the time and the network are: a role whose
+   * time begins in the middle of a session must not be reached without one.
+   */
+  whySecondFactor(user: string): readonly string[];
   groupsOf(user: string): readonly string[];
+  /** Everybody the file names, in lower case. */
+  readonly users: readonly string[];
   /** Every entry of every role capability, in file order. */
   readonly entries: readonly RoleEntry[];
   readonly file: RolesFile;
@@ -116,6 +123,7 @@ interface Definition {
   /** When and from where, for people; may be empty. */
   readonly condition: string;
   readonly roleCapabilities: readonly string[];
+  readonly requireSecondFactor: boolean;
 }
 
 const checkDefinitions = (
@@ -146,8 +154,16 @@ const checkDefinitions = (
       holds: checkCircumstances(definition, path, complain),
       condition: conditionInWords(definition),
       roleCapabilities,
+      requireSecondFactor: definition.requireSecondFactor === true,
     };
   });
+};
+
+const usersNamedIn = ({ roleDefinitions, groups = {} }: RolesFile): readonly string[] => {
+  const defined = Object.keys(roleDefinitions).flatMap((key) =>
+    key.startsWith("user:") ? [key.slice("user:".length)] : [],
+  );
+  return [...new Set([...defined, ...Object.values(groups).flat()].map(canonicalUser))];
 };
 
 /** Maps of commands kept for the next connection; enough for every combination of roles that a roles file makes sense with. */
@@ -193,6 +209,12 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
     });
   };
   const heldRoles = (user: string): readonly HeldRole[] => rolesOf(applyingTo(user));
+  const whySecondFactor = (user: string): readonly string[] => [
+    ...applyingTo(user).flatMap(({ key, requireSecondFactor }) => (requireSecondFactor ? [key] : [])),
+    ...heldRoles(user).flatMap(({ roleCapability: role }) =>
+      file.roleCapabilities[role]?.requireSecondFactor === true ? [`role ${role}`] : [],
+    ),
+  ];
   const mayConnect = (user: string): boolean => mayConnectWith(new Set(groupsOf(user)));
   const makeCommands = (applying: readonly Definition[], connects: boolean): VisibleCommands => {
     const held = new Map(
@@ -225,6 +247,8 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
     },
     mayConnect,
     heldRoles,
+    whySecondFactor,
+    users: usersNamedIn(file),
     groupsOf,
     entries,
     file,

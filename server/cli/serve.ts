@@ -1,5 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { LiveFeed } from "../audit-review/live-feed.ts";
+import { createReview } from "../audit-review/review.ts";
+import { auditEventTypes } from "../audit/event.ts";
 import { openRecord } from "../audit/open-record.ts";
 import { transcriptsIn } from "../audit/transcript.ts";
 import { transcriptPort } from "../audit-review/open-transcript.ts";
@@ -12,6 +15,9 @@ import { isLoopback, parseListen, pathsIn, readConfiguration } from "../configur
 import { startControlSocket } from "../control/control-socket.ts";
 import { greetDemo } from "../demo/greet.ts";
 import { EndpointError } from "../errors.ts";
+import { CodeDelay } from "../second-factor/code-delay.ts";
+import { FactorStore } from "../second-factor/factor-store.ts";
+import { createSecondFactor } from "../second-factor/judge-code.ts";
 import { createSessionHost } from "../session/serve-session.ts";
 import { createUiPool } from "../session/interactive/ui-pool.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
@@ -102,14 +108,26 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     mayConnect: (user) => roles.mayConnect(user),
     now: () => io.now().getTime(),
   });
+  const secondFactor = createSecondFactor({
+    store: new FactorStore({
+      factors: paths.secondFactors,
+      uses: paths.secondFactorUses,
+      keyFile: configuration.secondFactorKey,
+    }),
+    delay: new CodeDelay(),
+    isRequired: (user) => roles.whySecondFactor(user).length > 0,
+    now: () => io.now().getTime(),
+  });
 
   const closers = createClosers();
   try {
+    const feed = new LiveFeed();
     const log = await openRecord({
       directory: paths.audit,
       key: logKey,
       now: io.now,
       uptimeMs: io.uptimeMs,
+      onDurable: (lines) => feed.take(lines),
       report,
     });
     closers.add(() => log.close());
@@ -135,13 +153,17 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     const sessions = createSessionHost({
       log,
       elevations,
+      review: createReview({ dataDirectory: options.dataDirectory, log, feed, eventTypes: auditEventTypes }),
       hasKey: ({ connectedUser, keyFingerprint }) => keys.holds(connectedUser, keyFingerprint),
-      whyToLeave: ({ connectedUser, keyFingerprint }, hadKey) =>
-        !roles.mayConnect(connectedUser)
-          ? "You are no longer among those who may connect, so the session was ended."
-          : hadKey && !keys.holds(connectedUser, keyFingerprint)
-            ? "The key you are logged in with was removed, so the session was ended."
-            : undefined,
+      whyToLeave: ({ connectedUser, keyFingerprint, secondFactor: given = false }, hadKey) => {
+        if (!roles.mayConnect(connectedUser))
+          return "You are no longer among those who may connect, so the session was ended.";
+        if (hadKey && !keys.holds(connectedUser, keyFingerprint))
+          return "The key you are logged in with was removed, so the session was ended.";
+        if (!given && secondFactor.isRequired(connectedUser))
+          return "Your role asks for a second factor now, so the session was ended. Log in again.";
+        return undefined;
+      },
       siteDatabase,
       roles: () => roles,
       uiPool,
@@ -158,6 +180,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       ident: "pep",
       banner: () => roles.session.legalNotice,
       authenticator,
+      secondFactor,
       sessions,
       log,
       report,
@@ -199,6 +222,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       await new Promise<void>((resolve) => signals.stop.addEventListener("abort", () => resolve(), { once: true }));
     }
     server.stopAccepting();
+    feed.end();
     await sessions.drain(drainMs);
     await server.close();
     await log.append({ type: "server-stopped", reason: String(signals.stop.reason) });

@@ -3,7 +3,7 @@ import { EndpointError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import type { PseudoTerminal, SessionChannel } from "./contract.ts";
 import type { Answer, Delivery, Invoke } from "./delivery.ts";
-import { encodeAnswer } from "./format/encode.ts";
+import { encodeAnswer, notForTerminal } from "./format/encode.ts";
 import { transcriptPieces } from "./format/transcript-pieces.ts";
 import { LineReader, type Typed } from "./interactive/line-reader.ts";
 import { printable } from "./printable.ts";
@@ -87,12 +87,15 @@ export const serveExec = async (
     const digest = createHash("sha256");
     let sentBytes = 0;
     const width = terminal?.columns ?? unlimitedWidth;
+    if (answer.kind === "bytes" && terminal !== undefined) throw notForTerminal();
     const pieces =
-      answer.kind === "transcript"
-        ? transcriptPieces(answer, terminal !== undefined)
-        : encodeAnswer(answer, { width, terminal: terminal !== undefined });
+      answer.kind === "bytes"
+        ? answer.chunks
+        : answer.kind === "transcript"
+          ? transcriptPieces(answer, terminal !== undefined)
+          : encodeAnswer(answer, { width, terminal: terminal !== undefined });
     for await (const piece of pieces) {
-      if (piece === "") continue;
+      if (piece.length === 0) continue;
       signal.throwIfAborted();
       const bytes = typeof piece === "string" ? toLines(piece, terminal) : piece;
       digest.update(bytes);

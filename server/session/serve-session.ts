@@ -4,6 +4,7 @@ import type { EventLog, Origin } from "../audit/event.ts";
 import type { Roles, VisibleCommands } from "../authorization/contract.ts";
 import { createElevationGate } from "../authorization/elevation-gate.ts";
 import type { Elevations } from "../authorization/elevation.ts";
+import type { ReviewFor } from "../audit-review/review.ts";
 import { EndpointError } from "../errors.ts";
 import type { TranscriptPort } from "../audit-review/transcript-port.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
@@ -19,6 +20,7 @@ export interface SessionHostDependencies {
   readonly siteDatabase: SiteDatabase;
   readonly roles: () => Roles;
   readonly elevations: Elevations;
+  readonly review: ReviewFor;
   /** Why this user may be here no longer, in a sentence for them; asked when roles or keys were read again. */
   readonly whyToLeave: (connection: AuthenticatedConnection, hadKey: boolean) => string | undefined;
   /** Whether the key that logged in is listed; one that a certificate vouches for is not. */
@@ -143,6 +145,16 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     try {
       if (closing.signal.aborted) {
         await channel.writeError(text.encode("The endpoint is shutting down.\n"));
+        await channel.end(7);
+        return;
+      }
+      // A connection outlives a reload; a session on it must not be older than the roles.
+      const why = dependencies.whyToLeave(connection, false);
+      if (why !== undefined) {
+        const { connectionId, clientAddress, connectedUser } = connection;
+        const origin: Origin = { connectionId, clientAddress, connectedUser };
+        await log.append({ type: "request-refused", ...origin, request: request.kind, reason: why });
+        await channel.writeError(text.encode(`${why}\n`));
         await channel.end(7);
         return;
       }

@@ -118,6 +118,13 @@ export const createAdmission = (limits: Limits, ownLine: string, events: Admissi
     };
     client.socket.once("close", leave);
     client.onAuthenticated(leave);
+    // People need longer for a code than machines for a key; meanwhile they must not take a log-in's place from others.
+    client.onKeyProved(() => {
+      leave();
+      const forCode = setTimeout(() => client.drop("code-time"), limits.codeMs);
+      client.socket.once("close", () => clearTimeout(forCode));
+      client.onAuthenticated(() => clearTimeout(forCode));
+    });
     collectIdentification(client);
   };
 

@@ -16,6 +16,8 @@ export interface Limits {
   /** How long our KEXINIT waits for the client's. */
   readonly keyExchangePatienceMs: number;
   readonly loginGraceMs: number;
+  /** From the key's proof to a right code, where one is asked for; sshd's LoginGraceTime. */
+  readonly codeMs: number;
   readonly preAuthenticationBytesIn: number;
   readonly preAuthenticationBytesOut: number;
   readonly authenticationTries: number;
@@ -65,6 +67,7 @@ export const defaultLimits: Limits = {
   identificationMs: 5_000,
   keyExchangePatienceMs: 25,
   loginGraceMs: 30_000,
+  codeMs: 120_000,
   preAuthenticationBytesIn: 256 * 1024,
   preAuthenticationBytesOut: 128 * 1024,
   authenticationTries: 6,

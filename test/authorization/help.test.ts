@@ -7,6 +7,7 @@ import { loadRolesFile } from "../../server/authorization/roles-file.ts";
 import { createMemorySite } from "../commands/memory-site.ts";
 import { noElevationPort } from "../harness/elevation.ts";
 import { noTranscripts } from "../harness/no-transcripts.ts";
+import { noReviewPort } from "../harness/review.ts";
 import { decode, withEntries } from "./roles-text.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -23,6 +24,8 @@ const helpOf = async (roles: typeof shipped, user: string, line: string): Promis
     confirm: async () => true,
     elevation: noElevationPort,
     transcripts: noTranscripts,
+    review: noReviewPort,
+    tell: async () => undefined,
     signal: new AbortController().signal,
     now: () => new Date(),
   };

@@ -5,6 +5,7 @@ import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import { Secret } from "../../server/secret.ts";
 import { noElevationPort } from "../harness/elevation.ts";
 import { noTranscripts } from "../harness/no-transcripts.ts";
+import { noReviewPort } from "../harness/review.ts";
 import type { SiteDatabase } from "../../server/site-database/port.ts";
 
 /** A user who may do everything that can be granted. */
@@ -56,6 +57,8 @@ export const runLine = async (
     },
     elevation: noElevationPort,
     transcripts: noTranscripts,
+    review: noReviewPort,
+    tell: async () => undefined,
     signal: new AbortController().signal,
     now: () => now,
   });

@@ -14,6 +14,7 @@ import type { Delivery, Outcome } from "../../server/session/delivery.ts";
 import { encodeAnswer } from "../../server/session/format/encode.ts";
 import { createInvoke } from "../../server/session/invoke.ts";
 import type { RecoveryKey } from "../../server/site-database/port.ts";
+import { noReview } from "./review.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
 import { noTranscripts } from "./no-transcripts.ts";
 
@@ -120,6 +121,7 @@ export const createStage = async (): Promise<Stage> => {
       report: () => undefined,
       visibleCommands,
       elevation: createElevationGate(elevations, { connectedUser: user, keyFingerprint: key, origin }, visibleCommands),
+      review: noReview,
       connectedUser: user,
       origin,
       now,

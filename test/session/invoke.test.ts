@@ -13,6 +13,7 @@ import { createInvoke } from "../../server/session/invoke.ts";
 import type { SiteDatabase } from "../../server/site-database/port.ts";
 import { noElevation } from "../harness/elevation.ts";
 import { noTranscripts } from "../harness/no-transcripts.ts";
+import { noReview } from "../harness/review.ts";
 import {
   createSiteMaker,
   passwordOf,
@@ -85,6 +86,7 @@ const runLine = async (line: string, stage: Stage = {}): Promise<Run> => {
     visibleCommands: () => roles.commandsFor(user),
     elevation: noElevation,
     transcripts: noTranscripts,
+    review: noReview,
     connectedUser: user,
     origin: { connectionId: "C-1", sessionId: "S-1", connectedUser: user },
     now: () => new Date(),

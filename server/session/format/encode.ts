@@ -1,5 +1,6 @@
 import { stringify } from "csv-stringify/sync";
 import type { Column } from "../../../commands/define-command.ts";
+import { EndpointError } from "../../errors.ts";
 import type { Answer, DisclosedCell } from "../delivery.ts";
 import { printable } from "../printable.ts";
 import { listEncoder, tableEncoder } from "./for-people.ts";
@@ -57,6 +58,13 @@ const encoderFor = (
   }
 };
 
+/** Bytes are no text: a terminal would obey what is in them. */
+export const notForTerminal = (): EndpointError =>
+  new EndpointError(
+    "InvalidArgument",
+    "This answers a file, not text for a terminal. Run it from your own machine, without -t: ssh HOST COMMAND > FILE",
+  );
+
 const printableCell = (cell: DisclosedCell): DisclosedCell => (typeof cell === "string" ? printable(cell) : cell);
 
 /**
@@ -64,8 +72,9 @@ const printableCell = (cell: DisclosedCell): DisclosedCell => (typeof cell === "
  * `table` and `list` are for people, so foreign text is always made printable there.
  */
 export async function* encodeAnswer(answer: Answer, options: EncodeOptions): AsyncGenerator<string> {
-  // The one is no text, the other is bytes as they are (transcript-pieces.ts).
-  if (answer.kind === "session" || answer.kind === "transcript") return;
+  if (answer.kind === "session") return;
+  // Played on a screen, a file for a script (transcript-pieces.ts): never text of ours.
+  if (answer.kind === "bytes" || answer.kind === "transcript") throw notForTerminal();
   if (answer.kind === "text") {
     const text = answer.text.endsWith("\n") || answer.text === "" ? answer.text : `${answer.text}\n`;
     yield options.terminal ? text.split("\n").map(printable).join("\n") : text;
