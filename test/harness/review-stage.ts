@@ -17,6 +17,7 @@ import { noElevation } from "./elevation.ts";
 import { root } from "./endpoint.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 import { noTranscripts } from "./no-transcripts.ts";
+import { limitsOf } from "./limits.ts";
 
 interface Ran {
   readonly outcome: Outcome;
@@ -93,6 +94,7 @@ export const createReviewStage = async ({
       report: () => undefined,
       visibleCommands: () => roles.commandsFor(user),
       elevation: noElevation,
+      ...limitsOf(roles),
       connectedUser: user,
       origin: { connectionId: "C-1", sessionId: `S-${user}`, clientAddress: "192.0.2.1", connectedUser: user },
       now: () => new Date(),
