@@ -3,6 +3,7 @@ import { Refusal } from "../server/errors.ts";
 import type { Secret } from "../server/secret.ts";
 import type { ReviewPort } from "../server/audit-review/review-port.ts";
 import type { ElevationPort } from "../server/authorization/elevation-port.ts";
+import type { OpenedTranscript, TranscriptPort } from "../server/audit-review/transcript-port.ts";
 import type { SiteDatabase } from "../server/site-database/port.ts";
 import { isKeyShaped, maskKeyShapedText } from "./mask-key-shaped-text.ts";
 import type { Parameter, Parameters, Values } from "./parameters.ts";
@@ -49,6 +50,8 @@ export type CommandResult =
       readonly exitStatus?: () => 0 | 1;
     }
   | { readonly kind: "text"; readonly text: string; readonly exitStatus?: 0 | 1 }
+  /** Played on a screen, a file for a script; closed by who shows it. */
+  | { readonly kind: "transcript"; readonly transcript: OpenedTranscript; readonly v2: boolean }
   /** A file, for a script: no terminal shows it. */
   | { readonly kind: "bytes"; readonly chunks: AsyncIterable<Uint8Array> }
   /** Something the session itself does. */
@@ -75,6 +78,8 @@ export interface CommandContext {
   confirm(question: string): Promise<boolean>;
   /** Approval by a second person, as far as the connected user has a part in it. */
   readonly elevation: ElevationPort;
+  /** Transcripts of every session. */
+  readonly transcripts: TranscriptPort;
   /** The record; each use of it is itself put on the record first. */
   readonly review: ReviewPort;
   /** Says something beside the answer while the command runs: how far it is. */

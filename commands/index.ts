@@ -17,6 +17,7 @@ import { measureObject } from "./measure-object.ts";
 import { restoreCert } from "./restore-cert.ts";
 import { requestElevation } from "./request-elevation.ts";
 import { selectObject } from "./select-object.ts";
+import { showTranscript } from "./show-transcript.ts";
 import { testAuditLog } from "./test-audit-log.ts";
 import { verifyCert } from "./verify-cert.ts";
 
@@ -31,6 +32,7 @@ export const commands: readonly AnyDefinition[] = [
   getElevation,
   approveElevation,
   denyElevation,
+  showTranscript,
   getSession,
   getAuditEvent,
   testAuditLog,

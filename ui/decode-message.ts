@@ -102,6 +102,10 @@ export const decodeToUi = (payload: Uint8Array): ToUi => {
         ...(action === undefined ? {} : { action }),
       };
     }
+    case "transcript":
+      return { type, id: whole(raw["id"]), sessionId: text(raw["sessionId"]), bytes: whole(raw["bytes"]) };
+    case "piece":
+      return { type, id: whole(raw["id"]), from: whole(raw["from"]), base64: text(raw["base64"]) };
     case "notice":
       return { type, text: text(raw["text"]) };
     case "ping":

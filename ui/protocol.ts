@@ -67,6 +67,10 @@ export type ToUi =
       /** What the screen itself should do. */
       readonly action?: "clear" | "exit";
     }
+  /** The answer is a transcript of so many bytes: asciicast v3, asked for piece by piece. */
+  | { readonly type: "transcript"; readonly id: number; readonly sessionId: string; readonly bytes: number }
+  /** What was asked for by `fetch`: bytes from there on, base64 (a piece may begin and end inside a character). */
+  | { readonly type: "piece"; readonly id: number; readonly from: number; readonly base64: string }
   /** A line from the server to the user at any time (shutdown, idle warning). */
   | { readonly type: "notice"; readonly text: string }
   | { readonly type: "close" }
@@ -81,6 +85,10 @@ export type FromUi =
   | { readonly type: "line"; readonly id: number; readonly text: string }
   /** The next page of the answer `id`. */
   | { readonly type: "more"; readonly id: number }
+  /** The piece of the transcript `id` that begins at this byte. One at a time. */
+  | { readonly type: "fetch"; readonly id: number; readonly from: number }
+  /** Enough of the transcript `id`. */
+  | { readonly type: "watched"; readonly id: number }
   /** Stop the answer `id`: Ctrl-C while it runs, or `q` at a page. */
   | { readonly type: "stop"; readonly id: number }
   /** Nothing painted from now on uses glyphs of the answers up to and including `id`. */

@@ -7,6 +7,7 @@ import { type Activity, echoLine, type Prompt, type Size, viewLive } from "./lay
 import type { FromUi, ToUi, UiCommand } from "./protocol.ts";
 import type { Painter } from "./screen/painter.tsx";
 import type { Line } from "./text/tones.ts";
+import { Transcript } from "./transcript.ts";
 
 /** Time, as an argument: a test has its own. */
 export interface Clock {
@@ -51,6 +52,8 @@ export class Session {
   #commands: readonly UiCommand[];
   #editor: Editor = emptyEditor;
   #answer: Answer | undefined;
+  /** The answer is one, and is being watched. */
+  #transcript: Transcript | undefined;
   #lastId = 0;
   /** Printed above the live part with the next paint. */
   #lines: Line[] = [];
@@ -92,6 +95,7 @@ export class Session {
         this.#commands = message.commands;
         return;
       case "suspend":
+        this.#transcript?.pause();
         this.paint();
         this.#suspended = true;
         this.#escapeTimer?.cancel();
@@ -106,6 +110,13 @@ export class Session {
         return;
       case "notice":
         this.#lines.push(...layNotice(message.text, this.#width));
+        return;
+      case "transcript":
+        this.#transcript?.close();
+        this.#transcript = new Transcript(message, { ...this.#parts, onChange: () => this.paint() });
+        return;
+      case "piece":
+        this.#transcript?.receive(message);
         return;
       case "table":
       case "rows":
@@ -128,7 +139,7 @@ export class Session {
     const releasing = this.#releasing;
     this.#lines = [];
     this.#releasing = undefined;
-    painter.paint(lines, viewLive(view, size()));
+    painter.paint(lines, this.#transcript?.view(size()) ?? viewLive(view, size()));
     if (this.#clearing !== undefined) painter.clear(this.#clearing === "scrollback");
     this.#clearing = undefined;
     if (releasing !== undefined) send({ type: "released", id: releasing });
@@ -139,6 +150,7 @@ export class Session {
     this.#left = true;
     this.paint();
     this.#closed = true;
+    this.#transcript?.close();
     this.#escapeTimer?.cancel();
     this.#tickTimer?.cancel();
     this.#parts.painter.close();
@@ -158,6 +170,10 @@ export class Session {
   }
 
   #press(event: KeyEvent): void {
+    if (this.#transcript !== undefined) {
+      this.#transcript.press(event);
+      return;
+    }
     const isInterrupt = event.type === "key" && event.ctrl && event.name === "c";
     if (this.#answer !== undefined && isInterrupt) {
       this.#queue.length = 0;
@@ -263,10 +279,17 @@ export class Session {
     const answer = this.#answer;
     // A fresh screen may get the rest of an answer that its predecessor asked for.
     if (answer === undefined || part.id !== answer.id) return;
+    if (part.type === "error" || part.type === "end") this.#leaveTranscript();
     this.#lines.push(...answer.view.lay(part, this.#width));
     // Stopped while this page was on its way: nobody is asked any more.
     if (part.type === "rows" && part.more) answer.pager = answer.stopping ? "asked" : "shown";
     if (part.type === "end") this.#end(answer, part);
+  }
+
+  #leaveTranscript(): void {
+    const left = this.#transcript?.close();
+    this.#transcript = undefined;
+    if (left !== undefined) this.#lines.push(...layText(left, this.#width, "quiet"));
   }
 
   #end(answer: Answer, end: AnswerPart & { readonly type: "end" }): void {

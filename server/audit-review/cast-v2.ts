@@ -6,6 +6,15 @@ interface Header {
   readonly title?: string;
 }
 
+/** A line that is damaged is left out: the rest of the session can still be watched. */
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
 /**
  * An asciicast v3 file as v2, for players that know no later one (Debian's asciinema 2.2): times from the start instead of from
  * the event before, and no exit event, which v2 doesn't have.
@@ -16,16 +25,18 @@ export const castLinesV2 = function* (path: string): Generator<string> {
   for (const { bytes, whole } of piecesOf(path)) {
     const text = bytes.toString("utf8");
     if (!whole || text === "" || text.startsWith("#")) continue;
-    const line: unknown = JSON.parse(text);
+    const line = parse(text);
     if (isFirst) {
       isFirst = false;
-      const { term, timestamp, title } = line as Header; // our own file; a field that is not there stays out
+      const { term, timestamp, title } = Object(line) as Header; // our own file; a field that is not there stays out
       yield `${JSON.stringify({ version: 2, width: term?.cols ?? 80, height: term?.rows ?? 24, timestamp, title, env: { TERM: term?.type ?? "" } })}\n`;
       continue;
     }
     if (!Array.isArray(line)) continue;
     const [seconds, code, content]: unknown[] = line;
-    elapsedMs += Math.round(Number(seconds) * 1000);
+    const intervalMs = Math.round(Number(seconds) * 1000);
+    if (!Number.isFinite(intervalMs)) continue;
+    elapsedMs += intervalMs;
     if (code !== "x") yield `${JSON.stringify([elapsedMs / 1000, code, content])}\n`;
   }
 };

@@ -8,6 +8,7 @@ import { createReview } from "../audit-review/review.ts";
 import { auditEventTypes } from "../audit/event.ts";
 import { openRecord } from "../audit/open-record.ts";
 import { transcriptsIn } from "../audit/transcript.ts";
+import { transcriptPort } from "../audit-review/open-transcript.ts";
 import { commands } from "../../commands/index.ts";
 import { openElevationStore } from "../authorization/elevation-store.ts";
 import { Elevations } from "../authorization/elevation.ts";
@@ -182,6 +183,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
         limitBytes: configuration.transcriptLimitBytes,
         giveUpSpace: () => log.giveUpSpace(),
       }),
+      transcripts: transcriptPort(paths.transcripts),
       endpointName: configuration.endpointName,
       now: io.now,
       uptimeMs: io.uptimeMs,

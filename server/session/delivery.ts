@@ -1,4 +1,4 @@
-import type { Column, OutputFormat } from "../../commands/define-command.ts";
+import type { Column, CommandResult, OutputFormat } from "../../commands/define-command.ts";
 import type { FailureCategory } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 
@@ -16,6 +16,7 @@ export type Answer =
       readonly format: OutputFormat | undefined;
     }
   | { readonly kind: "text"; readonly text: string }
+  | Extract<CommandResult, { kind: "transcript" }>
   | { readonly kind: "bytes"; readonly chunks: AsyncIterable<Uint8Array> }
   | { readonly kind: "session"; readonly action: "clear" | "exit" };
 

@@ -4,6 +4,7 @@ import { Secret } from "../secret.ts";
 import type { PseudoTerminal, SessionChannel } from "./contract.ts";
 import type { Answer, Delivery, Invoke } from "./delivery.ts";
 import { encodeAnswer, notForTerminal } from "./format/encode.ts";
+import { transcriptPieces } from "./format/transcript-pieces.ts";
 import { LineReader, type Typed } from "./interactive/line-reader.ts";
 import { printable } from "./printable.ts";
 
@@ -88,7 +89,11 @@ export const serveExec = async (
     const width = terminal?.columns ?? unlimitedWidth;
     if (answer.kind === "bytes" && terminal !== undefined) throw notForTerminal();
     const pieces =
-      answer.kind === "bytes" ? answer.chunks : encodeAnswer(answer, { width, terminal: terminal !== undefined });
+      answer.kind === "bytes"
+        ? answer.chunks
+        : answer.kind === "transcript"
+          ? transcriptPieces(answer, terminal !== undefined)
+          : encodeAnswer(answer, { width, terminal: terminal !== undefined });
     for await (const piece of pieces) {
       if (piece.length === 0) continue;
       signal.throwIfAborted();

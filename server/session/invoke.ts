@@ -6,16 +6,19 @@ import type { CommandContext, CommandResult, EstimateContext } from "../../comma
 import { maskKeyShapedText } from "../../commands/mask-key-shaped-text.ts";
 import type { ReviewFor } from "../audit-review/review.ts";
 import { EndpointError, Refusal } from "../errors.ts";
+import type { TranscriptPort } from "../audit-review/transcript-port.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
 import type { Answer, Delivery, Invoke, Outcome } from "./delivery.ts";
 import type { CommandTurns, Turn } from "./command-turns.ts";
 import { disclose } from "./disclose.ts";
 import type { DisclosureCounts } from "./disclosure-counts.ts";
 import { asTheyCome, inBatchesOf, limitRows, rowLimitOf, tooManyRows } from "./limit-rows.ts";
+import { watchTranscript } from "./watch-transcript.ts";
 
 export interface InvokeDependencies {
   readonly log: EventLog;
   readonly siteDatabase: SiteDatabase;
+  readonly transcripts: TranscriptPort;
   /** Asked for each line, so that a reload counts from the next line on. */
   readonly visibleCommands: () => VisibleCommands;
   /** Approval by a second person, where the accepting entry requires it. */
@@ -154,10 +157,16 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       askPassword: (prompt, options) => whilePaused(delivery.askPassword(prompt, options)),
       confirm: (question) => whilePaused(delivery.confirm(question)),
       elevation: dependencies.elevation.portFor(contextOf(signal)),
+      transcripts: dependencies.transcripts,
       review: dependencies.review({ ...origin, connectedUser: dependencies.connectedUser }, signal),
       tell: (text) => delivery.tell(text),
     };
     const result = await bound.command.run(context);
+    if (result.kind === "transcript") {
+      if (delivery.how === "interactive") turn?.pause(); // it waits for a person from its first picture on
+      const watcher = { ...origin, connectedUser: dependencies.connectedUser };
+      return { exitStatus: 0, ...(await watchTranscript(result, log, watcher, delivery)) };
+    }
     if (result.kind !== "rows") {
       const sent = await delivery.show(result);
       return { exitStatus: result.kind === "text" ? (result.exitStatus ?? 0) : 0, ...sent };

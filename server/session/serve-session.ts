@@ -7,6 +7,7 @@ import { createElevationGate } from "../authorization/elevation-gate.ts";
 import type { Elevations } from "../authorization/elevation.ts";
 import type { ReviewFor } from "../audit-review/review.ts";
 import { EndpointError } from "../errors.ts";
+import type { TranscriptPort } from "../audit-review/transcript-port.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
 import type { AuthenticatedConnection, SessionChannel, SessionHost, SessionRequest } from "./contract.ts";
 import { serveExec } from "./exec.ts";
@@ -32,6 +33,7 @@ export interface SessionHostDependencies {
   readonly storage: Pick<StorageLadder, "look" | "exhausted">;
   readonly uiPool: UiPool;
   readonly openTranscript: OpenTranscript;
+  readonly transcripts: TranscriptPort;
   readonly endpointName: string;
   readonly now: () => Date;
   readonly uptimeMs: () => number;

@@ -6,6 +6,7 @@ import type { CommandContext } from "../../commands/define-command.ts";
 import { loadRolesFile } from "../../server/authorization/roles-file.ts";
 import { createMemorySite } from "../commands/memory-site.ts";
 import { noElevationPort } from "../harness/elevation.ts";
+import { noTranscripts } from "../harness/no-transcripts.ts";
 import { noReviewPort } from "../harness/review.ts";
 import { decode, withEntries } from "./roles-text.ts";
 
@@ -22,6 +23,7 @@ const helpOf = async (roles: typeof shipped, user: string, line: string): Promis
     askPassword: () => Promise.reject(new Error("help asks for no password")),
     confirm: async () => true,
     elevation: noElevationPort,
+    transcripts: noTranscripts,
     review: noReviewPort,
     tell: async () => undefined,
     signal: new AbortController().signal,

@@ -4,6 +4,7 @@ import type { BoundLine, VisibleCommands } from "../../server/authorization/cont
 import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import { Secret } from "../../server/secret.ts";
 import { noElevationPort } from "../harness/elevation.ts";
+import { noTranscripts } from "../harness/no-transcripts.ts";
 import { noReviewPort } from "../harness/review.ts";
 import type { SiteDatabase } from "../../server/site-database/port.ts";
 
@@ -55,6 +56,7 @@ export const runLine = async (
       return new Secret("correct horse battery staple");
     },
     elevation: noElevationPort,
+    transcripts: noTranscripts,
     review: noReviewPort,
     tell: async () => undefined,
     signal: new AbortController().signal,

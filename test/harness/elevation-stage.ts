@@ -16,6 +16,7 @@ import { createInvoke } from "../../server/session/invoke.ts";
 import type { RecoveryKey } from "../../server/site-database/port.ts";
 import { noReview } from "./review.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
+import { noTranscripts } from "./no-transcripts.ts";
 import { limitsOf } from "./limits.ts";
 
 /** alice and carol need approval, bob and dave approve; bob may ask too. */
@@ -118,6 +119,7 @@ export const createStage = async (): Promise<Stage> => {
     const invoke = createInvoke({
       log,
       siteDatabase: site,
+      transcripts: noTranscripts,
       report: () => undefined,
       visibleCommands,
       elevation: createElevationGate(elevations, { connectedUser: user, keyFingerprint: key, origin }, visibleCommands),

@@ -16,6 +16,7 @@ import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
 import { noElevation } from "./elevation.ts";
 import { root } from "./endpoint.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
+import { noTranscripts } from "./no-transcripts.ts";
 import { limitsOf } from "./limits.ts";
 
 interface Ran {
@@ -88,6 +89,7 @@ export const createReviewStage = async ({
     const invoke = createInvoke({
       log,
       review,
+      transcripts: noTranscripts,
       siteDatabase: createMemorySite(makeKeys(6)),
       report: () => undefined,
       visibleCommands: () => roles.commandsFor(user),

@@ -11,6 +11,7 @@ import type { Answer, Delivery, Outcome } from "../../server/session/delivery.ts
 import { encodeAnswer } from "../../server/session/format/encode.ts";
 import { createInvoke } from "../../server/session/invoke.ts";
 import type { SiteDatabase } from "../../server/site-database/port.ts";
+import { noTranscripts } from "../harness/no-transcripts.ts";
 import { noElevation } from "../harness/elevation.ts";
 import { noReview } from "../harness/review.ts";
 import { createSiteMaker, passwordRecord, type SiteMaker, type TestSite } from "../site-database/fixture.ts";
@@ -84,6 +85,7 @@ export const runLine = async (line: string, stage: Stage = {}): Promise<Run> => 
     siteDatabase: stage.siteDatabase ?? database,
     visibleCommands: () => roles.commandsFor((stage.mayStill?.() ?? true) ? user : "nobody"),
     elevation: noElevation,
+    transcripts: noTranscripts,
     review: noReview,
     connectedUser: user,
     ...(stage.limits ?? limitsOf(roles)),

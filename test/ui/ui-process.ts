@@ -32,6 +32,8 @@ export class TestSession {
   /** Everything painted, with a mark where a message was sent: for the order of the two. */
   readonly log: (string | FromUi)[] = [];
   pendingWrites = 0;
+  /** Plays the server, where it has to answer by itself. */
+  onMessage: (message: FromUi) => void = () => undefined;
 
   constructor(number: number, open: Open, write: (frame: Uint8Array) => void, wake: () => void) {
     this.#number = number;
@@ -66,6 +68,7 @@ export class TestSession {
 
   receiveMessage(message: FromUi): void {
     this.messages.push(message);
+    this.onMessage(message);
     this.log.push(message);
     this.#wake();
   }
@@ -177,7 +180,7 @@ export class UiProcess {
   }
 
   /** Resolves when the condition holds and every painted byte has reached the terminal; checked on each arrival. */
-  async until(condition: () => boolean, what: string): Promise<void> {
+  async until(condition: () => boolean, what: string, withinMs = 10_000): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const check = (): void => {
       if ([...this.#sessions.values()].every(({ pendingWrites }) => pendingWrites === 0) && condition()) resolve();
@@ -187,7 +190,7 @@ export class UiProcess {
     const timer = setTimeout(() => {
       const screens = [...this.#sessions].map(([number, { screen }]) => `--- session ${number}\n${screen}`);
       reject(new Error(`not seen: ${what}\n${screens.join("\n")}\n${this.stderr}`));
-    }, 10_000);
+    }, withinMs);
     this.#waiting.add(check);
     check();
     try {

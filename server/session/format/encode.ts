@@ -73,7 +73,8 @@ const printableCell = (cell: DisclosedCell): DisclosedCell => (typeof cell === "
  */
 export async function* encodeAnswer(answer: Answer, options: EncodeOptions): AsyncGenerator<string> {
   if (answer.kind === "session") return;
-  if (answer.kind === "bytes") throw notForTerminal();
+  // Played on a screen, a file for a script (transcript-pieces.ts): never text of ours.
+  if (answer.kind === "bytes" || answer.kind === "transcript") throw notForTerminal();
   if (answer.kind === "text") {
     const text = answer.text.endsWith("\n") || answer.text === "" ? answer.text : `${answer.text}\n`;
     yield options.terminal ? text.split("\n").map(printable).join("\n") : text;

@@ -17,6 +17,8 @@ const processMessage = z.discriminatedUnion("type", [
 const screenMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("line"), id, text: z.string().max(maximumLineLength) }),
   z.strictObject({ type: z.literal("more"), id }),
+  z.strictObject({ type: z.literal("fetch"), id, from: z.int().nonnegative() }),
+  z.strictObject({ type: z.literal("watched"), id }),
   z.strictObject({ type: z.literal("stop"), id }),
   z.strictObject({ type: z.literal("released"), id }),
   z.strictObject({ type: z.literal("suspended") }),

@@ -6,6 +6,7 @@ import { encodeAnswer, notForTerminal } from "../format/encode.ts";
 import { printable, withoutPrivateUse } from "../printable.ts";
 import { refuseTooManyKeys } from "./glyphs.ts";
 import type { ScreenFace } from "./screen.ts";
+import { type TranscriptTurns, feedTranscript } from "./transcript-turns.ts";
 import type { TrustedPath } from "./trusted-path.ts";
 
 type RowsAnswer = Extract<Answer, { kind: "rows" }>;
@@ -28,6 +29,8 @@ export interface ScreenDeliveryParts {
   readonly signal: AbortSignal;
   /** The user asked for the next page. Rejects with `OperationStopped` when they did not. */
   readonly nextPage: () => Promise<void>;
+  /** What the UI process asks for while a transcript is watched. */
+  readonly transcriptTurns: TranscriptTurns;
   /** Marks a disclosure in the transcript. */
   readonly mark: (label: string) => Promise<void>;
   /** The answer is for the screen itself. */
@@ -145,6 +148,7 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
     async show(answer) {
       throwIfStopped();
       if (answer.kind === "session") parts.onAction(answer.action);
+      else if (answer.kind === "transcript") await feedTranscript(answer.transcript, parts.transcriptTurns, parts);
       else if (answer.kind === "text") await showText(screenText(answer.text));
       else if (answer.kind === "bytes") throw notForTerminal();
       else if (answer.format === undefined || answer.format === "table" || answer.format === "list") {

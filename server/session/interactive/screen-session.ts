@@ -9,6 +9,7 @@ import { LineReader } from "./line-reader.ts";
 import { createScreenDelivery, screenText } from "./screen-delivery.ts";
 import { Screen, type ScreenFace } from "./screen.ts";
 import { boundaryLabel, label, type ShownSession, type ShownSessionParts } from "./shown-session.ts";
+import { TranscriptTurns } from "./transcript-turns.ts";
 import { toUiCommands } from "./ui-commands.ts";
 import { type PromptPlace, TrustedPath } from "./trusted-path.ts";
 import type { UiPool } from "./ui-pool.ts";
@@ -18,6 +19,7 @@ interface Running {
   readonly controller: AbortController;
   /** The answer waits for `more`. */
   page: PromiseWithResolvers<void> | undefined;
+  readonly transcriptTurns: TranscriptTurns;
   stoppedByUser: boolean;
   ended: Promise<void>;
 }
@@ -44,6 +46,8 @@ export class ScreenSession implements ShownSession {
   #interrupted = false;
   #running: Running | undefined;
   #lastId = 0;
+  /** The last answer, when it was a transcript. */
+  #endedTranscript: number | undefined;
   #inputOver = false;
   #afterInput: NodeJS.Timeout | undefined;
   #farewell: NodeJS.Timeout | undefined;
@@ -114,6 +118,7 @@ export class ScreenSession implements ShownSession {
 
   #opening(): Extract<ToUi, { type: "open" }> {
     this.#lastId = 0;
+    this.#endedTranscript = undefined;
     const { connectedUser, endpointName, welcome, visibleCommands } = this.#parts;
     return {
       type: "open",
@@ -191,6 +196,10 @@ export class ScreenSession implements ShownSession {
         if (running?.id !== message.id || running.page === undefined) this.#screen.breach("more out of turn");
         else running.page.resolve();
         break;
+      case "fetch":
+      case "watched":
+        if (!this.#mayAskForTranscript(message)) this.#screen.breach(`${message.type} out of turn`);
+        break;
       case "stop":
         if (message.id > this.#lastId) this.#screen.breach("stop out of turn");
         else if (running?.id === message.id) this.#stopRunning(); // else it crossed the answer's end
@@ -202,6 +211,13 @@ export class ScreenSession implements ShownSession {
       case "leave":
         this.#parts.ending.end({ exitStatus: 0, reason: "left" });
     }
+  }
+
+  #mayAskForTranscript(message: Parameters<TranscriptTurns["take"]>[0] & { readonly id: number }): boolean {
+    const running = this.#running;
+    if (running?.id === message.id) return running.transcriptTurns.take(message);
+    // It crossed the answer's end: the file could not be read any more, or the command was stopped.
+    return running === undefined && this.#endedTranscript === message.id;
   }
 
   /**
@@ -232,6 +248,7 @@ export class ScreenSession implements ShownSession {
       id,
       controller: new AbortController(),
       page: undefined,
+      transcriptTurns: new TranscriptTurns(),
       stoppedByUser: false,
       ended: Promise.resolve(),
     };
@@ -249,6 +266,7 @@ export class ScreenSession implements ShownSession {
       trustedPath: this.#trustedPath,
       signal: running.controller.signal,
       mark: (label) => terminal.marker(label),
+      transcriptTurns: running.transcriptTurns,
       nextPage: () => this.#nextPage(running),
       onAction: (asked) => {
         action = asked;
@@ -264,6 +282,7 @@ export class ScreenSession implements ShownSession {
         await face.ui.send({ type: "error", id: running.id, category: failure.category, message });
       }
     } finally {
+      this.#endedTranscript = running.transcriptTurns.isOpen ? running.id : undefined;
       this.#running = undefined; // before `end` is sent: the next line may be here before the sending is through
     }
     const { exitStatus, rowCount } = outcome;

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { CommandDescription, CommandResult, Row } from "../../../commands/define-command.ts";
+import type { CommandContext, CommandDescription, CommandResult, Row } from "../../../commands/define-command.ts";
 import type { OpenTranscript } from "../../../server/audit/contract.ts";
 import type { AuditEvent } from "../../../server/audit/event.ts";
+import { transcriptPort } from "../../../server/audit-review/open-transcript.ts";
 import { transcriptsIn } from "../../../server/audit/transcript.ts";
 import type { VisibleCommands } from "../../../server/authorization/contract.ts";
 import { EndpointError, Refusal } from "../../../server/errors.ts";
@@ -60,10 +61,16 @@ const keys = (rows: readonly Row[], format?: "json" | "list" | "table"): Command
   ...(format === undefined ? {} : { format }),
 });
 
+const findTranscript = async ({ transcripts }: Pick<CommandContext, "transcripts">, sessionId: string) => {
+  const transcript = await transcripts.open(sessionId);
+  if (transcript === undefined) throw new EndpointError("ObjectNotFound", `no transcript of ${sessionId}`);
+  return transcript;
+};
+
 /** A few commands that answer in every way a command can. */
 const run = async (
   line: string,
-  context: { readonly signal: AbortSignal; askPassword(prompt: string, o: { repeat: boolean }): Promise<Secret> },
+  context: Pick<CommandContext, "signal" | "askPassword" | "transcripts">,
   onPassword: () => void,
 ): Promise<CommandResult> => {
   const [name = "", argument = "", format] = line.split(" ");
@@ -94,6 +101,8 @@ const run = async (
     case "brief":
       await new Promise((resolve) => setTimeout(resolve, 300));
       return { kind: "text", text: "brief is done\n" };
+    case "transcript":
+      return { kind: "transcript", transcript: await findTranscript(context, argument), v2: false };
     case "crash":
       throw new TypeError("a bug quoting a\u{F0000}key");
     case "clear":
@@ -111,6 +120,7 @@ const known = [
   "foreign",
   "password",
   "password-twice",
+  "transcript",
   "slow",
   "brief",
   "crash",
@@ -148,6 +158,8 @@ export interface Shell extends MemoryChannel {
   /** The transcript's output events, in one text. */
   transcript(): string;
   markers(): string[];
+  /** Where the transcripts are: a test may put others there. */
+  readonly transcripts: string;
   /** How many passwords reached a command. */
   passwordsGiven(): number;
   /** Types a line and waits for its answer's end. */
@@ -163,6 +175,8 @@ export interface ShellOptions {
   /** `undefined`: no pty. */
   readonly terminal?: PseudoTerminal | undefined;
   readonly dependencies?: Partial<InteractiveDependencies>;
+  /** Asked before an event counts as recorded; it may throw. */
+  readonly append?: (event: AuditEvent) => Promise<void>;
   /** Wraps the real transcripts, to make them fail. */
   readonly transcripts?: (real: OpenTranscript) => OpenTranscript;
 }
@@ -191,10 +205,16 @@ export const startShell = (options: ShellOptions = {}): Shell => {
   const shutdown = new AbortController();
   let resize: (size: TerminalSize) => void = () => undefined;
   const invoke = createInvoke({
-    log: { append: async (event) => void events.push(event) },
+    log: {
+      append: async (event) => {
+        await options.append?.(event);
+        events.push(event);
+      },
+    },
     siteDatabase: {} as SiteDatabase, // no command of these tests asks it
     visibleCommands: () => visible,
     elevation: noElevation,
+    transcripts: transcriptPort(directory),
     review: noReview,
     connectedUser,
     ...limitsOf(),
@@ -270,6 +290,7 @@ export const startShell = (options: ShellOptions = {}): Shell => {
     changeCommands: () => listeners.forEach((listener) => listener()),
     transcript: () => recorded("o").join(""),
     markers: () => recorded("m"),
+    transcripts: directory,
     passwordsGiven: () => passwordsGiven,
     async run(line) {
       const from = client.output().length;

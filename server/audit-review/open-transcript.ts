@@ -1,0 +1,51 @@
+import { constants } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { castLinesV2 } from "./cast-v2.ts";
+import type { OpenedTranscript, TranscriptPort } from "./transcript-port.ts";
+
+/** As the server makes them. Checked here too, because the id names a file. */
+const sessionIdShape = /^S-[0-9a-f]{16}$/;
+
+const opened = async (path: string, sessionId: string, file: FileHandle): Promise<OpenedTranscript> => {
+  const { size: sizeBytes } = await file.stat();
+  return {
+    sessionId,
+    sizeBytes,
+    async read(from, longest) {
+      const length = Math.max(0, Math.min(longest, sizeBytes - from));
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, from);
+      return buffer.subarray(0, bytesRead);
+    },
+    linesV2: () => castLinesV2(path),
+    close: () => file.close(),
+  };
+};
+
+/**
+ * Found by its file, not by the log: the log of a busy endpoint is large, and reading all of it for one name would hold up every
+ * other session. The file's name is made of the session's id alone (server/audit/transcript.ts).
+ *
+ * @param directory `audit/transcripts`
+ */
+export const transcriptPort = (directory: string): TranscriptPort => ({
+  async open(sessionId) {
+    if (!sessionIdShape.test(sessionId)) return undefined;
+    const path = join(directory, `${sessionId}.cast`);
+    let file: FileHandle;
+    try {
+      // A link here was not made by the server.
+      file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    } catch (error) {
+      if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ELOOP"))
+        return undefined;
+      throw error;
+    }
+    try {
+      return await opened(path, sessionId, file);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  },
+});
