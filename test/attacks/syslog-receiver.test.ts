@@ -78,7 +78,7 @@ for (const format of ["json", "cef"] as const) {
       expect(new Set(received.map(({ host }) => host))).toEqual(new Set(["pep-1"]));
       const [, refused, disclosed] = received;
       if (format === "json") {
-        expect(JSON.parse(refused?.msg ?? "").event).toMatchObject({ ...origin, reason: forged });
+        expect(JSON.parse(refused?.msg ?? "").event).toMatchObject({ ...origin, detail: forged });
         expect(JSON.parse(disclosed?.msg ?? "").event.keys).toEqual([{ keyId: "K", computerName: `PC${forged}` }]);
       } else {
         for (const message of [refused, disclosed]) {
