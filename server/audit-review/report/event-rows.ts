@@ -34,7 +34,10 @@ const toneOf = (event: ReadEvent): string => {
 /** `keyFingerprint` as “key fingerprint”. */
 const words = (field: string): string => field.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 
-const valueOf = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+const valueOf = (value: unknown): string => {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return ["[]", "{}"].includes(text) ? "none" : text;
+};
 
 const fewKeys = 20;
 

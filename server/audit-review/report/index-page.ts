@@ -33,7 +33,7 @@ const verificationOf = ({ verification, checkpoint }: ReportFacts): string => {
 <p>${count}, when this report was made.</p>
 ${holds ? "" : list(problems)}
 ${claims.map((claim) => `<p>${htmlText(claim)}</p>`).join("\n")}
-${notices.length === 0 ? "" : `<details><summary>${notices.length} worth knowing, and no sign of tampering</summary>${list(notices)}</details>`}
+${notices.length === 0 ? "" : `<details><summary>${notices.length === 1 ? "1 note" : `${notices.length} notes`}, no sign of tampering</summary>${list(notices)}</details>`}
 ${checkpointOf(checkpoint)}
 <p class="hint">This page is a copy and proves nothing by itself: <code>pep audit verify</code> does, on the record.</p></section>
 `;

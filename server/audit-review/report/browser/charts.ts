@@ -2,31 +2,34 @@ import { counted, drawing, element, figures, find } from "./elements.ts";
 import type { ReportSession } from "./report-session.ts";
 import { dayOf, spansOf, type Spans } from "./spans.ts";
 
-const [width, height, foot] = [600, 150, 18] as const;
+const [width, height] = [600, 100] as const;
 
-const barsOf = ({ spans }: Spans, noun: string): SVGSVGElement => {
+/** Stretched to its place; the words stand outside, so that they keep their size. */
+const barsOf = ({ spans }: Spans, noun: string): Element[] => {
   const most = Math.max(1, ...spans.map(({ count }) => count));
   const step = width / Math.max(1, spans.length);
   const bars = spans.map(({ label, count }, place) => {
-    const barHeight = count === 0 ? 0 : Math.max(2, (count / most) * (height - 24));
-    const x = place * step + step * 0.1;
+    const barHeight = count === 0 ? 0 : Math.max(1.5, (count / most) * height);
     return drawing(
       "rect",
-      { x, y: height - barHeight, width: Math.min(step * 0.8, 40), height: barHeight, class: "bar" },
+      { x: place * step + step * 0.1, y: height - barHeight, width: Math.min(step * 0.8, 40), height: barHeight },
       drawing("title", {}, `${label}: ${counted(count, noun)}`),
     );
   });
-  const label = (place: number, anchor: string, text = ""): SVGTextElement =>
-    drawing("text", { x: place, y: height + foot - 4, "text-anchor": anchor, class: "label" }, text);
-  return drawing(
-    "svg",
-    { viewBox: `0 0 ${width} ${height + foot}`, "aria-hidden": "true" },
-    drawing("line", { x1: 0, x2: width, y1: height, y2: height, class: "axis" }),
-    drawing("text", { x: 0, y: 12, class: "label" }, figures(most)),
-    ...bars,
-    label(0, "start", spans[0]?.label),
-    ...(spans.length > 1 ? [label(width, "end", spans.at(-1)?.label)] : []),
-  );
+  const hidden = { class: "scale", "aria-hidden": "true" };
+  return [
+    element("div", hidden, element("span", {}, `up to ${figures(most)}`)),
+    drawing(
+      "svg",
+      { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true", class: "bars" },
+      ...bars,
+    ),
+    element(
+      "div",
+      hidden,
+      ...[...new Set([spans[0]?.label ?? "", spans.at(-1)?.label ?? ""])].map((label) => element("span", {}, label)),
+    ),
+  ];
 };
 
 /** The picture is for those who see it; its numbers are a table for everyone. */
@@ -50,7 +53,7 @@ const overTime = (id: string, title: string, noun: string, byDay: ReadonlyMap<nu
   );
   find(`#${id}`, HTMLElement).replaceChildren(
     element("figcaption", {}, `${title}: ${counted(total, noun)}, by ${spans.unit}`),
-    barsOf(spans, noun),
+    ...barsOf(spans, noun),
     element("details", {}, element("summary", {}, "As a table"), table),
   );
 };
@@ -72,8 +75,8 @@ const ranking = (
     button.addEventListener("click", () => choose(name));
     const bar = drawing(
       "svg",
-      { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
-      drawing("rect", { x: 0, y: 0, width: Math.max(0.5, (count / most) * 100), height: 8, class: "bar" }),
+      { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true", class: "bars" },
+      drawing("rect", { x: 0, y: 0, width: Math.max(0.5, (count / most) * 100), height: 8 }),
     );
     return element(
       "tr",

@@ -8,7 +8,7 @@ interface Column {
   readonly title: string;
   readonly cell: (session: ReportSession) => Node | string;
   readonly order?: (a: ReportSession, b: ReportSession) => number;
-  readonly numeric?: boolean;
+  readonly kind?: "number" | "word";
 }
 
 const timeOf = (atMs: number): string =>
@@ -34,12 +34,13 @@ const columns: readonly Column[] = [
     cell: ({ startedAtMs, page }) => element("a", { href: `sessions/${page}` }, timeOf(startedAtMs)),
     order: (a, b) => a.startedAtMs - b.startedAtMs,
   },
-  { title: "User", cell: ({ user }) => user, order: (a, b) => text(a.user, b.user) },
-  { title: "From", cell: ({ client }) => client, order: (a, b) => text(a.client, b.client) },
+  { title: "User", cell: ({ user }) => user, order: (a, b) => text(a.user, b.user), kind: "word" },
+  { title: "From", cell: ({ client }) => client, order: (a, b) => text(a.client, b.client), kind: "word" },
   {
     title: "Kind",
     cell: ({ mode, hasTranscript }) => (hasTranscript ? `${mode}, transcript` : mode),
     order: (a, b) => text(a.mode, b.mode),
+    kind: "word",
   },
   {
     title: "Commands",
@@ -55,15 +56,15 @@ const columns: readonly Column[] = [
     title: "Keys",
     cell: ({ keyIds }) => (keyIds.length === 0 ? "" : figures(keyIds.length)),
     order: (a, b) => a.keyIds.length - b.keyIds.length,
-    numeric: true,
+    kind: "number",
   },
   { title: "Computers", cell: ({ computers }) => someOf(computers, 2) },
   { title: "Outcome", cell: outcomeOf, order: (a, b) => (a.exitStatus ?? -1) - (b.exitStatus ?? -1) },
 ];
 
 const rowOf = (session: ReportSession): HTMLTableRowElement => {
-  const cells = columns.map(({ cell, numeric }, place) => {
-    const attributes = numeric === true ? { class: "number" } : {};
+  const cells = columns.map(({ cell, kind }, place) => {
+    const attributes = kind === undefined ? {} : { class: kind };
     return place === 0
       ? element("th", { scope: "row", class: "time" }, cell(session))
       : element("td", attributes, cell(session));
@@ -106,7 +107,7 @@ export class SessionTable {
 
   #orderBy(place: number): void {
     // Names from the top of the alphabet; times and counts, the largest first.
-    const first = ["User", "From", "Kind"].includes(columns[place]?.title ?? "") ? 1 : -1;
+    const first = columns[place]?.kind === "word" ? 1 : -1;
     this.#direction = place === this.#orderedBy ? (this.#direction === 1 ? -1 : 1) : first;
     this.#orderedBy = place;
     this.show(this.#sessions);
