@@ -124,42 +124,46 @@ describe.skipIf(!hasBrowser)(`hostile text in a report, ${withBrowser}`, () => {
     ["the index", "index.html"],
     ["a session with a player", "sessions/S-0000.html"],
     ["a session without", `sessions/session-${hostile.length + 1}.html`],
-  ])("markup that got into %s still can't run or call out", async (_, name) => {
-    const { folder } = await exported();
-    const attacker = createServer();
-    // Requests, not connections: Chromium 156 opens one for a form before it asks the policy, and sends nothing on it.
-    const received: string[] = [];
-    attacker.on("request", ({ url = "" }, response) => {
-      received.push(url);
-      response.end();
-    });
-    await once(attacker.listen(0, "127.0.0.1"), "listening");
-    onTestFinished(() => void attacker.close());
-    const address = attacker.address();
-    const away = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
-    const other = join(folder, "assets", "other.js");
-    writeFileSync(other, "window.ran = 'a file beside it'");
-    const markup = `<base href="${away}/">
+  ])(
+    "markup that got into %s still can't run or call out",
+    async (_, name) => {
+      const { folder } = await exported();
+      const attacker = createServer();
+      // Requests, not connections: Chromium 156 opens one for a form before it asks the policy, and sends nothing on it.
+      const received: string[] = [];
+      attacker.on("request", ({ url = "" }, response) => {
+        received.push(url);
+        response.end();
+      });
+      await once(attacker.listen(0, "127.0.0.1"), "listening");
+      onTestFinished(() => void attacker.close());
+      const address = attacker.address();
+      const away = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+      const other = join(folder, "assets", "other.js");
+      writeFileSync(other, "window.ran = 'a file beside it'");
+      const markup = `<base href="${away}/">
       <img src="${away}/a.png" onerror="window.ran = 'a handler'">
       <link rel="stylesheet" href="${away}/a.css"><p style="position:fixed" id="styled">x</p>
       <script>window.ran = "inline"</script><script src="${pathToFileURL(other).href}"></script>
       <a id="out" href="javascript:window.ran='a link'">x</a>
       <form action="${away}/"><button id="send">send</button></form>`;
-    // Into the file: what a parser reads is what an escape would have been forgotten in.
-    const path = join(folder, name);
-    const text = readFileSync(path, "utf8");
-    const at = text.indexOf("</main>");
-    writeFileSync(path, text.slice(0, at) + markup + text.slice(at));
-    const { page, trouble } = await openWatched(browser);
-    await page.goto(pathToFileURL(path).href, { waitUntil: "domcontentloaded" });
-    await page.evaluate(`document.querySelector("#out").click(), document.querySelector("#send").click()`);
-    for (const directive of ["script-src", "img-src", "style-src", "base-uri", "form-action"]) {
-      await expect.poll(() => trouble.join("\n")).toContain(directive);
-    }
-    expect(await page.evaluate("window.ran")).toBeUndefined();
-    expect(await page.evaluate("getComputedStyle(document.querySelector('#styled')).position")).toBe("static");
-    expect(page.url()).toBe(pathToFileURL(path).href);
-    expect(trouble.filter((what) => what.startsWith("dialog"))).toEqual([]);
-    expect(received).toEqual([]);
-  });
+      // Into the file: what a parser reads is what an escape would have been forgotten in.
+      const path = join(folder, name);
+      const text = readFileSync(path, "utf8");
+      const at = text.indexOf("</main>");
+      writeFileSync(path, text.slice(0, at) + markup + text.slice(at));
+      const { page, trouble } = await openWatched(browser);
+      await page.goto(pathToFileURL(path).href, { waitUntil: "domcontentloaded" });
+      await page.evaluate(`document.querySelector("#out").click(), document.querySelector("#send").click()`);
+      for (const directive of ["script-src", "img-src", "style-src", "base-uri", "form-action"]) {
+        await expect.poll(() => trouble.join("\n")).toContain(directive);
+      }
+      expect(await page.evaluate("window.ran")).toBeUndefined();
+      expect(await page.evaluate("getComputedStyle(document.querySelector('#styled')).position")).toBe("static");
+      expect(page.url()).toBe(pathToFileURL(path).href);
+      expect(trouble.filter((what) => what.startsWith("dialog"))).toEqual([]);
+      expect(received).toEqual([]);
+    },
+    60_000,
+  );
 });

@@ -39,14 +39,34 @@ ${checkpointOf(checkpoint)}
 `;
 };
 
+/** The label beside its control, not around it: a select's options would be part of its name. */
+const field = (name: string, label: string, control: string): string =>
+  `<div class="field"><label for="filter-${name}">${label}</label>${control.replace(" ", ` id="filter-${name}" name="${name}" `)}</div>\n`;
+
+const text = (more = ""): string => `<input type="text" ${more} autocomplete="off" spellcheck="false">`;
+
+const outcomes = [
+  ["", "any"],
+  ["succeeded", "exit status 0"],
+  ["failed", "another exit status"],
+  ["refusals", "had refused commands"],
+  ["disclosed", "disclosed keys"],
+  ["aborted", "aborted"],
+  ["open", "no end on the record"],
+] as const;
+
+const outcomeOptions = outcomes.map(([value, label]) => `<option value="${value}">${label}</option>`).join("");
+
 const filters = `<form id="filters" role="search" aria-labelledby="filter-heading"><h2 id="filter-heading">Sessions</h2><div class="fields">
-<label>User <input name="user" list="users" autocomplete="off" spellcheck="false"></label><datalist id="users"></datalist>
-<label>From <input name="from" type="date"></label>
-<label>To <input name="to" type="date"></label>
-<label>Command <select name="command"><option value="">any</option></select></label>
-<label>Key id begins with <input name="key" autocomplete="off" spellcheck="false"></label>
-<label>Computer <input name="computer" autocomplete="off" spellcheck="false"></label>
-<label>Outcome <select name="outcome"><option value="">any</option><option value="succeeded">exit status 0</option><option value="failed">another exit status</option><option value="refusals">had refused commands</option><option value="disclosed">disclosed keys</option><option value="aborted">aborted</option><option value="open">no end on the record</option></select></label>
+${[
+  field("user", "User", text('list="users"')),
+  field("from", "From", '<input type="date">'),
+  field("to", "To", '<input type="date">'),
+  field("command", "Command", '<select ><option value="">any</option></select>'),
+  field("key", "Key id begins with", text()),
+  field("computer", "Computer", text()),
+  field("outcome", "Outcome", `<select >${outcomeOptions}</select>`),
+].join("")}<datalist id="users"></datalist>
 <button type="reset">Show all</button></div>
 <p id="count" role="status"></p></form>
 `;
@@ -76,7 +96,7 @@ export const indexPage = function* (
 <main id="main" tabindex="-1">
 `;
   yield verificationOf(facts);
-  yield `<noscript><p class="warning">The list of sessions needs JavaScript. Each session’s page, in <code>sessions</code>, can be read without.</p></noscript>
+  yield `<p id="needs-script" class="warning">The list of sessions needs JavaScript. Each session’s page, in the folder sessions, can be read without.</p>
 `;
   yield filters + charts + table;
   yield `</main>\n<script type="application/json" id="content">`;

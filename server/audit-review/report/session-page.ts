@@ -32,11 +32,9 @@ const factsOf = ({ summary }: SessionPlace): string => {
   ].join("")}</dl>`;
 };
 
-/** The player finds its own controls' names in English; what is around it is ours. */
 const playerSection = function* (transcriptPath: string): Generator<string> {
   yield `<section aria-labelledby="transcript" class="transcript"><h2 id="transcript">Transcript</h2>
-<noscript><p>The player needs JavaScript. <code>pep audit play</code> plays the transcript in a terminal.</p></noscript>
-<div class="watch"><div id="player" role="region" aria-label="Player of the session’s screen"></div>
+<div class="watch"><div id="player" role="region" aria-label="Player of the session’s screen"><p>The player needs JavaScript; <code>pep audit play</code> plays the transcript in a terminal.</p></div>
 <nav aria-labelledby="jump"><h3 id="jump">Jump to</h3><ol id="markers"></ol></nav></div>
 <p class="hint">Keys, in the player: <kbd>Space</kbd> plays and pauses, <kbd>←</kbd> <kbd>→</kbd> seek, <kbd>[</kbd> <kbd>]</kbd> jump to the marks, <kbd>.</kbd> steps, <kbd>f</kbd> fills the screen. Recovery keys are masked in every transcript.</p>
 <p id="position" role="status" class="hint"></p>

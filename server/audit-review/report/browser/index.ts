@@ -1,6 +1,6 @@
 import type { IndexContent } from "../index-content.ts";
 import { drawCharts } from "./charts.ts";
-import { element, figures, find } from "./elements.ts";
+import { counted, element, figures, find } from "./elements.ts";
 import { fields, fitting, type Criteria, type Field } from "./filter.ts";
 import { decodeContent, type ReportSession } from "./report-session.ts";
 import { SessionTable } from "./session-table.ts";
@@ -49,7 +49,7 @@ const start = (): void => {
     const criteria = criteriaNow();
     const shown = fitting(sessions, criteria);
     const keys = shown.reduce((sum, { keyIds }) => sum + keyIds.length, 0);
-    count.textContent = `${figures(shown.length)} of ${figures(sessions.length)} sessions, ${figures(keys)} keys disclosed in them`;
+    count.textContent = `${figures(shown.length)} of ${figures(sessions.length)} sessions, ${counted(keys, "key")} disclosed in them`;
     table.show(shown);
     drawCharts(shown, (field, name) => {
       controlOf(field).value = name;
@@ -61,12 +61,17 @@ const start = (): void => {
     update();
     writeAddress(criteriaNow());
   };
+  find("#needs-script", HTMLElement).remove();
   offer(sessions);
   readAddress();
   const form = find("#filters", HTMLFormElement);
   form.addEventListener("input", change);
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => queueMicrotask(change)); // the fields are empty after the event only
+  form.addEventListener("reset", (event) => {
+    event.preventDefault(); // it comes before the fields are emptied, and there is no event after
+    for (const field of fields) controlOf(field).value = "";
+    change();
+  });
   addEventListener("hashchange", () => {
     readAddress();
     update();

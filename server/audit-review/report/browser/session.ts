@@ -48,12 +48,14 @@ const start = (): void => {
   const { header, events } = readCast();
   const shown = eventsFromStart(events);
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const place = find("#player", HTMLElement);
+  place.replaceChildren();
   const player = create(
     {
       data: {},
       parser: () => ({ cols: size(header.term?.cols, 80), rows: size(header.term?.rows, 24), events: shown }),
     },
-    find("#player", HTMLElement),
+    place,
     {
       preload: true,
       poster: "npt:0:01",
