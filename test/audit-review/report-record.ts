@@ -6,7 +6,7 @@ import { originOf, signCheckpoint } from "../../server/audit/checkpoint.ts";
 import { CompactRange, leafHash } from "../../server/audit/merkle-tree.ts";
 import { newKey } from "./record.ts";
 
-export interface DatedEvent {
+interface DatedEvent {
   readonly at: Date;
   readonly event: AuditEvent;
 }
@@ -32,7 +32,7 @@ export const keyIdOf = (sessionId: string, place: number): string => {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join("-");
 };
 
-export const castOf = (events: readonly unknown[], sessionId: string): string => {
+const castOf = (events: readonly unknown[], sessionId: string): string => {
   const header = {
     version: 3,
     term: { cols: 80, rows: 24, type: "xterm" },
@@ -43,7 +43,7 @@ export const castOf = (events: readonly unknown[], sessionId: string): string =>
 };
 
 /** A session on the record, from its connection to its end. */
-export const eventsOf = function* (session: TestSession): Generator<DatedEvent> {
+const eventsOf = function* (session: TestSession): Generator<DatedEvent> {
   const { sessionId, startedAt, computers, command = "Get-RecoveryKeys", exitStatus = 0, transcript } = session;
   const connection = {
     connectionId: `C-${sessionId}`,

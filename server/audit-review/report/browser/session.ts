@@ -68,14 +68,15 @@ const start = (): void => {
   // Sought before it was ever played, version 3.17.0 draws the rows that changed over the poster, and leaves the others out.
   let wasPlayed = false;
   player.addEventListener("play", () => (wasPlayed = true));
-  const jump = async (marker: number): Promise<void> => {
+  const position = find("#position", HTMLElement);
+  const jump = async (marker: number, words: string): Promise<void> => {
     if (!wasPlayed) await player.play();
     await player.pause();
     await player.seek({ marker });
+    position.textContent = words;
     // A mark stands before what it marks is painted: the screen there is not yet what one jumps for.
     if (!still) await player.play();
   };
-  const position = find("#position", HTMLElement);
   const marks = shown.filter(([, code]) => code === "m");
   const buttons = marks.map(([atMs, , label], index) => {
     const name = String(label);
@@ -87,9 +88,7 @@ const start = (): void => {
       ` ${name}`,
     );
     button.addEventListener("click", () => {
-      void jump(index).then(() => {
-        position.textContent = `At ${clock(atMs)}: ${name}`;
-      });
+      void jump(index, `At ${clock(atMs)}: ${name}`);
     });
     return element("li", {}, button);
   });

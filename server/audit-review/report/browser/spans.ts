@@ -1,6 +1,6 @@
 const dayMs = 86_400_000;
 
-export interface Span {
+interface Span {
   /** The UTC day that it begins with, counted from 1970-01-01. */
   readonly firstDay: number;
   readonly label: string;
