@@ -41,6 +41,8 @@ const endpointFile = z.strictObject({
   trustedUserCAKeys: z.string().optional(),
   /** OpenSSH's RevokedKeys: a KRL or a list of public keys. Configured and unreadable, it refuses everybody. */
   revokedKeys: z.string().optional(),
+  /** What second factors are sealed with; outside the data directory. Left out: beside it, `DIR.second-factor-key`. */
+  secondFactorKey: z.string().optional(),
   /** Where backup-cert writes; outside the data directory. */
   backupDirectory: z.string(),
   /** UI processes kept started for the next log-in. */
@@ -65,6 +67,7 @@ export interface Configuration {
   readonly siteDatabase: EmbeddedSite | SqlServerConfiguration;
   readonly trustedUserCAKeys: string | undefined;
   readonly revokedKeys: string | undefined;
+  readonly secondFactorKey: string;
   readonly backupDirectory: string;
   readonly spareUiProcesses: number;
   readonly demo: boolean;
@@ -175,6 +178,15 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
   }
   const file = decode(text, path);
   const from = (relativePath: string): string => resolve(dataDirectory, relativePath);
+  const secondFactorKey = from(
+    file.secondFactorKey ?? (file.demo ? "demo/second-factor-key" : `${dataDirectory}.second-factor-key`),
+  );
+  if (!file.demo && lies(secondFactorKey, dataDirectory)) {
+    throw new EndpointError(
+      "InvalidArgument",
+      `${path}: secondFactorKey must lie outside the data directory, or whoever copies the one can make everybody's codes.`,
+    );
+  }
   const backupDirectory = from(file.backupDirectory);
   if (lies(backupDirectory, dataDirectory)) {
     throw new EndpointError("InvalidArgument", `${path}: backupDirectory must lie outside the data directory.`);
@@ -186,6 +198,7 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
     siteDatabase: resolveSite(file, path, dataDirectory),
     trustedUserCAKeys: file.trustedUserCAKeys === undefined ? undefined : from(file.trustedUserCAKeys),
     revokedKeys: file.revokedKeys === undefined ? undefined : from(file.revokedKeys),
+    secondFactorKey,
     backupDirectory,
     spareUiProcesses: file.spareUiProcesses,
     demo: file.demo,
@@ -201,6 +214,8 @@ export const pathsIn = (dataDirectory: string) => ({
   authorizedKeys: join(dataDirectory, "authorized-keys"),
   state: join(dataDirectory, "state"),
   elevation: join(dataDirectory, "state", "elevation.ndjson"),
+  secondFactors: join(dataDirectory, "state", "second-factor"),
+  secondFactorUses: join(dataDirectory, "state", "second-factor-use"),
   control: join(dataDirectory, "state", "control.sock"),
   audit: join(dataDirectory, "audit"),
   log: join(dataDirectory, "audit", "log"),

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { createInterface, type Interface } from "node:readline";
 import { runCommandLine } from "./cli/command-line.ts";
 import type { Io } from "./cli/io.ts";
 
@@ -24,6 +25,25 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   });
 }
 
+/** Opened when first asked for: a server's standard input is nobody's. */
+const createLines = (): Io["stdin"] => {
+  let opened: { readonly source: Interface; readonly lines: AsyncIterator<string> } | undefined;
+  return {
+    get isTTY() {
+      return process.stdin.isTTY;
+    },
+    async readLine() {
+      if (opened === undefined) {
+        const source = createInterface({ input: process.stdin });
+        opened = { source, lines: source[Symbol.asyncIterator]() };
+      }
+      const next = await opened.lines.next();
+      return next.done === true ? undefined : next.value;
+    },
+    close: () => opened?.source.close(),
+  };
+};
+
 const packageRoot = findPackageRoot(resolve(import.meta.dirname));
 const io: Io = {
   stdout: { write: (text) => void process.stdout.write(text) },
@@ -32,6 +52,7 @@ const io: Io = {
     columns: process.stderr.columns,
     write: (text) => void process.stderr.write(text),
   },
+  stdin: createLines(),
   localUser: userInfo().username,
   packageRoot,
   version: readVersion(packageRoot),

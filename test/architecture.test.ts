@@ -79,6 +79,8 @@ test("a package is imported in its own folder only", () => {
     asn1js: "server/site-database/",
     re2js: "server/authorization/",
     "csv-parse": "server/import/",
+    otpauth: "server/second-factor/",
+    qr: "server/cli/",
     "@streamparser/json": "server/import/",
     "asciinema-player": "server/audit-review/report/browser/",
     "csv-stringify": "server/session/format/",
@@ -116,6 +118,15 @@ test("the network side reaches neither the site database nor a command nor the U
 
 test("the site database reaches neither the network side nor a session nor the UI", () => {
   const strays = within("server/site-database/").filter(({ to }) => /^(server\/(ssh|session)|commands|ui)\//.test(to));
+  expect(shown(strays)).toEqual([]);
+});
+
+test("second factors reach neither the network side nor the site database, and of a session only its types", () => {
+  const strays = within("server/second-factor/").filter(
+    ({ to, typeOnly }) =>
+      /^(server\/(ssh|site-database|audit|cli)|commands|ui)\//.test(to) ||
+      (to.startsWith("server/session/") && !typeOnly),
+  );
   expect(shown(strays)).toEqual([]);
 });
 

@@ -44,8 +44,12 @@ export const auditEvent = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("authentication"),
     ...origin.shape,
-    outcome: z.enum(["accepted", "refused"]),
+    /** `continued`: the key has signed, and a code is asked for. */
+    outcome: z.enum(["accepted", "continued", "refused"]),
     method: z.string(),
+    /** What was given after the key. */
+    secondFactor: z.enum(["code", "recovery-code"]).optional(),
+    recoveryCodesLeft: z.number().int().optional(),
     /** `SHA256:…` of the key that signed or was refused. */
     keyFingerprint: z.string().optional(),
     /** The certificate that came with the key; its authority by fingerprint. */
@@ -161,6 +165,13 @@ export const auditEvent = z.discriminatedUnion("type", [
     localUser: z.string(),
     action: z.enum(["list", "show", "play", "export"]),
     sessionId: z.string().optional(),
+  }),
+  /** An administrator gave a user a second factor, or took it away, on the machine itself. Before it counts. */
+  z.strictObject({
+    type: z.literal("second-factor"),
+    localUser: z.string(),
+    user: z.string(),
+    change: z.enum(["enrolled", "replaced", "removed"]),
   }),
   /** Approval by a second person. `requested` and decisions are here before they count, `consumed` before the run. */
   z.strictObject({

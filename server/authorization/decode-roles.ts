@@ -3,7 +3,7 @@ import { checkCondition as checkCircumstances, conditionInWords } from "./circum
 import type { Circumstances } from "./circumstances.ts";
 import { checkEntry } from "./check-entry.ts";
 import type { Complain } from "./check-entry.ts";
-import type { Roles } from "./contract.ts";
+import type { Roles, VisibleCommands } from "./contract.ts";
 import { findJsonPositions } from "./json-positions.ts";
 import type { JsonPositions } from "./json-positions.ts";
 import type { RoleEntry } from "./role-entry.ts";
@@ -26,7 +26,14 @@ export interface CheckedRoles extends Roles {
   mayConnect(user: string): boolean;
   /** Whatever the time and the network are. */
   heldRoles(user: string): readonly HeldRole[];
+  /**
+   * What asks this user for a second factor, by name; empty: nothing does. Whatever the time and the network are: a role whose
+   * time begins in the middle of a session must not be reached without one.
+   */
+  whySecondFactor(user: string): readonly string[];
   groupsOf(user: string): readonly string[];
+  /** Everybody the file names, in lower case. */
+  readonly users: readonly string[];
   /** Every entry of every role capability, in file order. */
   readonly entries: readonly RoleEntry[];
   readonly file: RolesFile;
@@ -116,6 +123,7 @@ interface Definition {
   /** When and from where, for people; may be empty. */
   readonly condition: string;
   readonly roleCapabilities: readonly string[];
+  readonly requireSecondFactor: boolean;
 }
 
 const checkDefinitions = (
@@ -146,9 +154,20 @@ const checkDefinitions = (
       holds: checkCircumstances(definition, path, complain),
       condition: conditionInWords(definition),
       roleCapabilities,
+      requireSecondFactor: definition.requireSecondFactor === true,
     };
   });
 };
+
+const usersNamedIn = ({ roleDefinitions, groups = {} }: RolesFile): readonly string[] => {
+  const defined = Object.keys(roleDefinitions).flatMap((key) =>
+    key.startsWith("user:") ? [key.slice("user:".length)] : [],
+  );
+  return [...new Set([...defined, ...Object.values(groups).flat()].map(canonicalUser))];
+};
+
+/** Maps of commands kept for the next connection; enough for every combination of roles that a roles file makes sense with. */
+const mostKeptCommands = 256;
 
 /**
  * jea-roles.json → checked roles. Everything is checked before anything is granted: a misspelt command, parameter, group
@@ -190,20 +209,34 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
     });
   };
   const heldRoles = (user: string): readonly HeldRole[] => rolesOf(applyingTo(user));
+  const whySecondFactor = (user: string): readonly string[] => [
+    ...applyingTo(user).flatMap(({ key, requireSecondFactor }) => (requireSecondFactor ? [key] : [])),
+    ...heldRoles(user).flatMap(({ roleCapability: role }) =>
+      file.roleCapabilities[role]?.requireSecondFactor === true ? [`role ${role}`] : [],
+    ),
+  ];
   const mayConnect = (user: string): boolean => mayConnectWith(new Set(groupsOf(user)));
+  const makeCommands = (applying: readonly Definition[], connects: boolean): VisibleCommands => {
+    const held = new Map(
+      rolesOf(applying).map(({ roleCapability, because }) => [roleCapability, because.join(" and ")]),
+    );
+    const own = entries.filter(({ roleCapability }) => held.has(roleCapability));
+    return makeVisibleCommands(commands, own, connects, (role) => held.get(role) ?? "");
+  };
+  const keysOf = (applying: readonly Definition[]): string => applying.map(({ key }) => key).join();
+  /** Whoever has the same definitions has the same commands: made once, not for each connection. */
+  const made = new Map<string, VisibleCommands>();
   return {
     definitionsFor: (connectedUser, circumstances) =>
-      applyingTo(connectedUser)
-        .filter(({ holds }) => holds(circumstances))
-        .map(({ key }) => key)
-        .join(),
+      keysOf(applyingTo(connectedUser).filter(({ holds }) => holds(circumstances))),
     commandsFor: (connectedUser, circumstances) => {
       const applying = applyingTo(connectedUser).filter(({ holds }) => holds(circumstances));
-      const held = new Map(
-        rolesOf(applying).map(({ roleCapability, because }) => [roleCapability, because.join(" and ")]),
-      );
-      const own = entries.filter(({ roleCapability }) => held.has(roleCapability));
-      return makeVisibleCommands(commands, own, mayConnect(connectedUser), (role) => held.get(role) ?? "");
+      const connects = mayConnect(connectedUser);
+      const of = `${connects} ${keysOf(applying)}`;
+      const visible = made.get(of) ?? makeCommands(applying, connects);
+      if (made.size >= mostKeptCommands) made.clear();
+      made.set(of, visible);
+      return visible;
     },
     session: {
       idleTimeoutMs: (file.session?.idleTimeoutMinutes ?? defaultIdleMinutes) * 60_000,
@@ -214,6 +247,8 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
     },
     mayConnect,
     heldRoles,
+    whySecondFactor,
+    users: usersNamedIn(file),
     groupsOf,
     entries,
     file,

@@ -107,14 +107,33 @@ const warnOfUnused = (roles: CheckedRoles, users: readonly string[], warn: Warn)
   }
 };
 
+const warnOfMissingFactors = (
+  roles: CheckedRoles,
+  users: readonly string[],
+  enrolled: readonly string[],
+  warn: Warn,
+): void => {
+  for (const user of users) {
+    const [why] = roles.whySecondFactor(user);
+    if (why === undefined || enrolled.includes(user)) continue;
+    const path = why.startsWith("role ") ? ["roleCapabilities", why.slice("role ".length)] : ["roleDefinitions", why];
+    warn(
+      [...path, "requireSecondFactor"],
+      `${user} can't log in: a second factor is required, and none is enrolled. Run: pep users enrol ${user}`,
+    );
+  }
+};
+
 /**
  * What is allowed in a roles file and still probably not meant.
  *
  * @param knownUsers who has a key on this endpoint; `undefined` where that is not known
+ * @param enrolledUsers who has a second factor here; `undefined` where that is not known
  */
 export const findWarnings = (
   roles: CheckedRoles,
   knownUsers: readonly string[] | undefined,
+  enrolledUsers?: readonly string[],
 ): readonly RolesProblem[] => {
   const warnings: RolesProblem[] = [];
   const warn: Warn = (path, message) =>
@@ -139,5 +158,6 @@ export const findWarnings = (
   warnOfShadows(entries, warn);
   warnOfShadowsBetweenRoles(roles, users, warn);
   warnOfUnused(roles, users, warn);
+  if (enrolledUsers !== undefined) warnOfMissingFactors(roles, users, enrolledUsers, warn);
   return warnings.sort((a, b) => a.line - b.line);
 };

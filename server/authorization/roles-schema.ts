@@ -68,8 +68,14 @@ const limitedCommand = z
   })
   .describe("A command, and how it may be used.");
 
+const requireSecondFactor = z
+  .boolean()
+  .optional()
+  .describe("Whoever has this logs in with a code after the key (pep users enrol), at any time and from anywhere.");
+
 const roleCapability = z.strictObject({
   description: z.string().max(500).optional(),
+  requireSecondFactor,
   visibleCommands: z.array(z.union([commandOrParameterName, limitedCommand])).max(200),
 });
 
@@ -92,6 +98,7 @@ const clock = z.string().regex(/^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/, "must be a t
 
 const roleDefinition = z.strictObject({
   roleCapabilities: z.array(roleName).min(1).max(50),
+  requireSecondFactor,
   when: z
     .strictObject({
       days: z

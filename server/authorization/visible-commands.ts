@@ -6,6 +6,7 @@ import type {
   RawParameters,
   RawValue,
 } from "../../commands/define-command.ts";
+import type { CommandDescription } from "../../commands/command-description.ts";
 import { requestId } from "../../commands/parameter-kinds.ts";
 import { Refusal } from "../errors.ts";
 import { parseCommandLine } from "../session/command-line/parse.ts";
@@ -170,10 +171,14 @@ export const makeVisibleCommands = (
     }
   };
 
+  let descriptions: readonly CommandDescription[] | undefined;
   return {
-    descriptions: grants
-      .filter(({ visible }) => visible)
-      .map(({ definition, entries: own }) => describeCommand(definition, own, mayRun, through)),
+    // Made when asked for: a script's one line needs none of them.
+    get descriptions() {
+      return (descriptions ??= grants
+        .filter(({ visible }) => visible)
+        .map(({ definition, entries: own }) => describeCommand(definition, own, mayRun, through)));
+    },
     bindLine,
   };
 };

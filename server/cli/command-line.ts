@@ -10,6 +10,7 @@ import type { Io } from "./io.ts";
 import { runImport } from "./run-import.ts";
 import { rolesCommand } from "./roles.ts";
 import { serveCommand, type Signals } from "./serve.ts";
+import { usersCommand } from "./users.ts";
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
@@ -25,6 +26,7 @@ const usage = `pep: a privileged endpoint for BitLocker recovery keys, over SSH
   pep audit   list | show ID | play ID | verify | export | prune | rotate-key   [--data-dir DIR]
   pep doctor  [--data-dir DIR]
   pep roles   test | show USER   [--data-dir DIR] [--roles FILE]
+  pep users   enrol USER | list | remove USER   [--data-dir DIR]
 
 pep COMMAND --help says more. DIR is ${defaultDataDirectory} when it is not given.
 `;
@@ -91,6 +93,21 @@ Looks at a data directory and its site database and says what is wrong, in words
 Exit status 1 when something that is required is not right.
 
   --data-dir DIR   the directory made by pep init (${defaultDataDirectory})
+`,
+  users: `pep users enrol USER [--data-dir DIR] [--force] [--no-qr]
+pep users list [--data-dir DIR]
+pep users remove USER [--data-dir DIR]
+
+enrol:  makes a second factor (TOTP, RFC 6238) for USER: shows its secret as a QR code, asks for one code to confirm it, and
+        prints ten recovery codes, once. Nothing is changed before the code is right. Works while the server runs.
+list:   who has a second factor, or needs one, and how many recovery codes are left.
+remove: takes USER's second factor away. Where a role requires one, USER can't log in until enrolled again.
+
+Who needs one is said by requireSecondFactor in the roles file. enrol and remove are on the record.
+
+  --data-dir DIR   the directory made by pep init (${defaultDataDirectory})
+  --force          replaces a second factor that is there
+  --no-qr          only text: an otpauth:// address and the secret in base 32
 `,
   roles: `pep roles test [--data-dir DIR] [--roles FILE]
 pep roles show USER [--data-dir DIR] [--roles FILE]
@@ -189,6 +206,17 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
       const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption });
       noPositionals(positionals);
       return doctorCommand(resolve(values["data-dir"] ?? defaultDataDirectory), signals.stop, io);
+    }
+    case "users": {
+      const { values, positionals } = parse(args, {
+        ...help,
+        ...dataDirectoryOption,
+        force: { type: "boolean" },
+        "no-qr": { type: "boolean" },
+      });
+      const dataDirectory = resolve(values["data-dir"] ?? defaultDataDirectory);
+      const { force = false, "no-qr": noQr = false } = values;
+      return usersCommand({ dataDirectory, arguments: positionals, force, noQr }, signals.stop, io);
     }
     case "roles": {
       const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption, roles: { type: "string" } });

@@ -7,6 +7,7 @@ import { problemInWords } from "../authorization/roles-problem.ts";
 import { pathsIn, readConfiguration, type Configuration } from "../configuration.ts";
 import { connectControl } from "../control/control-socket.ts";
 import { EndpointError } from "../errors.ts";
+import { FactorStore } from "../second-factor/factor-store.ts";
 import type { CertificateFinding } from "../site-database/port.ts";
 import { examineSqlServer } from "../site-database/sql-server/doctor.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
@@ -52,10 +53,10 @@ const examinePrivateKey = (path: string, check: string): CertificateFinding => {
   }
 };
 
-const examineRoles = (path: string, keys: string): readonly CertificateFinding[] => {
+const examineRoles = (path: string, keys: string, enrolled: readonly string[]): readonly CertificateFinding[] => {
   try {
     const roles = loadRolesFile(path, commands);
-    const warnings = findWarnings(roles, existsSync(keys) ? readdirSync(keys) : undefined).map((warning) =>
+    const warnings = findWarnings(roles, existsSync(keys) ? readdirSync(keys) : undefined, enrolled).map((warning) =>
       advice("roles", problemInWords(warning)),
     );
     return [passed("roles", `${path} is sound.`), ...warnings];
@@ -82,6 +83,23 @@ const examineTrustAnchors = (configuration: Configuration): readonly Certificate
   return problems.length === 0
     ? [passed("trust-anchors", "Certificate authorities and revoked keys can be read.")]
     : problems.map((problem) => failedCheck("trust-anchors", problem));
+};
+
+/** Second factors, where anybody has one. */
+const examineFactors = (store: FactorStore): readonly CertificateFinding[] => {
+  const users = store.users();
+  const problems = users.flatMap((user) => {
+    try {
+      const factor = store.find(user);
+      if (factor !== undefined) store.findUse(factor);
+      factor?.secret.fill(0);
+      return [];
+    } catch (error) {
+      return [failedCheck("second-factors", `${user} can't log in: ${inWords(error)}`)];
+    }
+  });
+  if (users.length === 0 || problems.length > 0) return problems;
+  return [passed("second-factors", "Every second factor can be read.")];
 };
 
 const lowBytes = 1024 ** 3;
@@ -131,12 +149,18 @@ export const doctorCommand = async (dataDirectory: string, signal: AbortSignal, 
     findings.push(failedCheck("configuration", inWords(error)));
   }
   if (configuration !== undefined) {
+    const factors = new FactorStore({
+      factors: paths.secondFactors,
+      uses: paths.secondFactorUses,
+      keyFile: configuration.secondFactorKey,
+    });
     findings.push(
       examinePrivateKey(paths.hostKey, "host-key"),
       examinePrivateKey(paths.logKey, "log-key"),
-      ...examineRoles(paths.roles, paths.authorizedKeys),
+      ...examineRoles(paths.roles, paths.authorizedKeys, factors.users()),
       ...examineKeys(paths.authorizedKeys),
       ...examineTrustAnchors(configuration),
+      ...examineFactors(factors),
       examineSpace(dataDirectory),
     );
     const bundle = join(io.packageRoot, "dist", "ui", "ui.mjs");

@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
@@ -12,6 +12,7 @@ import {
   createMasterKeyFile,
   openRecoveryRecordWriter,
 } from "../site-database/embedded/index.ts";
+import { sealingKeyBytes } from "../second-factor/sealing.ts";
 import { generateSshKeyPair } from "../ssh/generate-key.ts";
 import { fingerprintOf } from "../ssh/public-key.ts";
 import { readMasterKey } from "./master-key.ts";
@@ -67,6 +68,18 @@ const makeLogKey = (path: string): boolean => {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   writeNewFile(`${path}.pub`, publicKey.export({ type: "spki", format: "pem" }), 0o644);
   return writeNewFile(path, privateKey.export({ type: "pkcs8", format: "pem" }), 0o600);
+};
+
+/** What second factors are sealed with. A new one could open none of those that are there. */
+const makeSecondFactorKey = (path: string, factors: string): boolean => {
+  if (existsSync(path)) return false;
+  if (existsSync(factors) && readdirSync(factors).length > 0) {
+    throw new EndpointError(
+      "ObjectNotFound",
+      `The second factors' key ${path} is missing, and ${factors} needs it. Restore it, or take the second factors away: rm -r ${factors}`,
+    );
+  }
+  return writeNewFile(path, randomBytes(sealingKeyBytes), 0o600);
 };
 
 const demoNotice = `Everything in this folder was made by a demo, its keys and its master key too. Nothing in it protects anything.\n`;
@@ -179,6 +192,7 @@ export const initDataDirectory = async ({ dataDirectory, demo }: InitOptions, io
   }
   const configuration = readConfiguration(dataDirectory, paths.endpoint);
   makeDirectory(configuration.backupDirectory);
+  note(configuration.secondFactorKey, makeSecondFactorKey(configuration.secondFactorKey, paths.secondFactors));
   if (configuration.siteDatabase.kind === "embedded") {
     for (const path of await makeSite(configuration.siteDatabase)) note(path, true);
     if (demo && made.includes(configuration.siteDatabase.file)) await fillDemo(dataDirectory, io);
@@ -218,7 +232,7 @@ export const initCommand = async (options: InitOptions, io: Io): Promise<number>
       ? `Next: pep serve --demo --data-dir ${dataDirectory}\n`
       : [
           "Next:",
-          `  1. move the master key to where backups of the data directory don't go, and say where in ${paths.endpoint}`,
+          `  1. move the master key and the second factors' key to where backups of the data directory don't go, and say where in ${paths.endpoint}`,
           `  2. put each user's public key into ${paths.authorizedKeys}/<user> and the user into ${paths.roles}`,
           `  3. pep import --data-dir ${dataDirectory} FILE...   then   pep serve --data-dir ${dataDirectory}`,
           "",

@@ -3,6 +3,13 @@ export interface Io {
   /** Results only, so that a script can read them. */
   readonly stdout: { write(text: string): void };
   readonly stderr: { readonly isTTY: boolean; readonly columns: number; write(text: string): void };
+  readonly stdin: {
+    readonly isTTY: boolean;
+    /** The next line, without its end; `undefined` when there is none. */
+    readLine(): Promise<string | undefined>;
+    /** Lets the process end. */
+    close(): void;
+  };
   /** Operating-system account. */
   readonly localUser: string;
   /** Folder with package.json, jea-roles.json and the built UI. */

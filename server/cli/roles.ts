@@ -7,7 +7,9 @@ import { findWarnings } from "../authorization/find-warnings.ts";
 import type { RoleEntry } from "../authorization/role-entry.ts";
 import { pathInWords, problemInWords } from "../authorization/roles-problem.ts";
 import { loadRolesFile } from "../authorization/roles-file.ts";
+import { pathsIn } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
+import { FactorStore } from "../second-factor/factor-store.ts";
 import type { Io } from "./io.ts";
 
 type Output = Pick<Io, "stdout">;
@@ -18,10 +20,17 @@ const findKnownUsers = (rolesPath: string): readonly string[] | undefined => {
   return existsSync(authorizedKeys) ? readdirSync(authorizedKeys) : undefined;
 };
 
+/** Who has a second factor: the files in a data directory's state. */
+const findEnrolledUsers = (rolesPath: string): readonly string[] | undefined => {
+  const paths = pathsIn(dirname(rolesPath));
+  if (!existsSync(paths.authorizedKeys)) return undefined;
+  return new FactorStore({ factors: paths.secondFactors, uses: paths.secondFactorUses, keyFile: "" }).users();
+};
+
 const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
 
 const test = (path: string, roles: CheckedRoles, { stdout }: Output): number => {
-  const warnings = findWarnings(roles, findKnownUsers(path));
+  const warnings = findWarnings(roles, findKnownUsers(path), findEnrolledUsers(path));
   for (const warning of warnings) stdout.write(`warning: ${problemInWords(warning)}\n`);
   stdout.write(`${path}: no errors, ${counted(warnings.length, "warning")}\n`);
   return 0;
@@ -40,13 +49,23 @@ const entryInWords = (entry: RoleEntry, roles: CheckedRoles): string[] => {
   ];
 };
 
-const show = (user: string, roles: CheckedRoles, { stdout }: Output): number => {
+const show = (
+  user: string,
+  roles: CheckedRoles,
+  enrolled: readonly string[] | undefined,
+  { stdout }: Output,
+): number => {
   const print = (line: string): void => stdout.write(`${line}\n`);
   const groups = roles.groupsOf(user);
   print(`${user}: ${groups.length === 0 ? "in no group" : `in ${groups.join(", ")}`}`);
   if (!roles.mayConnect(user)) {
     print("does not meet requiredGroups: no command exists for this user, not even the default ones");
     return 0;
+  }
+  const why = roles.whySecondFactor(user);
+  if (why.length > 0) {
+    const missing = enrolled?.includes(user) === false ? `; none is enrolled: pep users enrol ${user}` : "";
+    print(`logs in with a second factor, because of ${why.join(" and ")}${missing}`);
   }
   const held = roles.heldRoles(user);
   if (held.length === 0) print("has no role: the default commands only");
@@ -80,7 +99,8 @@ export const rolesCommand = (
   const [verb, user, ...more] = options.arguments;
   if (verb === "test" && user === undefined) return test(options.path, loadRolesFile(options.path, commands), output);
   if (verb === "show" && user !== undefined && more.length === 0) {
-    return show(user.toLowerCase(), loadRolesFile(options.path, commands), output);
+    const roles = loadRolesFile(options.path, commands);
+    return show(user.toLowerCase(), roles, findEnrolledUsers(options.path), output);
   }
   throw new EndpointError("InvalidArgument", "Write: pep roles test, or: pep roles show USER.");
 };

@@ -11,6 +11,9 @@ import { isLoopback, parseListen, pathsIn, readConfiguration } from "../configur
 import { startControlSocket } from "../control/control-socket.ts";
 import { greetDemo } from "../demo/greet.ts";
 import { EndpointError } from "../errors.ts";
+import { CodeDelay } from "../second-factor/code-delay.ts";
+import { FactorStore } from "../second-factor/factor-store.ts";
+import { createSecondFactor } from "../second-factor/judge-code.ts";
 import { createSessionHost } from "../session/serve-session.ts";
 import { createUiPool } from "../session/interactive/ui-pool.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
@@ -101,6 +104,16 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     mayConnect: (user) => roles.mayConnect(user),
     now: () => io.now().getTime(),
   });
+  const secondFactor = createSecondFactor({
+    store: new FactorStore({
+      factors: paths.secondFactors,
+      uses: paths.secondFactorUses,
+      keyFile: configuration.secondFactorKey,
+    }),
+    delay: new CodeDelay(),
+    isRequired: (user) => roles.whySecondFactor(user).length > 0,
+    now: () => io.now().getTime(),
+  });
 
   const closers = createClosers();
   try {
@@ -135,12 +148,15 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       log,
       elevations,
       hasKey: ({ connectedUser, keyFingerprint }) => keys.holds(connectedUser, keyFingerprint),
-      whyToLeave: ({ connectedUser, keyFingerprint }, hadKey) =>
-        !roles.mayConnect(connectedUser)
-          ? "You are no longer among those who may connect, so the session was ended."
-          : hadKey && !keys.holds(connectedUser, keyFingerprint)
-            ? "The key you are logged in with was removed, so the session was ended."
-            : undefined,
+      whyToLeave: ({ connectedUser, keyFingerprint, secondFactor: given = false }, hadKey) => {
+        if (!roles.mayConnect(connectedUser))
+          return "You are no longer among those who may connect, so the session was ended.";
+        if (hadKey && !keys.holds(connectedUser, keyFingerprint))
+          return "The key you are logged in with was removed, so the session was ended.";
+        if (!given && secondFactor.isRequired(connectedUser))
+          return "Your role asks for a second factor now, so the session was ended. Log in again.";
+        return undefined;
+      },
       siteDatabase,
       roles: () => roles,
       uiPool,
@@ -156,6 +172,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       ident: "pep",
       banner: () => roles.session.legalNotice,
       authenticator,
+      secondFactor,
       sessions,
       log,
       report,

@@ -9,6 +9,7 @@ const openTypes: ReadonlySet<AuditEvent["type"]> = new Set([
   "import-started",
   "import-finished",
   "log-pruned",
+  "second-factor",
   "review",
 ]);
 

@@ -11,6 +11,8 @@ export interface AuthenticatedConnection {
   readonly keyFingerprint: string;
   /** `true`: the key's line says `restrict`, or its certificate lacks permit-pty. */
   readonly withoutTerminal?: boolean;
+  /** `true`: a code was given after the key. */
+  readonly secondFactor?: boolean;
   /** The certificate's force-command: every session runs this line, whatever the client asks for. */
   readonly forcedCommand?: string;
 }
@@ -133,4 +135,41 @@ export type KeyVerdict =
 export interface Authenticator {
   /** Asked for the offer and again for the proof. */
   judge(attempt: KeyAttempt): Promise<KeyVerdict>;
+}
+
+/** Why a code was refused. For the log; the client is told no more than `hint`. */
+type CodeRefusal =
+  | "no second factor is enrolled"
+  | "the code is wrong"
+  | "the code was used before"
+  | "the recovery code is wrong"
+  | "the recovery code was used before"
+  | "too many wrong codes"
+  | "the second factor can't be read"
+  | "the code's use could not be stored";
+
+export type CodeVerdict =
+  | { readonly kind: "accepted"; readonly factor: "code" }
+  | { readonly kind: "accepted"; readonly factor: "recovery-code"; readonly recoveryCodesLeft: number }
+  | {
+      readonly kind: "refused";
+      readonly reason: CodeRefusal;
+      readonly detail?: string;
+      /** What whoever holds the key may know, shown above the next question. */
+      readonly hint?: string;
+    };
+
+/** What `ssh/` needs to know of second factors. Asked only about users whose key has signed. */
+export interface SecondFactor {
+  /** Whether the roles ask this user for a code after the key. */
+  isRequired(user: string): boolean;
+  isEnrolled(user: string): boolean;
+  /** How long this key has to wait before its next code for this user is looked at; 0: not at all. */
+  waitMs(user: string, keyFingerprint: string): number;
+  /** Judges what was typed. What it accepts is used up, durably, before it says so. */
+  judge(attempt: {
+    readonly user: string;
+    readonly keyFingerprint: string;
+    readonly answer: string;
+  }): Promise<CodeVerdict>;
 }

@@ -100,7 +100,9 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
     const context: CommandContext = {
       ...contextOf(signal),
       connectedUser: dependencies.connectedUser,
-      visibleCommands: dependencies.visibleCommands().descriptions,
+      get visibleCommands() {
+        return dependencies.visibleCommands().descriptions;
+      },
       interactive: delivery.how !== "exec",
       askPassword: (prompt, options) => delivery.askPassword(prompt, options),
       confirm: (question) => delivery.confirm(question),

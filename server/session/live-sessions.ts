@@ -8,11 +8,10 @@ import type { AuthenticatedConnection } from "./contract.ts";
 interface Live {
   readonly connection: AuthenticatedConnection;
   readonly visibleCommands: () => VisibleCommands;
-  /** What an exec session runs, where it was allowed when it began. */
+  /** What an exec session runs. */
   readonly line: string | undefined;
   readonly revoke: AbortController;
-  /** Every command and its rules, as last announced. */
-  announced: string;
+  /** What was last looked at. */
   last: VisibleCommands;
   readonly hadKey: boolean;
   notify: (text: string) => void;
@@ -91,14 +90,13 @@ export const createLiveSessions = (
       return;
     }
     const visible = session.visibleCommands();
-    if (visible === session.last) return;
+    const before = session.last;
+    if (visible === before) return;
     session.last = visible;
-    const now = JSON.stringify(visible.descriptions);
-    if (now === session.announced) return;
-    session.announced = now;
+    if (JSON.stringify(visible.descriptions) === JSON.stringify(before.descriptions)) return;
     session.commandsChanged();
     session.notify("What you may run was changed. Get-Command lists what you have now.");
-    if (session.line !== undefined && !mayRun(visible, session.line)) {
+    if (session.line !== undefined && mayRun(before, session.line) && !mayRun(visible, session.line)) {
       session.revoke.abort("You may not run this any longer, so it was stopped.");
     }
   };
@@ -106,15 +104,13 @@ export const createLiveSessions = (
   return {
     join({ connection, visibleCommands, line }) {
       const revoke = new AbortController();
-      const visible = visibleCommands();
       const session: Live = {
         connection,
         visibleCommands,
-        line: line !== undefined && mayRun(visible, line) ? line : undefined,
+        line,
         revoke,
-        last: visible,
+        last: visibleCommands(),
         hadKey: hasKey(connection),
-        announced: JSON.stringify(visible.descriptions),
         notify: () => undefined,
         commandsChanged: () => undefined,
       };

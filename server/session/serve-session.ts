@@ -144,6 +144,16 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
         await channel.end(7);
         return;
       }
+      // A connection outlives a reload; a session on it must not be older than the roles.
+      const why = dependencies.whyToLeave(connection, false);
+      if (why !== undefined) {
+        const { connectionId, clientAddress, connectedUser } = connection;
+        const origin: Origin = { connectionId, clientAddress, connectedUser };
+        await log.append({ type: "request-refused", ...origin, request: request.kind, reason: why });
+        await channel.writeError(text.encode(`${why}\n`));
+        await channel.end(7);
+        return;
+      }
       await serveOne(connection, request, channel, over.signal);
     } catch (error) {
       const failure =

@@ -51,6 +51,23 @@ export const createAdmission = (limits: Limits, ownLine: string, events: Admissi
     return randomInt(100) < rate + ((100 - rate) * (loggingIn - begin)) / (full - begin);
   };
 
+  /**
+   * Our KEXINIT goes out when the client's is there, so that it carries its acknowledgement. OpenSSH's client leaves Nagle's
+   * algorithm on before log-in: with ours sent first there is nothing to carry it, the kernel delays it by 40 ms, and the
+   * client's next packet waits for it. A client that wants to see ours first gets it a little later.
+   */
+  const awaitKeyExchange = (client: ClientSocket, software: string, line: Buffer): void => {
+    const { socket } = client;
+    const goOn = (chunk: Buffer): void => {
+      clearTimeout(timer);
+      socket.off("data", goOn).pause();
+      if (!client.gone) events.identified(client, software, Buffer.concat([line, chunk]));
+    };
+    const timer = setTimeout(() => goOn(Buffer.alloc(0)), limits.keyExchangePatienceMs);
+    socket.once("close", () => clearTimeout(timer));
+    socket.on("data", goOn);
+  };
+
   const collectIdentification = (client: ClientSocket): void => {
     const { socket } = client;
     socket.write(ownLine);
@@ -72,8 +89,11 @@ export const createAdmission = (limits: Limits, ownLine: string, events: Admissi
         return;
       }
       clearTimeout(timer);
-      socket.off("data", collect).pause();
-      events.identified(client, software, collected);
+      socket.off("data", collect);
+      if (collected.length > end + 1) {
+        socket.pause();
+        events.identified(client, software, collected);
+      } else awaitKeyExchange(client, software, collected);
     };
     socket.on("data", collect).resume();
   };
@@ -98,6 +118,13 @@ export const createAdmission = (limits: Limits, ownLine: string, events: Admissi
     };
     client.socket.once("close", leave);
     client.onAuthenticated(leave);
+    // People need longer for a code than machines for a key; meanwhile they must not take a log-in's place from others.
+    client.onKeyProved(() => {
+      leave();
+      const forCode = setTimeout(() => client.drop("code-time"), limits.codeMs);
+      client.socket.once("close", () => clearTimeout(forCode));
+      client.onAuthenticated(() => clearTimeout(forCode));
+    });
     collectIdentification(client);
   };
 

@@ -1,6 +1,14 @@
-import type { AuthContext, Connection, PublicKeyAuthContext } from "ssh2";
+import type { AuthContext, Connection, KeyboardAuthContext, PublicKeyAuthContext } from "ssh2";
 import type { Origin } from "../audit/event.ts";
-import type { AuthenticatedConnection, Authenticator, KeyAttempt, KeyVerdict } from "../session/contract.ts";
+import type {
+  AuthenticatedConnection,
+  Authenticator,
+  CodeVerdict,
+  KeyAttempt,
+  KeyVerdict,
+  SecondFactor,
+} from "../session/contract.ts";
+import { askForCode } from "./ask-code.ts";
 import type { ClientSocket } from "./client-socket.ts";
 import type { Limits } from "./limits.ts";
 import { readableText } from "./readable-text.ts";
@@ -34,23 +42,32 @@ const attemptOf = (context: PublicKeyAuthContext, clientAddress: string): KeyAtt
   };
 };
 
+type Proved = Extract<KeyVerdict, { readonly kind: "proved" }>;
+
+/** A key that signed for this connection, and may be judged again. */
+interface ProvedKey {
+  readonly attempt: KeyAttempt;
+  readonly verdict: Proved;
+}
+
 const judge = async (
   context: PublicKeyAuthContext,
   clientAddress: string,
   authenticator: Authenticator,
-): Promise<KeyVerdict> => {
+): Promise<ProvedKey | Exclude<KeyVerdict, Proved>> => {
   let attempt: KeyAttempt;
   try {
     attempt = attemptOf(context, clientAddress);
   } catch (error) {
-    if (error instanceof WireError) return { kind: "refused", reason: "the signature is wrong", detail: error.message };
-    throw error;
+    if (!(error instanceof WireError)) throw error;
+    return { kind: "refused", reason: "the signature is wrong", detail: error.message };
   }
-  return authenticator.judge(attempt);
+  const verdict = await authenticator.judge(attempt);
+  return verdict.kind === "proved" ? { attempt, verdict } : verdict;
 };
 
 /** What the record shows of a key. A key id is text of whoever runs the authority. */
-const recorded = (verdict: Exclude<KeyVerdict, { readonly kind: "probe" }>) => ({
+const shownOf = (verdict: Exclude<KeyVerdict, { readonly kind: "probe" }>) => ({
   ...(verdict.keyFingerprint === undefined ? {} : { keyFingerprint: verdict.keyFingerprint }),
   ...(verdict.certificate === undefined
     ? {}
@@ -63,6 +80,7 @@ export interface LoginOptions {
   readonly connection: Connection;
   readonly transport: Transport;
   readonly authenticator: Authenticator;
+  readonly secondFactor: SecondFactor;
   readonly recorder: Recorder;
   readonly origin: () => Origin;
   /** Whether the opening of this connection is on the record; a log-in may not precede it. */
@@ -74,23 +92,32 @@ export interface LoginOptions {
 }
 
 /**
- * Decides who a client is: a public key that signed this very connection, and nothing else.
+ * Decides who a client is: a public key that signed this very connection, and after it, where the roles ask for one, a code.
  * ssh2 verifies no signature; its `accept()` on a proof means "logged in".
  */
 export const decideLogin = (options: LoginOptions): void => {
   const { client, limits, recorder } = options;
   let tries = 0;
+  /** Set while a code is awaited: partial success of RFC 4252 §5.1. */
+  let provedKey: ProvedKey | undefined;
+  /** What the client may know about its last code. */
+  let hint: string | undefined;
 
   const stillThere = (): boolean => !client.gone && client.socket.writable;
 
   const reject = (context: AuthContext, delayMs: number): void => {
     const timer = setTimeout(() => {
-      if (stillThere()) context.reject(["publickey"]);
+      if (stillThere()) context.reject([provedKey === undefined ? "publickey" : "keyboard-interactive"]);
     }, delayMs);
     client.socket.once("close", () => clearTimeout(timer));
   };
 
-  const refuse = (context: AuthContext, reason: string, shown: ReturnType<typeof recorded> = {}): void => {
+  const end = (words: string): void => {
+    options.transport.sendDisconnect(disconnectReason.noMoreAuthenticationMethods, words);
+    client.socket.end();
+  };
+
+  const recordRefusal = (context: AuthContext, reason: string, shown: ReturnType<typeof shownOf>): void => {
     void recorder.record({
       type: "authentication",
       ...options.origin(),
@@ -100,18 +127,25 @@ export const decideLogin = (options: LoginOptions): void => {
       reason,
       ...shown,
     });
+  };
+
+  const refuse = (context: AuthContext, reason: string, shown: ReturnType<typeof shownOf> = {}): void => {
+    recordRefusal(context, reason, shown);
     tries += 1;
     if (tries < limits.authenticationTries) {
       reject(context, limits.failureDelayMs);
       return;
     }
-    options.transport.sendDisconnect(disconnectReason.noMoreAuthenticationMethods, "Too many authentication failures");
-    client.socket.end();
+    end("Too many authentication failures");
   };
 
-  const accept = async (context: AuthContext, verdict: Extract<KeyVerdict, { kind: "proved" }>): Promise<void> => {
+  const accept = async (
+    context: AuthContext,
+    verdict: Proved,
+    code?: Extract<CodeVerdict, { kind: "accepted" }>,
+  ): Promise<void> => {
     const { connectedUser, keyFingerprint } = verdict;
-    const shown = recorded(verdict);
+    const shown = shownOf(verdict);
     const durable = recorder.record({
       type: "authentication",
       ...options.origin(),
@@ -119,6 +153,8 @@ export const decideLogin = (options: LoginOptions): void => {
       outcome: "accepted",
       method: context.method,
       ...shown,
+      ...(code === undefined ? {} : { secondFactor: code.factor }),
+      ...(code?.factor === "recovery-code" ? { recoveryCodesLeft: code.recoveryCodesLeft } : {}),
     });
     if (!(await options.opened) || !(await durable)) {
       refuse(context, "the log-in could not be recorded", shown);
@@ -131,9 +167,66 @@ export const decideLogin = (options: LoginOptions): void => {
       clientAddress: client.address,
       keyFingerprint,
       ...(verdict.mayHaveTerminal ? {} : { withoutTerminal: true }),
+      ...(code === undefined ? {} : { secondFactor: true }),
       ...(verdict.forcedCommand === undefined ? {} : { forcedCommand: verdict.forcedCommand }),
     });
     context.accept();
+  };
+
+  /** The key has signed; a code must follow. Recorded, because a key without its code may be a stolen key. */
+  const continueWithCode = async (context: AuthContext, proved: ProvedKey): Promise<void> => {
+    const shown = shownOf(proved.verdict);
+    if (!options.secondFactor.isEnrolled(proved.verdict.connectedUser)) {
+      refuse(context, "a second factor is required, and none is enrolled", shown);
+      return;
+    }
+    const durable = recorder.record({
+      type: "authentication",
+      ...options.origin(),
+      claimedUser: readableText(context.username, 64),
+      outcome: "continued",
+      method: context.method,
+      ...shown,
+    });
+    if (!(await options.opened) || !(await durable)) {
+      refuse(context, "the log-in could not be recorded", shown);
+      return;
+    }
+    if (!stillThere()) return;
+    provedKey = proved;
+    client.markKeyProved();
+    context.reject(["keyboard-interactive"], true);
+  };
+
+  const decideCode = async (context: KeyboardAuthContext): Promise<void> => {
+    // ssh2 disconnects when the name changes; that a code counts for its own user must not rest on it alone.
+    if (provedKey === undefined || context.username !== provedKey.attempt.claimedUser) {
+      refuse(context, "a key must come before a code");
+      return;
+    }
+    const { attempt } = provedKey;
+    const { connectedUser: user, keyFingerprint } = provedKey.verdict;
+    const { secondFactor } = options;
+    const waitMs = secondFactor.waitMs(user, keyFingerprint);
+    if (waitMs > 0) {
+      // A refusal would make OpenSSH sign and ask again, three times; these words it shows once.
+      recordRefusal(context, "too many wrong codes", { keyFingerprint });
+      end(`Too many wrong codes. Try again in ${Math.ceil(waitMs / 1000)} seconds.`);
+      return;
+    }
+    const code = await askForCode(context, { secondFactor, user, keyFingerprint, hint });
+    if (!stillThere()) return;
+    hint = code?.kind === "refused" ? code.hint : undefined;
+    if (code === undefined || code.kind === "refused") {
+      const { reason, detail } = code ?? { reason: "no code was given" };
+      refuse(context, detail === undefined ? reason : `${reason}: ${detail}`, { keyFingerprint });
+      return;
+    }
+    // While the code was typed the key may have been revoked, or have expired.
+    const again = await options.authenticator.judge(attempt);
+    if (!stillThere()) return;
+    if (again.kind === "proved") await accept(context, again, code);
+    else refuse(context, again.kind === "refused" ? again.reason : "the signature is wrong", { keyFingerprint });
   };
 
   const decide = async (context: AuthContext): Promise<void> => {
@@ -142,18 +235,25 @@ export const decideLogin = (options: LoginOptions): void => {
       reject(context, 0);
       return;
     }
+    if (context.method === "keyboard-interactive") {
+      // RFC 4252 §5 lets a client give up a question by another request. ssh2 then no longer knows which answer belongs to what.
+      context.on("abort", () => client.drop("question-aborted"));
+      await decideCode(context);
+      return;
+    }
     // ssh2's hostbased contexts look like publickey ones.
     if (context.method !== "publickey") {
       refuse(context, "only public keys are accepted");
       return;
     }
-    const verdict = await judge(context, client.address, options.authenticator);
+    const judged = await judge(context, client.address, options.authenticator);
     if (!stillThere()) return;
-    if (verdict.kind === "refused") {
-      const { reason, detail } = verdict;
-      refuse(context, detail === undefined ? reason : `${reason}: ${detail}`, recorded(verdict));
-    } else if (verdict.kind === "proved") {
-      await accept(context, verdict);
+    if ("attempt" in judged) {
+      if (options.secondFactor.isRequired(judged.verdict.connectedUser)) await continueWithCode(context, judged);
+      else await accept(context, judged.verdict);
+    } else if (judged.kind === "refused") {
+      const { reason, detail } = judged;
+      refuse(context, detail === undefined ? reason : `${reason}: ${detail}`, shownOf(judged));
     } else {
       // ssh2 would answer `ssh-rsa` to an rsa-sha2 probe; OpenSSH 10, dbclient and asyncssh then refuse to sign.
       context.key.algo = requestedAlgorithm(context);

@@ -31,6 +31,7 @@ export class ClientSocket {
   #droppedBy: string | undefined;
   #onDrop: ((guard: string) => void) | undefined;
   #onAuthenticated: (() => void) | undefined;
+  #onKeyProved: (() => void) | undefined;
 
   constructor(socket: Socket, limits: Limits) {
     this.socket = socket;
@@ -67,6 +68,16 @@ export class ClientSocket {
 
   onAuthenticated(listener: () => void): void {
     this.#onAuthenticated = listener;
+  }
+
+  /** A key has signed, and a code is asked for next. */
+  markKeyProved(): void {
+    this.#onKeyProved?.();
+    this.#onKeyProved = undefined; // once: another key's signature gives no more time
+  }
+
+  onKeyProved(listener: () => void): void {
+    this.#onKeyProved = listener;
   }
 
   onDrop(listener: (guard: string) => void): void {

@@ -1,6 +1,6 @@
 import type { Connection } from "ssh2";
 import type { Origin } from "../audit/event.ts";
-import type { AuthenticatedConnection, Authenticator, SessionHost } from "../session/contract.ts";
+import type { AuthenticatedConnection, Authenticator, SecondFactor, SessionHost } from "../session/contract.ts";
 import { decideLogin } from "./authentication.ts";
 import { serveChannels } from "./channels.ts";
 import type { ClientSocket } from "./client-socket.ts";
@@ -13,6 +13,7 @@ import { guardTransport } from "./transport-guards.ts";
 
 export interface ConnectionOptions {
   readonly authenticator: Authenticator;
+  readonly secondFactor: SecondFactor;
   readonly sessions: SessionHost;
   readonly recorder: Recorder;
   readonly limits: Limits;
@@ -73,6 +74,7 @@ export const serveConnection = (
     limits,
     report,
     authenticator: options.authenticator,
+    secondFactor: options.secondFactor,
     onProved: (proved) => {
       identity = proved;
       client.markAuthenticated();

@@ -13,7 +13,11 @@ export interface Limits {
   readonly failedConnectionsPerMinute: number;
   readonly identificationBytes: number;
   readonly identificationMs: number;
+  /** How long our KEXINIT waits for the client's. */
+  readonly keyExchangePatienceMs: number;
   readonly loginGraceMs: number;
+  /** From the key's proof to a right code, where one is asked for; sshd's LoginGraceTime. */
+  readonly codeMs: number;
   readonly preAuthenticationBytesIn: number;
   readonly preAuthenticationBytesOut: number;
   readonly authenticationTries: number;
@@ -61,7 +65,9 @@ export const defaultLimits: Limits = {
   failedConnectionsPerMinute: 600,
   identificationBytes: 255,
   identificationMs: 5_000,
+  keyExchangePatienceMs: 25,
   loginGraceMs: 30_000,
+  codeMs: 120_000,
   preAuthenticationBytesIn: 256 * 1024,
   preAuthenticationBytesOut: 128 * 1024,
   authenticationTries: 6,

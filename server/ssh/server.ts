@@ -2,7 +2,7 @@ import type { Server as TcpServer } from "node:net";
 import ssh2 from "ssh2";
 import type { ServerConfig } from "ssh2";
 import type { EventLog } from "../audit/event.ts";
-import type { AuthenticatedConnection, Authenticator, SessionHost } from "../session/contract.ts";
+import type { AuthenticatedConnection, Authenticator, SecondFactor, SessionHost } from "../session/contract.ts";
 import { createAdmission } from "./admission.ts";
 import { offeredAlgorithms } from "./algorithms.ts";
 import type { ClientSocket } from "./client-socket.ts";
@@ -12,7 +12,7 @@ import { readHostKey } from "./host-key.ts";
 import { defaultLimits } from "./limits.ts";
 import type { Limits } from "./limits.ts";
 import { createRecorder } from "./recorder.ts";
-import { socketOf, swallowIdentification } from "./ssh2-internals.ts";
+import { socketOf, standBefore } from "./ssh2-internals.ts";
 
 export interface SshServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
@@ -23,6 +23,7 @@ export interface SshServerOptions {
   /** Legal notice shown before log-in, asked for at each connection; may be empty. */
   readonly banner: string | (() => string);
   readonly authenticator: Authenticator;
+  readonly secondFactor: SecondFactor;
   readonly sessions: SessionHost;
   readonly log: EventLog;
   readonly limits?: Partial<Limits>;
@@ -130,6 +131,7 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
       recorder,
       report,
       authenticator: options.authenticator,
+      secondFactor: options.secondFactor,
       sessions: options.sessions,
     });
     live.set(client.connectionId, served);
@@ -149,7 +151,7 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
     dropped: recordDrop,
     identified: (client, software, firstBytes) => {
       identified.set(client.socket, { client, software });
-      swallowIdentification(client.socket, ownLine);
+      standBefore(client.socket, ownLine);
       ssh2Server.injectSocket(client.socket);
       client.socket.unshift(firstBytes);
     },

@@ -7,6 +7,8 @@ export interface Outcome {
   readonly peer?: readonly number[];
   /** What issue and README promise; a ratio of ours to the peer's, or ours itself where there is no peer. */
   readonly reach?: { readonly atMost: number } | { readonly atLeast: number };
+  /** What is to be reached is our own figure, though there is a peer to look at. */
+  readonly absolute?: true;
 }
 
 export const percentile = (values: readonly number[], part: number): number => {
@@ -38,7 +40,7 @@ export const ratioOf = ({ ours, peer }: Outcome): number | undefined =>
       );
 
 export const reached = (outcome: Outcome): boolean | undefined => {
-  const figure = ratioOf(outcome) ?? median(outcome.ours);
+  const figure = outcome.absolute === true ? median(outcome.ours) : (ratioOf(outcome) ?? median(outcome.ours));
   if (outcome.reach === undefined) return undefined;
   return "atMost" in outcome.reach ? figure <= outcome.reach.atMost : figure >= outcome.reach.atLeast;
 };

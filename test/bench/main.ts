@@ -16,6 +16,8 @@ import { resultsText, tableOf } from "./report.ts";
 import { bulk, rawChannel } from "./rows/bulk.ts";
 import { clientAlone, controlMaster, manyCalls, oneKey } from "./rows/calls.ts";
 import { durableAppends, sqlServer, startUp } from "./rows/server.ts";
+import { keystrokeEcho } from "./rows/echo.ts";
+import { growth } from "./rows/growth.ts";
 import { firstPrompt, logIns, memory } from "./rows/sessions.ts";
 import type { BenchRow, Sizes, Stage } from "./stage.ts";
 
@@ -26,11 +28,13 @@ const rows: Readonly<Record<string, BenchRow>> = {
   "control-master": controlMaster,
   "first-prompt": firstPrompt,
   "log-ins": logIns,
+  echo: keystrokeEcho,
   bulk,
   raw: rawChannel,
   memory,
   "sql-server": sqlServer,
   appends: durableAppends,
+  growth,
   start: startUp,
 };
 
@@ -42,8 +46,18 @@ const ordinary: Sizes = {
   rawBytes: 128 * 2 ** 20,
   sessions: 20,
   appends: 200,
+  growth: [1_000, 100_000],
 };
-const tiny: Sizes = { rounds: 2, calls: 4, parallel: 2, keys: 600, rawBytes: 2 ** 20, sessions: 2, appends: 4 };
+const tiny: Sizes = {
+  rounds: 2,
+  calls: 4,
+  parallel: 2,
+  keys: 600,
+  rawBytes: 2 ** 20,
+  sessions: 2,
+  appends: 4,
+  growth: [1_000, 2_000],
+};
 
 /** Both sides get the same: what our server has no answer to (sntrup761) would otherwise slow the peer's log-ins only. */
 const clientOptions = [
@@ -133,7 +147,12 @@ const missing = missingForPeer();
 if (missing.length > 0) throw new Error(`the comparison needs ${missing.join(", ")}`);
 
 execFileSync(process.execPath, [join(root, "build.ts")], { cwd: root, stdio: "inherit" });
-const sizes = values.tiny ? tiny : { ...ordinary, ...(values.large ? { keys: 1_000_000 } : {}) };
+const sizes = values.tiny
+  ? tiny
+  : {
+      ...ordinary,
+      ...(values.large ? { keys: 1_000_000, growth: [1_000, 10_000, 100_000, 1_000_000, 10_000_000] } : {}),
+    };
 const { stage, end } = createStage({
   ...sizes,
   ...(values.keys === undefined ? {} : { keys: Number(values.keys) }),

@@ -36,6 +36,8 @@ export const timed = (program: string, args: readonly string[]): Promise<Ran> =>
 /** A session that stays: `ssh -tt` gives the server a terminal, and needs none itself. */
 export interface OpenSession {
   readonly promptMs: number;
+  /** Types a key, and waits for what the screen says to it: milliseconds to its first byte. */
+  press(key: string): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -57,6 +59,12 @@ export const openSession = (args: readonly string[], prompt: RegExp): Promise<Op
       child.stdout.resume();
       resolve({
         promptMs: performance.now() - startedAt,
+        press: (key) =>
+          new Promise((answered) => {
+            const pressedAt = performance.now();
+            child.stdout.once("data", () => answered(performance.now() - pressedAt));
+            child.stdin.write(key);
+          }),
         close: () => {
           child.kill("SIGTERM");
           return closed;

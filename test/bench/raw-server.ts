@@ -6,6 +6,7 @@ import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
 import { readAuthorizedKeys } from "../../server/ssh/authorized-keys.ts";
 import { createKeyAuthenticator, readTrustAnchors } from "../../server/ssh/key-authenticator.ts";
 import { startSshServer } from "../../server/ssh/server.ts";
+import { nobodyNeedsOne } from "../harness/no-second-factor.ts";
 
 const [, , keysDirectory = "", size = "0"] = process.argv;
 const host = generateSshKeyPair("bench");
@@ -24,6 +25,7 @@ const server = await startSshServer({
     mayConnect: () => true,
     now: () => Date.now(),
   }),
+  secondFactor: nobodyNeedsOne,
   sessions: {
     async serve(_connection, _request, channel) {
       for (let left = Number(size); left > 0; left -= piece.length) {

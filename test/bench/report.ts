@@ -9,8 +9,9 @@ const withSpread = (values: readonly number[] | undefined, unit: string): string
     ? "–"
     : `${rounded(median(values))} ${unit}${values.length > 2 ? ` ± ${Math.round(spread(values) * 100)} %` : ""}`;
 
-const reachWords = ({ reach }: Outcome): string => {
+const reachWords = ({ reach, absolute, unit }: Outcome): string => {
   if (reach === undefined) return "reported";
+  if (absolute === true && "atMost" in reach) return `≤ ${reach.atMost} ${unit}`;
   return "atMost" in reach ? `≤ ${reach.atMost}` : `≥ ${reach.atLeast}`;
 };
 

@@ -47,6 +47,8 @@ test.skipIf(missingForPeer().length > 0)(
       "sqlite3 on plain text",
       "SQL Server",
       "listening",
+      "keystroke echo",
+      "among 2,000 keys",
     ])
       expect(stdout).toContain(row);
     expect(stdout).not.toContain("NaN");

@@ -12,6 +12,8 @@ export interface Sizes {
   readonly rawBytes: number;
   readonly sessions: number;
   readonly appends: number;
+  /** Sizes of the sites in the growth row, smallest first. */
+  readonly growth: readonly number[];
 }
 
 /** What rows share, made once when the first of them asks. */

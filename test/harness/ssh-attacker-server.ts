@@ -3,7 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished, vi } from "vitest";
 import type { AuditEvent, EventLog } from "../../server/audit/event.ts";
-import type { AuthenticatedConnection, SessionChannel, SessionRequest } from "../../server/session/contract.ts";
+import type {
+  AuthenticatedConnection,
+  SecondFactor,
+  SessionChannel,
+  SessionRequest,
+} from "../../server/session/contract.ts";
 import { readAuthorizedKeys } from "../../server/ssh/authorized-keys.ts";
 import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
 import type { SshKeyPair } from "../../server/ssh/generate-key.ts";
@@ -11,6 +16,7 @@ import type { Limits } from "../../server/ssh/limits.ts";
 import { createKeyAuthenticator, readTrustAnchors } from "../../server/ssh/key-authenticator.ts";
 import { startSshServer } from "../../server/ssh/server.ts";
 import type { SshServer } from "../../server/ssh/server.ts";
+import { nobodyNeedsOne } from "./no-second-factor.ts";
 
 export type Serve = (
   connection: AuthenticatedConnection,
@@ -47,6 +53,7 @@ export const startTestServer = async (
     readonly trustedUserCAKeys?: string;
     readonly revokedKeys?: string;
     readonly groupsOf?: (user: string) => readonly string[];
+    readonly secondFactor?: SecondFactor;
     readonly append?: (event: AuditEvent) => Promise<void>;
   } = {},
 ): Promise<TestServer> => {
@@ -87,6 +94,7 @@ export const startTestServer = async (
     ident: "pep_test",
     banner: options.banner ?? "",
     authenticator,
+    secondFactor: options.secondFactor ?? nobodyNeedsOne,
     sessions: { serve },
     log,
     limits: { failureDelayMs: 1, ...options.limits },

@@ -42,6 +42,15 @@ export const message = {
       wireString(key),
       signature === undefined ? Buffer.alloc(0) : wireString(signature),
     ]),
+  /** RFC 4256 §3.1. */
+  keyboardRequest: (user: string) =>
+    Buffer.concat([
+      Buffer.of(50),
+      ...[user, "ssh-connection", "keyboard-interactive", "", ""].map((text) => wireString(text)),
+    ]),
+  /** RFC 4256 §3.4. */
+  answers: (...texts: readonly string[]) =>
+    Buffer.concat([Buffer.of(61), uint32(texts.length), ...texts.map((text) => wireString(text))]),
   globalRequest: (name: string, wantReply: boolean) =>
     Buffer.concat([Buffer.of(80), wireString(name), bool(wantReply)]),
   channelOpen: (type: string, id: number, window: number, packetSize: number) =>
@@ -94,10 +103,15 @@ const observed = [
   "REQUEST_FAILURE",
   "USERAUTH_PK_OK",
   "USERAUTH_FAILURE",
+  "USERAUTH_INFO_REQUEST",
   "USERAUTH_SUCCESS",
   "SERVICE_ACCEPT",
   "DISCONNECT",
 ];
+
+/** ssh2 reads the answer to a USERAUTH_REQUEST by its method; malformed ones are the tests' business. */
+const methodOf = (payload: Buffer): string =>
+  payload.includes("keyboard-interactive") ? "keyboard-interactive" : "publickey";
 
 /**
  * An ssh2 client used at a low level. With `login` it logs in first and all channel messages are the test's own; without,
@@ -147,7 +161,7 @@ export const attack = async (
       const { write } = protocol._packetRW;
       for (const payload of payloads) {
         if (internals._sock.destroyed) return;
-        if (payload[0] === 50) protocol._authsQueue.push("publickey"); // or ssh2 would not tell of the answer
+        if (payload[0] === 50) protocol._authsQueue.push(methodOf(payload)); // or ssh2 would not tell of the answer
         const packet = write.alloc(payload.length, true);
         packet.set(payload, write.allocStartKEX);
         protocol._cipher.encrypt(write.finalize(packet, true));

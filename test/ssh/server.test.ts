@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { expect, test, vi } from "vitest";
 import { attack, exec, logIn, message } from "../harness/ssh-attacker.ts";
 import { hasOpenSsh, startSsh } from "../harness/ssh-attacker-openssh.ts";
+import { nobodyNeedsOne } from "../harness/no-second-factor.ts";
 import { startTestServer } from "../harness/ssh-attacker-server.ts";
 import type { Serve } from "../harness/ssh-attacker-server.ts";
 
@@ -67,6 +68,7 @@ test("an address in use and an ident with a blank are refused in words", async (
     ident: "pep",
     banner: "",
     authenticator: { judge: () => Promise.resolve({ kind: "refused" as const, reason: "unknown user" as const }) },
+    secondFactor: nobodyNeedsOne,
     sessions: { serve: () => Promise.resolve() },
     log: { append: () => Promise.resolve() },
     report: () => undefined,

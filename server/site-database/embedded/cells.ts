@@ -34,9 +34,9 @@ export const sealCell = (dataKey: KeyObject, address: CellAddress, plain: Uint8A
 
 /** Decrypts one cell. Throws `UnreadableCell` for anything that was not sealed for exactly this address. */
 export const openCell = (dataKey: KeyObject, address: CellAddress, cell: Uint8Array): Buffer => {
-  const where = `${address.table}.${address.column} of row ${address.rowId} (${address.subject})`;
+  const where = (): string => `${address.table}.${address.column} of row ${address.rowId} (${address.subject})`;
   if (cell.length < headerBytes + tagBytes || cell[0] !== formatVersion)
-    throw new UnreadableCell(`${where} is not an encrypted cell`);
+    throw new UnreadableCell(`${where()} is not an encrypted cell`);
   const decipher = createDecipheriv(algorithm, dataKey, cell.subarray(1, headerBytes), { authTagLength: tagBytes });
   decipher.setAAD(additionalData(address));
   decipher.setAuthTag(cell.subarray(cell.length - tagBytes));
@@ -46,7 +46,7 @@ export const openCell = (dataKey: KeyObject, address: CellAddress, cell: Uint8Ar
     return plain;
   } catch (error) {
     plain.fill(0);
-    throw new UnreadableCell(`${where} was changed, moved or encrypted with another key`, { cause: error });
+    throw new UnreadableCell(`${where()} was changed, moved or encrypted with another key`, { cause: error });
   }
 };
 

@@ -1,0 +1,147 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import ssh2 from "ssh2";
+import { launch, pep, type Endpoint } from "../../harness/endpoint.ts";
+import { median, type Outcome } from "../compare.ts";
+import { makeKeys, writeCsv, type BenchKey } from "../keys.ts";
+import { pssKib } from "../programs.ts";
+import type { BenchRow, Stage } from "../stage.ts";
+
+/** So many keys of every site are real; the rest is there to be in the way. */
+const realKeys = 500;
+
+/**
+ * Fills a site up to `count` keys without going through the import, which takes half an hour for ten million. The rows
+ * are what it would write, but for their cells: random bytes of the right length, which no look-up opens.
+ */
+const fill = (file: string, count: number): void => {
+  const site = new DatabaseSync(file);
+  site.exec("PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; BEGIN");
+  const base = 10_000_000_000;
+  site.exec(`CREATE TEMP TABLE filler AS
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${Math.max(1, count - realKeys)})
+    SELECT i, hex(randomblob(16)) AS h FROM n`);
+  const guid = (hex: string): string =>
+    `substr(${hex}, 1, 8) || '-' || substr(${hex}, 9, 4) || '-' || substr(${hex}, 13, 4) || '-' || substr(${hex}, 17, 4) || '-' || substr(${hex}, 21)`;
+  site.exec(
+    `INSERT INTO RecoveryAndHardwareCore_Machines SELECT ${base} + i, printf('FILL-%09d', i), printf('FILL-%09d', i) FROM filler`,
+  );
+  site.exec(
+    `INSERT INTO RecoveryAndHardwareCore_Volumes SELECT ${base} + i, ${guid("h")}, 1, 1 FROM filler ORDER BY 2`,
+  );
+  site.exec(`INSERT INTO RecoveryAndHardwareCore_Machines_Volumes SELECT ${base} + i, ${base} + i FROM filler`);
+  site.exec(`INSERT INTO RecoveryAndHardwareCore_Keys
+      (Id, VolumeId, RecoveryKeyId, ProtectorKind, RecoveryKey, LastUpdateTime, LastUpdateTimeGiven)
+    SELECT ${base} + i, ${base} + i, ${guid("h")}, (SELECT min(ProtectorKind) FROM RecoveryAndHardwareCore_Keys WHERE RecoveryKey IS NOT NULL), randomblob(84), 1700000000000 + i, 1 FROM filler ORDER BY 3`);
+  site.exec("COMMIT; DROP TABLE filler; PRAGMA optimize");
+  site.close();
+};
+
+/** One connection, an exec a look-up: what a client's start costs would hide any growth. */
+const connect = (endpoint: Endpoint): Promise<ssh2.Client> =>
+  new Promise((resolve, reject) => {
+    const client = new ssh2.Client();
+    client.once("ready", () => {
+      client.setNoDelay(true); // else two delayed acknowledgements of 40 ms are most of each call
+      resolve(client);
+    });
+    client.once("error", reject);
+    client.connect({
+      host: endpoint.host,
+      port: endpoint.port,
+      username: "support",
+      privateKey: readFileSync(join(endpoint.dataDirectory, "demo", "keys", "support")),
+    });
+  });
+
+const lookUp = (client: ssh2.Client, line: string, expected: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const startedAt = performance.now();
+    client.exec(line, (error, channel) => {
+      if (error !== undefined) {
+        reject(error);
+        return;
+      }
+      let answer = "";
+      channel.on("data", (bytes: Buffer) => (answer += bytes.toString()));
+      channel.stderr.resume();
+      channel.once("close", () => {
+        if (answer.includes(expected)) resolve(performance.now() - startedAt);
+        else reject(new Error(`${line}: an answer without its key`));
+      });
+    });
+  });
+
+const kinds = [
+  { by: "id", line: ({ keyId }: BenchKey) => `-RecoveryKeyId ${keyId}` },
+  { by: "prefix", line: ({ keyId }: BenchKey) => `-RecoveryKeyId ${keyId.slice(0, 8)}` },
+  { by: "computer", line: ({ computerName }: BenchKey) => `-ComputerName ${computerName}` },
+] as const;
+
+interface Site {
+  readonly count: number;
+  readonly endpoint: Endpoint;
+  readonly client: ssh2.Client;
+}
+
+const openSite = async (stage: Stage, keys: readonly BenchKey[], count: number): Promise<Site> => {
+  const dataDirectory = join(stage.directory, `growth-${count}`);
+  const csv = join(stage.directory, "growth.csv");
+  writeCsv(keys, csv);
+  await pep(["init", "--demo", "--data-dir", dataDirectory]);
+  const imported = await pep(["import", "--data-dir", dataDirectory, csv]);
+  if (imported.status !== 0) throw new Error(imported.stderr);
+  fill(join(dataDirectory, "site.sqlite"), count);
+  const endpoint = await launch({ dataDirectory });
+  stage.onEnd(endpoint.end);
+  const client = await connect(endpoint);
+  stage.onEnd(() => void client.end());
+  return { count, endpoint, client };
+};
+
+/** Latency of a look-up and memory of the server in sites of growing size, each held against the smallest in the same round. */
+export const growth: BenchRow = async (stage) => {
+  const keys = makeKeys(realKeys);
+  const sites: Site[] = [];
+  for (const count of stage.sizes.growth) {
+    process.stderr.write(`  a site of ${count.toLocaleString("en-US")} keys …\n`);
+    sites.push(await openSite(stage, keys, count));
+  }
+  const perRound = Math.max(2, Math.floor(stage.sizes.calls / 10));
+  const each = new Map<string, number[]>();
+  for (let round = -1; round < stage.sizes.rounds; round += 1) {
+    for (const { by, line } of kinds) {
+      const times = new Map<number, number[]>(sites.map(({ count }) => [count, []]));
+      for (let call = 0; call < perRound; call += 1) {
+        const key = keys[(call * 97 + (round + 1) * 31) % keys.length];
+        if (key === undefined) continue;
+        for (const { count, client } of call % 2 === 0 ? sites : sites.toReversed()) {
+          times.get(count)?.push(await lookUp(client, `Get-RecoveryKeys ${line(key)}`, key.recoveryPassword));
+        }
+      }
+      if (round < 0) continue; // code and caches are cold
+      for (const [count, of] of times) each.set(`${by} ${count}`, [...(each.get(`${by} ${count}`) ?? []), median(of)]);
+    }
+  }
+  const [smallest, ...larger] = sites;
+  const least = smallest?.count ?? 0;
+  const words = (count: number): string =>
+    `${count.toLocaleString("en-US")} keys, against ${least.toLocaleString("en-US")}`;
+  return larger.flatMap(({ count, endpoint }): Outcome[] => [
+    ...kinds.map(({ by }): Outcome => ({
+      name: `one key by ${by} among ${words(count)}`,
+      unit: "ms",
+      ours: each.get(`${by} ${count}`) ?? [],
+      peer: each.get(`${by} ${least}`) ?? [],
+      reach: { atMost: 1.3 },
+    })),
+    {
+      name: `memory of the server after these look-ups, ${words(count)}`,
+      unit: "KiB",
+      ours: [pssKib(endpoint.pid)],
+      peer: [pssKib(smallest?.endpoint.pid ?? 0)],
+      reach: { atMost: 1.3 },
+    },
+  ]);
+};
