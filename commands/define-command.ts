@@ -1,6 +1,7 @@
 import type { CommandDescription } from "./command-description.ts";
 import { Refusal } from "../server/errors.ts";
 import type { Secret } from "../server/secret.ts";
+import type { ReviewPort } from "../server/audit-review/review-port.ts";
 import type { ElevationPort } from "../server/authorization/elevation-port.ts";
 import type { SiteDatabase } from "../server/site-database/port.ts";
 import { isKeyShaped, maskKeyShapedText } from "./mask-key-shaped-text.ts";
@@ -15,6 +16,8 @@ export interface Column {
   readonly name: string;
   /** How wide the column usually is, in terminal cells; tables are streamed and can't look ahead. */
   readonly width: number;
+  /** Scripts' tables are at least so wide here: the first rows of a live answer don't tell how wide the next will be. */
+  readonly least?: number;
   /** The column holds recovery keys. */
   readonly secret?: boolean;
 }
@@ -38,10 +41,16 @@ export type CommandResult =
       readonly format?: OutputFormat;
       /** How many rows will come, where the command can tell cheaply; asked before keys are shown in bulk. */
       readonly count?: () => Promise<number>;
+      /** Rows come when something happens, until somebody stops it: each is shown at once, and no page waits for a key. */
+      readonly live?: true;
+      /** Said to people after the last row, where the rows were not shaped. */
+      readonly summary?: () => string;
       /** Asked after the last row; 0 without it. 1 is a negative answer (`verify-cert`: not valid). */
       readonly exitStatus?: () => 0 | 1;
     }
   | { readonly kind: "text"; readonly text: string; readonly exitStatus?: 0 | 1 }
+  /** A file, for a script: no terminal shows it. */
+  | { readonly kind: "bytes"; readonly chunks: AsyncIterable<Uint8Array> }
   /** Something the session itself does. */
   | { readonly kind: "session"; readonly action: "clear" | "exit" };
 
@@ -66,6 +75,10 @@ export interface CommandContext {
   confirm(question: string): Promise<boolean>;
   /** Approval by a second person, as far as the connected user has a part in it. */
   readonly elevation: ElevationPort;
+  /** The record; each use of it is itself put on the record first. */
+  readonly review: ReviewPort;
+  /** Says something beside the answer while the command runs: how far it is. */
+  readonly tell: (text: string) => Promise<void>;
   readonly signal: AbortSignal;
   now(): Date;
 }

@@ -4,16 +4,20 @@ import { clearHost } from "./clear-host.ts";
 import { createCert } from "./create-cert.ts";
 import type { AnyDefinition } from "./define-command.ts";
 import { denyElevation } from "./deny-elevation.ts";
+import { exportAuditLog } from "./export-audit-log.ts";
 import { exitPSSession } from "./exit-pssession.ts";
+import { getAuditEvent } from "./get-audit-event.ts";
 import { getCapability } from "./get-capability.ts";
 import { getCommand } from "./get-command.ts";
 import { getElevation } from "./get-elevation.ts";
 import { getHelp } from "./get-help.ts";
 import { getRecoveryKeys } from "./get-recovery-keys.ts";
+import { getSession } from "./get-session.ts";
 import { measureObject } from "./measure-object.ts";
 import { restoreCert } from "./restore-cert.ts";
 import { requestElevation } from "./request-elevation.ts";
 import { selectObject } from "./select-object.ts";
+import { testAuditLog } from "./test-audit-log.ts";
 import { verifyCert } from "./verify-cert.ts";
 
 /** Every command there is, in the order of help. A command that is not here can't be run, whatever the roles say. */
@@ -27,6 +31,10 @@ export const commands: readonly AnyDefinition[] = [
   getElevation,
   approveElevation,
   denyElevation,
+  getSession,
+  getAuditEvent,
+  testAuditLog,
+  exportAuditLog,
   getCommand,
   getCapability,
   getHelp,

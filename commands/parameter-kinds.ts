@@ -103,6 +103,44 @@ export const requestId: Kind<string> = {
     /^E-[0-9A-F]{10}$/i.test(typed) ? { value: typed.toUpperCase(), text: typed.toUpperCase() } : mismatch,
 };
 
+/** A session, as the record names it. Nothing else: it becomes part of a file's name. */
+export const sessionId: Kind<string> = {
+  placeholder: "<id>",
+  expects: "a session's id, as S-0123456789abcdef",
+  decode: (typed) =>
+    /^S-[0-9a-f]{16}$/i.test(typed)
+      ? { value: `S-${typed.slice(2).toLowerCase()}`, text: `S-${typed.slice(2).toLowerCase()}` }
+      : mismatch,
+};
+
+/** A user's name, as log-in and the roles know it (design §10). */
+export const userName: Kind<string> = {
+  placeholder: "<user>",
+  expects: "a user's name: up to 64 letters, digits, dots, hyphens, underscores and @",
+  decode: (typed) =>
+    /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/.test(typed) && !isKeyShaped(typed)
+      ? { value: typed.toLowerCase(), text: typed.toLowerCase() }
+      : mismatch,
+};
+
+/** A command's whole name; whether there is such a one is not said, as its asker may not see it. */
+export const commandName = text({
+  placeholder: "<command>",
+  expects: "a command's whole name",
+  fits: /^[A-Za-z][A-Za-z0-9-]{0,63}$/,
+});
+
+/** A short signed note: base64, because no line of a command may hold line breaks. */
+export const noteInBase64: Kind<string> = {
+  placeholder: "<base64>",
+  expects: "a checkpoint file's content as base64: base64 -w0 checkpoint",
+  decode: (typed) => {
+    if (!/^[A-Za-z0-9+/]{40,4096}={0,2}$/.test(typed) || typed.length % 4 !== 0) return mismatch;
+    const note = new TextDecoder().decode(Uint8Array.from(atob(typed), (character) => character.charCodeAt(0)));
+    return note.includes("\n\n") ? { value: note, text: typed } : mismatch;
+  },
+};
+
 export const wholeKeyIdLength = 36;
 
 /** A moment: fixed, or so long before the command runs. */

@@ -17,6 +17,22 @@ type Checkpoint = ReturnType<typeof decodeCheckpoint>;
 
 const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+/**
+ * A running server adds a checkpoint to the history first and then renames the newest into place: one that looks older than the
+ * history may be in between.
+ */
+const catchesUp = (path: string, size: number): boolean => {
+  for (let tries = 0; tries < 20; tries += 1) {
+    try {
+      if (decodeCheckpoint(readFileSync(path, "utf8")).size >= size) return true;
+    } catch {
+      return false; // told where it is read for good
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 25);
+  }
+  return false;
+};
+
 /** Every checkpoint there is, held against the tree as it grows. */
 export class CheckpointTrail {
   readonly #findings: Findings;
@@ -24,7 +40,7 @@ export class CheckpointTrail {
   readonly #keys: KeyObject[] = [];
   /** Keys that the log announced, by the event that did: trusted once a trusted checkpoint covers it. */
   readonly #announced = new Map<number, KeyObject>();
-  readonly #newest: Checkpoint | undefined;
+  #newest: Checkpoint | undefined;
   readonly #since: Checkpoint | undefined;
   readonly #history: Iterator<Checkpoint>;
   #next: Checkpoint | undefined;
@@ -48,6 +64,9 @@ export class CheckpointTrail {
         count += 1;
         last = this.#decode(note, `audit/checkpoint-history, checkpoint ${count}`) ?? last;
       }
+    }
+    if (last !== undefined && (this.#newest?.size ?? last.size) < last.size && catchesUp(paths.checkpoint, last.size)) {
+      this.#newest = last;
     }
     if (this.#newest !== undefined && (last === undefined || last.size < this.#newest.size)) {
       findings.problem("audit/checkpoint-history ends before audit/checkpoint: checkpoints were taken out of it");

@@ -32,9 +32,9 @@ interface Collected {
   showedComputer: boolean;
 }
 
-const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
+export const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
-const disclosedIn = (event: ReadEvent): { keyId: string; computerName: string }[] => {
+export const disclosedIn = (event: ReadEvent): { keyId: string; computerName: string }[] => {
   const keys = event["keys"];
   if (!Array.isArray(keys)) return [];
   return keys.map((key: unknown) => {

@@ -14,6 +14,8 @@ export interface VerifyOptions {
   readonly publicKey: KeyObject | undefined;
   /** A checkpoint, kept elsewhere: the signed note as text. */
   readonly sinceCheckpoint: string | undefined;
+  /** Told now and then how far it is. */
+  readonly onProgress?: (events: number) => void;
 }
 
 export interface Verification {
@@ -25,6 +27,8 @@ export interface Verification {
   readonly claims: readonly string[];
   readonly events: number;
 }
+
+const progressEvery = 10_000;
 
 const takeLine = (line: LogLine, tree: CompactRange, checks: LineChecks): void => {
   const { content } = line;
@@ -65,6 +69,7 @@ export const verifyRecord = (options: VerifyOptions): Verification => {
       const before = tree.size;
       takeLine(line, tree, checks);
       if (tree.size > before) trail.grown(tree);
+      if (tree.size % progressEvery === 0) options.onProgress?.(tree.size);
     }
   } catch (error) {
     findings.problem(`the log can't be read to its end: ${error instanceof Error ? error.message : String(error)}`);

@@ -159,13 +159,6 @@ export const auditEvent = z.discriminatedUnion("type", [
     throughSeq: z.number().int(),
     transcripts: z.array(z.string()),
   }),
-  /** Someone read the record on the machine itself. */
-  z.strictObject({
-    type: z.literal("review"),
-    localUser: z.string(),
-    action: z.enum(["list", "show", "play", "export"]),
-    sessionId: z.string().optional(),
-  }),
   /** An administrator gave a user a second factor, or took it away, on the machine itself. Before it counts. */
   z.strictObject({
     type: z.literal("second-factor"),
@@ -173,6 +166,22 @@ export const auditEvent = z.discriminatedUnion("type", [
     user: z.string(),
     change: z.enum(["enrolled", "replaced", "removed"]),
   }),
+  /** Someone read the record: on the machine itself (`localUser`), or over SSH (`connectedUser`). Durable before anything is shown. */
+  z
+    .strictObject({
+      type: z.literal("review"),
+      ...origin.shape,
+      localUser: z.string().optional(),
+      action: z.enum(["list", "show", "play", "export", "events", "follow", "verify"]),
+      /** Over SSH: the session that was looked at, where `sessionId` is the one that looked. On the machine `sessionId` is that which was looked at. */
+      reviewedSessionId: z.string().optional(),
+      /** Over SSH: what was asked for, as it was understood. */
+      filter: z.record(z.string(), z.union([z.string(), z.number(), z.array(z.string())])).optional(),
+    })
+    .refine(
+      ({ localUser, connectedUser }) => (localUser === undefined) !== (connectedUser === undefined),
+      "a review is done by an account of the machine or by a connected user",
+    ),
   /** Approval by a second person. `requested` and decisions are here before they count, `consumed` before the run. */
   z.strictObject({
     type: z.literal("elevation"),
@@ -217,6 +226,9 @@ export const auditEvent = z.discriminatedUnion("type", [
 ]);
 
 export type AuditEvent = z.infer<typeof auditEvent>;
+
+/** Every type there is, for whoever filters by it. */
+export const auditEventTypes: readonly AuditEvent["type"][] = auditEvent.options.map(({ shape }) => shape.type.value);
 export type Origin = z.infer<typeof origin>;
 
 /** One line of the log. */

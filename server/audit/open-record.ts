@@ -8,7 +8,7 @@ import { openEventLog, type EventLogOptions } from "./event-log.ts";
 import { logLines } from "./log-lines.ts";
 import { leafHash } from "./merkle-tree.ts";
 
-export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened" | "onDurable"> {
+export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened"> {
   /** `audit/` of a data directory. */
   readonly directory: string;
   /** `log-key`: signs the checkpoints. */
@@ -78,6 +78,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     },
     onDurable: (lines) => {
       checkpointer?.appendLines(lines);
+      options.onDurable?.(lines);
       if ((checkpointer?.unsigned ?? 0) >= everyEvents) checkpointSoon();
     },
   });

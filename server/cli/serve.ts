@@ -1,5 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { LiveFeed } from "../audit-review/live-feed.ts";
+import { createReview } from "../audit-review/review.ts";
+import { auditEventTypes } from "../audit/event.ts";
 import { openRecord } from "../audit/open-record.ts";
 import { transcriptsIn } from "../audit/transcript.ts";
 import { commands } from "../../commands/index.ts";
@@ -117,11 +120,13 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
 
   const closers = createClosers();
   try {
+    const feed = new LiveFeed();
     const log = await openRecord({
       directory: paths.audit,
       key: logKey,
       now: io.now,
       uptimeMs: io.uptimeMs,
+      onDurable: (lines) => feed.take(lines),
       report,
     });
     closers.add(() => log.close());
@@ -147,6 +152,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     const sessions = createSessionHost({
       log,
       elevations,
+      review: createReview({ dataDirectory: options.dataDirectory, log, feed, eventTypes: auditEventTypes }),
       hasKey: ({ connectedUser, keyFingerprint }) => keys.holds(connectedUser, keyFingerprint),
       whyToLeave: ({ connectedUser, keyFingerprint, secondFactor: given = false }, hadKey) => {
         if (!roles.mayConnect(connectedUser))
@@ -214,6 +220,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       await new Promise<void>((resolve) => signals.stop.addEventListener("abort", () => resolve(), { once: true }));
     }
     server.stopAccepting();
+    feed.end();
     await sessions.drain(drainMs);
     await server.close();
     await log.append({ type: "server-stopped", reason: String(signals.stop.reason) });

@@ -13,8 +13,12 @@ const openTypes: ReadonlySet<AuditEvent["type"]> = new Set([
   "review",
 ]);
 
+/** What happens over SSH is written by the server alone. */
+const isLocal = (event: AuditEvent): boolean =>
+  openTypes.has(event.type) && (event.type !== "review" || event.localUser !== undefined);
+
 const request = z.strictObject({
-  append: auditEvent.refine((event) => openTypes.has(event.type), "not an event of a local command"),
+  append: auditEvent.refine(isLocal, "not an event of a local command"),
 });
 /** Sent only after the event is durable, or refused. */
 const answer = z.discriminatedUnion("recorded", [

@@ -16,6 +16,7 @@ export type Answer =
       readonly format: OutputFormat | undefined;
     }
   | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "bytes"; readonly chunks: AsyncIterable<Uint8Array> }
   | { readonly kind: "session"; readonly action: "clear" | "exit" };
 
 /** How one session shows an answer and asks its user: exec, the screen, or plain lines. */

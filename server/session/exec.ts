@@ -3,7 +3,7 @@ import { EndpointError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import type { PseudoTerminal, SessionChannel } from "./contract.ts";
 import type { Answer, Delivery, Invoke } from "./delivery.ts";
-import { encodeAnswer } from "./format/encode.ts";
+import { encodeAnswer, notForTerminal } from "./format/encode.ts";
 import { LineReader, type Typed } from "./interactive/line-reader.ts";
 import { printable } from "./printable.ts";
 
@@ -86,10 +86,13 @@ export const serveExec = async (
     const digest = createHash("sha256");
     let sentBytes = 0;
     const width = terminal?.columns ?? unlimitedWidth;
-    for await (const piece of encodeAnswer(answer, { width, terminal: terminal !== undefined })) {
-      if (piece === "") continue;
+    if (answer.kind === "bytes" && terminal !== undefined) throw notForTerminal();
+    const pieces =
+      answer.kind === "bytes" ? answer.chunks : encodeAnswer(answer, { width, terminal: terminal !== undefined });
+    for await (const piece of pieces) {
+      if (piece.length === 0) continue;
       signal.throwIfAborted();
-      const bytes = toLines(piece, terminal);
+      const bytes = typeof piece === "string" ? toLines(piece, terminal) : piece;
       digest.update(bytes);
       sentBytes += bytes.length;
       await orAborted(channel.write(bytes), signal);

@@ -4,11 +4,12 @@ import type { Admitted, ElevationGate } from "../authorization/elevation-gate.ts
 import type { AuditEvent, EventLog, Origin } from "../audit/event.ts";
 import type { CommandContext, CommandResult, EstimateContext } from "../../commands/define-command.ts";
 import { maskKeyShapedText } from "../../commands/mask-key-shaped-text.ts";
+import type { ReviewFor } from "../audit-review/review.ts";
 import { EndpointError, Refusal } from "../errors.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
 import type { Answer, Delivery, Invoke, Outcome } from "./delivery.ts";
 import { disclose } from "./disclose.ts";
-import { inBatchesOf, limitRows, rowLimitOf, tooManyRows } from "./limit-rows.ts";
+import { asTheyCome, inBatchesOf, limitRows, rowLimitOf, tooManyRows } from "./limit-rows.ts";
 
 export interface InvokeDependencies {
   readonly log: EventLog;
@@ -17,6 +18,7 @@ export interface InvokeDependencies {
   readonly visibleCommands: () => VisibleCommands;
   /** Approval by a second person, where the accepting entry requires it. */
   readonly elevation: ElevationGate;
+  readonly review: ReviewFor;
   readonly connectedUser: string;
   readonly origin: Origin;
   readonly now: () => Date;
@@ -107,6 +109,8 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       askPassword: (prompt, options) => delivery.askPassword(prompt, options),
       confirm: (question) => delivery.confirm(question),
       elevation: dependencies.elevation.portFor(contextOf(signal)),
+      review: dependencies.review({ ...origin, connectedUser: dependencies.connectedUser }, signal),
+      tell: (text) => delivery.tell(text),
     };
     const result = await bound.command.run(context);
     if (result.kind !== "rows") {
@@ -118,7 +122,7 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
     if (limit !== undefined && result.count !== undefined && (await result.count()) > limit.rows) {
       throw tooManyRows(limit);
     }
-    const limited = { ...result, batches: limitRows(result.batches, limit) };
+    const limited = { ...result, batches: limitRows(result.batches, limit, result.live) };
     const shaped = bound.shaping.reduce<Extract<CommandResult, { kind: "rows" }>>(
       (rows, shaping) => shaping.apply(rows),
       limited,
@@ -146,7 +150,11 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       format: shaped.format,
       hasMore: () => more,
       batches: (async function* disclosed() {
-        for await (const batch of inBatchesOf(shaped.batches, delivery.batchRows, delivery.how !== "exec")) {
+        const cut =
+          shaped.live === true
+            ? asTheyCome(shaped.batches)
+            : inBatchesOf(shaped.batches, delivery.batchRows, delivery.how !== "exec");
+        for await (const batch of cut) {
           signal.throwIfAborted();
           const rows = await disclose(batch.rows, disclosure);
           more = batch.more;
@@ -156,6 +164,8 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       })(),
     };
     const sent = await delivery.show(answer);
+    const forPeople = result.format === undefined || result.format === "table" || result.format === "list";
+    if (result.summary !== undefined && forPeople && bound.shaping.length === 0) await delivery.tell(result.summary());
     return { exitStatus: shaped.exitStatus?.() ?? 0, ...sent };
   };
 

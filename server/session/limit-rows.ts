@@ -26,13 +26,14 @@ const mostHeld = 10_000;
 /**
  * Holds a limit of rows: nothing is yielded until it is known that the limit holds, so that a refusal shows nothing.
  * Without a limit rows just stream. An approval's ceiling may be too large to hold so many rows: then its count was
- * compared before, and what came in between is cut off before it is disclosed.
+ * compared before, and what came in between is cut off before it is disclosed. A live answer has no end to wait for.
  *
  * @throws EndpointError LimitsExceeded
  */
 export async function* limitRows(
   batches: AsyncIterable<readonly Row[]>,
   limit: RowLimit | undefined,
+  isLive = false,
 ): AsyncGenerator<readonly Row[]> {
   if (limit === undefined) {
     yield* batches;
@@ -43,10 +44,20 @@ export async function* limitRows(
   for await (const batch of batches) {
     seen += batch.length;
     if (seen > limit.rows) throw tooManyRows(limit);
-    if (limit.rows > mostHeld) yield batch;
+    if (isLive || limit.rows > mostHeld) yield batch;
     else held.push(...batch);
   }
   if (held.length > 0) yield held;
+}
+
+/** Rows in one message of a live answer, at most. */
+const liveRows = 64;
+
+/** A live answer's rows, shown as they come: none waits for a batch to be full, or for a key to be pressed. */
+export async function* asTheyCome<T>(batches: AsyncIterable<readonly T[]>): AsyncGenerator<Batch<T>> {
+  for await (const batch of batches) {
+    for (let at = 0; at < batch.length; at += liveRows) yield { rows: batch.slice(at, at + liveRows), more: false };
+  }
 }
 
 export interface Batch<T> {

@@ -4,6 +4,7 @@ import type { EventLog, Origin } from "../audit/event.ts";
 import type { Roles, VisibleCommands } from "../authorization/contract.ts";
 import { createElevationGate } from "../authorization/elevation-gate.ts";
 import type { Elevations } from "../authorization/elevation.ts";
+import type { ReviewFor } from "../audit-review/review.ts";
 import { EndpointError } from "../errors.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
 import type { AuthenticatedConnection, SessionChannel, SessionHost, SessionRequest } from "./contract.ts";
@@ -18,6 +19,7 @@ export interface SessionHostDependencies {
   readonly siteDatabase: SiteDatabase;
   readonly roles: () => Roles;
   readonly elevations: Elevations;
+  readonly review: ReviewFor;
   /** Why this user may be here no longer, in a sentence for them; asked when roles or keys were read again. */
   readonly whyToLeave: (connection: AuthenticatedConnection, hadKey: boolean) => string | undefined;
   /** Whether the key that logged in is listed; one that a certificate vouches for is not. */

@@ -6,6 +6,7 @@ import type { CommandContext } from "../../commands/define-command.ts";
 import { loadRolesFile } from "../../server/authorization/roles-file.ts";
 import { createMemorySite } from "../commands/memory-site.ts";
 import { noElevationPort } from "../harness/elevation.ts";
+import { noReviewPort } from "../harness/review.ts";
 import { decode, withEntries } from "./roles-text.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -21,6 +22,8 @@ const helpOf = async (roles: typeof shipped, user: string, line: string): Promis
     askPassword: () => Promise.reject(new Error("help asks for no password")),
     confirm: async () => true,
     elevation: noElevationPort,
+    review: noReviewPort,
+    tell: async () => undefined,
     signal: new AbortController().signal,
     now: () => new Date(),
   };

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { commands } from "../../commands/index.ts";
 import { findWarnings } from "../../server/authorization/find-warnings.ts";
 import { decode, withEntries } from "./roles-text.ts";
 
@@ -6,9 +7,12 @@ const warningsOf = (text: string, knownUsers?: readonly string[]): readonly stri
   findWarnings(decode(text), knownUsers).map(({ line, path, message }) => `${line} ${path}: ${message}`);
 
 const keys = (more: object) => ({ name: "Get-RecoveryKeys", ...more });
-const certificate = ["verify-cert", "backup-cert", "create-cert", "restore-cert"] as const;
-const everything = [keys({}), ...certificate];
-const later = "roleCapabilities.role.visibleCommands[5]";
+/** Every other command that somebody should have. */
+const others = commands
+  .filter(({ name, forEveryone, forElevation }) => !forEveryone && !forElevation && name !== "Get-RecoveryKeys")
+  .map(({ name }) => name);
+const everything = [keys({}), ...others];
+const later = `roleCapabilities.role.visibleCommands[${everything.length}]`;
 const shadowed = `1 ${later}: never counts: the earlier roleCapabilities.role.visibleCommands[0] accepts everything that it accepts.`;
 
 test("a file without doubts has no warnings", () => {
@@ -18,13 +22,13 @@ test("a file without doubts has no warnings", () => {
 describe("patterns that accept everything", () => {
   test.each([".*", ".+", "[^x]*|.*", "(?s:.*)", String.raw`[\s\S]+`, "^.*$"])("%s", (validatePattern) => {
     const entry = keys({ parameters: [{ name: "ComputerName", validatePattern }] });
-    expect(warningsOf(withEntries(entry, ...certificate))).toEqual([
+    expect(warningsOf(withEntries(entry, ...others))).toEqual([
       "1 roleCapabilities.role.visibleCommands[0]: the pattern of ComputerName accepts everything; leave it out, or write what is meant.",
     ]);
   });
   test.each(["PC-.*", String.raw`\w+`, "[a-z0-9-]+", ".{1,15}"])("%s does not", (validatePattern) => {
     const entry = keys({ parameters: [{ name: "ComputerName", validatePattern }] });
-    expect(warningsOf(withEntries(entry, ...certificate))).toEqual([]);
+    expect(warningsOf(withEntries(entry, ...others))).toEqual([]);
   });
 });
 
@@ -42,7 +46,7 @@ describe("entries that never count", () => {
     ["fewer to choose from", keys({ requireOneOf: ["ComputerName", "Since"] }), keys({ requireOneOf: ["Since"] })],
   ];
   test.each(covered)("%s", (_what, earlier, entry) => {
-    expect(warningsOf(withEntries(earlier, ...certificate, entry))).toEqual([shadowed]);
+    expect(warningsOf(withEntries(earlier, ...others, entry))).toEqual([shadowed]);
   });
 
   const needed: readonly (readonly [string, object, object])[] = [
@@ -59,7 +63,7 @@ describe("entries that never count", () => {
     ],
   ];
   test.each(needed)("%s counts", (_what, earlier, entry) => {
-    expect(warningsOf(withEntries(earlier, ...certificate, entry))).toEqual([]);
+    expect(warningsOf(withEntries(earlier, ...others, entry))).toEqual([]);
   });
 
   test("between roles, for the people who have both", () => {
@@ -75,11 +79,11 @@ describe("entries that never count", () => {
 
 test("restricted parameters without any rule, and not with one", () => {
   const bare = keys({ parameters: ["raw", "NoRotation", "ComputerName"] });
-  expect(warningsOf(withEntries(bare, ...certificate))).toEqual([
+  expect(warningsOf(withEntries(bare, ...others))).toEqual([
     "1 roleCapabilities.role.visibleCommands[0]: grants the restricted raw, NoRotation without any rule: every key of the site may be taken at once.",
   ]);
   for (const rule of [{ maxRows: 10 }, { requireOneOf: ["ComputerName"] }]) {
-    expect(warningsOf(withEntries({ ...bare, ...rule }, ...certificate))).toEqual([]);
+    expect(warningsOf(withEntries({ ...bare, ...rule }, ...others))).toEqual([]);
   }
 });
 
@@ -101,9 +105,7 @@ test("what nobody has: roles, members, commands, keys", () => {
 }`;
   expect(warningsOf(text, ["alice"])).toEqual([
     "2 roleCapabilities: nobody can run Get-RecoveryKeys.",
-    "2 roleCapabilities: nobody can run backup-cert.",
-    "2 roleCapabilities: nobody can run create-cert.",
-    "2 roleCapabilities: nobody can run restore-cert.",
+    ...others.filter((name) => name !== "verify-cert").map((name) => `2 roleCapabilities: nobody can run ${name}.`),
     "4 roleCapabilities.unheld: nobody has this role.",
     "11 groups.empty: has no members.",
     "12 groups.door[0]: bob is not known: no authorized key of that name.",

@@ -4,6 +4,7 @@ import type { BoundLine, VisibleCommands } from "../../server/authorization/cont
 import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import { Secret } from "../../server/secret.ts";
 import { noElevationPort } from "../harness/elevation.ts";
+import { noReviewPort } from "../harness/review.ts";
 import type { SiteDatabase } from "../../server/site-database/port.ts";
 
 /** A user who may do everything that can be granted. */
@@ -54,6 +55,8 @@ export const runLine = async (
       return new Secret("correct horse battery staple");
     },
     elevation: noElevationPort,
+    review: noReviewPort,
+    tell: async () => undefined,
     signal: new AbortController().signal,
     now: () => now,
   });

@@ -14,6 +14,7 @@ import type { Delivery, Outcome } from "../../server/session/delivery.ts";
 import { encodeAnswer } from "../../server/session/format/encode.ts";
 import { createInvoke } from "../../server/session/invoke.ts";
 import type { RecoveryKey } from "../../server/site-database/port.ts";
+import { noReview } from "./review.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
 
 /** alice and carol need approval, bob and dave approve; bob may ask too. */
@@ -118,6 +119,7 @@ export const createStage = async (): Promise<Stage> => {
       report: () => undefined,
       visibleCommands,
       elevation: createElevationGate(elevations, { connectedUser: user, keyFingerprint: key, origin }, visibleCommands),
+      review: noReview,
       connectedUser: user,
       origin,
       now,

@@ -12,6 +12,7 @@ import { encodeAnswer } from "../../server/session/format/encode.ts";
 import { createInvoke } from "../../server/session/invoke.ts";
 import type { SiteDatabase } from "../../server/site-database/port.ts";
 import { noElevation } from "../harness/elevation.ts";
+import { noReview } from "../harness/review.ts";
 import {
   createSiteMaker,
   passwordOf,
@@ -83,6 +84,7 @@ const runLine = async (line: string, stage: Stage = {}): Promise<Run> => {
     siteDatabase: stage.siteDatabase ?? database,
     visibleCommands: () => roles.commandsFor(user),
     elevation: noElevation,
+    review: noReview,
     connectedUser: user,
     origin: { connectionId: "C-1", sessionId: "S-1", connectedUser: user },
     now: () => new Date(),

@@ -1,5 +1,6 @@
 import { stringify } from "csv-stringify/sync";
 import type { Column } from "../../../commands/define-command.ts";
+import { EndpointError } from "../../errors.ts";
 import type { Answer, DisclosedCell } from "../delivery.ts";
 import { printable } from "../printable.ts";
 import { listEncoder, tableEncoder } from "./for-people.ts";
@@ -57,6 +58,13 @@ const encoderFor = (
   }
 };
 
+/** Bytes are no text: a terminal would obey what is in them. */
+export const notForTerminal = (): EndpointError =>
+  new EndpointError(
+    "InvalidArgument",
+    "This answers a file, not text for a terminal. Run it from your own machine, without -t: ssh HOST COMMAND > FILE",
+  );
+
 const printableCell = (cell: DisclosedCell): DisclosedCell => (typeof cell === "string" ? printable(cell) : cell);
 
 /**
@@ -65,6 +73,7 @@ const printableCell = (cell: DisclosedCell): DisclosedCell => (typeof cell === "
  */
 export async function* encodeAnswer(answer: Answer, options: EncodeOptions): AsyncGenerator<string> {
   if (answer.kind === "session") return;
+  if (answer.kind === "bytes") throw notForTerminal();
   if (answer.kind === "text") {
     const text = answer.text.endsWith("\n") || answer.text === "" ? answer.text : `${answer.text}\n`;
     yield options.terminal ? text.split("\n").map(printable).join("\n") : text;

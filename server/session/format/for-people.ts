@@ -52,7 +52,9 @@ export const tableEncoder = (columns: readonly Column[], width: number): RowEnco
       to,
     );
   const measure = (rows: readonly DisclosedRow[]): readonly number[] =>
-    columns.map(({ name }, index) => Math.max(name.length, ...rows.map((row) => stringWidth(shown(row[index])))));
+    columns.map(({ name, least = 0 }, index) =>
+      Math.max(name.length, least, ...rows.map((row) => stringWidth(shown(row[index])))),
+    );
   return {
     begin: () => "",
     batch: (rows) => {

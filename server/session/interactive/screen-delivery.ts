@@ -2,7 +2,7 @@ import type { UiColumn } from "../../../ui/protocol.ts";
 import { EndpointError } from "../../errors.ts";
 import type { TerminalSize } from "../contract.ts";
 import type { Answer, Delivery, DisclosedCell } from "../delivery.ts";
-import { encodeAnswer } from "../format/encode.ts";
+import { encodeAnswer, notForTerminal } from "../format/encode.ts";
 import { printable, withoutPrivateUse } from "../printable.ts";
 import { refuseTooManyKeys } from "./glyphs.ts";
 import type { ScreenFace } from "./screen.ts";
@@ -13,6 +13,8 @@ type RowsAnswer = Extract<Answer, { kind: "rows" }>;
 /** Lines of a page that are not rows: the table's head and rule, the question for more, the prompt. */
 const linesBesidesRows = 4;
 const gap = 2;
+/** The UI wraps a column no narrower than this (ui/layout/table.ts); where that is too wide it writes a list. */
+const leastWidth = 16;
 /** UTF-16 units in one message: far below the largest frame, whatever they cost in UTF-8. */
 const textPerMessage = 64 * 1024;
 /** A cell longer than this is cut on a screen, visibly; exec has it whole. */
@@ -103,8 +105,11 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
     const fits = (): boolean => tableWidth <= size().columns;
     const showsKeys = columns.some(({ secret }) => secret);
     // The UI narrows and wraps columns of words itself; a key is never cut, so a table with one becomes a list, as in `format/`.
-    const list = answer.format === "list" || (!fits() && showsKeys);
-    linesPerRow = () => (list || (!fits() && showsKeys) ? columns.length + 1 : fits() ? 1 : 2);
+    const least = columns.reduce((sum, { name, width }) => sum + Math.min(width, Math.max(leastWidth, name.length)), 0);
+    const cantNarrow = (): boolean => least + gap * (columns.length - 1) > size().columns;
+    const isList = (): boolean => answer.format === "list" || (!fits() && (showsKeys || cantNarrow()));
+    const list = isList();
+    linesPerRow = () => (list || isList() ? columns.length + 1 : fits() ? 1 : 2);
     await face.ui.send({ type: "table", id, columns, list });
     for await (const batch of answer.batches) {
       throwIfStopped();
@@ -141,6 +146,7 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
       throwIfStopped();
       if (answer.kind === "session") parts.onAction(answer.action);
       else if (answer.kind === "text") await showText(screenText(answer.text));
+      else if (answer.kind === "bytes") throw notForTerminal();
       else if (answer.format === undefined || answer.format === "table" || answer.format === "list") {
         await showRows(answer);
       } else {

@@ -16,6 +16,7 @@ import {
 import { createUiPool, type UiPool, type UiPoolOptions } from "../../../server/session/interactive/ui-pool.ts";
 import type { UiProcessEnd } from "../../../server/session/interactive/ui-screen-queue.ts";
 import { noElevation } from "../../harness/elevation.ts";
+import { noReview } from "../../harness/review.ts";
 import { createInvoke } from "../../../server/session/invoke.ts";
 import type { SiteDatabase } from "../../../server/site-database/port.ts";
 import { temporaryDirectory } from "../../harness/temporary-directory.ts";
@@ -191,6 +192,7 @@ export const startShell = (options: ShellOptions = {}): Shell => {
     siteDatabase: {} as SiteDatabase, // no command of these tests asks it
     visibleCommands: () => visible,
     elevation: noElevation,
+    review: noReview,
     connectedUser,
     origin: {},
     now: () => new Date(),

@@ -66,11 +66,16 @@ const start = (): void => {
     },
   );
   // Sought before it was ever played, version 3.17.0 draws the rows that changed over the poster, and leaves the others out.
+  // Playing is an event of its own, later than the promise of play() on a busy machine; a pause before it is lost.
+  const playing = new Promise<void>((resolve) => player.addEventListener("playing", () => resolve()));
   let wasPlayed = false;
-  player.addEventListener("play", () => (wasPlayed = true));
+  void playing.then(() => (wasPlayed = true));
   const position = find("#position", HTMLElement);
   const jump = async (marker: number, words: string): Promise<void> => {
-    if (!wasPlayed) await player.play();
+    if (!wasPlayed) {
+      void player.play();
+      await playing;
+    }
     await player.pause();
     await player.seek({ marker });
     position.textContent = words;

@@ -1,0 +1,57 @@
+import type { ReviewedEvent } from "../server/audit-review/review-port.ts";
+import type { OutputFormat, Row, RowsResult } from "./define-command.ts";
+
+/** A table is to be read: what is longer is cut there, visibly; the formats for scripts have all of it. */
+const longestDetail = { onScreen: 120, elsewhere: 400 };
+
+/** Ids that say nothing to a reader. */
+const forScriptsOnly = new Set(["connectionId", "invocationId"]);
+
+const inWords = (value: unknown): string => {
+  if (typeof value === "string") return value;
+  if (!Array.isArray(value) || value.length <= 3) return JSON.stringify(value);
+  return `${JSON.stringify(value.slice(0, 3)).slice(0, -1)},… ${value.length} in all]`;
+};
+
+const forPeople = (fields: ReviewedEvent["fields"], longest: number): string => {
+  const text = Object.entries(fields)
+    .filter(([name]) => !forScriptsOnly.has(name))
+    .map(([name, value]) => `${name}=${inWords(value)}`)
+    .join(" ");
+  return text.length <= longest ? text : `${text.slice(0, longest).replace(/[\ud800-\udbff]$/, "")}…`;
+};
+
+/** Events as rows; in the formats for scripts the last column is everything else that the event has, as JSON. */
+export const auditEventRows = (
+  events: AsyncIterable<readonly ReviewedEvent[]>,
+  format: OutputFormat | undefined,
+  { interactive, isLive }: { readonly interactive: boolean; readonly isLive: boolean },
+): RowsResult => {
+  const longest = interactive ? longestDetail.onScreen : longestDetail.elsewhere;
+  const isForPeople = format === undefined || format === "table" || format === "list";
+  return {
+    kind: "rows",
+    columns: [
+      { name: "Seq", width: 8, least: 6 },
+      { name: "At", width: 24, least: 24 },
+      { name: "Type", width: 18, least: 18 },
+      { name: "User", width: 10, least: 10 },
+      { name: "SessionId", width: 18, least: 18 },
+      { name: "Detail", width: 40 },
+    ],
+    batches: (async function* rows(): AsyncGenerator<readonly Row[]> {
+      for await (const batch of events) {
+        yield batch.map(({ seq, at, type, user, sessionId, fields }) => [
+          seq,
+          at,
+          type,
+          user,
+          sessionId,
+          isForPeople ? forPeople(fields, longest) : JSON.stringify(fields),
+        ]);
+      }
+    })(),
+    ...(isLive ? { live: true } : {}),
+    ...(format === undefined ? {} : { format }),
+  };
+};

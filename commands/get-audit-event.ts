@@ -1,0 +1,71 @@
+import { auditEventRows } from "./audit-event-rows.ts";
+import { defineCommand, outputFormats } from "./define-command.ts";
+import { integer, momentOf, oneOf, sessionId, since, text, userName } from "./parameter-kinds.ts";
+import { flag, list, value } from "./parameters.ts";
+
+/** -Last has to hold that many until the end is reached. */
+const mostLast = 1000;
+
+export const getAuditEvent = defineCommand({
+  name: "Get-AuditEvent",
+  synopsis: "Shows events of the record, or follows them as they happen.",
+  description:
+    "One row an event, oldest first. With -Follow: what comes from now on, each event once it is durable, until you stop it with Ctrl-C; " +
+    "-Last or -Since begin earlier. In the formats json, ndjson and csv the column Detail has everything else of the event, as JSON. " +
+    "The record holds no recovery key. That you looked, and for what, is itself on the record.",
+  examples: [
+    { line: "Get-AuditEvent -Last 20", explains: "The end of the record." },
+    { line: "Get-AuditEvent -Follow", explains: "What happens from now on; Ctrl-C ends it." },
+    {
+      line: "Get-AuditEvent -Type disclosure -Since 1d -Format ndjson",
+      explains: "Every disclosure of a day, for a script.",
+    },
+    {
+      line: "Get-AuditEvent -Type authentication,request-refused -User support",
+      explains: "How somebody came in, and what was refused.",
+    },
+  ],
+  parameters: {
+    SessionId: value(sessionId, { synopsis: "Only events of this session, and reviews of it.", position: 0 }),
+    Type: list(
+      text({
+        placeholder: "<type>",
+        expects: "a type of event, as session-started or disclosure",
+        fits: /^[a-z][a-z-]{0,63}$/,
+      }),
+      { synopsis: "Only events of these types." },
+    ),
+    User: value(userName, {
+      synopsis: "Only events of this user, proved or claimed, or of this account of the machine.",
+    }),
+    Since: value(since, { synopsis: "Only events from then on." }),
+    Until: value(since, { synopsis: "Only events before." }),
+    First: value(integer(1, 1_000_000), { synopsis: "Only so many from the beginning." }),
+    Last: value(integer(1, mostLast), { synopsis: "Only so many from the end." }),
+    Follow: flag({ synopsis: "Go on with what happens from now on, until stopped." }),
+    Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
+  },
+  conflict: ({ First, Last, Until, Follow, Format }) => {
+    if (First !== undefined && Last !== undefined) return "-First and -Last don't go together.";
+    if (Follow === true && (First !== undefined || Until !== undefined))
+      return "-Follow has no end: it goes without -First and -Until.";
+    return Follow === true && Format === "json"
+      ? "One JSON array has an end: with -Follow it is -Format ndjson."
+      : undefined;
+  },
+  run: async (values, context) => {
+    const { review } = context;
+    const isLive = values.Follow === true;
+    const events = await review.events({
+      ...(values.SessionId === undefined ? {} : { sessionId: values.SessionId }),
+      ...(values.Type === undefined ? {} : { types: values.Type }),
+      ...(values.User === undefined ? {} : { user: values.User }),
+      ...(values.Since === undefined ? {} : { since: momentOf(values.Since, context.now()) }),
+      ...(values.Until === undefined ? {} : { until: momentOf(values.Until, context.now()) }),
+      ...(values.First === undefined ? {} : { first: values.First }),
+      ...(values.Last === undefined ? {} : { last: values.Last }),
+      follow: isLive,
+    });
+    return auditEventRows(events, values.Format, { interactive: context.interactive, isLive });
+  },
+});

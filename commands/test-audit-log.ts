@@ -1,0 +1,56 @@
+import { defineCommand, outputFormats } from "./define-command.ts";
+import { oneBatch } from "./one-batch.ts";
+import { noteInBase64, oneOf } from "./parameter-kinds.ts";
+import { value } from "./parameters.ts";
+
+const tellEveryMs = 2_000;
+
+/** What the endpoint says of itself is worth no more than the endpoint. */
+const ownWord =
+  "This is what the endpoint says of its own record. For a check that need not trust it, verify a copy of the record elsewhere, with pep audit verify.";
+
+export const testAuditLog = defineCommand({
+  name: "Test-AuditLog",
+  synopsis: "Verifies the whole record: log, checkpoints, signatures, transcripts.",
+  description:
+    "Reads every event and transcript and names whatever was changed, removed, put in or moved, and says what the result is worth. Exit " +
+    "status 0 when the record holds, 1 when it does not. With -SinceCheckpoint, a checkpoint that you kept elsewhere: that nothing " +
+    "before it was changed, whoever holds the machine. A script: Test-AuditLog -SinceCheckpoint $(base64 -w0 checkpoint)",
+  examples: [
+    { line: "Test-AuditLog", explains: "Problems, notes, and what is claimed." },
+    { line: "Test-AuditLog -Format json", explains: "The same for a script." },
+  ],
+  parameters: {
+    SinceCheckpoint: value(noteInBase64, {
+      synopsis: "A copy of audit/checkpoint that was kept elsewhere, as base64.",
+    }),
+    Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
+  },
+  run: async (values, context) => {
+    const { review, tell } = context;
+    let toldAtMs = context.now().getTime();
+    const { problems, notices, claims, events } = await review.verify(values.SinceCheckpoint, (checked, of) => {
+      if (context.now().getTime() - toldAtMs < tellEveryMs) return;
+      toldAtMs = context.now().getTime();
+      // Who can't be told is told nothing: the command's own answer finds that out.
+      tell(`${checked} of ${of} events checked.`).catch(() => undefined);
+    });
+    const rows = [
+      ...problems.map((text) => ["Problem", text]),
+      ...notices.map((text) => ["Note", text]),
+      ["Result", `${events} events, ${problems.length} ${problems.length === 1 ? "problem" : "problems"}.`],
+      ...[...claims, ownWord].map((text) => ["Claim", text]),
+    ];
+    return {
+      kind: "rows",
+      columns: [
+        { name: "Finding", width: 7 },
+        { name: "Detail", width: 60 },
+      ],
+      batches: oneBatch(rows),
+      count: () => Promise.resolve(rows.length),
+      exitStatus: () => (problems.length === 0 ? 0 : 1),
+      ...(values.Format === undefined ? {} : { format: values.Format }),
+    };
+  },
+});

@@ -1,0 +1,80 @@
+import type { Verification } from "./verify-record.ts";
+
+/** How something in a session ended, or that it did not. */
+export type SessionOutcome = "Succeeded" | "Failed" | "Stopped" | "Refused" | "Aborted" | "Running";
+
+/** Which sessions. Times are of their beginning, so that a filter can pass over the log before it. */
+export interface SessionQuery {
+  readonly user?: string;
+  readonly since?: Date;
+  readonly until?: Date;
+  readonly command?: string;
+  /** A key id or the beginning of one. */
+  readonly keyId?: string;
+  readonly computerName?: string;
+  /** Any of them. */
+  readonly outcomes?: readonly SessionOutcome[];
+}
+
+export interface ReviewedSession {
+  readonly sessionId: string;
+  readonly connectedUser: string;
+  readonly clientAddress: string;
+  readonly mode: string;
+  readonly startedAt: string;
+  readonly endedAt: string | undefined;
+  readonly exitStatus: number | undefined;
+  /** Why it ended, in the words of the record; that it runs, or that its end is not on the record. */
+  readonly ending: string;
+  readonly commands: number;
+  readonly refusals: number;
+  readonly keys: number;
+  /** Keys disclosed, by day (UTC). */
+  readonly keysByDay: readonly (readonly [day: string, keys: number])[];
+}
+
+export interface EventQuery {
+  readonly sessionId?: string;
+  readonly types?: readonly string[];
+  /** Proved, only claimed, or of the machine itself. */
+  readonly user?: string;
+  readonly since?: Date;
+  readonly until?: Date;
+  readonly first?: number;
+  readonly last?: number;
+  /** Goes on with what becomes durable from now on; what was before is shown only where `since` or `last` asks for it. */
+  readonly follow: boolean;
+}
+
+export interface ReviewedEvent {
+  readonly seq: number;
+  readonly at: string;
+  readonly type: string;
+  readonly user: string;
+  readonly sessionId: string;
+  /** What else the event has. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The record, as an auditor's commands read it. Each call is itself put on the record first, and rejects with
+ * `AuditUnavailable` where it can't be: then nothing was read. The rest comes while it is iterated.
+ */
+export interface ReviewPort {
+  /** In the order in which they ended; those that still run come last. */
+  sessions(query: SessionQuery): Promise<AsyncIterable<readonly ReviewedSession[]>>;
+  /** @throws EndpointError InvalidArgument where there is no such type of event */
+  events(query: EventQuery): Promise<AsyncIterable<readonly ReviewedEvent[]>>;
+  /** @param sinceCheckpoint a signed note that was kept elsewhere */
+  verify(sinceCheckpoint: string | undefined, onProgress: (checked: number, of: number) => void): Promise<Verification>;
+  /** A tar archive of the record as its newest checkpoint signs it: `pep audit verify` takes it. */
+  exportRecord(): Promise<AsyncIterable<Uint8Array>>;
+}
+
+/** Who reviews, for the record, and until when. */
+export interface Reviewer {
+  readonly connectionId?: string | undefined;
+  readonly sessionId?: string | undefined;
+  readonly clientAddress?: string | undefined;
+  readonly connectedUser: string;
+}

@@ -1,0 +1,117 @@
+import type { EventLog } from "../audit/event.ts";
+import { EndpointError } from "../errors.ts";
+import { exportRecord } from "./export-record.ts";
+import type { LiveFeed } from "./live-feed.ts";
+import { recordPaths } from "./record-paths.ts";
+import type { EventQuery, ReviewedSession, ReviewPort, Reviewer, SessionQuery } from "./review-port.ts";
+import type { ReviewTask } from "./review-task.ts";
+import { runInWorker } from "./run-in-worker.ts";
+import { streamEvents } from "./stream-events.ts";
+import type { Verification } from "./verify-record.ts";
+
+export interface ReviewDependencies {
+  readonly dataDirectory: string;
+  readonly log: EventLog & { checkpoint(): Promise<void> };
+  readonly feed: LiveFeed;
+  /** Every type of event there is. */
+  readonly eventTypes: readonly string[];
+}
+
+/** The record, as one user of one session reviews it. */
+export type ReviewFor = (reviewer: Reviewer, signal: AbortSignal) => ReviewPort;
+
+/** Threads that read the whole record, for all auditors together: each keeps a processor busy. */
+const mostThreads = 4;
+
+type Review = Extract<Parameters<EventLog["append"]>[0], { type: "review" }>;
+type Filter = NonNullable<Review["filter"]>;
+
+/** As it was understood, times fixed: "7d" says nothing once it is read a year later. */
+const filterOf = (query: SessionQuery | Omit<EventQuery, "follow">): { readonly filter?: Filter } => {
+  const filter: Filter = {};
+  for (const [name, value] of Object.entries(query) as [string, unknown][]) {
+    if (value instanceof Date) filter[name] = value.toISOString();
+    else if (Array.isArray(value)) filter[name] = value.map(String);
+    else if (typeof value === "string" || typeof value === "number") filter[name] = value;
+  }
+  return Object.keys(filter).length === 0 ? {} : { filter };
+};
+
+export const createReview = ({ dataDirectory, log, feed, eventTypes }: ReviewDependencies): ReviewFor => {
+  const directory = recordPaths(dataDirectory).log;
+  let threads = 0;
+
+  async function* inThread(
+    task: ReviewTask,
+    onProgress: (events: number) => void,
+    signal: AbortSignal,
+  ): AsyncGenerator {
+    if (threads >= mostThreads) {
+      throw new EndpointError(
+        "LimitsExceeded",
+        `${mostThreads} reviews of the whole record are under way, the most at a time. Try again when one is over.`,
+      );
+    }
+    threads += 1;
+    try {
+      yield* runInWorker(task, onProgress, signal);
+    } finally {
+      threads -= 1;
+    }
+  }
+
+  return (reviewer, signal) => {
+    const record = (review: Omit<Review, "type">): Promise<void> =>
+      log.append({ type: "review", ...reviewer, ...review });
+
+    return {
+      async sessions(query) {
+        await record({ action: "list", ...filterOf(query) });
+        const task: ReviewTask = { kind: "sessions", dataDirectory, query, throughSeq: feed.lastSeq };
+        return inThread(task, () => undefined, signal) as AsyncIterable<readonly ReviewedSession[]>; // what review-task.ts yields for it
+      },
+      async events(query) {
+        const unknown = query.types?.find((type) => !eventTypes.includes(type));
+        if (unknown !== undefined) {
+          throw new EndpointError(
+            "InvalidArgument",
+            `There is no event of the type ${unknown}. There are: ${eventTypes.join(", ")}.`,
+          );
+        }
+        const { follow, sessionId, ...rest } = query;
+        await record({
+          action: follow ? "follow" : sessionId === undefined ? "events" : "show",
+          ...(sessionId === undefined ? {} : { reviewedSessionId: sessionId }),
+          ...filterOf(rest),
+        });
+        return streamEvents(directory, query, feed.lastSeq, feed, signal);
+      },
+      async verify(sinceCheckpoint, onProgress) {
+        await record({ action: "verify", ...(sinceCheckpoint === undefined ? {} : { filter: { sinceCheckpoint } }) });
+        // Signed through this review, so that nothing of it is reported as unsigned.
+        await log.checkpoint();
+        const of = feed.lastSeq;
+        const once = async (): Promise<Verification> => {
+          const task: ReviewTask = { kind: "verify", dataDirectory, sinceCheckpoint };
+          for await (const verification of inThread(task, (events) => onProgress(events, of), signal)) {
+            return verification as Verification; // what review-task.ts yields for it
+          }
+          throw new Error("the verification ended without a result");
+        };
+        // What the server writes meanwhile can look wrong for a moment, as a transcript whose session is not on the record yet.
+        // What is wrong stays so.
+        const found = await once();
+        return found.problems.length === 0 ? found : once();
+      },
+      exportRecord: () =>
+        exportRecord(
+          dataDirectory,
+          async () => {
+            await record({ action: "export" });
+            await log.checkpoint();
+          },
+          () => feed.lastSeq,
+        ),
+    };
+  };
+};
