@@ -1,7 +1,10 @@
 import { readFileSync, statSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
+import { syslogReceiver, type SyslogReceiver } from "./audit-forwarding/configuration.ts";
 import { EndpointError } from "./errors.ts";
+import { penaltySettings, perSourcePenalties, perSourcePenaltyExemptList } from "./ssh/penalty-configuration.ts";
+import type { PenaltySettings } from "./ssh/penalties.ts";
 import { sqlServerSiteDatabase, type SqlServerConfiguration } from "./site-database/sql-server/configuration.ts";
 
 const listenAddress = z
@@ -41,6 +44,12 @@ const endpointFile = z.strictObject({
   trustedUserCAKeys: z.string().optional(),
   /** OpenSSH's RevokedKeys: a KRL or a list of public keys. Configured and unreadable, it refuses everybody. */
   revokedKeys: z.string().optional(),
+  /** What sources earn that end connections without a log-in (OpenSSH's PerSourcePenalties). */
+  perSourcePenalties: perSourcePenalties.prefault({}),
+  /** Left out: nobody; in a demo loopback, from where all of its clients come. */
+  perSourcePenaltyExemptList: perSourcePenaltyExemptList.optional(),
+  /** Where the record is sent, to a SIEM; without it nowhere. */
+  syslog: syslogReceiver.optional(),
   /** What second factors are sealed with; outside the data directory. Left out: beside it, `DIR.second-factor-key`. */
   secondFactorKey: z.string().optional(),
   /** Where backup-cert writes; outside the data directory. */
@@ -67,6 +76,8 @@ export interface Configuration {
   readonly siteDatabase: EmbeddedSite | SqlServerConfiguration;
   readonly trustedUserCAKeys: string | undefined;
   readonly revokedKeys: string | undefined;
+  readonly penalties: PenaltySettings;
+  readonly syslog: SyslogReceiver | undefined;
   readonly secondFactorKey: string;
   readonly backupDirectory: string;
   readonly spareUiProcesses: number;
@@ -82,6 +93,8 @@ export const parseListen = (text: string): Configuration["listen"] => {
   }
   return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port };
 };
+
+const loopback = ["127.0.0.0/8", "::1"];
 
 export const isLoopback = (host: string): boolean => /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host);
 
@@ -198,6 +211,13 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
     siteDatabase: resolveSite(file, path, dataDirectory),
     trustedUserCAKeys: file.trustedUserCAKeys === undefined ? undefined : from(file.trustedUserCAKeys),
     revokedKeys: file.revokedKeys === undefined ? undefined : from(file.revokedKeys),
+    penalties: penaltySettings(file.perSourcePenalties, file.perSourcePenaltyExemptList ?? (file.demo ? loopback : [])),
+    syslog: file.syslog && {
+      ...file.syslog,
+      ca: from(file.syslog.ca),
+      certificate: from(file.syslog.certificate),
+      key: from(file.syslog.key),
+    },
     secondFactorKey,
     backupDirectory,
     spareUiProcesses: file.spareUiProcesses,
@@ -214,6 +234,7 @@ export const pathsIn = (dataDirectory: string) => ({
   authorizedKeys: join(dataDirectory, "authorized-keys"),
   state: join(dataDirectory, "state"),
   elevation: join(dataDirectory, "state", "elevation.ndjson"),
+  syslogCursor: join(dataDirectory, "state", "syslog-cursor"),
   secondFactors: join(dataDirectory, "state", "second-factor"),
   secondFactorUses: join(dataDirectory, "state", "second-factor-use"),
   control: join(dataDirectory, "state", "control.sock"),

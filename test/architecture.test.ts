@@ -143,6 +143,21 @@ test("what runs in a reviewer's browser reaches the player, its own folder and t
   expect(reached.filter((path) => !own.test(path))).toEqual([]);
 });
 
+test("what sends the record on only reads it, and knows nothing of sessions", () => {
+  const readers = ["checkpoint", "log-lines", "merkle-tree"].map((name) => `server/audit/${name}.ts`);
+  const strays = within("server/audit-forwarding/").filter(
+    ({ to, typeOnly }) =>
+      isOurs(to) &&
+      !typeOnly &&
+      ![...readers, "server/errors.ts"].includes(to) &&
+      !to.startsWith("server/audit-forwarding/"),
+  );
+  expect(shown(strays)).toEqual([]);
+  expect(shown([...imports.values()].flat().filter(({ to }) => to === "node:tls"))).toEqual([
+    "server/audit-forwarding/connection.ts → node:tls",
+  ]);
+});
+
 test("the server imports of the UI only the protocol", () => {
   const strays = within("server/").filter(({ to }) => to.startsWith("ui/") && to !== "ui/protocol.ts");
   expect(shown(strays)).toEqual([]);

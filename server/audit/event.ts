@@ -41,6 +41,15 @@ export const auditEvent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("connection-closed"), ...origin.shape }),
   /** Dropped by a guard of the SSH layer; `guard` is its name, for example `pre-authentication-message`. */
   z.strictObject({ type: z.literal("connection-dropped"), ...origin.shape, guard: z.string() }),
+  /** Earned penalties reached the minimum: connections of this source are closed at the door for so long. */
+  z.strictObject({
+    type: z.literal("source-penalised"),
+    /** An IPv4 address or an IPv6 network. */
+    source: z.string(),
+    /** What the connection did that made it enough. */
+    offence: z.enum(["authfail", "noauth", "grace-exceeded", "violation"]),
+    forSeconds: z.number().int(),
+  }),
   z.strictObject({
     type: z.literal("authentication"),
     ...origin.shape,
@@ -56,6 +65,8 @@ export const auditEvent = z.discriminatedUnion("type", [
     certificate: z.strictObject({ keyId: z.string(), serial: z.string(), authority: z.string() }).optional(),
     /** What a FIDO key said of its user under its signature. */
     fido: z.strictObject({ userPresent: z.boolean(), userVerified: z.boolean(), counter: z.number().int() }).optional(),
+    /** SHA-256 of the legal notice that was shown before this log-in, hexadecimal. */
+    noticeShown: z.string().optional(),
     /** For the log only; the client is told nothing. */
     reason: z.string().optional(),
   }),
@@ -81,6 +92,16 @@ export const auditEvent = z.discriminatedUnion("type", [
     transcriptDigest: z.string().optional(),
     reason: z.string().optional(),
   }),
+  /** Asked before the first prompt of an interactive session; what was shown before log-in stands in `authentication`. */
+  z.strictObject({
+    type: z.literal("legal-notice"),
+    ...origin.shape,
+    answer: z.enum(["accepted", "declined"]),
+    /** SHA-256 of the notice, hexadecimal. */
+    digest: z.string(),
+  }),
+  /** Nobody typed for long, and the screen was cleared; somebody pressed a key again. */
+  z.strictObject({ type: z.literal("session-lock"), ...origin.shape, state: z.enum(["locked", "unlocked"]) }),
   /** A command line that did not become a command. */
   z.strictObject({
     type: z.literal("command-refused"),
@@ -130,6 +151,8 @@ export const auditEvent = z.discriminatedUnion("type", [
     sentDigest: z.string().optional(),
     /** `R-…`, told to the user when the failure is ours; the details stand here and nowhere else. */
     reference: z.string().optional(),
+    /** A limit stopped it; `error` says which. */
+    reason: z.literal("limit").optional(),
     error: z.string().optional(),
   }),
   /** Durable before the first byte of these keys leaves the server. */
@@ -158,6 +181,16 @@ export const auditEvent = z.discriminatedUnion("type", [
     /** Every line up to this one is a hash only. */
     throughSeq: z.number().int(),
     transcripts: z.array(z.string()),
+  }),
+  /** Whether the syslog receiver takes the log; only changes are here, and not each of a receiver that comes and goes. */
+  z.strictObject({
+    type: z.literal("forwarding"),
+    state: z.enum(["connected", "disconnected", "lagging"]),
+    /** `HOST:PORT`. */
+    receiver: z.string(),
+    /** Events that it is not known to have read. */
+    behind: z.number().int(),
+    reason: z.string().optional(),
   }),
   /** An administrator gave a user a second factor, or took it away, on the machine itself. Before it counts. */
   z.strictObject({

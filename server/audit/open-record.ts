@@ -22,6 +22,8 @@ export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOp
 
 /** The record of the one process that writes it. */
 export interface OpenRecord extends EventLog {
+  /** Number of the last event that is durable. */
+  lastSeq(): number;
   /** Ends with a checkpoint, and gives the log's lock back. */
   close(): Promise<void>;
   /** Signs what is on the record by now; with the key that comes next too, when the key is changed. */
@@ -45,6 +47,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
   let checkpointer: Checkpointer | undefined;
   const aborted = findAbortedSessions();
   let pending = false;
+  let lastSeq = 0;
 
   const checkpoint = async (nextKey?: KeyObject): Promise<void> => {
     await checkpointer?.write(nextKey);
@@ -68,7 +71,8 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     onOpened: () => {
       // Under the log's lock: another process may have written a checkpoint until now.
       checkpointer = new Checkpointer(options);
-      for (const { content } of logLines(join(directory, "log"))) {
+      for (const { content, seq } of logLines(join(directory, "log"))) {
+        if (content.kind === "pruned" || content.kind === "line") lastSeq = seq;
         if (content.kind === "pruned") checkpointer.append(content.leaf);
         if (content.kind !== "line") continue;
         checkpointer.append(leafHash(content.bytes));
@@ -78,6 +82,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     },
     onDurable: (lines) => {
       checkpointer?.appendLines(lines);
+      lastSeq += lines.length;
       options.onDurable?.(lines);
       if ((checkpointer?.unsigned ?? 0) >= everyEvents) checkpointSoon();
     },
@@ -93,6 +98,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
   timer.unref();
   return {
     append: (event) => log.append(event),
+    lastSeq: () => lastSeq,
     checkpoint,
     async close() {
       clearInterval(timer);

@@ -19,6 +19,8 @@ export interface BoundLine {
   readonly roleCapability: string;
   /** Set where the entry requires approval by another person. */
   readonly approval: ApprovalNeeded | undefined;
+  /** Different recovery keys that this user may be shown within an hour, all their commands together. */
+  readonly disclosureLimit: { readonly most: number; readonly roleCapability: string } | undefined;
   /** More rows than this from the command (before shaping): `LimitsExceeded`, and none is shown. */
   readonly maxRows: number | undefined;
 }
@@ -41,12 +43,19 @@ export interface Roles {
   /** Which role definitions count now; while it stays the same, so do the user's commands. */
   definitionsFor(connectedUser: string, circumstances: Circumstances): string;
   readonly session: {
+    /** A screen without input for this long is cleared and locked, with a warning a minute before. */
+    readonly idleLockMs: number;
     /** An interactive session without input for this long is ended, with a warning a minute before. */
     readonly idleTimeoutMs: number;
     readonly longestSessionMs: number;
+    /** Sessions and running commands of one user at a time. */
+    readonly sessionsPerUser: number;
+    readonly commandsPerUser: number;
     /** How long a request for approval waits, and how long an approval can be used. */
     readonly requestMs: number;
     readonly approvalMs: number;
+    /** An interactive session begins with the legal notice and the word `yes`. */
+    readonly requireAcceptance: boolean;
     /** Sent as the SSH banner before log-in; may be empty. */
     readonly legalNotice: string;
   };

@@ -43,7 +43,13 @@ export interface CheckedRoles extends Roles {
 
 /** JEA's own idle limit is two hours; 15 minutes is what a screen with recovery keys on it should have. */
 const defaultIdleMinutes = 15;
+/** Keys are off the screen after two thirds of the idle time: ten of fifteen minutes. */
+const defaultLockPart = 2 / 3;
 const defaultLongestMinutes = 8 * 60;
+/** A few windows and a script that runs some commands side by side; what runs at a time is limited by the next. */
+const defaultSessions = 20;
+/** Sixty searches of one user at a time made another user wait four seconds. */
+const defaultCommands = 4;
 /** Long enough to find the second person, and to use what they approved; no longer. */
 const defaultRequestMinutes = 60;
 const defaultApprovalMinutes = 15;
@@ -192,6 +198,17 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
         checkEntry(role, raw, ["roleCapabilities", role, "visibleCommands", index], commands, complain) ?? [],
     ),
   );
+  if (file.session?.requireAcceptance === true && (file.session.legalNotice ?? "").trim() === "") {
+    complain(["session", "requireAcceptance"], "needs a legalNotice that could be accepted.");
+  }
+  const idleTimeoutMinutes = file.session?.idleTimeoutMinutes ?? defaultIdleMinutes;
+  const idleLockMinutes = file.session?.idleLockMinutes ?? idleTimeoutMinutes * defaultLockPart;
+  if (idleLockMinutes >= idleTimeoutMinutes) {
+    complain(
+      ["session", "idleLockMinutes"],
+      `must be less than idleTimeoutMinutes (${idleTimeoutMinutes}), when the session ends.`,
+    );
+  }
   if (problems.length > 0) throw new RolesFileError(problems);
 
   const groupsOf = (user: string): readonly string[] =>
@@ -239,10 +256,14 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
       return visible;
     },
     session: {
-      idleTimeoutMs: (file.session?.idleTimeoutMinutes ?? defaultIdleMinutes) * 60_000,
+      idleLockMs: idleLockMinutes * 60_000,
+      idleTimeoutMs: idleTimeoutMinutes * 60_000,
       longestSessionMs: (file.session?.longestSessionMinutes ?? defaultLongestMinutes) * 60_000,
+      sessionsPerUser: file.session?.sessionsPerUser ?? defaultSessions,
+      commandsPerUser: file.session?.commandsPerUser ?? defaultCommands,
       requestMs: (file.session?.requestMinutes ?? defaultRequestMinutes) * 60_000,
       approvalMs: (file.session?.approvalMinutes ?? defaultApprovalMinutes) * 60_000,
+      requireAcceptance: file.session?.requireAcceptance ?? false,
       legalNotice: file.session?.legalNotice ?? "",
     },
     mayConnect,

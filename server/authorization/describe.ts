@@ -80,6 +80,9 @@ export const entryRules = (entry: RoleEntry, withValueRules: boolean): string[] 
     : [
         `At most ${entry.maxRows} ${entry.maxRows === 1 ? "row" : "rows"} at a time; when there are more, none is shown.`,
       ]),
+  ...(entry.disclosuresPerHour === undefined
+    ? []
+    : [`At most ${entry.disclosuresPerHour} different recovery keys an hour, whatever they are shown by.`]),
   ...(withValueRules
     ? [...entry.parameters].flatMap(([name, rule]) => (rule === undefined ? [] : [ruleInWords(name, rule)]))
     : []),

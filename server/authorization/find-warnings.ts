@@ -37,9 +37,17 @@ const warnOfEntry = (entry: RoleEntry, warn: Warn): void => {
       warn(path, `the pattern of ${name} accepts everything; leave it out, or write what is meant.`);
     }
   }
+  const { disclosuresPerHour: most, maxRows } = entry;
+  if (most !== undefined && maxRows !== undefined && most < maxRows) {
+    warn(
+      path,
+      `an answer of more than ${most} keys is never shown, although maxRows is ${maxRows}: disclosuresPerHour counts it too.`,
+    );
+  }
   const restricted = [...parameters.keys()].filter((name) => definition.parameters.get(name)?.restricted === true);
   const hasRule =
     entry.maxRows !== undefined ||
+    entry.disclosuresPerHour !== undefined ||
     entry.requireOneOf !== undefined ||
     entry.requireReason ||
     entry.requireApproval ||

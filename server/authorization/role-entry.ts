@@ -10,6 +10,8 @@ export interface RoleEntry {
   readonly parameters: ReadonlyMap<string, ValueRule | undefined>;
   readonly requireOneOf: readonly string[] | undefined;
   readonly maxRows: number | undefined;
+  /** Different recovery keys within an hour, whatever they were shown by. */
+  readonly disclosuresPerHour: number | undefined;
   readonly requireReason: boolean;
   /** The reason must be one of those the command suggests. */
   readonly listedReasons: readonly string[] | undefined;

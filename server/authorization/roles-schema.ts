@@ -57,6 +57,15 @@ const limitedCommand = z
       .max(10_000)
       .optional()
       .describe("More rows than this are refused, and none is shown."),
+    disclosuresPerHour: z
+      .number()
+      .int()
+      .min(1)
+      .max(10_000)
+      .optional()
+      .describe(
+        "More different recovery keys than this within an hour are refused, however many commands they are spread over. Left out: as many as there are.",
+      ),
     requireReason: z
       .union([z.boolean(), z.literal("listed")])
       .optional()
@@ -138,12 +147,35 @@ export const rolesFile = z
     session: z
       .strictObject({
         idleTimeoutMinutes: z.number().int().min(1).max(minutesADay).optional(),
+        idleLockMinutes: z
+          .number()
+          .int()
+          .min(1)
+          .max(minutesADay)
+          .optional()
+          .describe(
+            "After so long without a key the screen is cleared and locked; idleTimeoutMinutes ends the session. Left out: two thirds of it.",
+          ),
         longestSessionMinutes: z
           .number()
           .int()
           .min(1)
           .max(7 * minutesADay)
           .optional(),
+        sessionsPerUser: z
+          .number()
+          .int()
+          .min(1)
+          .max(1000)
+          .optional()
+          .describe("Sessions that one user may have at a time. Left out: 20."),
+        commandsPerUser: z
+          .number()
+          .int()
+          .min(1)
+          .max(100)
+          .optional()
+          .describe("Commands of one user that run at a time; further ones wait their turn. Left out: 4."),
         approvalMinutes: z
           .number()
           .int()
@@ -158,6 +190,12 @@ export const rolesFile = z
           .max(minutesADay)
           .optional()
           .describe("How long a request waits for a decision. Left out: 60."),
+        requireAcceptance: z
+          .boolean()
+          .optional()
+          .describe(
+            "Interactive sessions begin with the legal notice and a question that only yes answers. A command line has none: there the log-in past the banner counts.",
+          ),
         legalNotice: z
           .string()
           .max(4096)

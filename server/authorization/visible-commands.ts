@@ -156,6 +156,10 @@ export const makeVisibleCommands = (
             }
           : undefined,
       maxRows: entry?.maxRows,
+      disclosureLimit:
+        entry?.disclosuresPerHour === undefined
+          ? undefined
+          : { most: entry.disclosuresPerHour, roleCapability: entry.roleCapability },
     };
   };
 

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { findForwarded } from "../audit-forwarding/examine.ts";
 import { decodeCheckpoint } from "../audit/checkpoint.ts";
 import { openRecord } from "../audit/open-record.ts";
 import { planPrune, prune } from "../audit/prune.ts";
@@ -30,7 +31,14 @@ export const pruneCommand = async (dataDirectory: string, before: string | undef
   const paths = pathsIn(dataDirectory);
   const checkpoint = join(paths.audit, "checkpoint");
   const signed = existsSync(checkpoint) ? decodeCheckpoint(readFileSync(checkpoint, "utf8")).size : 0;
-  const plan = planPrune(paths.log, beforeMs, signed);
+  // Where the record is sent to a SIEM, the log is what waits for it: what has not arrived stays.
+  const forwarded = findForwarded(paths.syslogCursor, paths.log);
+  const plan = planPrune(paths.log, beforeMs, Math.min(signed, forwarded ?? signed));
+  if (forwarded !== undefined && planPrune(paths.log, beforeMs, signed).throughSeq > plan.throughSeq) {
+    io.stderr.write(
+      `pep: events after ${forwarded} stay: the syslog receiver is not known to have them. If there is none any more, remove ${paths.syslogCursor}\n`,
+    );
+  }
   if (plan.segments.length === 0) {
     io.stdout.write("Nothing to prune: a segment goes when all of it is older, signed, and over.\n");
     return 0;

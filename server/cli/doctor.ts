@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../../commands/index.ts";
+import { readCredentials } from "../audit-forwarding/connection.ts";
+import { examineLag, examineReceiver } from "../audit-forwarding/examine.ts";
 import { findWarnings } from "../authorization/find-warnings.ts";
 import { loadRolesFile } from "../authorization/roles-file.ts";
 import { problemInWords } from "../authorization/roles-problem.ts";
@@ -13,6 +15,7 @@ import { examineSqlServer } from "../site-database/sql-server/doctor.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { readTrustAnchors } from "../ssh/key-authenticator.ts";
 import type { Io } from "./io.ts";
+import { readPrivateKey } from "./private-key.ts";
 import { openSite, openSqlServer } from "./site.ts";
 
 const passed = (check: string, finding: string): CertificateFinding => ({
@@ -113,6 +116,21 @@ const examineSpace = (directory: string): CertificateFinding => {
     : passed("free-space", `${gib} GiB are free for the record.`);
 };
 
+/** The receiver of the record, where endpoint.json names one. That it is away or behind is no reason not to serve. */
+const examineForwarding = async (
+  { syslog, dataDirectory }: Configuration,
+  signal: AbortSignal,
+): Promise<readonly CertificateFinding[]> => {
+  if (syslog === undefined) return [];
+  try {
+    const credentials = readCredentials(syslog, readPrivateKey);
+    const found = [await examineReceiver(syslog, credentials, signal), examineLag(syslog, pathsIn(dataDirectory))];
+    return found.map(({ passed: fine, finding }) => (fine ? passed("syslog", finding) : advice("syslog", finding)));
+  } catch (error) {
+    return [failedCheck("syslog", inWords(error))];
+  }
+};
+
 const examineSite = async (
   configuration: Configuration,
   io: Io,
@@ -162,6 +180,7 @@ export const doctorCommand = async (dataDirectory: string, signal: AbortSignal, 
       ...examineTrustAnchors(configuration),
       ...examineFactors(factors),
       examineSpace(dataDirectory),
+      ...(await examineForwarding(configuration, signal)),
     );
     const bundle = join(io.packageRoot, "dist", "ui", "ui.mjs");
     findings.push(

@@ -81,6 +81,10 @@ const show = (
   const everyones = roles.commands.filter(({ forEveryone }) => forEveryone).map(({ name }) => name);
   print("");
   print(`default commands, as everyone who may connect: ${everyones.join(", ")}`);
+  const { sessionsPerUser, commandsPerUser } = roles.session;
+  print(
+    `limits, as everyone: ${counted(sessionsPerUser, "session")}, ${counted(commandsPerUser, "command")} running at a time`,
+  );
   if (held.length > 1)
     print("Several entries: a line is allowed when one of them, the first in this order, accepts all of it.");
   return 0;

@@ -1,5 +1,8 @@
 import { existsSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
+import { readCredentials } from "../audit-forwarding/connection.ts";
+import { startForwarding, type Forwarding } from "../audit-forwarding/forwarding.ts";
 import { LiveFeed } from "../audit-review/live-feed.ts";
 import { createReview } from "../audit-review/review.ts";
 import { auditEventTypes } from "../audit/event.ts";
@@ -9,7 +12,7 @@ import { commands } from "../../commands/index.ts";
 import { openElevationStore } from "../authorization/elevation-store.ts";
 import { Elevations } from "../authorization/elevation.ts";
 import { loadRolesFile } from "../authorization/roles-file.ts";
-import { findEndedElevations } from "../audit/find-ended-elevations.ts";
+import { readRecentLog } from "../audit/read-recent-log.ts";
 import { isLoopback, parseListen, pathsIn, readConfiguration } from "../configuration.ts";
 import { startControlSocket } from "../control/control-socket.ts";
 import { greetDemo } from "../demo/greet.ts";
@@ -118,6 +121,11 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     now: () => io.now().getTime(),
   });
 
+  const { syslog } = configuration;
+  const syslogCredentials = syslog && (() => readCredentials(syslog, readPrivateKey));
+  syslogCredentials?.();
+  let forwarding: Forwarding | undefined;
+
   const closers = createClosers();
   try {
     const feed = new LiveFeed();
@@ -126,7 +134,10 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       key: logKey,
       now: io.now,
       uptimeMs: io.uptimeMs,
-      onDurable: (lines) => feed.take(lines),
+      onDurable: (lines) => {
+        feed.take(lines);
+        forwarding?.grown();
+      },
       report,
     });
     closers.add(() => log.close());
@@ -141,15 +152,17 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
         ),
     });
     closers.add(() => uiPool.close());
+    const recent = readRecentLog(paths.log, io.now());
     const elevations = new Elevations({
       store: await openElevationStore(paths.elevation),
       log,
       now: io.now,
       times: () => roles.session,
-      over: findEndedElevations(paths.log, io.now()),
+      over: recent.endedElevations,
     });
     closers.add(() => elevations.close());
     const sessions = createSessionHost({
+      shownKeys: recent.shownKeys,
       log,
       elevations,
       review: createReview({ dataDirectory: options.dataDirectory, log, feed, eventTypes: auditEventTypes }),
@@ -178,6 +191,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       ident: "pep",
       banner: () => roles.session.legalNotice,
       authenticator,
+      penalties: configuration.penalties,
       secondFactor,
       sessions,
       log,
@@ -196,6 +210,23 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       hostKey: server.hostKeyFingerprint,
       runtime: `node ${process.versions.node}`,
     });
+    if (syslog !== undefined && syslogCredentials !== undefined) {
+      const started = await startForwarding({
+        receiver: syslog,
+        credentials: syslogCredentials,
+        log,
+        logDirectory: paths.log,
+        cursorPath: paths.syslogCursor,
+        hostName: hostname(),
+        processId: process.pid,
+        version: io.version,
+        uptimeMs: io.uptimeMs,
+        report,
+      });
+      // Closed first, so after everything is on the record and before the log is.
+      closers.add(() => started.close());
+      forwarding = started;
+    }
     await log.append({ type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) });
     await recordAnchors(anchors, log, io);
 

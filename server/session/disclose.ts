@@ -12,6 +12,8 @@ export interface Disclosure {
   readonly reason: string | undefined;
   readonly delivery: Pick<Delivery, "how" | "reveal" | "disclosed">;
   /** Marks the keys in the site database, where the command wants it. */
+  /** Counts the keys against the limit of an hour. @returns takes them back */
+  readonly count: (keyIds: readonly string[]) => () => void;
   readonly mark: ((keyIds: readonly string[]) => Promise<void>) | undefined;
 }
 
@@ -19,11 +21,11 @@ export interface Disclosure {
  * The only way from a recovery key to its text: puts every key of the batch on the record, waits until that is durable,
  * has them marked as disclosed, then opens them (design §5).
  *
- * @throws EndpointError AuditUnavailable; then nothing of the batch was opened
+ * @throws EndpointError AuditUnavailable, LimitsExceeded; then nothing of the batch was opened
  */
 export const disclose = async (
   rows: readonly Row[],
-  { log, origin, invocationId, command, reason, delivery, mark }: Disclosure,
+  { log, origin, invocationId, command, reason, delivery, count, mark }: Disclosure,
 ): Promise<readonly (readonly DisclosedCell[])[]> => {
   const keys = rows.flatMap((row) =>
     row.flatMap((cell) =>
@@ -33,15 +35,21 @@ export const disclose = async (
     ),
   );
   if (keys.length > 0) {
-    await log.append({
-      type: "disclosure",
-      ...origin,
-      invocationId,
-      command,
-      how: delivery.how,
-      ...(reason === undefined ? {} : { reason }),
-      keys,
-    });
+    const takeBack = count(keys.map(({ keyId }) => keyId));
+    try {
+      await log.append({
+        type: "disclosure",
+        ...origin,
+        invocationId,
+        command,
+        how: delivery.how,
+        ...(reason === undefined ? {} : { reason }),
+        keys,
+      });
+    } catch (error) {
+      takeBack();
+      throw error;
+    }
     await delivery.disclosed?.(keys.map(({ keyId }) => keyId));
     await mark?.([...new Set(keys.map(({ keyId }) => keyId))]);
   }

@@ -8,7 +8,9 @@ import type { ReviewFor } from "../audit-review/review.ts";
 import { EndpointError, Refusal } from "../errors.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
 import type { Answer, Delivery, Invoke, Outcome } from "./delivery.ts";
+import type { CommandTurns, Turn } from "./command-turns.ts";
 import { disclose } from "./disclose.ts";
+import type { DisclosureCounts } from "./disclosure-counts.ts";
 import { asTheyCome, inBatchesOf, limitRows, rowLimitOf, tooManyRows } from "./limit-rows.ts";
 
 export interface InvokeDependencies {
@@ -18,6 +20,9 @@ export interface InvokeDependencies {
   readonly visibleCommands: () => VisibleCommands;
   /** Approval by a second person, where the accepting entry requires it. */
   readonly elevation: ElevationGate;
+  /** Of all sessions: what each user was shown lately, and how many of their commands run. */
+  readonly disclosures: DisclosureCounts;
+  readonly turns: CommandTurns;
   readonly review: ReviewFor;
   readonly connectedUser: string;
   readonly origin: Origin;
@@ -28,6 +33,14 @@ export interface InvokeDependencies {
 }
 
 type Finished = Extract<AuditEvent, { type: "command-finished" }>;
+
+/** A line that may run now, and its turn; JEA's default commands need none. */
+interface Ready extends Admitted {
+  readonly turn: Turn | undefined;
+}
+
+/** A short wait needs no words. */
+const tellWaitMs = 1_000;
 
 /** What is still unknown when a command ends badly. */
 interface Progress {
@@ -68,12 +81,24 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
   const { log, origin } = dependencies;
 
   /** Text → a bound line and the approval it uses up, or the refusal on the record. */
-  const bind = async (line: string, delivery: Delivery, signal: AbortSignal): Promise<Admitted> => {
+  const bind = async (line: string, delivery: Delivery, signal: AbortSignal): Promise<Ready> => {
+    let turn: Turn | undefined;
     try {
       const bindAgain = (): BoundLine => dependencies.visibleCommands().bindLine(line);
       const tell = (text: string): Promise<void> => delivery.tell(text);
-      return await dependencies.elevation.admit(bindAgain(), { ...contextOf(signal), tell, bindAgain });
+      const admitted = await dependencies.elevation.admit(bindAgain(), { ...contextOf(signal), tell, bindAgain });
+      if (admitted.bound.roleCapability === "default") return { ...admitted, turn: undefined };
+      turn = await takeTurn(delivery, signal);
+      if (!turn.waited) return { ...admitted, turn };
+      // Rights may have gone while it waited: what counts is what this user can see now.
+      const bound = bindAgain();
+      if (bound.approval?.digest === admitted.bound.approval?.digest) return { ...admitted, bound, turn };
+      throw new Refusal("ApprovalRequired", "Your rights changed meanwhile. Ask again.", {
+        reason: "approval",
+        command: bound.command.name,
+      });
     } catch (error) {
+      turn?.end();
       if (!(error instanceof Refusal)) throw error;
       await log.append({
         type: "command-refused",
@@ -86,6 +111,19 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
     }
   };
 
+  const takeTurn = async (delivery: Delivery, signal: AbortSignal): Promise<Turn> => {
+    let telling: NodeJS.Timeout | undefined;
+    const onWaiting = (running: number): void => {
+      const message = `Waiting: ${running} of your commands are running, the most that run at a time (commandsPerUser).`;
+      telling = setTimeout(() => void delivery.tell(message).catch(() => undefined), tellWaitMs); // who hung up needs no message
+    };
+    try {
+      return await dependencies.turns.take(dependencies.connectedUser, signal, onWaiting);
+    } finally {
+      clearTimeout(telling);
+    }
+  };
+
   const contextOf = (signal: AbortSignal): EstimateContext => ({
     siteDatabase: dependencies.siteDatabase,
     signal,
@@ -93,12 +131,19 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
   });
 
   const run = async (
-    { bound, approved }: Admitted,
+    { bound, approved, turn }: Ready,
     invocationId: string,
     delivery: Delivery,
     signal: AbortSignal,
     progress: Progress,
   ): Promise<Pick<Finished, "exitStatus" | "sentBytes" | "sentDigest">> => {
+    /** A person thinks: meanwhile another command of theirs may run. */
+    const whilePaused = async <T>(waiting: Promise<T>): Promise<T> => {
+      turn?.pause();
+      const answer = await waiting;
+      await turn?.resume(signal);
+      return answer;
+    };
     const context: CommandContext = {
       ...contextOf(signal),
       connectedUser: dependencies.connectedUser,
@@ -106,8 +151,8 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
         return dependencies.visibleCommands().descriptions;
       },
       interactive: delivery.how !== "exec",
-      askPassword: (prompt, options) => delivery.askPassword(prompt, options),
-      confirm: (question) => delivery.confirm(question),
+      askPassword: (prompt, options) => whilePaused(delivery.askPassword(prompt, options)),
+      confirm: (question) => whilePaused(delivery.confirm(question)),
       elevation: dependencies.elevation.portFor(contextOf(signal)),
       review: dependencies.review({ ...origin, connectedUser: dependencies.connectedUser }, signal),
       tell: (text) => delivery.tell(text),
@@ -130,7 +175,7 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
     const showsKeys = shaped.columns.some(({ secret }) => secret === true);
     if (delivery.how !== "exec" && showsKeys && shaped.count !== undefined) {
       const count = await shaped.count();
-      if (!(await delivery.confirmBulk(count))) {
+      if (!(await whilePaused(delivery.confirmBulk(count)))) {
         throw new EndpointError("OperationStopped", "Nothing was shown.");
       }
     }
@@ -142,6 +187,8 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       reason: bound.command.reason,
       delivery,
       mark: shaped.mark,
+      count: (keyIds: readonly string[]) =>
+        dependencies.disclosures.reserve(dependencies.connectedUser, keyIds, bound.disclosureLimit),
     };
     let more = true;
     const answer: Answer = {
@@ -159,7 +206,10 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
           const rows = await disclose(batch.rows, disclosure);
           more = batch.more;
           progress.rowCount += rows.length;
+          // A page on a screen stays until its reader asks for the next.
+          if (delivery.how === "interactive") turn?.pause();
           yield rows;
+          await turn?.resume(signal);
         }
       })(),
     };
@@ -169,13 +219,23 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
     return { exitStatus: shaped.exitStatus?.() ?? 0, ...sent };
   };
 
+  const refused = (error: unknown, signal: AbortSignal): Outcome => {
+    const { failure, reference } = translate(error, signal);
+    if (reference !== undefined) dependencies.report(`${reference}: a line could not be bound: ${describe(error)}`);
+    return failed(failure, 0);
+  };
+
   return async (line, delivery, signal) => {
     const progress: Progress = { rowCount: 0 };
-    let admitted: Admitted;
+    let ready: Ready;
     const invocationId = `I-${randomBytes(6).toString("hex")}`;
     try {
-      admitted = await bind(line, delivery, signal);
-      const { bound, approved } = admitted;
+      ready = await bind(line, delivery, signal);
+    } catch (error) {
+      return refused(error, signal);
+    }
+    const { bound, approved, turn } = ready;
+    try {
       await log.append({
         type: "command-started",
         ...origin,
@@ -188,11 +248,9 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
         ...(approved === undefined ? {} : { requestId: approved.requestId }),
       });
     } catch (error) {
-      const { failure, reference } = translate(error, signal);
-      if (reference !== undefined) dependencies.report(`${reference}: a line could not be bound: ${describe(error)}`);
-      return failed(failure, 0);
+      turn?.end();
+      return refused(error, signal);
     }
-    const { bound } = admitted;
     const startedMs = dependencies.uptimeMs();
     const finish = (outcome: Pick<Finished, "outcome" | "exitStatus"> & Partial<Finished>): Promise<void> =>
       log.append({
@@ -205,7 +263,7 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
         ...outcome,
       });
     try {
-      const { exitStatus, ...sent } = await run(admitted, invocationId, delivery, signal, progress);
+      const { exitStatus, ...sent } = await run(ready, invocationId, delivery, signal, progress);
       try {
         await finish({ outcome: "succeeded", exitStatus, ...sent });
       } catch (error) {
@@ -226,6 +284,7 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
           outcome: failure.category === "OperationStopped" ? "stopped" : "failed",
           exitStatus: failure.exitStatus,
           error: describe(failure),
+          ...(failure.category === "LimitsExceeded" ? { reason: "limit" as const } : {}),
           ...(reference === undefined ? {} : { reference }),
         });
       } catch (recordError) {
@@ -237,6 +296,8 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
         );
       }
       return outcome;
+    } finally {
+      turn?.end();
     }
   };
 };

@@ -9,8 +9,12 @@ import { EndpointError } from "../errors.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
 import type { AuthenticatedConnection, SessionChannel, SessionHost, SessionRequest } from "./contract.ts";
 import { serveExec } from "./exec.ts";
+import { CommandTurns } from "./command-turns.ts";
+import { DisclosureCounts } from "./disclosure-counts.ts";
+import type { ShownKey } from "./disclosure-counts.ts";
 import { createInvoke } from "./invoke.ts";
 import { createLiveSessions } from "./live-sessions.ts";
+import { noticeDigest } from "./notice-digest.ts";
 import { serveInteractive } from "./interactive/serve-interactive.ts";
 import type { UiPool } from "./interactive/ui-pool.ts";
 
@@ -19,6 +23,8 @@ export interface SessionHostDependencies {
   readonly siteDatabase: SiteDatabase;
   readonly roles: () => Roles;
   readonly elevations: Elevations;
+  /** What was disclosed in the hour before the start. */
+  readonly shownKeys: readonly ShownKey[];
   readonly review: ReviewFor;
   /** Why this user may be here no longer, in a sentence for them; asked when roles or keys were read again. */
   readonly whyToLeave: (connection: AuthenticatedConnection, hadKey: boolean) => string | undefined;
@@ -51,6 +57,9 @@ const lookEveryMs = 10_000;
 export const createSessionHost = (dependencies: SessionHostDependencies): RunningSessionHost => {
   const { log, roles } = dependencies;
   const running = new Set<Promise<void>>();
+  const disclosures = new DisclosureCounts(dependencies.now, dependencies.shownKeys);
+  const turns = new CommandTurns(() => roles().session.commandsPerUser);
+  const sessionsOf = new Map<string, number>();
   const live = createLiveSessions(dependencies.elevations, dependencies.whyToLeave, dependencies.hasKey);
   // A role's time may end in the middle of a session; nothing but the clock tells.
   const looking = setInterval(() => live.rightsChanged(), lookEveryMs);
@@ -91,7 +100,15 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     const { connectedUser, keyFingerprint } = connection;
     const party = { connectedUser, keyFingerprint, origin };
     const elevation = createElevationGate(dependencies.elevations, party, visibleCommands);
-    const invoke = createInvoke({ ...dependencies, elevation, visibleCommands, connectedUser, origin });
+    const invoke = createInvoke({
+      ...dependencies,
+      elevation,
+      disclosures,
+      turns,
+      visibleCommands,
+      connectedUser,
+      origin,
+    });
     const line = request.kind === "exec" ? request.commandLine : undefined;
     const ties = live.join({ connection, visibleCommands, line });
     over.addEventListener("abort", () => ties.leave(), { once: true });
@@ -115,9 +132,14 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
           openTranscript: dependencies.openTranscript,
           endpointName: dependencies.endpointName,
           welcome: `Welcome, ${connection.connectedUser}. This session is recorded. Get-Command lists what you can run.`,
+          idleLockMs: session.idleLockMs,
           idleTimeoutMs: session.idleTimeoutMs,
           longestSessionMs: session.longestSessionMs,
           shutdown: closing.signal,
+          noticeToAccept: session.requireAcceptance ? session.legalNotice : "",
+          onNoticeAnswered: (answer) =>
+            log.append({ type: "legal-notice", ...origin, answer, digest: noticeDigest(session.legalNotice) }),
+          onLock: (state) => log.append({ type: "session-lock", ...origin, state }),
           onStarted: (transcript, mode) => log.append({ type: "session-started", ...origin, mode, transcript }),
         },
         connection,
@@ -132,6 +154,31 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     }
     await log.append({ type: "session-ended", ...origin, exitStatus, ...ended });
     await channel.end(exitStatus);
+  };
+
+  /** A session too many is refused, on the record, and never begins. */
+  const whileCounted = async (
+    { connectionId, connectedUser, clientAddress }: AuthenticatedConnection,
+    session: () => Promise<void>,
+  ): Promise<void> => {
+    const others = sessionsOf.get(connectedUser) ?? 0;
+    const most = roles().session.sessionsPerUser;
+    if (others >= most) {
+      const request = { request: "session", reason: `sessionsPerUser: ${most}` };
+      await log.append({ type: "request-refused", connectionId, connectedUser, clientAddress, ...request });
+      throw new EndpointError(
+        "LimitsExceeded",
+        `You have ${others} sessions, and ${most} is the most a user has at a time (sessionsPerUser). End one first.`,
+      );
+    }
+    sessionsOf.set(connectedUser, others + 1);
+    try {
+      await session();
+    } finally {
+      const left = (sessionsOf.get(connectedUser) ?? 1) - 1;
+      if (left === 0) sessionsOf.delete(connectedUser);
+      else sessionsOf.set(connectedUser, left);
+    }
   };
 
   const serve = async (
@@ -156,14 +203,16 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
         await channel.end(7);
         return;
       }
-      await serveOne(connection, request, channel, over.signal);
+      await whileCounted(connection, () => serveOne(connection, request, channel, over.signal));
     } catch (error) {
       const failure =
         error instanceof EndpointError
           ? error
           : new EndpointError("InvalidResult", "The session failed.", { cause: error });
       const cause: unknown = failure.cause ?? failure;
-      dependencies.report(`session of ${connection.connectedUser}: ${failure.category}: ${describeBriefly(cause)}`);
+      // A limit is the user's news, and on the record.
+      if (failure.category !== "LimitsExceeded")
+        dependencies.report(`session of ${connection.connectedUser}: ${failure.category}: ${describeBriefly(cause)}`);
       await channel.writeError(text.encode(`${failure.category}: ${failure.message}\n`)).catch(() => undefined); // gone
       await channel.end(failure.exitStatus).catch(() => undefined); // gone
     } finally {

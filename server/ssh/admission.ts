@@ -3,6 +3,8 @@ import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { addressGroup, ClientSocket } from "./client-socket.ts";
 import type { Limits } from "./limits.ts";
+import { offenceOf } from "./penalties.ts";
+import type { Offence, Penalties } from "./penalties.ts";
 
 /*
  * ssh2 shows a client to its application only after the identification line, and keeps silent ones for ever. So the
@@ -15,6 +17,8 @@ export interface AdmissionEvents {
   identified(client: ClientSocket, software: string, firstBytes: Buffer): void;
   /** Dropped before its identification line was read. */
   dropped(client: ClientSocket, guard: string): void;
+  /** From now on connections of this source are closed at the door. */
+  penalised(source: string, offence: Offence, forMs: number): void;
 }
 
 interface AddressCount {
@@ -25,23 +29,30 @@ interface AddressCount {
 
 const identification = /^SSH-2\.0-([\x21-\x7e][\x20-\x7e]*)\r?$/;
 
+/** sshd's own words (sshd.c), so that who looks them up finds out what they mean. */
+const notNow = "Not allowed at this time\r\n";
+
 /** @param ownLine what the server says first, with its line end */
-export const createAdmission = (limits: Limits, ownLine: string, events: AdmissionEvents): Server => {
+export const createAdmission = (
+  limits: Limits,
+  ownLine: string,
+  penalties: Penalties,
+  events: AdmissionEvents,
+): Server => {
   const counts = new Map<string, AddressCount>();
   let open = 0;
   let loggingIn = 0;
-  let failures = new Map<string, number>();
-  let failuresSince = Date.now();
 
-  const countFailure = (group: string): void => {
-    failures.set(group, (failures.get(group) ?? 0) + 1);
+  const punish = (client: ClientSocket): void => {
+    if (client.authenticated) return;
+    const offence = offenceOf(client.droppedBy, client.failedLogin);
+    const begun = offence === undefined ? undefined : penalties.penalise(client.address, offence);
+    if (offence !== undefined && begun !== undefined) events.penalised(begun.source, offence, begun.forMs);
   };
-  const failsTooOften = (group: string): boolean => {
-    if (Date.now() - failuresSince > 60_000) {
-      failures = new Map();
-      failuresSince = Date.now();
-    }
-    return (failures.get(group) ?? 0) >= limits.failedConnectionsPerMinute;
+
+  const turnAway = (client: ClientSocket): void => {
+    client.socket.write(notNow);
+    client.drop("penalty");
   };
 
   const mayBeDropped = (): boolean => {
@@ -134,7 +145,9 @@ export const createAdmission = (limits: Limits, ownLine: string, events: Admissi
     const go = (): void => {
       clearTimeout(timer);
       count.waiting.delete(go);
-      if (!client.gone) startLogin(client, count);
+      if (client.gone) return;
+      if (penalties.mayConnect(client.address)) startLogin(client, count);
+      else turnAway(client);
     };
     count.waiting.add(go);
     client.socket.once("close", () => {
@@ -151,8 +164,8 @@ export const createAdmission = (limits: Limits, ownLine: string, events: Admissi
       return;
     }
     const group = addressGroup(client.address);
-    if (failsTooOften(group)) {
-      client.drop("failed-connections");
+    if (!penalties.mayConnect(client.address)) {
+      turnAway(client);
       return;
     }
     const count = counts.get(group) ?? { open: 0, loggingIn: 0, waiting: new Set() };
@@ -168,7 +181,7 @@ export const createAdmission = (limits: Limits, ownLine: string, events: Admissi
       open -= 1;
       count.open -= 1;
       if (count.open === 0) counts.delete(group);
-      if (!client.authenticated) countFailure(group);
+      punish(client);
     });
     if (count.loggingIn >= limits.loginsPerAddress) wait(client, count);
     else startLogin(client, count);

@@ -75,6 +75,8 @@ const shownOf = (verdict: Exclude<KeyVerdict, { readonly kind: "probe" }>) => ({
   ...(verdict.kind === "proved" && verdict.fido !== undefined ? { fido: verdict.fido } : {}),
 });
 
+const notRecorded = "the log-in could not be recorded";
+
 export interface LoginOptions {
   readonly client: ClientSocket;
   readonly connection: Connection;
@@ -86,6 +88,8 @@ export interface LoginOptions {
   /** Whether the opening of this connection is on the record; a log-in may not precede it. */
   readonly opened: Promise<boolean>;
   readonly limits: Limits;
+  /** What the banner said, as a digest; absent where there was none. */
+  readonly noticeShown: string | undefined;
   readonly report: (problem: string) => void;
   /** Called just before the client is told. */
   readonly onProved: (identity: AuthenticatedConnection) => void;
@@ -132,6 +136,7 @@ export const decideLogin = (options: LoginOptions): void => {
   const refuse = (context: AuthContext, reason: string, shown: ReturnType<typeof shownOf> = {}): void => {
     recordRefusal(context, reason, shown);
     tries += 1;
+    if (reason !== notRecorded) client.markFailedLogin();
     if (tries < limits.authenticationTries) {
       reject(context, limits.failureDelayMs);
       return;
@@ -152,12 +157,13 @@ export const decideLogin = (options: LoginOptions): void => {
       connectedUser,
       outcome: "accepted",
       method: context.method,
+      ...(options.noticeShown === undefined ? {} : { noticeShown: options.noticeShown }),
       ...shown,
       ...(code === undefined ? {} : { secondFactor: code.factor }),
       ...(code?.factor === "recovery-code" ? { recoveryCodesLeft: code.recoveryCodesLeft } : {}),
     });
     if (!(await options.opened) || !(await durable)) {
-      refuse(context, "the log-in could not be recorded", shown);
+      refuse(context, notRecorded, shown);
       return;
     }
     if (!stillThere()) return;

@@ -28,6 +28,7 @@ export class ClientSocket {
   readonly address: string;
   readonly #limits: Limits;
   #authenticated = false;
+  #failedLogin = false;
   #droppedBy: string | undefined;
   #onDrop: ((guard: string) => void) | undefined;
   #onAuthenticated: (() => void) | undefined;
@@ -52,6 +53,11 @@ export class ClientSocket {
     return this.#authenticated;
   }
 
+  /** A log-in was asked for and refused. */
+  get failedLogin(): boolean {
+    return this.#failedLogin;
+  }
+
   /** Nothing more may be read from or told to this client. */
   get gone(): boolean {
     return this.#droppedBy !== undefined || this.socket.destroyed;
@@ -64,6 +70,10 @@ export class ClientSocket {
   markAuthenticated(): void {
     this.#authenticated = true;
     this.#onAuthenticated?.();
+  }
+
+  markFailedLogin(): void {
+    this.#failedLogin = true;
   }
 
   onAuthenticated(listener: () => void): void {

@@ -1,5 +1,6 @@
 import type { Connection } from "ssh2";
 import type { Origin } from "../audit/event.ts";
+import { noticeDigest } from "../session/notice-digest.ts";
 import type { AuthenticatedConnection, Authenticator, SecondFactor, SessionHost } from "../session/contract.ts";
 import { decideLogin } from "./authentication.ts";
 import { serveChannels } from "./channels.ts";
@@ -17,6 +18,8 @@ export interface ConnectionOptions {
   readonly sessions: SessionHost;
   readonly recorder: Recorder;
   readonly limits: Limits;
+  /** The legal notice that this client is shown; may be empty. */
+  readonly banner: string;
   readonly report: (problem: string) => void;
 }
 
@@ -72,6 +75,7 @@ export const serveConnection = (
     origin,
     opened,
     limits,
+    noticeShown: options.banner === "" ? undefined : noticeDigest(options.banner),
     report,
     authenticator: options.authenticator,
     secondFactor: options.secondFactor,

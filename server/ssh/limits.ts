@@ -9,8 +9,6 @@ export interface Limits {
   readonly startupsBegin: number;
   readonly startupsRatePercent: number;
   readonly startupsFull: number;
-  /** Connections of one address that ended without a log-in, in a minute; beyond it they are dropped unread and unlogged. */
-  readonly failedConnectionsPerMinute: number;
   readonly identificationBytes: number;
   readonly identificationMs: number;
   /** How long our KEXINIT waits for the client's. */
@@ -62,7 +60,6 @@ export const defaultLimits: Limits = {
   startupsBegin: 10,
   startupsRatePercent: 30,
   startupsFull: 100,
-  failedConnectionsPerMinute: 600,
   identificationBytes: 255,
   identificationMs: 5_000,
   keyExchangePatienceMs: 25,

@@ -11,6 +11,8 @@ import type { LiveConnection } from "./connection.ts";
 import { readHostKey } from "./host-key.ts";
 import { defaultLimits } from "./limits.ts";
 import type { Limits } from "./limits.ts";
+import { defaultPenalties, Penalties } from "./penalties.ts";
+import type { PenaltySettings } from "./penalties.ts";
 import { createRecorder } from "./recorder.ts";
 import { socketOf, standBefore } from "./ssh2-internals.ts";
 
@@ -27,6 +29,8 @@ export interface SshServerOptions {
   readonly sessions: SessionHost;
   readonly log: EventLog;
   readonly limits?: Partial<Limits>;
+  /** What sources earn that end connections without a log-in. */
+  readonly penalties?: PenaltySettings;
   /** Where problems go that are nobody's event: for the operator's eyes. */
   readonly report: (problem: string) => void;
 }
@@ -101,13 +105,13 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
   const live = new Map<string, LiveConnection>();
   const identified = new WeakMap<object, { readonly client: ClientSocket; readonly software: string }>();
 
+  const banner = (): string => (typeof options.banner === "string" ? options.banner : options.banner());
   const configuration: ServerConfig = {
     hostKeys: [hostKey.privateKey],
     ident: options.ident,
     // ssh2 reads it anew for each client.
     get banner() {
-      const notice = typeof options.banner === "string" ? options.banner : options.banner();
-      return notice.replaceAll(/\r?\n/g, "\r\n");
+      return banner().replaceAll(/\r?\n/g, "\r\n");
     },
     keepaliveInterval: limits.keepaliveMs,
     keepaliveCountMax: limits.keepaliveCount,
@@ -128,6 +132,7 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
     const { client, software } = found;
     const served = serveConnection(client, software, connection, {
       limits,
+      banner: banner(), // in the turn in which ssh2 reads it
       recorder,
       report,
       authenticator: options.authenticator,
@@ -143,12 +148,15 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
     report,
   );
   const sockets = new Set<ClientSocket>();
-  const admission = createAdmission(limits, ownLine, {
+  const penalties = new Penalties(options.penalties ?? defaultPenalties, () => performance.now());
+  const admission = createAdmission(limits, ownLine, penalties, {
     accepted: (client) => {
       sockets.add(client);
       client.socket.once("close", () => sockets.delete(client));
     },
     dropped: recordDrop,
+    penalised: (source, offence, forMs) =>
+      void recorder.record({ type: "source-penalised", source, offence, forSeconds: Math.ceil(forMs / 1000) }),
     identified: (client, software, firstBytes) => {
       identified.set(client.socket, { client, software });
       standBefore(client.socket, ownLine);

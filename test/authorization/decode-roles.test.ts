@@ -51,6 +51,7 @@ describe("a mistake is an error, not silence", () => {
       [/requireReason: Request-Elevation has no list of reasons/],
     ],
     ["no rows", keys({ maxRows: 0 }), [`1 ${entry}.maxRows: must be at least 1.`]],
+    ["no keys an hour", keys({ disclosuresPerHour: 0 }), [`1 ${entry}.disclosuresPerHour: must be at least 1.`]],
     ["too many rows", keys({ maxRows: 10_001 }), [`1 ${entry}.maxRows: must be at most 10000.`]],
     ["half a row", keys({ maxRows: 1.5 }), [`1 ${entry}.maxRows: must be a whole number.`]],
     ["rows in words", keys({ maxRows: "ten" }), [`1 ${entry}.maxRows: must be a number.`]],
@@ -271,9 +272,23 @@ describe("what is right is taken", () => {
   test("session limits have defaults", () => {
     const minutes = (session: object): readonly number[] => {
       const read = decode(JSON.stringify({ roleCapabilities: {}, roleDefinitions: {}, session })).session;
-      return [read.idleTimeoutMs / 60_000, read.longestSessionMs / 60_000];
+      return [read.idleLockMs / 60_000, read.idleTimeoutMs / 60_000, read.longestSessionMs / 60_000];
     };
-    expect(minutes({})).toEqual([15, 480]);
-    expect(minutes({ idleTimeoutMinutes: 5, longestSessionMinutes: 60 })).toEqual([5, 60]);
+    expect(minutes({})).toEqual([10, 15, 480]);
+    expect(minutes({ idleTimeoutMinutes: 6, longestSessionMinutes: 60 })).toEqual([4, 6, 60]);
+    expect(minutes({ idleLockMinutes: 2, idleTimeoutMinutes: 6 })).toEqual([2, 6, 480]);
+    const { session } = decode(JSON.stringify({ roleCapabilities: {}, roleDefinitions: {} }));
+    expect(session).toMatchObject({ sessionsPerUser: 20, commandsPerUser: 4, requireAcceptance: false });
+  });
+
+  test("a lock after the end, and a notice to accept that isn't there, are mistakes", () => {
+    const reading = (session: object) => () =>
+      decode(JSON.stringify({ roleCapabilities: {}, roleDefinitions: {}, session }));
+    expect(reading({ idleLockMinutes: 15 })).toThrow(
+      "session.idleLockMinutes: must be less than idleTimeoutMinutes (15), when the session ends.",
+    );
+    expect(reading({ requireAcceptance: true })).toThrow(
+      "session.requireAcceptance: needs a legalNotice that could be accepted.",
+    );
   });
 });

@@ -24,7 +24,7 @@ test("`roles test` on the shipped file: no errors, and the one warning that is m
   expect(run(path, "test")).toEqual({
     status: 0,
     text:
-      "warning: line 18, roleCapabilities.exporter.visibleCommands[0]: grants the restricted NoRotation, raw without any rule: " +
+      "warning: line 19, roleCapabilities.exporter.visibleCommands[0]: grants the restricted NoRotation, raw without any rule: " +
       `every key of the site may be taken at once.\n${path}: no errors, 1 warning\n`,
   });
 });
@@ -71,11 +71,13 @@ role operator, through group:operators
       parameters: -ComputerName, -RecoveryKeyId, -VolumeType, -Since, -Latest, -Reason, -Format
       rule: Give at least one of -ComputerName, -RecoveryKeyId.
       rule: At most 10 rows at a time; when there are more, none is shown.
+      rule: At most 100 different recovery keys an hour, whatever they are shown by.
   verify-cert
-      from roleCapabilities.operator.visibleCommands[1], line 12
+      from roleCapabilities.operator.visibleCommands[1], line 13
       parameters: -raw, -Format
 
 default commands, as everyone who may connect: Get-Command, Get-Capability, Get-Help, Select-Object, Measure-Object, Clear-Host, Exit-PSSession
+limits, as everyone: 20 sessions, 4 commands running at a time
 `);
 });
 

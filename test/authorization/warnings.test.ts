@@ -32,6 +32,13 @@ describe("patterns that accept everything", () => {
   });
 });
 
+test("an hour's limit below the limit of rows is told", () => {
+  expect(warningsOf(withEntries(keys({ maxRows: 10, disclosuresPerHour: 5 }), ...others))).toEqual([
+    "1 roleCapabilities.role.visibleCommands[0]: an answer of more than 5 keys is never shown, although maxRows is 10: disclosuresPerHour counts it too.",
+  ]);
+  expect(warningsOf(withEntries(keys({ maxRows: 10, disclosuresPerHour: 10 }), ...others))).toEqual([]);
+});
+
 describe("entries that never count", () => {
   const one = (rule: object, more: object = {}) => keys({ parameters: [{ name: "ComputerName", ...rule }], ...more });
   const covered: readonly (readonly [string, object, object])[] = [

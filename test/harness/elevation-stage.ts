@@ -5,7 +5,7 @@ import { onTestFinished } from "vitest";
 import { commands } from "../../commands/index.ts";
 import { openEventLog, type OpenEventLog } from "../../server/audit/event-log.ts";
 import type { AuditEvent } from "../../server/audit/event.ts";
-import { findEndedElevations } from "../../server/audit/find-ended-elevations.ts";
+import { readRecentLog } from "../../server/audit/read-recent-log.ts";
 import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import { createElevationGate } from "../../server/authorization/elevation-gate.ts";
 import { openElevationStore } from "../../server/authorization/elevation-store.ts";
@@ -16,6 +16,7 @@ import { createInvoke } from "../../server/session/invoke.ts";
 import type { RecoveryKey } from "../../server/site-database/port.ts";
 import { noReview } from "./review.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
+import { limitsOf } from "./limits.ts";
 
 /** alice and carol need approval, bob and dave approve; bob may ask too. */
 export const rolesText = (entry: Readonly<Record<string, unknown>> = {}): string => {
@@ -92,7 +93,7 @@ export const createStage = async (): Promise<Stage> => {
         log,
         now,
         times: () => roles.session,
-        over: findEndedElevations(logDirectory, now()),
+        over: readRecentLog(logDirectory, now()).endedElevations,
       });
     } catch (error) {
       await log.close();
@@ -121,6 +122,7 @@ export const createStage = async (): Promise<Stage> => {
       elevation: createElevationGate(elevations, { connectedUser: user, keyFingerprint: key, origin }, visibleCommands),
       review: noReview,
       connectedUser: user,
+      ...limitsOf(roles, now),
       origin,
       now,
       uptimeMs: () => performance.now(),

@@ -16,6 +16,7 @@ import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
 import { noElevation } from "./elevation.ts";
 import { root } from "./endpoint.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
+import { limitsOf } from "./limits.ts";
 
 interface Ran {
   readonly outcome: Outcome;
@@ -91,6 +92,7 @@ export const createReviewStage = async ({
       report: () => undefined,
       visibleCommands: () => roles.commandsFor(user),
       elevation: noElevation,
+      ...limitsOf(roles),
       connectedUser: user,
       origin: { connectionId: "C-1", sessionId: `S-${user}`, clientAddress: "192.0.2.1", connectedUser: user },
       now: () => new Date(),

@@ -14,6 +14,8 @@ import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
 import type { SshKeyPair } from "../../server/ssh/generate-key.ts";
 import type { Limits } from "../../server/ssh/limits.ts";
 import { createKeyAuthenticator, readTrustAnchors } from "../../server/ssh/key-authenticator.ts";
+import { defaultPenalties } from "../../server/ssh/penalties.ts";
+import type { PenaltySettings } from "../../server/ssh/penalties.ts";
 import { startSshServer } from "../../server/ssh/server.ts";
 import type { SshServer } from "../../server/ssh/server.ts";
 import { nobodyNeedsOne } from "./no-second-factor.ts";
@@ -49,6 +51,8 @@ export const startTestServer = async (
   serve: Serve = quietHost,
   options: {
     readonly limits?: Partial<Limits>;
+    /** Left out: an attack from loopback may fail as often as it likes. */
+    readonly penalties?: PenaltySettings;
     readonly banner?: string;
     readonly trustedUserCAKeys?: string;
     readonly revokedKeys?: string;
@@ -98,6 +102,7 @@ export const startTestServer = async (
     sessions: { serve },
     log,
     limits: { failureDelayMs: 1, ...options.limits },
+    penalties: options.penalties ?? { ...defaultPenalties, isExempt: () => true },
     report: (problem) => problems.push(problem),
   });
   onTestFinished(async () => {

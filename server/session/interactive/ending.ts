@@ -33,7 +33,9 @@ export class Ending {
   /** What could not be recorded or shown ends the session. */
   endFrom(error: unknown): void {
     const category = error instanceof EndpointError ? error.category : "InvalidResult";
-    if (category === "AuditUnavailable") {
+    if (category === "ResourceUnavailable" && error instanceof EndpointError) {
+      this.end({ exitStatus: error.exitStatus, reason: "no screen", message: error.message });
+    } else if (category === "AuditUnavailable") {
       this.end({
         exitStatus: failures.AuditUnavailable.exitStatus,
         reason: "transcript unavailable",

@@ -94,6 +94,11 @@ export class Glyphs {
     return true;
   }
 
+  /** Whatever is bound stands for nothing readable any more; its code points stay taken, so that no later key comes up in an old place. */
+  blank(): void {
+    for (const slot of this.#characters.keys()) this.#characters.set(slot, "•");
+  }
+
   /** The character a code point stands for now, if it is a glyph in use. */
   characterFor(codePoint: number): string | undefined {
     const slot = slotOf(codePoint);

@@ -23,6 +23,16 @@ export class Keyboard {
     this.#switched = Promise.withResolvers();
   }
 
+  /** Drops what is typed until nothing came for so long: the rest of a paste, that came in pieces. */
+  async untilQuiet(quietMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, quietMs);
+    this.leadTo(() => {
+      timer.refresh();
+    });
+    await promise;
+  }
+
   /** Reads until the input ends or `until` aborts. Rejects when a sink does. */
   async run(input: AsyncIterable<Uint8Array>, until: AbortSignal): Promise<void> {
     for await (const chunk of input) {

@@ -15,6 +15,8 @@ import { trustedMark } from "./trusted-mark.ts";
 /** Keys disclosed at a time: what was sent when a user stops is on the record, little more. */
 const rowsAtATime = 50;
 const widthWithoutTerminal = 120;
+/** What comes of a paste after the Enter that unlocked. */
+const quietMs = 200;
 
 const stopped = (): EndpointError => new EndpointError("OperationStopped", "Stopped.");
 
@@ -33,6 +35,9 @@ export class LineSession implements ShownSession {
   #rows: number | undefined;
   #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
   #lineId = 0;
+  /** While the session is locked. */
+  #lockPath: TrustedPath | undefined;
+  #lockReader: LineReader | undefined;
   /** The prompt on the screen, to be painted again after something was said. */
   #prompt = "";
 
@@ -74,6 +79,7 @@ export class LineSession implements ShownSession {
   }
 
   inputEnded(): void {
+    this.#lockReader?.end();
     this.#reader.end();
   }
 
@@ -87,8 +93,40 @@ export class LineSession implements ShownSession {
   }
 
   notify(text: string): void {
-    if (this.#trustedPath.isOpen) this.#trustedPath.interject(text);
+    const open = this.#lockPath ?? (this.#trustedPath.isOpen ? this.#trustedPath : undefined);
+    if (open !== undefined) open.interject(text);
     else this.#parts.terminal.post(this.#lines(`\n${trustedMark} ${screenText(text)}\n${this.#prompt}`));
+  }
+
+  /** What runs would write over the lock, so it is stopped, and a prompt that was left open with it. */
+  async lock(onLocked: () => Promise<void>): Promise<void> {
+    const { keyboard, terminal, endpointName, ending } = this.#parts;
+    this.#running?.controller.abort(stopped());
+    await this.idle();
+    await this.#trustedPath.closed();
+    void this.#reader.feed("\u0015"); // half a line, forgotten on the screen, would begin the next one
+    const reader = new LineReader({ terminal: true, write: (echo) => terminal.post(echo) });
+    this.#lockPath = new TrustedPath(
+      {
+        escapes: false,
+        clientEchoes: false,
+        isLost: () => false,
+        take: async () => keyboard.leadTo((text) => reader.feed(text)),
+        read: (echo) => reader.read(echo),
+        untilQuiet: () => keyboard.untilQuiet(quietMs),
+        giveBack: async () => keyboard.leadTo((text) => this.#reader.feed(text)),
+      },
+      terminal,
+      endpointName,
+    );
+    this.#lockReader = reader;
+    try {
+      await this.#lockPath.lock(ending.signal, onLocked);
+    } finally {
+      this.#lockPath = undefined;
+      this.#lockReader = undefined;
+    }
+    terminal.post(this.#lines(`\n${this.#prompt}`));
   }
 
   async idle(): Promise<void> {
@@ -113,6 +151,7 @@ export class LineSession implements ShownSession {
 
   async #converse(): Promise<void> {
     const { terminal, ending, connectedUser, endpointName, welcome } = this.#parts;
+    if (!(await this.#parts.mayBegin(this.#trustedPath))) return;
     const prompt = `PS ${label(`${connectedUser}@${endpointName}`)}> `;
     if (welcome !== "") await this.#show(`${screenText(welcome)}\n`);
     for (;;) {

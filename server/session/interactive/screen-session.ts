@@ -25,6 +25,8 @@ interface Running {
 const interrupt = "\u0003";
 /** How long after `exit` a UI process may take to say good-bye. */
 const farewellMs = 1_000;
+/** A terminal sends a paste in one go; what comes later was typed later. */
+const quietMs = 200;
 /** After the client's input is over, a session without a running command ends when nothing came for so long. */
 const afterInputMs = 500;
 
@@ -62,8 +64,13 @@ export class ScreenSession implements ShownSession {
   }
 
   start(): void {
-    this.#screen.open();
-    this.#leadToUi();
+    const { mayBegin, ending } = this.#parts;
+    const open = async (): Promise<void> => {
+      if (!(await mayBegin(this.#trustedPath)) || ending.signal.aborted) return;
+      this.#screen.open();
+      this.#leadToUi();
+    };
+    open().catch((error: unknown) => ending.endFrom(error));
   }
 
   inputEnded(): void {
@@ -84,6 +91,13 @@ export class ScreenSession implements ShownSession {
   notify(text: string): void {
     if (this.#trustedPath.isOpen) this.#trustedPath.interject(text);
     else void this.#screen.send({ type: "notice", text: screenText(text) });
+  }
+
+  /** A prompt that was left open is given up with its command: whoever comes back may not be who was asked. */
+  async lock(onLocked: () => Promise<void>): Promise<void> {
+    if (this.#trustedPath.isOpen) this.#running?.controller.abort(stopped());
+    this.#screen.face?.glyphs.blank();
+    await this.#trustedPath.lock(this.#parts.ending.signal, onLocked);
   }
 
   async idle(): Promise<void> {
@@ -150,7 +164,12 @@ export class ScreenSession implements ShownSession {
         if (this.#interrupted) return Promise.resolve({ kind: "interrupt" });
         return this.#reader?.read(echo) ?? Promise.resolve({ kind: "end" });
       },
+      forgetInterrupt: () => {
+        this.#interrupted = false;
+      },
+      untilQuiet: () => keyboard.untilQuiet(quietMs),
       giveBack: async () => {
+        if (this.#parts.ending.signal.aborted) return; // what it painted behind a lock stays there
         // What stands behind the answer in the same paste goes nowhere: it may belong to the password.
         this.#reader = undefined;
         keyboard.leadTo(() => undefined);

@@ -12,6 +12,7 @@ import type { ShownSession } from "./shown-session.ts";
 import { terminalReset } from "./screen.ts";
 import { startSessionClock } from "./session-clock.ts";
 import { trustedMark } from "./trusted-mark.ts";
+import type { TrustedPath } from "./trusted-path.ts";
 import type { UiPool } from "./ui-pool.ts";
 
 export interface InteractiveDependencies {
@@ -29,11 +30,18 @@ export interface InteractiveDependencies {
   readonly openTranscript: OpenTranscript;
   readonly endpointName: string;
   readonly welcome: string;
+  /** Where there is a terminal: when its screen is cleared and locked. */
+  readonly idleLockMs: number;
   readonly idleTimeoutMs: number;
   readonly longestSessionMs: number;
   /** Aborts when the server stops: an idle session ends at once, a running command may finish within `drainMs`. */
   readonly shutdown: AbortSignal;
   readonly drainMs?: number;
+  /** What must be accepted before the first prompt; empty: nothing. */
+  readonly noticeToAccept: string;
+  readonly onNoticeAnswered: (answer: "accepted" | "declined") => Promise<void>;
+  /** Puts it on the record that the session was locked, or unlocked. */
+  readonly onLock: (state: "locked" | "unlocked") => Promise<void>;
   /** Puts the session's start on the record; before it resolves nothing is shown. */
   readonly onStarted: (transcriptFile: string, mode: "interactive" | "line") => Promise<void>;
 }
@@ -127,15 +135,41 @@ export const serveInteractive = async (
   const terminal = new RecordedTerminal(transcript, channel, (error) => ending.endFrom(error));
   const clock = startSessionClock({
     ...dependencies,
+    // Without a terminal there is no screen to clear, and the next line of a script is no key press.
+    idleLockMs: request.terminal === undefined ? undefined : dependencies.idleLockMs,
+    lock: () => void lock(),
     warn: (text) => session.notify(text),
     expire: (reason, message) => ending.end({ exitStatus: failures.OperationTimeout.exitStatus, reason, message }),
   });
   const keyboard = new Keyboard(() => clock.input());
-  const parts = { ...dependencies, connectedUser: connection.connectedUser, terminal, keyboard, ending };
+  const mayBegin = async (trustedPath: TrustedPath): Promise<boolean> => {
+    const { noticeToAccept: notice } = dependencies;
+    if (notice === "") return true;
+    const accepted = await trustedPath.accept(notice, ending.signal);
+    await dependencies.onNoticeAnswered(accepted ? "accepted" : "declined");
+    if (!accepted) {
+      const message = "The notice was not accepted, so the session was ended.";
+      ending.end({ exitStatus: failures.OperationStopped.exitStatus, reason: "notice declined", message });
+    }
+    return accepted;
+  };
+  const parts = { ...dependencies, connectedUser: connection.connectedUser, terminal, keyboard, ending, mayBegin };
   const session: ShownSession = isScreen
     ? new ScreenSession(parts, dependencies.uiPool, size)
     : new LineSession(parts, request.terminal);
 
+  const lock = async (): Promise<void> => {
+    try {
+      await session.lock(() => dependencies.onLock("locked"));
+      await dependencies.onLock("unlocked");
+      clock.unlocked();
+    } catch (error) {
+      // The input ended, or the session did.
+      if (error instanceof EndpointError && error.category === "OperationStopped") {
+        ending.end({ exitStatus: 0, reason: "left" });
+      } else ending.endFrom(error);
+    }
+  };
   const onClosed = (): void => ending.endFrom(new EndpointError("OperationStopped", "The channel was closed."));
   channel.closed.addEventListener("abort", onClosed, { once: true });
   if (channel.closed.aborted) onClosed();

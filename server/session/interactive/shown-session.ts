@@ -5,6 +5,7 @@ import { printable, withoutPrivateUse } from "../printable.ts";
 import type { Ending } from "./ending.ts";
 import type { Keyboard } from "./keyboard.ts";
 import type { RecordedTerminal } from "./recorded-terminal.ts";
+import type { TrustedPath } from "./trusted-path.ts";
 
 /** What the screen and plain line mode have in common, for who ends, resizes and warns them. */
 export interface ShownSession {
@@ -16,6 +17,8 @@ export interface ShownSession {
   commandsChanged(): void;
   /** Tells the user something at any time. */
   notify(text: string): void;
+  /** Clears the screen and waits for Enter. Resolves when it came; rejects when the session ended first. */
+  lock(onLocked: () => Promise<void>): Promise<void>;
   /** Resolves when no command runs. */
   idle(): Promise<void>;
   /** Stops what runs; resolves when it has ended. */
@@ -31,6 +34,8 @@ export interface ShownSessionParts {
   readonly terminal: RecordedTerminal;
   readonly keyboard: Keyboard;
   readonly ending: Ending;
+  /** Asked before the first prompt. @returns whether the session may begin; where not, it was ended */
+  readonly mayBegin: (trustedPath: TrustedPath) => Promise<boolean>;
 }
 
 /** What a transcript's boundary says: the command by name, never what was typed. */

@@ -11,6 +11,10 @@ export interface PromptPlace {
   take(): Promise<void>;
   read(echo: Echo): Promise<Typed>;
   giveBack(): Promise<void>;
+  /** Before each try at a lock: a Ctrl-C opens none. */
+  forgetInterrupt?(): void;
+  /** Drops what still comes of a paste. */
+  untilQuiet?(): Promise<void>;
   /** Whether who had the terminal is gone meanwhile, and the command with it. */
   isLost(): boolean;
   /** The terminal understands escape sequences. */
@@ -21,6 +25,10 @@ export interface PromptPlace {
 
 const attempts = 3;
 const longestPassword = 1024;
+/** A screenful of them pushes everything out of a terminal that knows no escape sequences. */
+const linesOut = "\r\n".repeat(100);
+/** The scrollback too; after the screen, because some terminals push what they clear into it. */
+const clearScreen = "\u001b[0m\u001b[H\u001b[2J\u001b[3J";
 
 const stopped = (message = "Stopped."): EndpointError => new EndpointError("OperationStopped", message);
 
@@ -84,6 +92,20 @@ export class TrustedPath {
     });
   }
 
+  /** Shows a notice and asks for the word `yes`; anything else three times, Ctrl-C and Ctrl-D are no. */
+  accept(notice: string, signal: AbortSignal): Promise<boolean> {
+    const work = async (): Promise<boolean> => {
+      for (const line of notice.trimEnd().split("\n")) await this.#say(line);
+      for (let attempt = 0; attempt < attempts; attempt += 1) {
+        const typed = await this.#read("Type yes to accept: ", "answer", signal);
+        if (typed.kind === "interrupt" || typed.kind === "end") return false;
+        if (typed.kind === "line" && /^\s*yes\s*$/i.test(typed.text)) return true;
+      }
+      return false;
+    };
+    return this.#inTurn(signal, work, { evenIfLost: true }); // there is no screen yet
+  }
+
   /** Asks a question of consequence; anything but `y` or `yes` is no. */
   confirm(question: string, signal: AbortSignal): Promise<boolean> {
     return this.#inTurn(signal, async () => {
@@ -92,14 +114,39 @@ export class TrustedPath {
     });
   }
 
+  /**
+   * Clears the screen and waits for Enter. Whatever else is typed goes nowhere, before it and, of the same paste, after it.
+   * Rejects with `OperationStopped` when the input ends or the signal aborts.
+   *
+   * @param onLocked called when the screen is clear; the lock can be opened when it resolves
+   */
+  lock(signal: AbortSignal, onLocked: () => Promise<void>): Promise<void> {
+    const work = async (): Promise<void> => {
+      await this.#terminal.write(this.#place.escapes ? clearScreen : linesOut);
+      await onLocked();
+      for (;;) {
+        this.#place.forgetInterrupt?.();
+        const typed = await this.#read(
+          "Locked, because nothing was typed for long. Press Enter to go on. ",
+          "none",
+          signal,
+        );
+        if (typed.kind === "end") throw stopped();
+        if (typed.kind !== "interrupt") break;
+      }
+      await this.#place.untilQuiet?.();
+    };
+    return this.#inTurn(signal, work, { evenIfLost: true });
+  }
+
   /** Says something while a prompt is open, and paints the prompt again. */
   interject(text: string): void {
     this.#terminal.post(`\r\n${this.#line(text)}${this.#prompt ?? ""}`);
   }
 
-  async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>, { evenIfLost } = { evenIfLost: false }): Promise<T> {
     this.#open += 1;
-    const turn = this.#exchange(this.#last, signal, work);
+    const turn = this.#exchange(this.#last, signal, work, evenIfLost);
     this.#last = turn.catch(() => undefined); // the next prompt waits for the end of this one, however it ended
     try {
       return await turn;
@@ -108,13 +155,18 @@ export class TrustedPath {
     }
   }
 
-  async #exchange<T>(before: Promise<unknown>, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async #exchange<T>(
+    before: Promise<unknown>,
+    signal: AbortSignal,
+    work: () => Promise<T>,
+    evenIfLost: boolean,
+  ): Promise<T> {
     await before;
-    if (signal.aborted || this.#place.isLost()) throw stopped();
+    if (signal.aborted || (!evenIfLost && this.#place.isLost())) throw stopped();
     await this.#place.take();
     try {
       const answer = await work();
-      if (this.#place.isLost()) throw stopped("The screen was lost, so the command was stopped.");
+      if (!evenIfLost && this.#place.isLost()) throw stopped("The screen was lost, so the command was stopped.");
       return answer;
     } finally {
       this.#prompt = undefined;
@@ -122,8 +174,7 @@ export class TrustedPath {
     }
   }
 
-  /** @returns undefined when the line was too long */
-  async #ask(question: string, echo: Echo, signal: AbortSignal): Promise<string | undefined> {
+  async #read(question: string, echo: Echo, signal: AbortSignal): Promise<Typed> {
     this.#prompt = this.#paint(question);
     // Reading begins while the prompt is on its way: who answers it in the moment it arrives is not too early.
     const [, typed] = await orStopped(
@@ -131,6 +182,12 @@ export class TrustedPath {
       signal,
     );
     if (echo === "answer") this.#terminal.post("", "\r\n"); // the line's end is recorded, what stood before it is not
+    return typed;
+  }
+
+  /** @returns undefined when the line was too long */
+  async #ask(question: string, echo: Echo, signal: AbortSignal): Promise<string | undefined> {
+    const typed = await this.#read(question, echo, signal);
     switch (typed.kind) {
       case "line":
         return typed.text;

@@ -50,6 +50,24 @@ const start = (options: ShellOptions = {}): Seen => {
 const prompt = /alice@demo> ?$|demo.*> ?$/;
 
 describe("the product's own UI", () => {
+  test("is cleared by the lock, scrollback and all, and goes on below it after Enter", async () => {
+    const shell = start({ dependencies: { idleLockMs: 8_000 } });
+    await shell.shows(prompt);
+    shell.type("keys 2\r");
+    await shell.shows(recoveryKeyAt(1));
+    await shell.shows(prompt);
+    shell.type("tex");
+    await shell.shows("Press Enter to go on.");
+    expect(await shell.screen()).toMatch(
+      /^ ◆ demo asks {2}Locked, because nothing was typed for long\. Press Enter to go on\.$/,
+    );
+    shell.type("\r");
+    await shell.shows(/Enter to go on\. \nPS alice@demo> tex/);
+    shell.type("t\r");
+    await shell.shows("second line");
+    expect(await shell.screen()).not.toMatch(/\d{6}-\d{6}/);
+  });
+
   test("shows keys to the user and none in the transcript, and leaves at Ctrl-D", async () => {
     const shell = start();
     await shell.shows(prompt);

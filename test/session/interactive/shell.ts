@@ -21,6 +21,7 @@ import { createInvoke } from "../../../server/session/invoke.ts";
 import type { SiteDatabase } from "../../../server/site-database/port.ts";
 import { temporaryDirectory } from "../../harness/temporary-directory.ts";
 import { createMemoryChannel, type MemoryChannel } from "./memory-channel.ts";
+import { limitsOf } from "../../harness/limits.ts";
 
 export const fixture = (name: string): string => join(import.meta.dirname, "fixtures", name);
 
@@ -129,6 +130,7 @@ const visibleTo = (onPassword: () => void): VisibleCommands => ({
       roleCapability: "test",
       approval: undefined,
       maxRows: undefined,
+      disclosureLimit: undefined,
     };
   },
 });
@@ -194,6 +196,7 @@ export const startShell = (options: ShellOptions = {}): Shell => {
     elevation: noElevation,
     review: noReview,
     connectedUser,
+    ...limitsOf(),
     origin: {},
     now: () => new Date(),
     uptimeMs: () => performance.now(),
@@ -219,9 +222,13 @@ export const startShell = (options: ShellOptions = {}): Shell => {
       openTranscript: options.transcripts?.(open) ?? open,
       endpointName: "demo",
       welcome: "Welcome",
+      idleLockMs: 600_000,
       idleTimeoutMs: 600_000,
       longestSessionMs: 600_000,
       shutdown: shutdown.signal,
+      onLock: async () => undefined,
+      noticeToAccept: "",
+      onNoticeAnswered: async () => undefined,
       onStarted: async () => undefined,
       ...options.dependencies,
     },

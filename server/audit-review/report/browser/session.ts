@@ -66,7 +66,7 @@ const start = (): void => {
     },
   );
   // Sought before it was ever played, version 3.17.0 draws the rows that changed over the poster, and leaves the others out.
-  // Playing is an event of its own, later than the promise of play() on a busy machine; a pause before it is lost.
+  // The event, not the promise of play(), says that it does.
   const playing = new Promise<void>((resolve) => player.addEventListener("playing", () => resolve()));
   let wasPlayed = false;
   void playing.then(() => (wasPlayed = true));

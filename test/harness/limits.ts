@@ -1,0 +1,13 @@
+import type { Roles } from "../../server/authorization/contract.ts";
+import { CommandTurns } from "../../server/session/command-turns.ts";
+import { DisclosureCounts } from "../../server/session/disclosure-counts.ts";
+import type { InvokeDependencies } from "../../server/session/invoke.ts";
+
+/** What `invoke` counts, from nothing on. */
+export const limitsOf = (
+  roles?: Pick<Roles, "session">,
+  now: () => Date = () => new Date(),
+): Pick<InvokeDependencies, "disclosures" | "turns"> => ({
+  disclosures: new DisclosureCounts(now, []),
+  turns: new CommandTurns(() => roles?.session.commandsPerUser ?? 4),
+});

@@ -1,0 +1,124 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, onTestFinished } from "vitest";
+import { commands } from "../../commands/index.ts";
+import { openEventLog } from "../../server/audit/event-log.ts";
+import type { AuditEvent, EventLog } from "../../server/audit/event.ts";
+import { loadRolesFile } from "../../server/authorization/roles-file.ts";
+import { decodeRoles } from "../../server/authorization/decode-roles.ts";
+import type { Answer, Delivery, Outcome } from "../../server/session/delivery.ts";
+import { encodeAnswer } from "../../server/session/format/encode.ts";
+import { createInvoke } from "../../server/session/invoke.ts";
+import type { SiteDatabase } from "../../server/site-database/port.ts";
+import { noElevation } from "../harness/elevation.ts";
+import { noReview } from "../harness/review.ts";
+import { createSiteMaker, passwordRecord, type SiteMaker, type TestSite } from "../site-database/fixture.ts";
+import { limitsOf } from "../harness/limits.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+
+let maker: SiteMaker;
+export let site: TestSite;
+/** Forty keys; there before the first test. */
+export let database: SiteDatabase;
+beforeAll(async () => {
+  maker = await createSiteMaker();
+  site = await maker.make();
+  await site.importRecords(Array.from({ length: 40 }, (_, number) => passwordRecord(number)));
+  database = await site.open();
+});
+afterAll(async () => {
+  await site.dispose();
+  await maker.dispose();
+});
+
+interface Stage {
+  /** Fails while it says so: what a full or dying disk does. */
+  readonly failing?: (event: AuditEvent) => boolean;
+  readonly user?: string;
+  readonly roles?: string;
+  readonly siteDatabase?: SiteDatabase;
+  readonly delivery?: Partial<Delivery>;
+  readonly signal?: AbortSignal;
+  /** Shared by several lines of one test. */
+  readonly limits?: ReturnType<typeof limitsOf>;
+  /** Once it says no, the user has no role any more. */
+  readonly mayStill?: () => boolean;
+}
+
+interface Run {
+  readonly outcome: Outcome;
+  readonly shown: string;
+  readonly events: readonly AuditEvent[];
+}
+
+/** One line through the real invoke, on a real log whose disk may fail, over a real site database. */
+export const runLine = async (line: string, stage: Stage = {}): Promise<Run> => {
+  const directory = mkdtempSync(join(tmpdir(), "pep-invoke-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  let broken = false;
+  const log = await openEventLog({
+    directory: join(directory, "log"),
+    now: () => new Date(),
+    uptimeMs: () => performance.now(),
+    synchronize: async (file) => {
+      if (broken) throw new Error("EIO: i/o error, fdatasync");
+      await file.datasync();
+    },
+  });
+  const watched: EventLog = {
+    append: (event) => {
+      broken = stage.failing?.(event) ?? false;
+      return log.append(event);
+    },
+  };
+  const roles =
+    stage.roles === undefined
+      ? loadRolesFile(join(root, "jea-roles.json"), commands)
+      : decodeRoles(stage.roles, commands);
+  const user = stage.user ?? "exporter";
+  let shown = "";
+  const invoke = createInvoke({
+    log: watched,
+    siteDatabase: stage.siteDatabase ?? database,
+    visibleCommands: () => roles.commandsFor((stage.mayStill?.() ?? true) ? user : "nobody"),
+    elevation: noElevation,
+    review: noReview,
+    connectedUser: user,
+    ...(stage.limits ?? limitsOf(roles)),
+    origin: { connectionId: "C-1", sessionId: "S-1", connectedUser: user },
+    now: () => new Date(),
+    uptimeMs: () => performance.now(),
+    report: () => undefined,
+  });
+  const outcome = await invoke(
+    line,
+    {
+      how: "exec",
+      batchRows: () => 8,
+      reveal: (key) => key,
+      confirmBulk: async () => true,
+      confirm: async () => true,
+      tell: async () => undefined,
+      askPassword: async () => {
+        throw new Error("not asked for in these tests");
+      },
+      show: async (answer: Answer) => {
+        for await (const piece of encodeAnswer(answer, { width: 200, terminal: false })) shown += piece;
+        return {};
+      },
+      ...stage.delivery,
+    },
+    stage.signal ?? new AbortController().signal,
+  );
+  await log.close();
+  const events = readdirSync(join(directory, "log"))
+    .flatMap((name) => readFileSync(join(directory, "log", name), "utf8").split("\n"))
+    .filter((text) => text !== "")
+    .map((text) => JSON.parse(text).event);
+  return { outcome, shown, events };
+};
+
+export const bulk = "Get-RecoveryKeys -raw -Format ndjson";
+export const types = (events: readonly AuditEvent[]): string[] => events.map(({ type }) => type);
