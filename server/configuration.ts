@@ -54,11 +54,25 @@ const endpointFile = z.strictObject({
   secondFactorKey: z.string().optional(),
   /** Where backup-cert writes; outside the data directory. */
   backupDirectory: z.string(),
+  /** Free space kept for the record: below it no session starts, below half of it running ones end. */
+  auditReserveMiB: z
+    .number()
+    .int()
+    .min(1)
+    .max(1024 * 1024)
+    .optional(),
+  /** A session whose transcript has grown to this ends. */
+  transcriptLimitMiB: z.number().int().min(1).max(4096).default(64),
   /** UI processes kept started for the next log-in. */
   spareUiProcesses: z.number().int().min(0).max(16).default(2),
   /** Made by `pep init --demo`: its master key may lie in the data directory, and it listens on loopback only. */
   demo: z.boolean().default(false),
 });
+
+const mebibyte = 1024 * 1024;
+const reserveMiB = 500;
+/** A demo is tried in containers and on small disks, and what it records is worth nothing. */
+const demoReserveMiB = 32;
 
 export type EndpointFile = z.input<typeof endpointFile>;
 
@@ -80,6 +94,8 @@ export interface Configuration {
   readonly syslog: SyslogReceiver | undefined;
   readonly secondFactorKey: string;
   readonly backupDirectory: string;
+  readonly auditReserveBytes: number;
+  readonly transcriptLimitBytes: number;
   readonly spareUiProcesses: number;
   readonly demo: boolean;
 }
@@ -220,6 +236,8 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
     },
     secondFactorKey,
     backupDirectory,
+    auditReserveBytes: (file.auditReserveMiB ?? (file.demo ? demoReserveMiB : reserveMiB)) * mebibyte,
+    transcriptLimitBytes: file.transcriptLimitMiB * mebibyte,
     spareUiProcesses: file.spareUiProcesses,
     demo: file.demo,
   };

@@ -55,6 +55,8 @@ const heavier: Partial<Record<AuditEvent["type"], Weight>> = {
   "log-key-rotated": 5,
   "configuration-refused": 8,
   "log-repaired": 8,
+  storage: 8,
+  checkpoint: 8,
 };
 
 /** The table of this folder's README. An event without a row goes out as information under its own type. */

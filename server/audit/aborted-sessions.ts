@@ -1,13 +1,26 @@
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+} from "node:fs";
+import { readSync, rmSync, statSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { failures } from "../errors.ts";
 import { recordedEvent, type AuditEvent } from "./event.ts";
 
 type Started = Extract<AuditEvent, { type: "session-started" }>;
+type Removed = Extract<AuditEvent, { type: "transcript-removed" }>;
 type Ended = Extract<AuditEvent, { type: "session-ended" }>;
 
+/** A header has the terminal's name in it, which is the client's text, but clamped. */
+const longestHeader = 4096;
 const blockBytes = 64 * 1024;
 const bookend = z.looseObject({ event: z.looseObject({ type: z.string(), sessionId: z.string() }) });
 
@@ -67,8 +80,10 @@ const closeTranscript = (path: string): string | undefined => {
 /** Finds, line by line of the log, the sessions that were started and never ended: the server that had them is gone. */
 export const findAbortedSessions = () => {
   const open = new Map<string, Started>();
+  let stoppedCleanly = true;
   return {
     take(line: Buffer): void {
+      stoppedCleanly = line.includes('"type":"server-stopped"');
       // Most lines are something else; parsing them all would triple the time of a start.
       if (!line.includes('"type":"session-')) return;
       const found = bookend.safeParse(JSON.parse(line.toString("utf8")));
@@ -78,6 +93,22 @@ export const findAbortedSessions = () => {
       if (type !== "session-started") return;
       const whole = recordedEvent.safeParse(JSON.parse(line.toString("utf8")));
       if (whole.success && whole.data.event.type === "session-started") open.set(sessionId, whole.data.event);
+    },
+    /**
+     * A crash between a transcript's header and its session's start on the record leaves a file that no event names, and that
+     * looks as if somebody had put it there. Nothing was shown before that start, so the header is all that is in it.
+     */
+    *removeUnbegun(transcripts: string): Generator<Removed> {
+      if (stoppedCleanly || !existsSync(transcripts)) return;
+      const begun = new Set([...open.values()].map(({ transcript }) => transcript));
+      for (const name of readdirSync(transcripts)) {
+        const path = join(transcripts, name);
+        if (begun.has(name) || !name.endsWith(".cast") || statSync(path).size > longestHeader) continue;
+        const text = readFileSync(path, "utf8");
+        if (text.trimEnd().includes("\n")) continue;
+        rmSync(path);
+        yield { type: "transcript-removed", transcript: name, bytes: Buffer.byteLength(text) };
+      }
     },
     /** Closes their transcripts, and makes the events that say so. */
     *close(transcripts: string): Generator<Ended> {

@@ -5,12 +5,15 @@ import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { decodeCheckpoint, historyNotes, originOf, signCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { CompactRange, leafHash } from "./merkle-tree.ts";
+import { isFull } from "./rescue-space.ts";
 import { signersOf } from "./signed-note.ts";
 
 export interface CheckpointerOptions {
   /** `audit/`: holds `checkpoint`, the newest, and `checkpoint-history`, all of them. */
   readonly directory: string;
   readonly key: KeyObject;
+  /** Makes room on a full disk, once. @returns whether it could */
+  readonly giveUpSpace: () => boolean;
 }
 
 type Found = ReturnType<typeof decodeCheckpoint>;
@@ -37,6 +40,35 @@ const findNewest = (directory: string): Found | undefined => {
     }
   }
   return found.sort((a, b) => b.size - a.size)[0];
+};
+
+const writeWhole = async (path: string, text: string): Promise<void> => {
+  const file = await open(path, "w", 0o600);
+  try {
+    await file.writeFile(text);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+};
+
+const appendNote = async (path: string, note: string): Promise<void> => {
+  const history = await open(path, "a+", 0o600);
+  try {
+    const { size } = await history.stat();
+    const last = Buffer.alloc(1);
+    if (size > 0) await history.read(last, 0, 1, size - 1);
+    try {
+      // After a torn one begin on a line of its own; the reader passes over what is left of it.
+      await history.appendFile(size > 0 && last[0] !== 10 ? `\n${note}` : note);
+      await history.datasync();
+    } catch (error) {
+      await history.truncate(size).catch(() => undefined); // what stays is passed over as a torn one
+      throw error;
+    }
+  } finally {
+    await history.close();
+  }
 };
 
 /** The tree over a log that is being written, and its signed checkpoints. */
@@ -115,25 +147,10 @@ export class Checkpointer {
   async #write(checkpoint: Checkpoint, nextKey: KeyObject | undefined): Promise<void> {
     const { directory, key } = this.#options;
     const note = signCheckpoint(checkpoint, nextKey === undefined ? [key] : [key, nextKey]);
-    const history = await open(join(directory, "checkpoint-history"), "a+", 0o600);
-    try {
-      const { size } = await history.stat();
-      const last = Buffer.alloc(1);
-      if (size > 0) await history.read(last, 0, 1, size - 1);
-      // After a torn one begin on a line of its own; the reader passes over what is left of it.
-      await history.appendFile(size > 0 && last[0] !== 10 ? `\n${note}` : note);
-      await history.datasync();
-    } finally {
-      await history.close();
-    }
     const newest = join(directory, "checkpoint");
-    const file = await open(`${newest}.new`, "w", 0o600);
-    try {
-      await file.writeFile(note);
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
+    // The history last: one in it that is not the newest file looks as if that file had been replaced.
+    await this.#makingRoom(() => writeWhole(`${newest}.new`, note));
+    await this.#makingRoom(() => appendNote(join(directory, "checkpoint-history"), note));
     await rename(`${newest}.new`, newest);
     const folder = await open(directory, "r");
     try {
@@ -147,6 +164,15 @@ export class Checkpointer {
       throw damaged("The checkpoint that was written is not the one that was read back.");
     }
     this.#signedSize = checkpoint.size;
+  }
+
+  async #makingRoom(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (!isFull(error) || !this.#options.giveUpSpace()) throw error;
+      await write();
+    }
   }
 
   #isSigned({ note, origin }: Found): boolean {

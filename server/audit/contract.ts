@@ -2,11 +2,13 @@
 export interface Transcript {
   /** File name below `audit/transcripts/`. */
   readonly fileName: string;
-  /** Records terminal output, already masked. Resolves when the write reached the file; throws `AuditUnavailable`. */
+  /** Records terminal output, already masked. Resolves when the write reached the file; throws `AuditUnavailable`, or `LimitsExceeded` once it is too long. */
   output(text: string): Promise<void>;
   resize(columns: number, rows: number): Promise<void>;
   /** A command boundary or a disclosure, by name and key ids; never by typed text. */
   marker(label: string): Promise<void>;
+  /** Takes it away: the session never began, so nothing was shown. */
+  discard(): Promise<void>;
   /** Writes the exit event, makes the file durable. @returns SHA-256 of the file, hexadecimal */
   close(exitStatus: number): Promise<string>;
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { auditEvent, type AuditEvent, type EventLog, type RecordedEvent } from "./event.ts";
 import { takeLock } from "./lock.ts";
+import { isFull } from "./rescue-space.ts";
 import { findLogEnd, segmentName } from "./segments.ts";
 
 export interface EventLogOptions {
@@ -17,6 +18,8 @@ export interface EventLogOptions {
   readonly segmentBytes?: number;
   /** And once its first line is this old, so that pruning by date has whole segments to take. */
   readonly segmentAgeMs?: number;
+  /** Makes room on a full disk, once; what was refused for want of it is then tried again. @returns whether it could */
+  readonly giveUpSpace?: () => boolean;
   /** Called before the first append, when the log's end is whole. What it throws stops the opening. */
   readonly onOpened?: () => void;
   /** Called with the lines, without their newlines, that have just become durable: the leaves of the tree. */
@@ -97,7 +100,7 @@ class AppendOnlyLog implements OpenEventLog {
       const group = this.#pending;
       this.#pending = [];
       try {
-        await this.#writeGroup(group.map(({ event }) => event));
+        await this.#writeOrMakeRoom(group.map(({ event }) => event));
         for (const { resolve } of group) resolve();
       } catch (error) {
         await this.#cutOff();
@@ -105,6 +108,16 @@ class AppendOnlyLog implements OpenEventLog {
       }
     }
     this.#flushing = undefined;
+  }
+
+  async #writeOrMakeRoom(events: readonly AuditEvent[]): Promise<void> {
+    try {
+      await this.#writeGroup(events);
+    } catch (error) {
+      if (!isFull(error) || this.#options.giveUpSpace?.() !== true) throw error;
+      await this.#cutOff();
+      await this.#writeGroup(events);
+    }
   }
 
   /**

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { loginRefusals, requestRefusals } from "./refusal-reasons.ts";
 
 /** Where an event comes from. `connectedUser` is there only once a signature proved it; before that it is `claimedUser`. */
 const origin = z.strictObject({
@@ -31,6 +32,25 @@ export const auditEvent = z.discriminatedUnion("type", [
     droppedBytes: z.number().int(),
     keptAs: z.string(),
   }),
+  /** The record's free space fell below a rung of the ladder, or climbed above it. */
+  z.strictObject({
+    type: z.literal("storage"),
+    /** `low`: no new sessions; `exhausted`: running ones were ended too. */
+    state: z.enum(["sufficient", "low", "exhausted"]),
+    /** When that was: on a full disk the event comes later. */
+    since: z.iso.datetime(),
+    /** Absent where it could not be told. */
+    freeBytes: z.number().int().optional(),
+    reserveBytes: z.number().int(),
+  }),
+  /** Signing the log failed, for the first time since it worked, or works again. */
+  z.strictObject({
+    type: z.literal("checkpoint"),
+    state: z.enum(["failing", "working"]),
+    error: z.string().optional(),
+  }),
+  /** A crash left a transcript of a session that had not begun: only its header was in it, nothing had been shown. */
+  z.strictObject({ type: z.literal("transcript-removed"), transcript: z.string(), bytes: z.number().int() }),
   z.strictObject({
     type: z.literal("configuration-loaded"),
     what: z.enum(["roles", "endpoint", "authorized-keys", "trust-anchors"]),
@@ -67,15 +87,18 @@ export const auditEvent = z.discriminatedUnion("type", [
     fido: z.strictObject({ userPresent: z.boolean(), userVerified: z.boolean(), counter: z.number().int() }).optional(),
     /** SHA-256 of the legal notice that was shown before this log-in, hexadecimal. */
     noticeShown: z.string().optional(),
-    /** For the log only; the client is told nothing. */
-    reason: z.string().optional(),
+    /** Why it was refused. For the log only; the client is told nothing. */
+    reason: z.enum(loginRefusals).optional(),
+    detail: z.string().optional(),
   }),
   /** An SSH request that this endpoint does not serve: subsystem, forwarding, env, X11, agent, second shell, … */
   z.strictObject({
     type: z.literal("request-refused"),
     ...origin.shape,
     request: z.string(),
-    reason: z.string(),
+    reason: z.enum(requestRefusals),
+    /** The sentence that the client was told, where there is one. */
+    detail: z.string(),
   }),
   z.strictObject({
     type: z.literal("session-started"),

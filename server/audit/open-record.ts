@@ -3,12 +3,13 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { findAbortedSessions } from "./aborted-sessions.ts";
 import { Checkpointer } from "./checkpointer.ts";
-import type { EventLog } from "./event.ts";
+import type { AuditEvent, EventLog } from "./event.ts";
 import { openEventLog, type EventLogOptions } from "./event-log.ts";
 import { logLines } from "./log-lines.ts";
 import { leafHash } from "./merkle-tree.ts";
+import { rescueSpaceIn } from "./rescue-space.ts";
 
-export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened"> {
+export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened" | "giveUpSpace"> {
   /** `audit/` of a data directory. */
   readonly directory: string;
   /** `log-key`: signs the checkpoints. */
@@ -28,6 +29,8 @@ export interface OpenRecord extends EventLog {
   close(): Promise<void>;
   /** Signs what is on the record by now; with the key that comes next too, when the key is changed. */
   checkpoint(nextKey?: KeyObject): Promise<void>;
+  /** For what else is written beside the log: makes room on a full disk, once. @returns whether it could */
+  giveUpSpace(): boolean;
 }
 
 const defaultCheckpointEvents = 1000;
@@ -46,31 +49,48 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   let checkpointer: Checkpointer | undefined;
   const aborted = findAbortedSessions();
+  const rescueSpace = rescueSpaceIn(directory);
+  const giveUpSpace = (): boolean => {
+    if (!rescueSpace.giveUp()) return false;
+    report("the disk is full: the space kept for rescue was given up, so that what is under way can end on the record");
+    return true;
+  };
   let pending = false;
+  let failing = false;
   let lastSeq = 0;
 
   const checkpoint = async (nextKey?: KeyObject): Promise<void> => {
     await checkpointer?.write(nextKey);
   };
+  let say: (event: AuditEvent) => void = () => undefined;
+  const sign = async (): Promise<void> => {
+    try {
+      await checkpoint();
+      if (failing) say({ type: "checkpoint", state: "working" });
+      failing = false;
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      report(`a checkpoint of the log could not be written, it is tried again: ${cause}`);
+      // Once for an outage: each event is a reason for the next try.
+      if (!failing) say({ type: "checkpoint", state: "failing", error: cause });
+      failing = true;
+    } finally {
+      pending = false;
+    }
+  };
   const checkpointSoon = (): void => {
     if (pending) return;
     pending = true;
-    checkpoint()
-      .catch((error: unknown) => {
-        const cause = error instanceof Error ? error.message : String(error);
-        report(`a checkpoint of the log could not be written, it is tried again: ${cause}`);
-      })
-      .finally(() => {
-        pending = false;
-      });
+    void sign();
   };
 
   const log = await openEventLog({
     ...options,
     directory: join(directory, "log"),
+    giveUpSpace,
     onOpened: () => {
       // Under the log's lock: another process may have written a checkpoint until now.
-      checkpointer = new Checkpointer(options);
+      checkpointer = new Checkpointer({ ...options, giveUpSpace });
       for (const { content, seq } of logLines(join(directory, "log"))) {
         if (content.kind === "pruned" || content.kind === "line") lastSeq = seq;
         if (content.kind === "pruned") checkpointer.append(content.leaf);
@@ -87,7 +107,11 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
       if ((checkpointer?.unsigned ?? 0) >= everyEvents) checkpointSoon();
     },
   });
+  say = (event) => {
+    log.append(event).catch(() => undefined); // the operator has read it
+  };
   try {
+    for (const event of aborted.removeUnbegun(join(directory, "transcripts"))) await log.append(event);
     for (const event of aborted.close(join(directory, "transcripts"))) await log.append(event);
     await checkpoint();
   } catch (error) {
@@ -100,6 +124,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     append: (event) => log.append(event),
     lastSeq: () => lastSeq,
     checkpoint,
+    giveUpSpace,
     async close() {
       clearInterval(timer);
       try {

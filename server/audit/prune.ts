@@ -57,11 +57,13 @@ export const planPrune = (directory: string, beforeMs: number, signedSize: numbe
 };
 
 /**
- * Carries a plan out, once it is on the record. Each segment's hashes are durable before its lines go, so that the tree is
+ * Carries a plan out, once it is on the record. Needs room for the hashes of one segment at a time. Each segment's hashes are durable before its lines go, so that the tree is
  * whole at every moment; done again after a crash it goes on where it stopped.
  */
 export const prune = (auditDirectory: string, plan: PrunePlan): void => {
   const directory = join(auditDirectory, "log");
+  // First: on a full disk the hashes need the room.
+  for (const name of plan.transcripts) rmSync(join(auditDirectory, "transcripts", name), { force: true });
   for (const segment of plan.segments) {
     const path = join(directory, prunedName(segment.name));
     const fd = openSync(`${path}.new`, "w", 0o600);
@@ -82,5 +84,4 @@ export const prune = (auditDirectory: string, plan: PrunePlan): void => {
     }
     rmSync(join(directory, segment.name));
   }
-  for (const name of plan.transcripts) rmSync(join(auditDirectory, "transcripts", name), { force: true });
 };

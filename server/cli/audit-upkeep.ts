@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { findForwarded } from "../audit-forwarding/examine.ts";
 import { decodeCheckpoint } from "../audit/checkpoint.ts";
 import { openRecord } from "../audit/open-record.ts";
-import { planPrune, prune } from "../audit/prune.ts";
+import { planPrune, prune, type PrunePlan } from "../audit/prune.ts";
+import { rescueSpaceIn } from "../audit/rescue-space.ts";
 import { rawPublicKey } from "../audit/signed-note.ts";
 import { verifyRecord } from "../audit-review/verify-record.ts";
 import { pathsIn } from "../configuration.ts";
@@ -13,6 +14,11 @@ import type { Io } from "./io.ts";
 import { openLocalRecord } from "./local-record.ts";
 import { writeNewFile } from "./new-file.ts";
 import { readLogKey } from "./private-key.ts";
+import { freeBytesIn } from "./storage.ts";
+
+/** For the event, a checkpoint, and every hash at worst; each segment that goes gives more back than its hashes take. */
+const roomFor = ({ throughSeq, transcripts }: PrunePlan): number =>
+  1024 * 1024 + throughSeq * 32 + transcripts.length * 64;
 
 /** `pep audit prune --before DATE`: takes old lines and transcripts away, on the record, and leaves their hashes. */
 export const pruneCommand = async (dataDirectory: string, before: string | undefined, io: Io): Promise<number> => {
@@ -42,6 +48,9 @@ export const pruneCommand = async (dataDirectory: string, before: string | undef
   if (plan.segments.length === 0) {
     io.stdout.write("Nothing to prune: a segment goes when all of it is older, signed, and over.\n");
     return 0;
+  }
+  if (freeBytesIn(paths.audit) < roomFor(plan) && rescueSpaceIn(paths.audit).giveUp()) {
+    io.stderr.write("pep: the disk is full: the space kept for rescue is used for this\n");
   }
   const record = await openLocalRecord(paths, io);
   try {

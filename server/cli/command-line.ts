@@ -83,6 +83,7 @@ export      --receipts DIR   a receipt for each disclosure: who received which k
             --html DIR       a report for a browser: the verification, sessions with filters and charts, their events and
                              screens; open DIR/index.html, no server and no network needed. Replaces an earlier report in DIR
 prune       Takes away segments of the log, and their transcripts, that are wholly older; their hashes stay.
+            Also while the server runs, and on a full disk.
 rotate-key  A new log key, signed for by the old one; while no server runs.
 
 Everything but verify is on the record itself, unless DIR is a copy without its log-key.

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statfsSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../../commands/index.ts";
 import { readCredentials } from "../audit-forwarding/connection.ts";
@@ -17,6 +17,7 @@ import { readTrustAnchors } from "../ssh/key-authenticator.ts";
 import type { Io } from "./io.ts";
 import { readPrivateKey } from "./private-key.ts";
 import { openSite, openSqlServer } from "./site.ts";
+import { freeBytesIn } from "./storage.ts";
 
 const passed = (check: string, finding: string): CertificateFinding => ({
   check,
@@ -105,15 +106,19 @@ const examineFactors = (store: FactorStore): readonly CertificateFinding[] => {
   return [passed("second-factors", "Every second factor can be read.")];
 };
 
-const lowBytes = 1024 ** 3;
+/** Warns this much above the reserve: while there is time to act. */
+const spaceToAct = 2;
 
-const examineSpace = (directory: string): CertificateFinding => {
-  const { bavail, bsize } = statfsSync(directory);
-  const free = bavail * bsize;
-  const gib = (free / 1024 ** 3).toFixed(1);
-  return free < lowBytes
-    ? advice("free-space", `Only ${gib} GiB are free for the record; when it can't be written, nothing runs.`)
-    : passed("free-space", `${gib} GiB are free for the record.`);
+const examineSpace = (directory: string, dataDirectory: string, reserveBytes: number): CertificateFinding => {
+  const free = freeBytesIn(directory);
+  const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 ** 2)} MiB`;
+  const left = `${mebibytes(free)} are free for the record, its reserve (auditReserveMiB) is ${mebibytes(reserveBytes)}`;
+  const act = `make room, or run: pep audit prune --before DATE --data-dir ${dataDirectory}`;
+  if (free < reserveBytes / 2) return failedCheck("free-space", `${left}: every session is ended; ${act}`);
+  if (free < reserveBytes) return failedCheck("free-space", `${left}: no session starts; ${act}`);
+  return free < spaceToAct * reserveBytes
+    ? advice("free-space", `${left}: below it no session starts; ${act}`)
+    : passed("free-space", `${left}.`);
 };
 
 /** The receiver of the record, where endpoint.json names one. That it is away or behind is no reason not to serve. */
@@ -179,7 +184,11 @@ export const doctorCommand = async (dataDirectory: string, signal: AbortSignal, 
       ...examineKeys(paths.authorizedKeys),
       ...examineTrustAnchors(configuration),
       ...examineFactors(factors),
-      examineSpace(dataDirectory),
+      examineSpace(
+        existsSync(paths.audit) ? paths.audit : dataDirectory,
+        dataDirectory,
+        configuration.auditReserveBytes,
+      ),
       ...(await examineForwarding(configuration, signal)),
     );
     const bundle = join(io.packageRoot, "dist", "ui", "ui.mjs");

@@ -30,6 +30,7 @@ import type { Io } from "./io.ts";
 import { readLogKey, readPrivateKey } from "./private-key.ts";
 import { createReload, digestOf, recordAnchors } from "./reload.ts";
 import { openSite } from "./site.ts";
+import { startStorageLadder } from "./storage.ts";
 
 export interface ServeOptions {
   readonly dataDirectory: string;
@@ -141,6 +142,8 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       report,
     });
     closers.add(() => log.close());
+    const storage = startStorageLadder(paths.audit, configuration.auditReserveBytes, log, io);
+    closers.add(() => storage.close());
     const siteDatabase = await openSite(configuration, io);
     closers.add(() => siteDatabase.close());
     const uiPool = createUiPool({
@@ -177,9 +180,15 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
         return undefined;
       },
       siteDatabase,
+      storage,
       roles: () => roles,
       uiPool,
-      openTranscript: transcriptsIn(paths.transcripts, io.now, io.uptimeMs),
+      openTranscript: transcriptsIn(paths.transcripts, {
+        now: io.now,
+        clockMs: io.uptimeMs,
+        limitBytes: configuration.transcriptLimitBytes,
+        giveUpSpace: () => log.giveUpSpace(),
+      }),
       endpointName: configuration.endpointName,
       now: io.now,
       uptimeMs: io.uptimeMs,

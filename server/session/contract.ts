@@ -1,3 +1,5 @@
+import type { CodeRefusal, KeyRefusal } from "../audit/refusal-reasons.ts";
+
 /**
  * What `ssh/` and `session/` agree on: bytes, sizes and an exit status. No SSH packet passes this line, no command does.
  */
@@ -78,36 +80,6 @@ export interface KeyAttempt {
   readonly proof: { readonly signed: Buffer; readonly signature: Buffer } | undefined;
 }
 
-/** Why a key was refused. For the log only: the client hears the same for each. */
-export type KeyRefusal =
-  | "no key"
-  | "the key can't be accepted"
-  | "the algorithm is not accepted with this key"
-  | "not a user name"
-  | "unknown user"
-  | "not a key of this user"
-  | "not in the required groups"
-  | "from= does not allow this address"
-  | "the key's expiry-time is over"
-  | "the certificate's authority is not trusted"
-  | "it is a host's certificate"
-  | "the certificate is not yet valid"
-  | "the certificate is expired"
-  | "the certificate has no principals"
-  | "no principal of the certificate fits"
-  | "the certificate has an unknown critical option"
-  | "the certificate's source-address can't be read"
-  | "source-address does not allow this address"
-  | "revoked"
-  | "the certificate is revoked"
-  | "the certificate's authority is revoked"
-  | "the list of revoked keys can't be read"
-  | "the signed request is another one"
-  | "the signature is wrong"
-  | "the FIDO key was not touched"
-  | "the FIDO key was used without its PIN"
-  | "a PIN is required, and this key can't tell";
-
 /** For the record. */
 interface KeyShown {
   /** `SHA256:…` of the key itself, also when a certificate came with it. */
@@ -137,22 +109,12 @@ export interface Authenticator {
   judge(attempt: KeyAttempt): Promise<KeyVerdict>;
 }
 
-/** Why a code was refused. For the log; the client is told no more than `hint`. */
-type CodeRefusal =
-  | "no second factor is enrolled"
-  | "the code is wrong"
-  | "the code was used before"
-  | "the recovery code is wrong"
-  | "the recovery code was used before"
-  | "too many wrong codes"
-  | "the second factor can't be read"
-  | "the code's use could not be stored";
-
 export type CodeVerdict =
   | { readonly kind: "accepted"; readonly factor: "code" }
   | { readonly kind: "accepted"; readonly factor: "recovery-code"; readonly recoveryCodesLeft: number }
   | {
       readonly kind: "refused";
+      /** For the log; the client is told no more than `hint`. */
       readonly reason: CodeRefusal;
       readonly detail?: string;
       /** What whoever holds the key may know, shown above the next question. */

@@ -133,13 +133,17 @@ export const serveExec = async (
     },
     signal,
   );
+  const stoppedBy =
+    outcome.failure?.category === "OperationStopped" && shutdown.reason instanceof EndpointError
+      ? shutdown.reason
+      : undefined;
   if (outcome.failure !== undefined && !channel.closed.aborted) {
     const { category } = outcome.failure;
     // Who stopped it says why: a shutdown, or rights that went away.
     const why: unknown = category === "OperationStopped" && shutdown.aborted ? shutdown.reason : undefined;
-    const message = typeof why === "string" ? why : outcome.failure.message;
-    const line = `${category}: ${message.split("\n").map(printable).join("\n")}\n`;
+    const message = typeof why === "string" ? why : (stoppedBy?.message ?? outcome.failure.message);
+    const line = `${stoppedBy?.category ?? category}: ${message.split("\n").map(printable).join("\n")}\n`;
     await channel.writeError(toLines(line, terminal)).catch(() => undefined); // who hung up needs no message
   }
-  return outcome.exitStatus;
+  return stoppedBy?.exitStatus ?? outcome.exitStatus;
 };

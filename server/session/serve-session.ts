@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { OpenTranscript } from "../audit/contract.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
+import type { StorageLadder } from "../audit/storage-ladder.ts";
 import type { Roles, VisibleCommands } from "../authorization/contract.ts";
 import { createElevationGate } from "../authorization/elevation-gate.ts";
 import type { Elevations } from "../authorization/elevation.ts";
@@ -30,6 +31,8 @@ export interface SessionHostDependencies {
   readonly whyToLeave: (connection: AuthenticatedConnection, hadKey: boolean) => string | undefined;
   /** Whether the key that logged in is listed; one that a certificate vouches for is not. */
   readonly hasKey: (connection: AuthenticatedConnection) => boolean;
+  /** The space that is left for the record. */
+  readonly storage: Pick<StorageLadder, "look" | "exhausted">;
   readonly uiPool: UiPool;
   readonly openTranscript: OpenTranscript;
   readonly endpointName: string;
@@ -83,6 +86,21 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     };
   };
 
+  /** @throws EndpointError AuditUnavailable while there is too little space for another session's record */
+  const refuseWithoutSpace = async (
+    { connectionId, clientAddress, connectedUser }: AuthenticatedConnection,
+    { kind }: SessionRequest,
+  ): Promise<void> => {
+    const state = dependencies.storage.look();
+    if (state === "sufficient") return;
+    const detail = "There is too little space left for the record, so no session starts. Tell your administrator.";
+    const origin: Origin = { connectionId, clientAddress, connectedUser };
+    await log
+      .append({ type: "request-refused", ...origin, request: kind, reason: "storage", detail })
+      .catch(() => undefined); // the disk is full: what is refused needs no record to be refused
+    throw new EndpointError("AuditUnavailable", detail, { cause: new Error(`space ${state}`) });
+  };
+
   const serveOne = async (
     connection: AuthenticatedConnection,
     request: SessionRequest,
@@ -112,12 +130,14 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     const line = request.kind === "exec" ? request.commandLine : undefined;
     const ties = live.join({ connection, visibleCommands, line });
     over.addEventListener("abort", () => ties.leave(), { once: true });
+    const revoked = AbortSignal.any([ties.revoked, dependencies.storage.exhausted]);
     let exitStatus: number;
     let ended: { transcriptDigest?: string; reason?: string } = {};
     if (request.kind === "exec") {
       await log.append({ type: "session-started", ...origin, mode: "exec" });
-      const stop = AbortSignal.any([shutdown.signal, ties.revoked]);
+      const stop = AbortSignal.any([shutdown.signal, revoked]);
       exitStatus = await serveExec(invoke, request.commandLine, request.terminal, channel, stop);
+      if (stop.reason instanceof EndpointError) ended = { reason: "no space for the record" };
     } else {
       const { session } = roles();
       const result = await serveInteractive(
@@ -127,7 +147,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
           visibleCommands: () => visibleCommands().descriptions,
           onCommandsChanged: (listener) => ties.onCommandsChanged(listener),
           onNotice: (listener) => ties.onNotice(listener),
-          revoked: ties.revoked,
+          revoked,
           uiPool: dependencies.uiPool,
           openTranscript: dependencies.openTranscript,
           endpointName: dependencies.endpointName,
@@ -164,7 +184,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     const others = sessionsOf.get(connectedUser) ?? 0;
     const most = roles().session.sessionsPerUser;
     if (others >= most) {
-      const request = { request: "session", reason: `sessionsPerUser: ${most}` };
+      const request = { request: "session", reason: "too many sessions", detail: `sessionsPerUser: ${most}` } as const;
       await log.append({ type: "request-refused", connectionId, connectedUser, clientAddress, ...request });
       throw new EndpointError(
         "LimitsExceeded",
@@ -198,11 +218,18 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       if (why !== undefined) {
         const { connectionId, clientAddress, connectedUser } = connection;
         const origin: Origin = { connectionId, clientAddress, connectedUser };
-        await log.append({ type: "request-refused", ...origin, request: request.kind, reason: why });
+        await log.append({
+          type: "request-refused",
+          ...origin,
+          request: request.kind,
+          reason: "rights gone",
+          detail: why,
+        });
         await channel.writeError(text.encode(`${why}\n`));
         await channel.end(7);
         return;
       }
+      await refuseWithoutSpace(connection, request);
       await whileCounted(connection, () => serveOne(connection, request, channel, over.signal));
     } catch (error) {
       const failure =

@@ -1,5 +1,6 @@
 import type { AuthContext, Connection, KeyboardAuthContext, PublicKeyAuthContext } from "ssh2";
 import type { Origin } from "../audit/event.ts";
+import type { LoginRefusal } from "../audit/refusal-reasons.ts";
 import type {
   AuthenticatedConnection,
   Authenticator,
@@ -75,6 +76,11 @@ const shownOf = (verdict: Exclude<KeyVerdict, { readonly kind: "probe" }>) => ({
   ...(verdict.kind === "proved" && verdict.fido !== undefined ? { fido: verdict.fido } : {}),
 });
 
+type Shown = ReturnType<typeof shownOf> & { readonly detail?: string };
+
+const readableDetail = (detail: string | undefined): Pick<Shown, "detail"> =>
+  detail === undefined ? {} : { detail: readableText(detail, 200) };
+
 const notRecorded = "the log-in could not be recorded";
 
 export interface LoginOptions {
@@ -121,7 +127,7 @@ export const decideLogin = (options: LoginOptions): void => {
     client.socket.end();
   };
 
-  const recordRefusal = (context: AuthContext, reason: string, shown: ReturnType<typeof shownOf>): void => {
+  const recordRefusal = (context: AuthContext, reason: LoginRefusal, shown: Shown): void => {
     void recorder.record({
       type: "authentication",
       ...options.origin(),
@@ -133,7 +139,7 @@ export const decideLogin = (options: LoginOptions): void => {
     });
   };
 
-  const refuse = (context: AuthContext, reason: string, shown: ReturnType<typeof shownOf> = {}): void => {
+  const refuse = (context: AuthContext, reason: LoginRefusal, shown: Shown = {}): void => {
     recordRefusal(context, reason, shown);
     tries += 1;
     if (reason !== notRecorded) client.markFailedLogin();
@@ -224,8 +230,8 @@ export const decideLogin = (options: LoginOptions): void => {
     if (!stillThere()) return;
     hint = code?.kind === "refused" ? code.hint : undefined;
     if (code === undefined || code.kind === "refused") {
-      const { reason, detail } = code ?? { reason: "no code was given" };
-      refuse(context, detail === undefined ? reason : `${reason}: ${detail}`, { keyFingerprint });
+      const { reason, detail } = code ?? { reason: "no code was given" as const };
+      refuse(context, reason, { keyFingerprint, ...readableDetail(detail) });
       return;
     }
     // While the code was typed the key may have been revoked, or have expired.
@@ -259,7 +265,7 @@ export const decideLogin = (options: LoginOptions): void => {
       else await accept(context, judged.verdict);
     } else if (judged.kind === "refused") {
       const { reason, detail } = judged;
-      refuse(context, detail === undefined ? reason : `${reason}: ${detail}`, shownOf(judged));
+      refuse(context, reason, { ...shownOf(judged), ...readableDetail(detail) });
     } else {
       // ssh2 would answer `ssh-rsa` to an rsa-sha2 probe; OpenSSH 10, dbclient and asyncssh then refuse to sign.
       context.key.algo = requestedAlgorithm(context);

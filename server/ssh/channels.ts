@@ -1,3 +1,4 @@
+import type { RequestRefusal } from "../audit/refusal-reasons.ts";
 import type { Refusals } from "./refusals.ts";
 import type { AuthenticatedConnection, SessionHost } from "../session/contract.ts";
 import type { ClientSocket } from "./client-socket.ts";
@@ -16,6 +17,7 @@ import type { Transport } from "./ssh2-internals.ts";
 
 const openFailure = { prohibited: 1, unknownType: 3, resourceShortage: 4 } as const; // RFC 4254 §5.1
 const forwardingTypes = new Set(["direct-tcpip", "direct-streamlocal@openssh.com", "forwarded-tcpip", "x11"]);
+const forwardingRequests = /^(cancel-)?(tcpip|streamlocal)-forward(@openssh\.com)?$/;
 /** Asked by every OpenSSH client; answered, and not worth a line in the log. */
 const ordinaryGlobalRequests = new Set(["keepalive@openssh.com", "hostkeys-prove-00@openssh.com"]);
 
@@ -62,11 +64,11 @@ export const serveChannels = (options: ChannelsOptions): Channels => {
   let strayMessages = 0;
   let noMoreSessions = false;
 
-  const refuseOpen = (peerId: number, code: number, type: string, reason: string): void => {
+  const refuseOpen = (peerId: number, code: number, type: string, reason: RequestRefusal, detail: string): void => {
     refusedOpens += 1;
-    refusals.refuse({ request: type, reason });
+    refusals.refuse({ request: type, reason, detail });
     if (refusedOpens > limits.refusedOpens) client.drop("refused-opens");
-    else messages.channelOpenFail(peerId, code, reason);
+    else messages.channelOpenFail(peerId, code, detail);
   };
 
   const open = (identity: AuthenticatedConnection, raw: unknown): void => {
@@ -74,15 +76,28 @@ export const serveChannels = (options: ChannelsOptions): Channels => {
     if (typeof type !== "string" || !isUint32(sender) || !isUint32(window) || !isUint32(packetSize)) {
       client.drop("malformed-message");
     } else if (type !== "session") {
-      const code = forwardingTypes.has(type) ? openFailure.prohibited : openFailure.unknownType;
-      refuseOpen(sender, code, type, "This endpoint opens sessions only; forwarding is not available.");
+      const forwards = forwardingTypes.has(type);
+      const code = forwards ? openFailure.prohibited : openFailure.unknownType;
+      refuseOpen(
+        sender,
+        code,
+        type,
+        forwards ? "forwarding" : "not available",
+        "This endpoint opens sessions only; forwarding is not available.",
+      );
     } else if (noMoreSessions) {
-      refuseOpen(sender, openFailure.prohibited, type, "This connection said that it needs no more sessions.");
+      refuseOpen(
+        sender,
+        openFailure.prohibited,
+        type,
+        "no more sessions",
+        "This connection said that it needs no more sessions.",
+      );
     } else if (packetSize < limits.smallestPacket) {
       client.drop("packet-size");
     } else if (slots.size + runningSessions.size >= limits.channelsPerConnection) {
-      const reason = `This connection has its ${limits.channelsPerConnection} sessions already.`;
-      refuseOpen(sender, openFailure.resourceShortage, type, reason);
+      const detail = `This connection has its ${limits.channelsPerConnection} sessions already.`;
+      refuseOpen(sender, openFailure.resourceShortage, type, "too many sessions", detail);
     } else {
       const own = nextId;
       nextId += 1;
@@ -132,7 +147,8 @@ export const serveChannels = (options: ChannelsOptions): Channels => {
       return;
     }
     if (!ordinaryGlobalRequests.has(name)) {
-      refusals.refuse({ request: name, reason: `The request ${readableText(name, 64)} is not available.` });
+      const reason = forwardingRequests.test(name) ? "forwarding" : "not available";
+      refusals.refuse({ request: name, reason, detail: `The request ${readableText(name, 64)} is not available.` });
     }
     if (wantReply === true) messages.requestFailure();
   };

@@ -1,4 +1,5 @@
-import type { KeyAttempt, KeyRefusal, KeyVerdict } from "../session/contract.ts";
+import type { KeyRefusal } from "../audit/refusal-reasons.ts";
+import type { KeyAttempt, KeyVerdict } from "../session/contract.ts";
 import { userName } from "./authorized-keys.ts";
 import type { AuthorizedKey } from "./authorized-keys.ts";
 import { decodeCertificate, plainAlgorithmOf } from "./certificate.ts";

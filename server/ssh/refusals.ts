@@ -1,4 +1,5 @@
 import type { Origin } from "../audit/event.ts";
+import type { RequestRefusal } from "../audit/refusal-reasons.ts";
 import type { Limits } from "./limits.ts";
 import type { Recorder } from "./recorder.ts";
 import { readableText } from "./readable-text.ts";
@@ -6,9 +7,10 @@ import { readableText } from "./readable-text.ts";
 export interface Refusals {
   /**
    * Puts a refused SSH request on the record.
+   * @param detail the sentence that the client gets, or would get
    * @param session the channel it was asked on: the same `once` text is recorded one time for it
    */
-  refuse(refused: { request: string; reason: string; session?: object; once?: string }): void;
+  refuse(refused: { request: string; reason: RequestRefusal; detail: string; session?: object; once?: string }): void;
   /** Records how many were left out, if any. */
   close(): void;
 }
@@ -28,12 +30,12 @@ export const createRefusals = (
   let leftOut = 0;
   const seen = new WeakMap<object, Set<string>>();
 
-  const record = (request: string, reason: string): void => {
-    void recorder.record({ type: "request-refused", ...origin(), request, reason });
+  const record = (request: string, reason: RequestRefusal, detail: string): void => {
+    void recorder.record({ type: "request-refused", ...origin(), request, reason, detail });
   };
   const recordLeftOut = (): void => {
     if (leftOut === 0) return;
-    record("several", `${leftOut} more requests were refused and not recorded one by one`);
+    record("several", "left out", `${leftOut} more requests were refused and not recorded one by one`);
     leftOut = 0;
   };
   const mayRecord = (): boolean => {
@@ -48,7 +50,7 @@ export const createRefusals = (
   };
 
   return {
-    refuse: ({ request, reason, session, once }) => {
+    refuse: ({ request, reason, detail, session, once }) => {
       if (session !== undefined) {
         const key = once ?? request;
         const before = seen.get(session) ?? new Set();
@@ -60,7 +62,7 @@ export const createRefusals = (
         return;
       }
       recordLeftOut();
-      record(readableText(request, 64), readableText(reason, 200));
+      record(readableText(request, 64), reason, readableText(detail, 200));
     },
     close: recordLeftOut,
   };

@@ -1,5 +1,6 @@
 import type { Refusals } from "./refusals.ts";
 import type { AuthenticatedConnection, PseudoTerminal, SessionHost, SessionRequest } from "../session/contract.ts";
+import type { RequestRefusal } from "../audit/refusal-reasons.ts";
 import { failures } from "../errors.ts";
 import type { Limits } from "./limits.ts";
 import { readableText } from "./readable-text.ts";
@@ -56,15 +57,15 @@ export const createSession = (options: SessionOptions): Session => {
     else messages.channelFailure(channel.ids.peer);
   };
 
-  const refuse = (request: string, reason: string, wantReply: boolean, once?: string): void => {
-    refusals.refuse({ request, reason, session: channel, ...(once === undefined ? {} : { once }) });
+  const refuse = (request: string, reason: RequestRefusal, detail: string, wantReply: boolean, once?: string): void => {
+    refusals.refuse({ request, reason, detail, session: channel, ...(once === undefined ? {} : { once }) });
     answer(false, wantReply);
   };
 
   /** Refuses what the session was for: says why on standard error, then the failure, then closes. */
-  const refuseSession = (request: string, sentence: string, wantReply: boolean): void => {
+  const refuseSession = (request: string, reason: RequestRefusal, sentence: string, wantReply: boolean): void => {
     phase = "refused";
-    refusals.refuse({ request, reason: sentence, session: channel });
+    refusals.refuse({ request, reason, detail: sentence, session: channel });
     channel.writeError(Buffer.from(`${sentence}\r\n`)).catch(() => undefined); // closed, or no window to say it in
     lead = setTimeout(() => {
       answer(false, wantReply);
@@ -100,10 +101,10 @@ export const createSession = (options: SessionOptions): Session => {
     const commandLine = typeof rawLine === "string" ? rawLine : "";
     if (Buffer.byteLength(commandLine) > limits.execLineBytes) {
       const most = `A command line has at most ${limits.execLineBytes} bytes.`;
-      refuseSession("exec", most, wantReply);
+      refuseSession("exec", "line too long", most, wantReply);
     } else if (commandLine.includes("\uFFFD")) {
       // ssh2 has replaced invalid bytes by this character; what was sent is lost, so it must not run.
-      refuseSession("exec", "A command line must be valid UTF-8.", wantReply);
+      refuseSession("exec", "line not UTF-8", "A command line must be valid UTF-8.", wantReply);
     } else {
       start({ kind: "exec", commandLine, terminal }, wantReply);
     }
@@ -125,26 +126,26 @@ export const createSession = (options: SessionOptions): Session => {
     const isStart = type === "exec" || type === "shell" || type === "subsystem";
     if (phase === "refused") answer(false, wantReply);
     else if (isStart && phase === "running") {
-      refuse(type, "This session has its command or shell already.", wantReply);
+      refuse(type, "second command", "This session has its command or shell already.", wantReply);
     } else if (type === "exec") exec(details, wantReply);
     else if (type === "shell") shell(wantReply);
     else if (type === "subsystem") {
       const name = readableText(String(details), 32);
       const sentence = `The subsystem ${name} is not available; this endpoint runs its own commands only.`;
-      refuseSession(`subsystem ${name}`, sentence, wantReply);
+      refuseSession(`subsystem ${name}`, "subsystem", sentence, wantReply);
     } else if (type === "window-change") {
       windowChange(details);
       answer(true, wantReply);
     } else if (type === "pty-req" && options.identity.withoutTerminal === true) {
-      refuse(type, "This key or certificate may not have a terminal.", wantReply);
+      refuse(type, "no terminal", "This key or certificate may not have a terminal.", wantReply);
     } else if (type === "pty-req" && phase === "new" && terminal === undefined) {
       terminal = decodePseudoTerminal(details);
       answer(true, wantReply);
     } else if (type === "env") {
       const name = readableText(field(details, "name"), 64);
-      refuse("env", `The environment variable ${name} is not accepted.`, wantReply, `env ${name}`);
+      refuse("env", "environment", `The environment variable ${name} is not accepted.`, wantReply, `env ${name}`);
     } else if (type === "keepalive@openssh.com") answer(false, wantReply);
-    else refuse(type, `The request ${readableText(type, 64)} is not available.`, wantReply);
+    else refuse(type, "not available", `The request ${readableText(type, 64)} is not available.`, wantReply);
   };
 
   return {

@@ -19,7 +19,8 @@ const hostileStage = async (): Promise<ReviewStage> => {
     claimedUser: hostile,
     outcome: "refused",
     method: "publickey",
-    reason: hostile,
+    reason: "the key can't be accepted",
+    detail: hostile,
   });
   const sessionId = "S-00000000000000ff";
   for (const event of sessionEvents("alice", { sessionId, keys: [{ keyId: "ID-1", computerName: hostile }] })) {

@@ -45,11 +45,10 @@ const disclosureOf = (sessionId: string, keyId: string): AuditEvent => ({
 /** A session with a transcript, from start to end. */
 export const recordSession = async (record: OpenRecord, dataDirectory: string, sessionId: string): Promise<void> => {
   const origin = { sessionId, connectedUser: "support", clientAddress: "192.0.2.1" };
-  const open = transcriptsIn(
-    join(dataDirectory, "audit", "transcripts"),
-    () => new Date(),
-    () => performance.now(),
-  );
+  const open = transcriptsIn(join(dataDirectory, "audit", "transcripts"), {
+    now: () => new Date(),
+    clockMs: () => performance.now(),
+  });
   const transcript = await open({ sessionId, columns: 80, rows: 24, term: "xterm" });
   await record.append({ type: "session-started", ...origin, mode: "interactive", transcript: transcript.fileName });
   await transcript.output(`this is ${sessionId}\r\n`);

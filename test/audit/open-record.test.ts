@@ -1,9 +1,19 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { decodeCheckpoint, historyNotes } from "../../server/audit/checkpoint.ts";
 import { recordedEvent } from "../../server/audit/event.ts";
+import { textOf } from "../../server/audit-review/decode-line.ts";
 import { readEvents } from "../../server/audit-review/read-events.ts";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
 import { emptyRecord, newKey, openAt, recordSession, smallRecord, type MadeRecord } from "../audit-review/record.ts";
@@ -32,6 +42,42 @@ test("a checkpoint is due after a time when there are new events", async () => {
   await record.append({ type: "server-stopped", reason: "x" });
   await expect.poll(() => existsSync(inAudit(made, "checkpoint")) && size(made)).toBe(1);
   await record.close();
+});
+
+test("checkpoints that begin to fail are on the record once, and so is that they work again", async () => {
+  const made = emptyRecord();
+  const problems: string[] = [];
+  const options = { checkpointMs: 20, report: (problem: string) => void problems.push(problem) };
+  const record = await openAt(made, options);
+  mkdirSync(inAudit(made, "checkpoint.new"));
+  await record.append({ type: "server-stopped", reason: "x" });
+  const states = (): string[] =>
+    [...readEvents(inAudit(made, "log"))].flatMap(({ event }) =>
+      event.type === "checkpoint" ? [`${textOf(event, "state")} ${textOf(event, "error")}`] : [],
+    );
+  await expect.poll(() => problems.length).toBeGreaterThan(2);
+  expect(states()).toEqual([expect.stringMatching(/^failing EISDIR/)]);
+  rmSync(inAudit(made, "checkpoint.new"), { recursive: true });
+  await expect.poll(states).toHaveLength(2);
+  expect(states().at(-1)).toBe("working ");
+  await record.close();
+  expect(verify(made).problems).toEqual([]);
+});
+
+test("a transcript whose session had not begun when the server died is cleared away, on the record", async () => {
+  const made = await smallRecord();
+  const record = await openAt(made);
+  await record.append({ type: "connection-opened", clientSoftware: "OpenSSH" });
+  await record.close();
+  const path = inAudit(made, "transcripts/S-unbegun.cast");
+  writeFileSync(path, `{"version":3,"term":{"cols":80,"rows":24}}\n`);
+  const planted = inAudit(made, "transcripts/S-planted.cast");
+  writeFileSync(planted, `{"version":3,"term":{"cols":80,"rows":24}}\n[0,"o","something"]\n`);
+  await (await openAt(made)).close();
+  expect(existsSync(path)).toBe(false);
+  const removed = [...readEvents(inAudit(made, "log"))].filter(({ event }) => event.type === "transcript-removed");
+  expect(removed.map(({ event }) => event["transcript"])).toEqual(["S-unbegun.cast"]);
+  expect(verify(made).problems).toEqual([expect.stringContaining("S-planted.cast is no session's on the record")]);
 });
 
 test("a log that is shorter than its checkpoint is not gone on with", async () => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { transcriptsIn } from "../../server/audit/transcript.ts";
@@ -16,11 +16,9 @@ const castLines = (directory: string): unknown[] =>
 test("a transcript is an asciicast v3 whose digest is that of its file", async () => {
   const directory = temporaryDirectory();
   let clock = 1000;
-  const transcript = await transcriptsIn(
-    directory,
-    () => new Date(1_700_000_000_000),
-    () => clock,
-  )(header);
+  const transcript = await transcriptsIn(directory, { now: () => new Date(1_700_000_000_000), clockMs: () => clock })(
+    header,
+  );
   clock += 248;
   await transcript.output("Hello\r\n");
   clock += 1000;
@@ -46,11 +44,7 @@ test("a transcript is an asciicast v3 whose digest is that of its file", async (
 test("rounding errors of the intervals don't add up", async () => {
   const directory = temporaryDirectory();
   let clock = 0.3;
-  const transcript = await transcriptsIn(
-    directory,
-    () => new Date(),
-    () => clock,
-  )(header);
+  const transcript = await transcriptsIn(directory, { now: () => new Date(), clockMs: () => clock })(header);
   for (let index = 0; index < 1000; index += 1) {
     clock += 0.4;
     await transcript.output("x");
@@ -64,11 +58,7 @@ test("rounding errors of the intervals don't add up", async () => {
 
 test("a transcript that can't be opened is an AuditUnavailable error", async () => {
   const directory = temporaryDirectory();
-  const open = transcriptsIn(
-    directory,
-    () => new Date(),
-    () => 0,
-  );
+  const open = transcriptsIn(directory, { now: () => new Date(), clockMs: () => 0 });
   const first = await open(header);
   await first.close(0);
   await expect(open(header)).rejects.toMatchObject({ category: "AuditUnavailable" });
@@ -76,12 +66,38 @@ test("a transcript that can't be opened is an AuditUnavailable error", async () 
 
 test("after one write failed nothing more is taken", async () => {
   const directory = temporaryDirectory();
-  const transcript = await transcriptsIn(
-    directory,
-    () => new Date(),
-    () => 0,
-  )(header);
+  const transcript = await transcriptsIn(directory, { now: () => new Date(), clockMs: () => 0 })(header);
   await transcript.close(0);
   await expect(transcript.output("late")).rejects.toMatchObject({ category: "AuditUnavailable" });
   await expect(transcript.output("later")).rejects.toMatchObject({ category: "AuditUnavailable" });
+});
+
+test("a transcript that reaches its limit takes no more, says so, and still closes with a digest", async () => {
+  const directory = temporaryDirectory();
+  const options = { now: () => new Date(), clockMs: () => 0, limitBytes: 1024 * 1024 };
+  const transcript = await transcriptsIn(directory, options)(header);
+  const block = "x".repeat(64 * 1024);
+  const writeForever = async (): Promise<void> => {
+    for (;;) await transcript.output(block);
+  };
+  await expect(writeForever()).rejects.toMatchObject({
+    category: "LimitsExceeded",
+    message: "This session's transcript has reached its limit of 1 MiB, so the session ends. Log in again to go on.",
+  });
+  await expect(transcript.marker("later")).rejects.toMatchObject({ category: "LimitsExceeded" });
+  const digest = await transcript.close(5);
+  expect(castLines(directory).slice(-2)).toEqual([
+    [0, "m", "ended: the transcript reached its limit"],
+    [0, "x", "5"],
+  ]);
+  const file = readFileSync(join(directory, "S-1.cast"));
+  expect(file.length).toBeLessThan(1024 * 1024 + 70_000);
+  expect(digest).toBe(createHash("sha256").update(file).digest("hex"));
+});
+
+test("a transcript that is discarded leaves no file", async () => {
+  const directory = temporaryDirectory();
+  const transcript = await transcriptsIn(directory, { now: () => new Date(), clockMs: () => 0 })(header);
+  await transcript.discard();
+  expect(readdirSync(directory)).toEqual([]);
 });

@@ -90,4 +90,5 @@ test("a new log key goes on with the log, and whoever has the old public key can
   }
   rmSync(join(dataDirectory, "audit", "checkpoint"));
   expect((await pep(["audit", "verify", "--data-dir", dataDirectory, "--public-key", old])).status).toBe(1);
-});
+  // Seven processes one after the other.
+}, 120_000);

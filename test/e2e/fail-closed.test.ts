@@ -1,43 +1,12 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { breakDisk, whyNoBrokenDisk } from "../harness/broken-disk.ts";
 import { run, startEndpoint, type Endpoint } from "../harness/endpoint.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
-const missing =
-  spawnSync("strace", ["-V"]).status !== 0
-    ? "strace is not installed"
-    : process.getuid?.() === 0
-      ? undefined
-      : "attaching strace needs root";
+const missing = whyNoBrokenDisk();
 if (missing !== undefined) console.warn(`The failing-disk tests are skipped: ${missing}.`);
-
-/** From when it resolves, every fdatasync and fsync of the process fails with EIO, as a dying disk makes them. */
-const breakDisk = async (pid: number): Promise<() => Promise<void>> => {
-  const strace = spawn(
-    "strace",
-    ["-f", "-p", String(pid), "-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO"],
-    {
-      stdio: ["ignore", "ignore", "pipe"],
-    },
-  );
-  const gone = new Promise((resolve) => strace.once("exit", resolve));
-  const mend = async (): Promise<void> => {
-    strace.kill("SIGINT");
-    await gone;
-  };
-  onTestFinished(mend);
-  let said = "";
-  await new Promise<void>((resolve, reject) => {
-    strace.stderr.on("data", (bytes: Buffer) => {
-      said += bytes.toString();
-      // strace names each thread it attached to; the last words come once all of them are held.
-      if (/attached( with \d+ threads)?/.test(said)) resolve();
-    });
-    strace.once("exit", () => reject(new Error(`strace ended: ${said}`)));
-  });
-  return mend;
-};
 
 /** A connection that is logged in already: the failures are to hit the command, not the log-in. */
 const shareConnection = async (endpoint: Endpoint, user: "exporter" | "support"): Promise<readonly string[]> => {

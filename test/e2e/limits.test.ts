@@ -29,7 +29,8 @@ test("a session too many is refused in words, with 5, on the record; when one en
       type: "request-refused",
       connectedUser: "support",
       request: "session",
-      reason: "sessionsPerUser: 2",
+      reason: "too many sessions",
+      detail: "sessionsPerUser: 2",
     }),
   );
   // Another user is not concerned.

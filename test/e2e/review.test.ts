@@ -20,6 +20,7 @@ const follow = (endpoint: Endpoint, options = "") => {
 
 const reviews = (endpoint: Endpoint) => endpoint.events().filter((event) => event.type === "review");
 
+// Many processes one after the other: longer limits than usual, for busy machines.
 test("an auditor lists sessions, reads one, verifies, exports, and a copy verifies elsewhere", async () => {
   const endpoint = await startEndpoint();
   const keys = await endpoint.ssh("support", "Get-RecoveryKeys -ComputerName DEMO-PC-01 -Format json");
@@ -59,7 +60,7 @@ test("an auditor lists sessions, reads one, verifies, exports, and a copy verifi
   expect(since.stdout).toContain("Unchanged: the first");
   expect(reviews(endpoint).map(({ action }) => action)).toEqual(["list", "list", "show", "verify", "export", "verify"]);
   expect(new Set(reviews(endpoint).map(({ connectedUser }) => connectedUser))).toEqual(new Set(["auditor"]));
-});
+}, 120_000);
 
 test("a record that was changed under the running server is found out: status 1", async () => {
   const endpoint = await startEndpoint();
@@ -72,7 +73,7 @@ test("a record that was changed under the running server is found out: status 1"
   const { status, stdout } = await endpoint.ssh("auditor", "Test-AuditLog -Format json");
   expect(JSON.parse(stdout)[0]).toMatchObject({ Finding: "Problem" });
   expect(status).toBe(1);
-});
+}, 120_000);
 
 test("what is followed comes live, a client that leaves ends it on the record, and a stop of the server ends it well", async () => {
   const endpoint = await startEndpoint();
@@ -94,7 +95,7 @@ test("what is followed comes live, a client that leaves ends it on the record, a
   expect(finished).toContainEqual(
     expect.objectContaining({ command: "Get-AuditEvent", outcome: "succeeded", exitStatus: 0 }),
   );
-});
+}, 120_000);
 
 test("at a screen: a list with its counts, events until Ctrl-C, and no file", async () => {
   const endpoint = await startEndpoint();
@@ -117,7 +118,7 @@ test("at a screen: a list with its counts, events until Ctrl-C, and no file", as
   const forced = await endpoint.ssh("auditor", "Export-AuditLog", { options: ["-tt"] });
   expect(forced.status).toBe(2);
   expect(forced.stderr).toContain("This answers a file, not text for a terminal");
-});
+}, 120_000);
 
 test("an export taken while sessions run and the log grows verifies all the same", async () => {
   const endpoint = await startEndpoint();
@@ -139,4 +140,4 @@ test("an export taken while sessions run and the log grows verifies all the same
   const copy = join(temporaryDirectory(), "copy");
   cpSync(endpoint.dataDirectory, copy, { recursive: true, filter: (path) => !path.endsWith(".sock") });
   expect((await pep(["audit", "verify", "--data-dir", copy])).stdout).toContain(" 0 problems.");
-});
+}, 120_000);

@@ -40,7 +40,7 @@ describe.runIf(hasOpenSsh)("what is refused, with OpenSSH's client", () => {
   test("environment variables, once each, by name and never by value", async () => {
     const { ran, refused } = await requests(["-o", "SendEnv=LANG", "-o", "SetEnv=TOKEN=hunter2"]);
     expect(ran.status).toBe(7);
-    expect(refused.map(({ request, reason }) => `${request}: ${reason}`).sort()).toEqual([
+    expect(refused.map(({ request, detail }) => `${request}: ${detail}`).sort()).toEqual([
       "env: The environment variable LANG is not accepted.",
       "env: The environment variable TOKEN is not accepted.",
     ]);
@@ -99,7 +99,9 @@ describe.runIf(hasOpenSsh)("what is refused, with OpenSSH's client", () => {
     const { ran, refused } = await requests([], ["x".repeat(17_000)]);
     expect(ran.status).toBe(255);
     expect(ran.stderr).toContain("A command line has at most 16384 bytes.");
-    expect(refused).toMatchObject([{ request: "exec", reason: "A command line has at most 16384 bytes." }]);
+    expect(refused).toMatchObject([
+      { request: "exec", reason: "line too long", detail: "A command line has at most 16384 bytes." },
+    ]);
   });
 
   test("password and keyboard-interactive log-in", async () => {

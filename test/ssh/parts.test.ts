@@ -197,12 +197,14 @@ test("the budget of recorded refusals grows back with time, and what was left ou
     limits,
     () => now,
   );
-  for (let asked = 0; asked < 5; asked += 1) refusals.refuse({ request: `r${asked}`, reason: "no" });
+  for (let asked = 0; asked < 5; asked += 1) {
+    refusals.refuse({ request: `r${asked}`, reason: "not available", detail: "no" });
+  }
   now = 1500;
-  refusals.refuse({ request: "later", reason: "no" });
+  refusals.refuse({ request: "later", reason: "not available", detail: "no" });
   refusals.close();
   await recorder.settled();
-  expect(events.map((event) => (event.type === "request-refused" ? `${event.request} ${event.reason}` : ""))).toEqual([
+  expect(events.map((event) => (event.type === "request-refused" ? `${event.request} ${event.detail}` : ""))).toEqual([
     "r0 no",
     "r1 no",
     "several 3 more requests were refused and not recorded one by one",

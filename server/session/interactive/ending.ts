@@ -42,6 +42,9 @@ export class Ending {
         message: "This session can't be recorded any more, so it ends here.",
         unrecorded: true,
       });
+    } else if (error instanceof EndpointError && category === "LimitsExceeded") {
+      const { exitStatus, message } = error;
+      this.end({ exitStatus, reason: "transcript limit", message, unrecorded: true });
     } else if (category === "OperationStopped") {
       this.end({ exitStatus: failures.OperationStopped.exitStatus, reason: "channel closed" });
     } else {

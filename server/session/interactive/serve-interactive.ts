@@ -24,7 +24,7 @@ export interface InteractiveDependencies {
   readonly onCommandsChanged: (listener: () => void) => () => void;
   /** A line for this user at any time. @returns how to stop listening */
   readonly onNotice: (listener: (text: string) => void) => () => void;
-  /** Aborts when this user may be here no longer; its reason is a sentence for them. */
+  /** Aborts when this user may be here no longer; its reason is a sentence for them, or the failure that ends all sessions. */
   readonly revoked: AbortSignal;
   readonly uiPool: UiPool;
   readonly openTranscript: OpenTranscript;
@@ -97,7 +97,11 @@ const refused = async (channel: SessionChannel, request: ShellRequest, error: un
 const sayGoodbye = (end: SessionEnd, isScreen: boolean, terminal: RecordedTerminal): Promise<void> => {
   const reset = isScreen ? terminalReset : "";
   const text = end.message === undefined ? reset : `${reset}\r\n${trustedMark} ${end.message}\r\n`;
-  return end.unrecorded === true ? terminal.writeUnrecorded(text) : terminal.write(text);
+  if (end.unrecorded === true) return terminal.writeUnrecorded(text);
+  // A full disk may not even take why the session ends; the user is told all the same.
+  return end.exitStatus === failures.AuditUnavailable.exitStatus
+    ? terminal.write(text).catch(() => terminal.writeUnrecorded(text))
+    : terminal.write(text);
 };
 
 /**
@@ -127,7 +131,7 @@ export const serveInteractive = async (
   try {
     await dependencies.onStarted(fileName, isScreen ? "interactive" : "line");
   } catch (error) {
-    await transcript.close(failures.AuditUnavailable.exitStatus).catch(() => undefined); // it is refused all the same
+    await transcript.discard().catch(() => undefined); // it is refused all the same; the next start clears it away
     return refused(channel, request, error);
   }
 
@@ -188,12 +192,15 @@ export const serveInteractive = async (
   const stopListening = dependencies.onCommandsChanged(() => session.commandsChanged());
   const stopNotices = dependencies.onNotice((text) => session.notify(text));
   const { revoked } = dependencies;
-  const revoke = (): void =>
-    ending.end({
-      exitStatus: failures.OperationStopped.exitStatus,
-      reason: "rights gone",
-      message: String(revoked.reason),
-    });
+  const revoke = (): void => {
+    const why: unknown = revoked.reason;
+    if (why instanceof EndpointError) {
+      ending.end({ exitStatus: why.exitStatus, reason: "no space for the record", message: why.message });
+      return;
+    }
+    const { exitStatus } = failures.OperationStopped;
+    ending.end({ exitStatus, reason: "rights gone", message: String(why) });
+  };
 
   try {
     session.start();

@@ -11,6 +11,7 @@ const start = (output: (text: string) => Promise<void>) => {
     output,
     resize: async () => undefined,
     marker: async () => undefined,
+    discard: async () => undefined,
     close: async () => "",
   };
   return { client, failures, terminal: new RecordedTerminal(transcript, client.channel, (e) => void failures.push(e)) };

@@ -6,14 +6,14 @@ import { recoveryKeyAt, startShell } from "./shell.ts";
 const unavailable = new EndpointError("AuditUnavailable", "no space left");
 
 /** Real transcripts that fail from the moment the returned function is called: a disk that becomes full. */
-const failing = () => {
+const failing = (why = unavailable) => {
   let full = false;
   const wrap =
     (real: OpenTranscript): OpenTranscript =>
     async (header) => {
       const transcript = await real(header);
       const orFull = async (write: () => Promise<void>): Promise<void> => {
-        if (full) throw unavailable;
+        if (full) throw why;
         await write();
       };
       return {
@@ -21,6 +21,7 @@ const failing = () => {
         output: (text) => orFull(() => transcript.output(text)),
         resize: (columns, rows) => orFull(() => transcript.resize(columns, rows)),
         marker: (label) => orFull(() => transcript.marker(label)),
+        discard: () => transcript.discard(),
         close: (exitStatus) => transcript.close(exitStatus),
       };
     };
@@ -54,6 +55,21 @@ test.each([{ term: "xterm-256color" }, { term: "dumb" }])(
     const after = shell.output().slice(from);
     expect(after).not.toContain(recoveryKeyAt(0).slice(0, 6));
     expect(after).toMatch(/^[^k]*◆ This session can't be recorded any more, so it ends here\.\r\n$/);
+  },
+);
+
+test.each([{ term: "xterm-256color" }, { term: "dumb" }])(
+  "a transcript that reached its limit ends the session with a plain message ($term)",
+  async ({ term }) => {
+    const transcripts = failing(
+      new EndpointError("LimitsExceeded", "This session's transcript has reached its limit."),
+    );
+    const shell = startShell({ transcripts: transcripts.wrap, terminal: { columns: 100, rows: 24, term } });
+    await shell.sees("> ");
+    transcripts.fill();
+    shell.type("keys 1\r");
+    await expect(shell.result).resolves.toMatchObject({ exitStatus: 5, reason: "transcript limit" });
+    expect(shell.output()).toMatch(/◆ This session's transcript has reached its limit\.\r\n$/);
   },
 );
 

@@ -202,11 +202,7 @@ export const startShell = (options: ShellOptions = {}): Shell => {
     uptimeMs: () => performance.now(),
     report: () => undefined,
   });
-  const open = transcriptsIn(
-    directory,
-    () => new Date(),
-    () => performance.now(),
-  );
+  const open = transcriptsIn(directory, { now: () => new Date(), clockMs: () => performance.now() });
   const result = serveInteractive(
     {
       invoke,
