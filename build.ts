@@ -1,11 +1,12 @@
 /**
- * Builds `dist/`: the server (tsc), the UI process (one bundle, alone in its folder) and the `pep` launcher.
+ * Builds `dist/`: the server (tsc), the UI process (one bundle, alone in its folder), what a report's
+ * browser runs, and the `pep` launcher.
  *
  * Run by `npm run build`; says nothing when all is well. Everything is built aside and put in place at the end, so that a
  * running server never finds half a bundle.
  */
 import { execFile } from "node:child_process";
-import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -39,6 +40,38 @@ export const bundleUi = async (folder: string): Promise<string> => {
     },
   });
   return bundle;
+};
+
+/** What `pep audit export --html` puts into a report: scripts for the browser, each in one file, and the style. */
+const bundleReport = async (folder: string): Promise<void> => {
+  const source = "server/audit-review/report";
+  await build({
+    absWorkingDir: root,
+    entryPoints: {
+      index: `${source}/browser/index.ts`,
+      session: `${source}/browser/session.ts`,
+    },
+    outdir: folder,
+    bundle: true,
+    platform: "browser",
+    target: "es2023",
+    format: "iife",
+    minify: true,
+    charset: "ascii", // whatever a browser takes a file's encoding to be
+    legalComments: "eof",
+    logLevel: "warning",
+    loader: { ".css": "text" },
+    tsconfig: path.join(root, source, "browser", "tsconfig.json"),
+  });
+  await build({
+    absWorkingDir: root,
+    entryPoints: [`${source}/report.css`],
+    outdir: folder,
+    minify: true,
+    logLevel: "warning",
+  });
+  const license = path.join(root, "node_modules", "asciinema-player", "LICENSE");
+  await copyFile(license, path.join(folder, "LICENSE.asciinema-player"));
 };
 
 /** What the compiler complains about; empty when all is well. As tsc itself does, a type error doesn't stop the output. */
@@ -111,6 +144,7 @@ const buildAll = async (): Promise<string> => {
     const [complaint] = await Promise.all([
       compileServer(built),
       bundleUi(path.join(built, "ui")),
+      bundleReport(path.join(built, "report")),
       writeLauncher(path.join(built, "bin")),
     ]);
     await rename(dist, path.join(staging, "replaced")).catch((error: unknown) => {

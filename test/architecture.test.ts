@@ -83,6 +83,7 @@ test("a package is imported in its own folder only", () => {
     otpauth: "server/second-factor/",
     qr: "server/cli/",
     "@streamparser/json": "server/import/",
+    "asciinema-player": "server/audit-review/report/browser/",
     "csv-stringify": "server/session/format/",
   };
   const strays = [...imports.values()]
@@ -137,6 +138,12 @@ test("what verifies the record takes no part in writing it", () => {
   const readers = ["checkpoint", "log-lines", "merkle-tree", "signed-note"].map((name) => `server/audit/${name}.ts`);
   const strays = reached.filter((path) => path.startsWith("server/") && !path.startsWith("server/audit-review/"));
   expect(strays.filter((path) => !readers.includes(path) && path !== "server/errors.ts")).toEqual([]);
+});
+
+test("what runs in a reviewer's browser reaches the player, its own folder and types only", () => {
+  const reached = [...reachableFrom(sources.filter((file) => file.startsWith("server/audit-review/report/browser/")))];
+  const own = /^(server\/audit-review\/report\/(browser\/.*|visible-text\.ts)|asciinema-player)$/;
+  expect(reached.filter((path) => !own.test(path))).toEqual([]);
 });
 
 test("what sends the record on only reads it, and knows nothing of sessions", () => {

@@ -10,6 +10,7 @@ import { verifyRecord } from "../audit-review/verify-record.ts";
 import type { AuditEvent } from "../audit/event.ts";
 import { pathsIn } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
+import { exportReport } from "./audit-report.ts";
 import type { Io } from "./io.ts";
 import { openLocalRecord } from "./local-record.ts";
 import { writeNewFile } from "./new-file.ts";
@@ -20,6 +21,7 @@ export interface AuditOptions {
   readonly arguments: readonly string[];
   readonly values: Readonly<Partial<Record<AuditOption, string>>>;
   readonly v2: boolean;
+  readonly stop: AbortSignal;
 }
 
 export const auditOptions = [
@@ -33,6 +35,7 @@ export const auditOptions = [
   "key-id",
   "computer",
   "receipts",
+  "html",
   "before",
 ] as const;
 
@@ -92,10 +95,17 @@ const recordReview = async (
   }
 };
 
-const verify = ({ dataDirectory, values }: AuditOptions, io: Io): number => {
-  const publicKey = values["public-key"] === undefined ? undefined : readPublicKey(values["public-key"]);
+/** What the one who asks kept elsewhere. */
+const trustedOf = ({ values }: AuditOptions) => ({
+  publicKey: values["public-key"] === undefined ? undefined : readPublicKey(values["public-key"]),
+  sinceCheckpoint: values["since-checkpoint"] === undefined ? undefined : readText(values["since-checkpoint"]),
+});
+
+const verify = (options: AuditOptions, io: Io): number => {
+  const { dataDirectory, values } = options;
+  const trusted = trustedOf(options);
   if (values.receipt !== undefined) {
-    const key = publicKey ?? readPublicKey(join(dataDirectory, "log-key.pub"));
+    const key = trusted.publicKey ?? readPublicKey(join(dataDirectory, "log-key.pub"));
     try {
       const { at, event, seq, checkpointSize } = verifyReceipt(readText(values.receipt), key);
       io.stdout.write(`${plain(JSON.stringify({ seq, at, ...event }, null, 2))}\n`);
@@ -108,12 +118,7 @@ const verify = ({ dataDirectory, values }: AuditOptions, io: Io): number => {
       return 1;
     }
   }
-  const since = values["since-checkpoint"];
-  const { problems, notices, claims, events } = verifyRecord({
-    dataDirectory,
-    publicKey,
-    sinceCheckpoint: since === undefined ? undefined : readText(since),
-  });
+  const { problems, notices, claims, events } = verifyRecord({ dataDirectory, ...trusted });
   for (const problem of problems) io.stdout.write(plain(`PROBLEM  ${problem}\n`));
   for (const notice of notices) io.stdout.write(plain(`note     ${notice}\n`));
   io.stdout.write(`${events} events, ${problems.length} problems.\n`);
@@ -193,7 +198,9 @@ const play = async (options: AuditOptions, io: Io): Promise<number> => {
 
 const exportReceipts = async (options: AuditOptions, io: Io): Promise<number> => {
   const folder = options.values.receipts;
-  if (folder === undefined) throw new EndpointError("InvalidArgument", "Write: pep audit export --receipts DIR.");
+  if (folder === undefined) {
+    throw new EndpointError("InvalidArgument", "Write: pep audit export --receipts DIR, or --html DIR.");
+  }
   const paths = pathsIn(options.dataDirectory);
   const filter = filterOf(options);
   const sessions = new Set(listSessions(readEvents(paths.log), filter).map(({ sessionId }) => sessionId));
@@ -221,6 +228,20 @@ const exportReceipts = async (options: AuditOptions, io: Io): Promise<number> =>
   return 0;
 };
 
+const exportHtml = (folder: string, options: AuditOptions, io: Io): Promise<number> => {
+  const { dataDirectory, values, stop } = options;
+  if (values.receipts !== undefined) {
+    throw new EndpointError("InvalidArgument", "Write either --receipts DIR or --html DIR.");
+  }
+  const asked = (["user", "since", "until", "command", "key-id", "computer"] as const).flatMap((option) =>
+    values[option] === undefined ? [] : [`${option} ${values[option]}`],
+  );
+  const filter = filterOf(options);
+  return exportReport({ dataDirectory, folder, filter, only: asked.join(", "), ...trustedOf(options), stop }, io, () =>
+    recordReview(options, io, { action: "export" }),
+  );
+};
+
 /** `pep audit VERB`, but for those that change the record (audit-upkeep.ts). */
 export const auditCommand = async (verb: string, options: AuditOptions, io: Io): Promise<number> => {
   if (!existsSync(pathsIn(options.dataDirectory).log) && options.values.receipt === undefined) {
@@ -239,7 +260,9 @@ export const auditCommand = async (verb: string, options: AuditOptions, io: Io):
     case "play":
       return play(options, io);
     case "export":
-      return exportReceipts(options, io);
+      return options.values.html === undefined
+        ? exportReceipts(options, io)
+        : exportHtml(options.values.html, options, io);
     default:
       throw new EndpointError(
         "InvalidArgument",

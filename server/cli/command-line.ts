@@ -67,6 +67,7 @@ pep audit list [--user NAME] [--since TIME] [--until TIME] [--command NAME] [--k
 pep audit show SESSION
 pep audit play SESSION [--v2]
 pep audit export --receipts DIR [the options of list]
+pep audit export --html DIR [the options of list] [--public-key FILE] [--since-checkpoint FILE]
 pep audit prune --before DATE
 pep audit rotate-key
 
@@ -78,7 +79,9 @@ verify      Shows that nothing on the record was changed, removed or reordered, 
 list, show  Sessions, and one session's events as JSON lines.
 play        A session's transcript, for a player: pep audit play SESSION | asciinema play -
             --v2                      for players that don't read asciicast v3
-export      A receipt for each disclosure: who received which key id, when and why, provable offline; holds no key.
+export      --receipts DIR   a receipt for each disclosure: who received which key id, when and why, provable offline; no key
+            --html DIR       a report for a browser: the verification, sessions with filters and charts, their events and
+                             screens; open DIR/index.html, no server and no network needed. Replaces an earlier report in DIR
 prune       Takes away segments of the log, and their transcripts, that are wholly older; their hashes stay.
             Also while the server runs, and on a full disk.
 rotate-key  A new log key, signed for by the old one; while no server runs.
@@ -194,7 +197,11 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
       if (verb === "prune" || verb === "rotate-key") noPositionals(rest);
       if (verb === "prune") return pruneCommand(dataDirectory, values.before, io);
       if (verb === "rotate-key") return rotateKeyCommand(dataDirectory, io);
-      return auditCommand(verb, { dataDirectory, arguments: rest, values, v2: values.v2 ?? false }, io);
+      return auditCommand(
+        verb,
+        { dataDirectory, arguments: rest, values, v2: values.v2 ?? false, stop: signals.stop },
+        io,
+      );
     }
     case "doctor": {
       const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption });
