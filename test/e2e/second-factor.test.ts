@@ -151,7 +151,7 @@ test("a reload that asks for a code ends what came in without one", { timeout: 1
   await terminal.exited;
   const late = await exec(client, "Get-Command");
   expect(late).toMatchObject({ status: 130, stdout: "" });
-  expect(late.stderr).toContain("Log in again");
+  expect(late.stderr).toContain("takes no more sessions. Close it, and log in anew");
   const refusals = endpoint.events().filter((event) => event.type === "request-refused");
   expect(refusals.at(-1)).toMatchObject({ connectedUser: "support", request: "exec" });
   expect((await endpoint.ssh("support", "Get-Command")).status).toBe(255);
