@@ -137,8 +137,11 @@ export const serveInteractive = async (
 
   const ending = new Ending();
   const terminal = new RecordedTerminal(transcript, channel, (error) => ending.endFrom(error));
+  /** The notice is accepted: from now on there is a screen, and keys that may be led elsewhere. */
+  let begun = dependencies.noticeToAccept === "";
   const clock = startSessionClock({
     ...dependencies,
+    mayLock: () => begun,
     // Without a terminal there is no screen to clear, and the next line of a script is no key press.
     idleLockMs: request.terminal === undefined ? undefined : dependencies.idleLockMs,
     lock: () => void lock(),
@@ -155,6 +158,7 @@ export const serveInteractive = async (
       const message = "The notice was not accepted, so the session was ended.";
       ending.end({ exitStatus: failures.OperationStopped.exitStatus, reason: "notice declined", message });
     }
+    begun = accepted;
     return accepted;
   };
   const parts = { ...dependencies, connectedUser: connection.connectedUser, terminal, keyboard, ending, mayBegin };

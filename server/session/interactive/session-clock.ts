@@ -16,13 +16,15 @@ export interface SessionClock {
 export const startSessionClock = (options: {
   /** Left out where a screen can't be locked: then it only ends. */
   readonly idleLockMs?: number | undefined;
+  /** Whether there is a screen to lock by now. */
+  readonly mayLock: () => boolean;
   readonly idleTimeoutMs: number;
   readonly longestSessionMs: number;
   readonly warn: (text: string) => void;
   readonly lock: () => void;
   readonly expire: (reason: "idle" | "longest-session", text: string) => void;
 }): SessionClock => {
-  const { warn, expire } = options;
+  const { warn, expire, mayLock } = options;
   const after = (ms: number, act: () => void): NodeJS.Timeout => setTimeout(act, Math.min(ms, longestTimerMs));
   /** A time-out shorter than two minutes warns at half time. */
   const beforeEnd = (ms: number): number => Math.max(ms - warningMs, ms / 2);
@@ -32,6 +34,7 @@ export const startSessionClock = (options: {
   const endWarningAt = Math.max(beforeEnd(idle), (lockAt ?? 0) + 1);
   let locked = false;
   const lock = (): void => {
+    if (!mayLock()) return;
     locked = true;
     options.lock();
   };
@@ -39,9 +42,9 @@ export const startSessionClock = (options: {
     lockAt === undefined
       ? []
       : [
-          after(beforeEnd(lockAt), () =>
-            warn(`The screen is cleared and locked in ${left(lockAt)} unless you type something.`),
-          ),
+          after(beforeEnd(lockAt), () => {
+            if (mayLock()) warn(`The screen is cleared and locked in ${left(lockAt)} unless you type something.`);
+          }),
           after(lockAt, lock),
         ];
   const idleTimers = [
