@@ -8,6 +8,8 @@ import type { Elevations } from "./elevation.ts";
 interface AdmitContext extends EstimateContext {
   /** Says something to the user while they wait. */
   readonly tell: (text: string) => Promise<void>;
+  /** Awaited just before an approval is used up: what waits for its turn after that would outlive the approval's minutes. */
+  readonly beforeUse: () => Promise<void>;
   /** Binds the same line again, as the user's rights are then. */
   readonly bindAgain: () => BoundLine;
 }
@@ -130,11 +132,10 @@ export const createElevationGate = (
     async admit(bound, context) {
       const { approval } = bound;
       if (approval === undefined) return { bound, approved: undefined };
-      if (!approval.wait) {
-        const { requestId } = approval;
-        return requestId === undefined ? askAndRefuse(bound, approval, context) : consume(bound, approval, requestId);
-      }
-      const requestId = await wait(bound, approval, context);
+      const { requestId: givenId, wait: waits } = approval;
+      if (givenId === undefined && !waits) return askAndRefuse(bound, approval, context);
+      const requestId = givenId === undefined || waits ? await wait(bound, approval, context) : givenId;
+      await context.beforeUse();
       // Rights may have gone while it waited: what counts is what this user can see now.
       const now = context.bindAgain();
       if (now.approval?.digest !== approval.digest) throw refuse(bound, "Your rights changed meanwhile. Ask again.");

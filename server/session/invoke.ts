@@ -85,23 +85,29 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
 
   /** Text → a bound line and the approval it uses up, or the refusal on the record. */
   const bind = async (line: string, delivery: Delivery, signal: AbortSignal): Promise<Ready> => {
-    let turn: Turn | undefined;
+    const taken: { turn?: Turn } = {};
+    const takeTurnNow = async (): Promise<Turn> => (taken.turn = await takeTurn(delivery, signal));
     try {
       const bindAgain = (): BoundLine => dependencies.visibleCommands().bindLine(line);
-      const tell = (text: string): Promise<void> => delivery.tell(text);
-      const admitted = await dependencies.elevation.admit(bindAgain(), { ...contextOf(signal), tell, bindAgain });
+      const admitted = await dependencies.elevation.admit(bindAgain(), {
+        ...contextOf(signal),
+        tell: (text) => delivery.tell(text),
+        bindAgain,
+        beforeUse: async () => void (await takeTurnNow()),
+      });
       if (admitted.bound.roleCapability === "default") return { ...admitted, turn: undefined };
-      turn = await takeTurn(delivery, signal);
+      if (taken.turn !== undefined) return { ...admitted, turn: taken.turn };
+      const turn = await takeTurnNow();
       if (!turn.waited) return { ...admitted, turn };
       // Rights may have gone while it waited: what counts is what this user can see now.
       const bound = bindAgain();
-      if (bound.approval?.digest === admitted.bound.approval?.digest) return { ...admitted, bound, turn };
+      if (bound.approval === undefined) return { ...admitted, bound, turn };
       throw new Refusal("ApprovalRequired", "Your rights changed meanwhile. Ask again.", {
         reason: "approval",
         command: bound.command.name,
       });
     } catch (error) {
-      turn?.end();
+      taken.turn?.end();
       if (!(error instanceof Refusal)) throw error;
       await log.append({
         type: "command-refused",

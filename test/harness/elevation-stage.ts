@@ -55,6 +55,8 @@ interface RunOptions {
   readonly key?: string;
   readonly delivery?: Partial<Delivery>;
   readonly signal?: AbortSignal;
+  /** Shared by several lines of one test. */
+  readonly limits?: ReturnType<typeof limitsOf>;
 }
 
 export interface Stage {
@@ -113,7 +115,7 @@ export const createStage = async (): Promise<Stage> => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  const run: Stage["run"] = async (user, line, { key = `SHA256:${user}`, delivery, signal } = {}) => {
+  const run: Stage["run"] = async (user, line, { key = `SHA256:${user}`, delivery, signal, limits } = {}) => {
     const origin = { connectionId: "C-1", sessionId: `S-${user}`, connectedUser: user };
     const visibleCommands = () => roles.commandsFor(user);
     const invoke = createInvoke({
@@ -125,7 +127,7 @@ export const createStage = async (): Promise<Stage> => {
       elevation: createElevationGate(elevations, { connectedUser: user, keyFingerprint: key, origin }, visibleCommands),
       review: noReview,
       connectedUser: user,
-      ...limitsOf(roles, now),
+      ...(limits ?? limitsOf(roles, now)),
       origin,
       now,
       uptimeMs: () => performance.now(),
