@@ -22,6 +22,8 @@ export type ReviewFor = (reviewer: Reviewer, signal: AbortSignal) => ReviewPort;
 
 /** Threads that read the whole record, for all auditors together: each keeps a processor busy. */
 const mostThreads = 4;
+/** Of one auditor: one who reads no further must not keep the others from the record. */
+const mostThreadsOfOne = 2;
 
 type Review = Extract<Parameters<EventLog["append"]>[0], { type: "review" }>;
 type Filter = NonNullable<Review["filter"]>;
@@ -39,24 +41,29 @@ const filterOf = (query: SessionQuery | Omit<EventQuery, "follow">): { readonly 
 
 export const createReview = ({ dataDirectory, log, feed, eventTypes }: ReviewDependencies): ReviewFor => {
   const directory = recordPaths(dataDirectory).log;
-  let threads = 0;
+  /** By user; each that is under way. */
+  const threads: string[] = [];
 
   async function* inThread(
     task: ReviewTask,
     onProgress: (events: number) => void,
+    { connectedUser }: Reviewer,
     signal: AbortSignal,
   ): AsyncGenerator {
-    if (threads >= mostThreads) {
+    const own = threads.filter((user) => user === connectedUser).length;
+    if (own >= mostThreadsOfOne || threads.length >= mostThreads) {
       throw new EndpointError(
         "LimitsExceeded",
-        `${mostThreads} reviews of the whole record are under way, the most at a time. Try again when one is over.`,
+        own >= mostThreadsOfOne
+          ? `${mostThreadsOfOne} reviews of the whole record are under way in your sessions, the most at a time. End one first.`
+          : `${mostThreads} reviews of the whole record are under way, the most at a time. Try again when one is over.`,
       );
     }
-    threads += 1;
+    threads.push(connectedUser);
     try {
       yield* runInWorker(task, onProgress, signal);
     } finally {
-      threads -= 1;
+      threads.splice(threads.indexOf(connectedUser), 1);
     }
   }
 
@@ -68,7 +75,7 @@ export const createReview = ({ dataDirectory, log, feed, eventTypes }: ReviewDep
       async sessions(query) {
         await record({ action: "list", ...filterOf(query) });
         const task: ReviewTask = { kind: "sessions", dataDirectory, query, throughSeq: feed.lastSeq };
-        return inThread(task, () => undefined, signal) as AsyncIterable<readonly ReviewedSession[]>; // what review-task.ts yields for it
+        return inThread(task, () => undefined, reviewer, signal) as AsyncIterable<readonly ReviewedSession[]>; // what review-task.ts yields for it
       },
       async events(query) {
         const unknown = query.types?.find((type) => !eventTypes.includes(type));
@@ -93,7 +100,7 @@ export const createReview = ({ dataDirectory, log, feed, eventTypes }: ReviewDep
         const of = feed.lastSeq;
         const once = async (): Promise<Verification> => {
           const task: ReviewTask = { kind: "verify", dataDirectory, sinceCheckpoint };
-          for await (const verification of inThread(task, (events) => onProgress(events, of), signal)) {
+          for await (const verification of inThread(task, (events) => onProgress(events, of), reviewer, signal)) {
             return verification as Verification; // what review-task.ts yields for it
           }
           throw new Error("the verification ended without a result");

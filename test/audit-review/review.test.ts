@@ -222,14 +222,20 @@ test("a verification is stopped in the middle of its work, and tells how far it 
 });
 
 test("a review of the whole record is stopped wherever it is, and a fifth one at a time is refused", async () => {
-  const stage = await createReviewStage();
+  const auditors = ["auditor", "second", "third"];
+  const stage = await createReviewStage({
+    roles: JSON.stringify({
+      roleCapabilities: { auditor: { visibleCommands: ["Get-Session", "Test-AuditLog"] } },
+      roleDefinitions: Object.fromEntries(auditors.map((name) => [`user:${name}`, { roleCapabilities: ["auditor"] }])),
+    }),
+  });
   for (let round = 0; round < 250; round += 1) void stage.record.append(sessionEvents("alice")[0] ?? never());
   const controllers = Array.from({ length: 4 }, () => new AbortController());
   const begun: Promise<void>[] = [];
-  const held = controllers.map(({ signal }) => {
+  const held = controllers.map(({ signal }, index) => {
     const first = Promise.withResolvers<void>();
     begun.push(first.promise);
-    return stage.run("auditor", "Get-Session -Format ndjson", {
+    return stage.run(index < 2 ? "auditor" : "second", "Get-Session -Format ndjson", {
       signal,
       delivery: {
         batchRows: () => 1,
@@ -245,7 +251,7 @@ test("a review of the whole record is stopped wherever it is, and a fifth one at
     });
   });
   await Promise.all(begun);
-  const fifth = await stage.run("auditor", "Test-AuditLog");
+  const fifth = await stage.run("third", "Test-AuditLog");
   expect(fifth.outcome.exitStatus).toBe(5);
   expect(fifth.message).toContain("Try again");
   for (const controller of controllers) controller.abort();
