@@ -73,7 +73,7 @@ export const auditEvent = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("authentication"),
     ...origin.shape,
-    /** `continued`: the key has signed, and a code is asked for. */
+    /** `continued`: the key has signed, and a code is asked for; or a recovery code was used up. */
     outcome: z.enum(["accepted", "continued", "refused"]),
     method: z.string(),
     /** What was given after the key. */

@@ -37,11 +37,11 @@ export const askForCode = async (
   const [answer] = (await round(context, hint ?? "", [question])) ?? [];
   if (answer === undefined) return undefined;
   if (answer.length > longestAnswer) return { kind: "refused", reason: "the code is wrong", detail: "too long" };
-  const verdict = await secondFactor.judge({ user, keyFingerprint, answer });
-  if (verdict.kind === "accepted" && verdict.factor === "recovery-code") {
-    const { recoveryCodesLeft: left } = verdict;
-    const advice = left === 0 ? "None is left: ask for a new enrolment." : `${left} left.`;
-    await round(context, `A recovery code was used. ${advice}`, []);
-  }
-  return verdict;
+  return secondFactor.judge({ user, keyFingerprint, answer });
+};
+
+/** They are few, and whoever uses one should know how many are left. */
+export const tellOfRecoveryCode = async (context: KeyboardAuthContext, left: number): Promise<void> => {
+  const advice = left === 0 ? "None is left: ask for a new enrolment." : `${left} left.`;
+  await round(context, `A recovery code was used. ${advice}`, []);
 };

@@ -9,7 +9,7 @@ import type {
   KeyVerdict,
   SecondFactor,
 } from "../session/contract.ts";
-import { askForCode } from "./ask-code.ts";
+import { askForCode, tellOfRecoveryCode } from "./ask-code.ts";
 import type { ClientSocket } from "./client-socket.ts";
 import type { Limits } from "./limits.ts";
 import { readableText } from "./readable-text.ts";
@@ -222,6 +222,23 @@ export const decideLogin = (options: LoginOptions): void => {
     context.reject(["keyboard-interactive"], true);
   };
 
+  /** A recovery code is used up: on the record before its giver hears of it, who may hang up then. */
+  const recordUse = (
+    context: AuthContext,
+    { factor, recoveryCodesLeft }: Extract<CodeVerdict, { factor: "recovery-code" }>,
+    keyFingerprint: string,
+  ): Promise<boolean> =>
+    recorder.record({
+      type: "authentication",
+      ...options.origin(),
+      claimedUser: readableText(context.username, 64),
+      outcome: "continued",
+      method: context.method,
+      keyFingerprint,
+      secondFactor: factor,
+      recoveryCodesLeft,
+    });
+
   const decideCode = async (context: KeyboardAuthContext): Promise<void> => {
     // ssh2 disconnects when the name changes; that a code counts for its own user must not rest on it alone.
     if (provedKey === undefined || context.username !== provedKey.attempt.claimedUser) {
@@ -239,6 +256,8 @@ export const decideLogin = (options: LoginOptions): void => {
       return;
     }
     const code = await askForCode(context, { secondFactor, user, keyFingerprint, hint });
+    const used = code?.kind === "accepted" && code.factor === "recovery-code" ? code : undefined;
+    const isRecorded = used === undefined || (await recordUse(context, used, keyFingerprint));
     if (!stillThere()) return;
     hint = code?.kind === "refused" ? code.hint : undefined;
     if (code === undefined || code.kind === "refused") {
@@ -246,6 +265,11 @@ export const decideLogin = (options: LoginOptions): void => {
       refuse(context, reason, { keyFingerprint, ...readableDetail(detail) });
       return;
     }
+    if (!isRecorded) {
+      refuse(context, notRecorded, { keyFingerprint });
+      return;
+    }
+    if (used !== undefined) await tellOfRecoveryCode(context, used.recoveryCodesLeft);
     // While the code was typed the key may have been revoked, or have expired.
     const again = await options.authenticator.judge(attempt);
     if (!stillThere()) return;

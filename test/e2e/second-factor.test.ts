@@ -101,6 +101,7 @@ test("enrolled, asked, let in, refused, recovered and removed, with the real ssh
     "continued publickey",
     "accepted code",
     "continued publickey",
+    "continued recovery-code",
     "accepted recovery-code",
     "continued publickey",
     "the recovery code was used before",

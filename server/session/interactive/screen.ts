@@ -111,8 +111,10 @@ export class Screen {
 
   async resume(): Promise<void> {
     const ui = this.#face?.ui;
-    await ui?.send({ type: "resume" });
+    const told = ui?.send({ type: "resume" });
+    // Not after it was taken: a process that waits until its output is delivered takes nothing.
     ui?.release();
+    await told;
   }
 
   close(): void {
