@@ -35,6 +35,8 @@ export interface ChannelsOptions {
 export interface Channels {
   /** The socket drained or a key exchange ended. */
   resumeOutput(): void;
+  /** Resolves when the client has closed every channel that was closed here: then it has the exit status too. */
+  answered(): Promise<void>;
   /** The connection is lost: closes every channel. Resolves when their sessions are over. */
   lose(): Promise<void>;
 }
@@ -63,6 +65,7 @@ export const serveChannels = (options: ChannelsOptions): Channels => {
   let refusedOpens = 0;
   let strayMessages = 0;
   let noMoreSessions = false;
+  let freed = Promise.withResolvers<void>();
 
   const refuseOpen = (peerId: number, code: number, type: string, reason: RequestRefusal, detail: string): void => {
     refusedOpens += 1;
@@ -123,6 +126,8 @@ export const serveChannels = (options: ChannelsOptions): Channels => {
   /** A session whose channel is closed still holds its place until it has ended, or clients could pile them up. */
   const free = (own: number, { session }: Slot): void => {
     slots.delete(own);
+    freed.resolve();
+    freed = Promise.withResolvers();
     const over = session.over();
     if (over === undefined) return;
     runningSessions.add(over);
@@ -200,6 +205,9 @@ export const serveChannels = (options: ChannelsOptions): Channels => {
 
   return {
     resumeOutput: () => turns.resume(),
+    answered: async () => {
+      while ([...slots.values()].some(({ channel }) => channel.sentClose)) await freed.promise;
+    },
     lose: async () => {
       for (const [own, slot] of slots) {
         slot.session.stop();

@@ -28,6 +28,11 @@ export interface LiveConnection {
   readonly identity: () => AuthenticatedConnection | undefined;
   /** Tells the client why, in a sentence, and hangs up. */
   disconnect(message: string): void;
+  /**
+   * Resolves when the client knows how its sessions ended. OpenSSH's client reads on until there is nothing more: a
+   * DISCONNECT right behind an exit status makes it end with 255.
+   */
+  answered(): Promise<void>;
   /** Resolves when the socket is closed and every session of it is over. */
   readonly over: Promise<void>;
 }
@@ -101,6 +106,7 @@ export const serveConnection = (
       client.socket.end();
       client.destroyAfter(limits.closeMs);
     },
+    answered: () => channels.answered(),
     over,
   };
 };
