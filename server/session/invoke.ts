@@ -3,7 +3,6 @@ import type { BoundLine, VisibleCommands } from "../authorization/contract.ts";
 import type { Admitted, ElevationGate } from "../authorization/elevation-gate.ts";
 import type { AuditEvent, EventLog, Origin } from "../audit/event.ts";
 import type { CommandContext, CommandResult, EstimateContext } from "../../commands/define-command.ts";
-import { maskKeyShapedText } from "../../commands/mask-key-shaped-text.ts";
 import type { ReviewFor } from "../audit-review/review.ts";
 import { EndpointError, Refusal } from "../errors.ts";
 import type { TranscriptPort } from "../audit-review/transcript-port.ts";
@@ -11,6 +10,8 @@ import type { SiteDatabase } from "../site-database/port.ts";
 import type { Answer, Delivery, Invoke, Outcome } from "./delivery.ts";
 import type { CommandTurns, Turn } from "./command-turns.ts";
 import { disclose } from "./disclose.ts";
+import { describe, failed, translate } from "./failed.ts";
+import { watchGrant, type Granted } from "./grant.ts";
 import type { DisclosureCounts } from "./disclosure-counts.ts";
 import { asTheyCome, inBatchesOf, limitRows, rowLimitOf, tooManyRows } from "./limit-rows.ts";
 import { watchTranscript } from "./watch-transcript.ts";
@@ -38,7 +39,7 @@ export interface InvokeDependencies {
 type Finished = Extract<AuditEvent, { type: "command-finished" }>;
 
 /** A line that may run now, and its turn; JEA's default commands need none. */
-interface Ready extends Admitted {
+interface Ready extends Admitted, Granted {
   readonly turn: Turn | undefined;
 }
 
@@ -50,35 +51,6 @@ interface Progress {
   rowCount: number;
 }
 
-const newReference = (): string => `R-${randomBytes(5).toString("hex").toUpperCase()}`;
-
-/** For the log: what a failure was, without a key that a driver's text may quote. */
-const describe = (error: unknown): string => {
-  const causes: string[] = [];
-  for (let at: unknown = error; at instanceof Error && causes.length < 4; at = at.cause) {
-    causes.push(`${at.name}: ${at.message}`);
-  }
-  return maskKeyShapedText(causes.length === 0 ? String(error) : causes.join(" ← ")).slice(0, 1000);
-};
-
-/** A failure's two messages: what the user reads, and what the log has. A failure that is no EndpointError is a bug. */
-const translate = (error: unknown, signal: AbortSignal): { readonly failure: EndpointError; reference?: string } => {
-  if (error instanceof EndpointError && error.category !== "InvalidResult") return { failure: error };
-  if (signal.aborted) return { failure: new EndpointError("OperationStopped", "Stopped.", { cause: error }) };
-  const reference = newReference();
-  return {
-    failure: new EndpointError("InvalidResult", `The command failed. Reference ${reference}.`, { cause: error }),
-    reference,
-  };
-};
-
-const failed = (failure: EndpointError, rowCount: number, command?: string): Outcome => ({
-  ...(command === undefined ? {} : { command }),
-  exitStatus: failure.exitStatus,
-  rowCount,
-  failure: { category: failure.category, message: failure.message },
-});
-
 /** Makes the only way to a command for one session (design §4): find → bind → approve → log → run → log. */
 export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
   const { log, origin } = dependencies;
@@ -88,20 +60,24 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
     const taken: { turn?: Turn } = {};
     const takeTurnNow = async (): Promise<Turn> => (taken.turn = await takeTurn(delivery, signal));
     try {
-      const bindAgain = (): BoundLine => dependencies.visibleCommands().bindLine(line);
+      let visible = dependencies.visibleCommands();
+      const bindAgain = (): BoundLine => {
+        visible = dependencies.visibleCommands();
+        return visible.bindLine(line);
+      };
       const admitted = await dependencies.elevation.admit(bindAgain(), {
         ...contextOf(signal),
         tell: (text) => delivery.tell(text),
         bindAgain,
         beforeUse: async () => void (await takeTurnNow()),
       });
-      if (admitted.bound.roleCapability === "default") return { ...admitted, turn: undefined };
-      if (taken.turn !== undefined) return { ...admitted, turn: taken.turn };
+      if (admitted.bound.roleCapability === "default") return { ...admitted, visible, turn: undefined };
+      if (taken.turn !== undefined) return { ...admitted, visible, turn: taken.turn };
       const turn = await takeTurnNow();
-      if (!turn.waited) return { ...admitted, turn };
+      if (!turn.waited) return { ...admitted, visible, turn };
       // Rights may have gone while it waited: what counts is what this user can see now.
       const bound = bindAgain();
-      if (bound.approval === undefined) return { ...admitted, bound, turn };
+      if (bound.approval === undefined) return { ...admitted, bound, visible, turn };
       throw new Refusal("ApprovalRequired", "Your rights changed meanwhile. Ask again.", {
         reason: "approval",
         command: bound.command.name,
@@ -140,17 +116,21 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
   });
 
   const run = async (
-    { bound, approved, turn }: Ready,
+    line: string,
+    ready: Ready,
     invocationId: string,
     delivery: Delivery,
     signal: AbortSignal,
     progress: Progress,
   ): Promise<Pick<Finished, "exitStatus" | "sentBytes" | "sentDigest">> => {
-    /** A person thinks: meanwhile another command of theirs may run. */
+    const { bound, approved, turn } = ready;
+    const grantedNow = watchGrant(line, ready, dependencies.visibleCommands);
+    /** A person thinks: meanwhile another command of theirs may run, and their rights may go. */
     const whilePaused = async <T>(waiting: Promise<T>): Promise<T> => {
       turn?.pause();
       const answer = await waiting;
       await turn?.resume(signal);
+      grantedNow();
       return answer;
     };
     const context: CommandContext = {
@@ -172,8 +152,15 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
     const result = await bound.command.run(context);
     if (result.kind === "transcript") {
       if (delivery.how === "interactive") turn?.pause(); // it waits for a person from its first picture on
+      const transcript: typeof result.transcript = {
+        ...result.transcript,
+        read: async (from, longest) => {
+          grantedNow();
+          return result.transcript.read(from, longest);
+        },
+      };
       const watcher = { ...origin, connectedUser: dependencies.connectedUser };
-      return { exitStatus: 0, ...(await watchTranscript(result, log, watcher, delivery)) };
+      return { exitStatus: 0, ...(await watchTranscript({ ...result, transcript }, log, watcher, delivery)) };
     }
     if (result.kind !== "rows") {
       const sent = await delivery.show(result);
@@ -205,7 +192,7 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       delivery,
       mark: shaped.mark,
       count: (keyIds: readonly string[]) =>
-        dependencies.disclosures.reserve(dependencies.connectedUser, keyIds, bound.disclosureLimit),
+        dependencies.disclosures.reserve(dependencies.connectedUser, keyIds, grantedNow().disclosureLimit),
     };
     let more = true;
     const answer: Answer = {
@@ -220,6 +207,7 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
             : inBatchesOf(shaped.batches, delivery.batchRows, delivery.how !== "exec");
         for await (const batch of cut) {
           signal.throwIfAborted();
+          grantedNow();
           const rows = await disclose(batch.rows, disclosure);
           more = batch.more;
           progress.rowCount += rows.length;
@@ -280,7 +268,7 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
         ...outcome,
       });
     try {
-      const { exitStatus, ...sent } = await run(ready, invocationId, delivery, signal, progress);
+      const { exitStatus, ...sent } = await run(line, ready, invocationId, delivery, signal, progress);
       try {
         await finish({ outcome: "succeeded", exitStatus, ...sent });
       } catch (error) {

@@ -186,11 +186,11 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
     close: async () => {
       admission.close();
       const leaving = [...live.values()];
-      for (const connection of leaving) {
-        void within(limits.closeMs, connection.answered()).then(() => {
-          connection.disconnect("The endpoint is shutting down.");
-        });
-      }
+      const leave = async (connection: LiveConnection): Promise<void> => {
+        await within(limits.closeMs, connection.answered());
+        connection.disconnect("The endpoint is shutting down.");
+      };
+      for (const connection of leaving) void leave(connection);
       for (const client of sockets) if (!live.has(client.connectionId)) client.socket.destroy();
       const over = Promise.all(leaving.map((connection) => connection.over));
       if (!(await within(limits.closeMs + limits.sessionEndMs, over))) {

@@ -26,7 +26,7 @@ test("one auditor who stops reading keeps no other from the record", async () =>
   let held = 0;
   const show = async (answer: Answer): Promise<Record<string, never>> => {
     if (answer.kind !== "rows") return {};
-    for await (const _page of answer.batches) {
+    for await (const _ of answer.batches) {
       held += 1;
       await stuck.promise;
     }

@@ -1,0 +1,36 @@
+import { randomBytes } from "node:crypto";
+import { maskKeyShapedText } from "../../commands/mask-key-shaped-text.ts";
+import { EndpointError } from "../errors.ts";
+import type { Outcome } from "./delivery.ts";
+
+const newReference = (): string => `R-${randomBytes(5).toString("hex").toUpperCase()}`;
+
+/** For the log: what a failure was, without a key that a driver's text may quote. */
+export const describe = (error: unknown): string => {
+  const causes: string[] = [];
+  for (let at: unknown = error; at instanceof Error && causes.length < 4; at = at.cause) {
+    causes.push(`${at.name}: ${at.message}`);
+  }
+  return maskKeyShapedText(causes.length === 0 ? String(error) : causes.join(" ← ")).slice(0, 1000);
+};
+
+/** A failure's two messages: what the user reads, and what the log has. A failure that is no EndpointError is a bug. */
+export const translate = (
+  error: unknown,
+  signal: AbortSignal,
+): { readonly failure: EndpointError; reference?: string } => {
+  if (error instanceof EndpointError && error.category !== "InvalidResult") return { failure: error };
+  if (signal.aborted) return { failure: new EndpointError("OperationStopped", "Stopped.", { cause: error }) };
+  const reference = newReference();
+  return {
+    failure: new EndpointError("InvalidResult", `The command failed. Reference ${reference}.`, { cause: error }),
+    reference,
+  };
+};
+
+export const failed = (failure: EndpointError, rowCount: number, command?: string): Outcome => ({
+  ...(command === undefined ? {} : { command }),
+  exitStatus: failure.exitStatus,
+  rowCount,
+  failure: { category: failure.category, message: failure.message },
+});
