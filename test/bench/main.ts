@@ -17,6 +17,7 @@ import { bulk, rawChannel } from "./rows/bulk.ts";
 import { clientAlone, controlMaster, manyCalls, oneKey } from "./rows/calls.ts";
 import { durableAppends, sqlServer, startUp } from "./rows/server.ts";
 import { keystrokeEcho } from "./rows/echo.ts";
+import { fiftySessions } from "./rows/fifty-sessions.ts";
 import { growth } from "./rows/growth.ts";
 import { firstPrompt, logIns, memory } from "./rows/sessions.ts";
 import { timing } from "./rows/timing.ts";
@@ -36,6 +37,7 @@ const rows: Readonly<Record<string, BenchRow>> = {
   "sql-server": sqlServer,
   timing,
   appends: durableAppends,
+  "fifty-sessions": fiftySessions,
   growth,
   start: startUp,
 };
@@ -78,7 +80,10 @@ const onceAsked = <T>(make: () => Promise<T>): (() => Promise<T>) => {
 /** The rows open fifty sessions of one user and ask for hundreds of different keys: what no person may. */
 const liftLimits = (rolesFile: string): void => {
   const text = readFileSync(rolesFile, "utf8").replace(/,\s*"disclosuresPerHour": \d+/, "");
-  writeFileSync(rolesFile, text.replace('"session": {', '"session": {\n    "sessionsPerUser": 1000,'));
+  writeFileSync(
+    rolesFile,
+    text.replace('"session": {', '"session": {\n    "sessionsPerUser": 1000,\n    "commandsPerUser": 1000,'),
+  );
 };
 
 const createStage = (sizes: Sizes): { readonly stage: Stage; readonly end: () => Promise<void> } => {
