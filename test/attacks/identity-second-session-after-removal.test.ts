@@ -40,7 +40,7 @@ test("a connection whose key was removed takes no more sessions", { timeout: 120
   expect(refused).toMatchObject({ status: 130, stdout: "" });
   expect(refused.stderr).toMatch(/key you are logged in with was removed, so this connection takes no more sessions/);
   expect(it.endpoint.events()).toContainEqual(
-    expect.objectContaining({ type: "request-refused", connectedUser: "guest", reason: "not a key of this user" }),
+    expect.objectContaining({ type: "request-refused", connectedUser: "guest", detail: "not a key of this user" }),
   );
 });
 
