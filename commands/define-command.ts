@@ -6,7 +6,7 @@ import type { ElevationPort } from "../server/authorization/elevation-port.ts";
 import type { OpenedTranscript, TranscriptPort } from "../server/audit-review/transcript-port.ts";
 import type { SiteDatabase } from "../server/site-database/port.ts";
 import { isKeyShaped, maskKeyShapedText } from "./mask-key-shaped-text.ts";
-import type { Parameter, Parameters, Values } from "./parameters.ts";
+import type { Parameter, Parameters, RawParameters, Values } from "./parameters.ts";
 
 /** What a cell of a result can be. A `Secret` leaves the server only through `disclose()`. */
 export type Cell = string | number | boolean | null | Secret;
@@ -90,11 +90,6 @@ export interface CommandContext {
 
 /** What counting rows ahead may use. */
 export type EstimateContext = Pick<CommandContext, "siteDatabase" | "signal" | "now">;
-
-/** A parameter's value as typed: `true` for a bare switch, else one text or several (`-Name a,b`). */
-export type RawValue = true | string | readonly string[];
-/** Keys are whole parameter names in the definition's own spelling; prefixes were resolved before. */
-export type RawParameters = ReadonlyMap<string, RawValue>;
 
 /** A command with its parameters checked: what is logged, and the only way to run it. */
 export interface BoundCommand {

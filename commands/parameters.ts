@@ -1,4 +1,7 @@
-import type { RawValue } from "./define-command.ts";
+/** A parameter's value as typed: `true` for a bare switch, else one text or several (`-Name a,b`). */
+export type RawValue = true | string | readonly string[];
+/** Keys are whole parameter names in the definition's own spelling; prefixes were resolved before. */
+export type RawParameters = ReadonlyMap<string, RawValue>;
 
 /**
  * One text decoded: its value, and its text in canonical spelling. Or what is wrong: `value` where the kind's own words

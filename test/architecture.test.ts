@@ -135,7 +135,9 @@ test("second factors reach neither the network side nor the site database, and o
 
 test("what verifies the record takes no part in writing it", () => {
   const reached = [...reachableFrom(sources.filter((file) => file.startsWith("server/audit-review/")))];
-  const readers = ["checkpoint", "log-lines", "merkle-tree", "signed-note"].map((name) => `server/audit/${name}.ts`);
+  const readers = ["checkpoint", "log-lines", "log-reader", "merkle-tree", "signed-note"].map(
+    (name) => `server/audit/${name}.ts`,
+  );
   const strays = reached.filter((path) => path.startsWith("server/") && !path.startsWith("server/audit-review/"));
   expect(strays.filter((path) => !readers.includes(path) && path !== "server/errors.ts")).toEqual([]);
 });
@@ -147,7 +149,7 @@ test("what runs in a reviewer's browser reaches the player, its own folder and t
 });
 
 test("what sends the record on only reads it, and knows nothing of sessions", () => {
-  const readers = ["checkpoint", "log-lines", "merkle-tree"].map((name) => `server/audit/${name}.ts`);
+  const readers = ["checkpoint", "log-lines", "log-reader", "merkle-tree"].map((name) => `server/audit/${name}.ts`);
   const strays = within("server/audit-forwarding/").filter(
     ({ to, typeOnly }) =>
       isOurs(to) &&

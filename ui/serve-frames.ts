@@ -2,7 +2,8 @@ import { decodeToUi } from "./decode-message.ts";
 import { createFrameReader, encodeFrame, type Frame, frameKind, type FromUi } from "./protocol.ts";
 import { createFakeTty } from "./screen/fake-tty.ts";
 import { createPainter } from "./screen/painter.tsx";
-import { type Clock, Session } from "./session.ts";
+import type { Clock } from "./clock.ts";
+import { Session } from "./session.ts";
 
 /** Well below the longest frame; cut between characters, never inside one. */
 const maximumPaintLength = 16 * 1024;

@@ -1,3 +1,4 @@
+import type { Clock } from "./clock.ts";
 import { complete } from "./language/complete.ts";
 import { createKeyDecoder, type KeyEvent } from "./input/key-decoder.ts";
 import { type Edited, edit, type Editor, emptyEditor } from "./input/line-editor.ts";
@@ -8,12 +9,6 @@ import type { FromUi, ToUi, UiCommand } from "./protocol.ts";
 import type { Painter } from "./screen/painter.tsx";
 import type { Line } from "./text/tones.ts";
 import { Transcript } from "./transcript.ts";
-
-/** Time, as an argument: a test has its own. */
-export interface Clock {
-  now(): number;
-  after(delayMs: number, run: () => void): { cancel(): void };
-}
 
 export interface SessionParts {
   readonly painter: Painter;

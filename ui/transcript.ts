@@ -2,7 +2,7 @@ import type { KeyEvent } from "./input/key-decoder.ts";
 import type { Live, Size } from "./layout/live.ts";
 import { PlayerScreen } from "./player/player-screen.ts";
 import type { FromUi, ToUi } from "./protocol.ts";
-import type { Clock } from "./session.ts";
+import type { Clock } from "./clock.ts";
 import { printable } from "./text/printable.ts";
 
 export interface TranscriptParts {

@@ -2,7 +2,7 @@ import { findSegments, linesOfSegment } from "../audit/log-lines.ts";
 import { nameOf, type SyslogReceiver } from "./configuration.ts";
 import { connectReceiver, defaultWaits, type Credentials } from "./connection.ts";
 import { readCursor } from "./cursor.ts";
-import { nameOfLog } from "./log-reader.ts";
+import { nameOfLog } from "./log-name.ts";
 
 export interface ForwardingFinding {
   readonly passed: boolean;

@@ -3,7 +3,8 @@ import { z } from "zod";
 import type { RecordedEvent } from "../audit/event.ts";
 import { ReceiverLost, type Connection, type Waits } from "./connection.ts";
 import { Delivery } from "./delivery.ts";
-import { LogReader, nameOfLog, type ReadLine } from "./log-reader.ts";
+import { LogReader, type NumberedLine } from "../audit/log-reader.ts";
+import { nameOfLog } from "./log-name.ts";
 import { messagesOf, type MessageOptions } from "./message.ts";
 
 export interface ForwarderOptions {
@@ -45,7 +46,7 @@ const logLine = z.looseObject({
   event: z.looseObject({ type: z.string() }),
 });
 
-const decodeLine = ({ seq, bytes }: ReadLine): RecordedEvent => {
+const decodeLine = ({ seq, bytes }: NumberedLine): RecordedEvent => {
   const decoded = logLine.safeParse(JSON.parse(bytes.toString("utf8")));
   if (!decoded.success || decoded.data.seq !== seq) throw new Error(`line ${seq} of the log is no event`);
   // Not checked against the union: what an older version wrote goes out as it stands.
@@ -146,7 +147,7 @@ export class Forwarder {
   /** One chain of connections, until there is nothing more to do or the receiver is lost. */
   async #ship(): Promise<void> {
     const { durableSeq } = this.#options;
-    const reader = new LogReader(this.#options.logDirectory, this.#delivery.settled + 1);
+    const reader = new LogReader(this.#options.logDirectory, this.#delivery.settled + 1, "refused");
     let connection = await this.#connect();
     this.#sentHere = 0;
     try {
@@ -180,7 +181,7 @@ export class Forwarder {
     return this.#options.connect(this.#waits, this.#stop.signal);
   }
 
-  async #send(lines: readonly ReadLine[], connection: Connection): Promise<void> {
+  async #send(lines: readonly NumberedLine[], connection: Connection): Promise<void> {
     let batch: Buffer[] = [];
     let bytes = 0;
     const flush = async (throughSeq: number): Promise<void> => {

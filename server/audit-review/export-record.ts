@@ -2,7 +2,7 @@ import { open, readdir, readFile, type FileHandle } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { decodeCheckpoint } from "../audit/checkpoint.ts";
 import { findSegments } from "../audit/log-lines.ts";
-import { LogReader } from "./log-reader.ts";
+import { LogReader } from "../audit/log-reader.ts";
 import { recordPaths, type RecordPaths } from "./record-paths.ts";
 import { tarEnd, tarHeader, tarPadding } from "./tar.ts";
 
@@ -75,9 +75,9 @@ const endOfNote = async (file: FileHandle, note: Buffer): Promise<number> => {
 /** Transcripts that events after the checkpoint name: of sessions that the archive knows nothing of. */
 const namedAfter = async (directory: string, size: number, throughSeq: number): Promise<ReadonlySet<string>> => {
   const names = new Set<string>();
-  const reader = new LogReader(directory, size + 1);
+  const reader = new LogReader(directory, size + 1, "passed over");
   try {
-    for (let lines = await reader.next(throughSeq); lines !== undefined; lines = await reader.next(throughSeq)) {
+    for (let lines = await reader.read(throughSeq); lines.length > 0; lines = await reader.read(throughSeq)) {
       for (const { bytes } of lines) {
         for (const [, name = ""] of bytes.toString("latin1").matchAll(namedTranscript)) names.add(basename(name));
       }

@@ -1,7 +1,7 @@
 import { EndpointError } from "../errors.ts";
 import { decodeLine, textOf, type ReadLine } from "./decode-line.ts";
 import type { LiveFeed } from "./live-feed.ts";
-import { LogReader, type NumberedLine } from "./log-reader.ts";
+import { LogReader, type NumberedLine } from "../audit/log-reader.ts";
 import type { EventQuery, ReviewedEvent } from "./review-port.ts";
 import { clockMarginMs, segmentsSince } from "./segments-since.ts";
 import { same } from "./sessions.ts";
@@ -70,15 +70,19 @@ export async function* streamEvents(
       return line !== undefined && matches(line, query) ? [reviewed(line)] : [];
     });
   const hasPast = !query.follow || query.since !== undefined || query.last !== undefined;
-  const reader = new LogReader(directory, hasPast ? firstSeqOf(directory, query, throughSeq) : throughSeq + 1);
+  const reader = new LogReader(
+    directory,
+    hasPast ? firstSeqOf(directory, query, throughSeq) : throughSeq + 1,
+    "passed over",
+  );
   const endMs = (query.until?.getTime() ?? Infinity) + clockMarginMs;
   let left = query.first ?? Infinity;
   let held: ReviewedEvent[] = [];
   try {
     for (;;) {
       if (signal.aborted) throw stopped();
-      const lines = await reader.next(throughSeq);
-      if (lines === undefined) break;
+      const lines = await reader.read(throughSeq);
+      if (lines.length === 0) break;
       const found = select(lines);
       if (query.last !== undefined) {
         held = [...held, ...found].slice(-query.last);
@@ -94,10 +98,10 @@ export async function* streamEvents(
       }
     }
     if (held.length > 0) yield held;
-    while (query.follow && (await feed.waitBeyond(reader.nextSeq - 1, signal))) {
+    while (query.follow && (await feed.waitBeyond(reader.next - 1, signal))) {
       if (signal.aborted) throw stopped();
-      const lines = await reader.next(feed.lastSeq);
-      if (lines === undefined) throw new Error("the log ends before its last durable event");
+      const lines = await reader.read(feed.lastSeq);
+      if (lines.length === 0) throw new Error("the log ends before its last durable event");
       const found = select(lines);
       if (found.length > 0) yield found;
     }

@@ -1,4 +1,4 @@
-import type { RawParameters, RawValue } from "../../commands/define-command.ts";
+import type { RawParameters, RawValue } from "../../commands/parameters.ts";
 import type { Parameter } from "../../commands/parameters.ts";
 import { Refusal } from "../errors.ts";
 import type { Word } from "../session/command-line/parse.ts";

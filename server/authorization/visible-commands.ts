@@ -1,12 +1,6 @@
-import type {
-  AnyDefinition,
-  BoundShaping,
-  CommandDefinition,
-  NarrowedValues,
-  RawParameters,
-  RawValue,
-} from "../../commands/define-command.ts";
+import type { AnyDefinition, BoundShaping, CommandDefinition, NarrowedValues } from "../../commands/define-command.ts";
 import type { CommandDescription } from "../../commands/command-description.ts";
+import type { RawParameters, RawValue } from "../../commands/parameters.ts";
 import { requestId } from "../../commands/parameter-kinds.ts";
 import { Refusal } from "../errors.ts";
 import { parseCommandLine } from "../session/command-line/parse.ts";

@@ -161,6 +161,8 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
       review: dependencies.review({ ...origin, connectedUser: dependencies.connectedUser }, signal),
       tell: (text) => delivery.tell(text),
     };
+    // Stopped while its start was recorded: a command hears of an abort, not that there was one.
+    if (signal.aborted) throw new EndpointError("OperationStopped", "Stopped.");
     const result = await bound.command.run(context);
     if (result.kind === "transcript") {
       if (delivery.how === "interactive") turn?.pause(); // it waits for a person from its first picture on

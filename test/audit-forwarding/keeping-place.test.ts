@@ -4,10 +4,11 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { readCursor, writeCursor } from "../../server/audit-forwarding/cursor.ts";
 import { Delivery } from "../../server/audit-forwarding/delivery.ts";
-import { LogReader, nameOfLog } from "../../server/audit-forwarding/log-reader.ts";
+import { nameOfLog } from "../../server/audit-forwarding/log-name.ts";
 import { StateRecord, type Found } from "../../server/audit-forwarding/state-record.ts";
 import { prune } from "../../server/audit/prune.ts";
 import { findSegments } from "../../server/audit/log-lines.ts";
+import { LogReader } from "../../server/audit/log-reader.ts";
 import { emptyRecord, openAt, smallRecord } from "../audit-review/record.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
@@ -90,7 +91,7 @@ test("the log is read from any event on, over its segments, up to what is durabl
   const whole = segments.flatMap(({ name }) => readFileSync(join(directory, name), "utf8").trimEnd().split("\n"));
   for (let from = 1; from <= whole.length; from += 1) {
     for (const through of [from - 1, from, whole.length]) {
-      const reader = new LogReader(directory, from);
+      const reader = new LogReader(directory, from, "refused");
       const found = await readAll(reader, through);
       expect(found.map(({ text }) => text)).toEqual(whole.slice(from - 1, through));
       expect(found.map(({ seq }) => seq)).toEqual(found.map((_, index) => from + index));
@@ -105,7 +106,7 @@ test("the log is followed while it grows into new segments and over pruned ones"
   const record = await openAt(made, { segmentBytes: 600 });
   await record.append({ type: "server-stopped", reason: "0" });
   const name = nameOfLog(directory);
-  const reader = new LogReader(directory, 1);
+  const reader = new LogReader(directory, 1, "refused");
   for (let index = 1; index < 40; index += 1) {
     expect((await readAll(reader, record.lastSeq())).length).toBe(1);
     await record.append({ type: "server-stopped", reason: `${index} ${"x".repeat(50)}` });
@@ -121,7 +122,7 @@ test("the log is followed while it grows into new segments and over pruned ones"
     transcripts: [],
   });
   expect(nameOfLog(directory)).toBe(name);
-  const again = new LogReader(directory, 1);
+  const again = new LogReader(directory, 1, "refused");
   const [line] = await again.read(record.lastSeq());
   expect(line?.seq).toBe(third.firstSeq);
   await again.close();
@@ -129,9 +130,25 @@ test("the log is followed while it grows into new segments and over pruned ones"
 
 test("a durable event that is not in the file is an error, not the end", async () => {
   const { dataDirectory } = await smallRecord();
-  const reader = new LogReader(join(dataDirectory, "audit", "log"), 10);
+  const reader = new LogReader(join(dataDirectory, "audit", "log"), 10, "refused");
   await expect(readAll(reader, 99)).rejects.toThrow(/event \d+ is not in/);
   await reader.close();
+});
+
+test("who only shows the log reads on behind lines that were taken away", async () => {
+  const { dataDirectory } = await smallRecord();
+  const directory = join(dataDirectory, "audit", "log");
+  const [first, second] = findSegments(directory);
+  if (first === undefined || second === undefined) throw new Error("too few segments");
+  const lines = readFileSync(join(directory, first.name), "utf8").split("\n");
+  writeFileSync(join(directory, first.name), `${lines[0]}\n`);
+  const reader = new LogReader(directory, 1, "passed over");
+  const found = await readAll(reader, 99);
+  await reader.close();
+  expect(found.slice(0, 2).map(({ seq }) => seq)).toEqual([1, second.firstSeq]);
+  const behind = new LogReader(directory, second.firstSeq - 1, "passed over");
+  expect((await readAll(behind, 99))[0]?.seq).toBe(second.firstSeq);
+  await behind.close();
 });
 
 test("a receiver that comes and goes a thousand times leaves a handful of records, the last of them true", () => {

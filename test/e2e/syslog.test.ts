@@ -2,7 +2,7 @@ import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { writeCursor } from "../../server/audit-forwarding/cursor.ts";
-import { nameOfLog } from "../../server/audit-forwarding/log-reader.ts";
+import { nameOfLog } from "../../server/audit-forwarding/log-name.ts";
 import { findSegments } from "../../server/audit/log-lines.ts";
 import { smallRecord } from "../audit-review/record.ts";
 import { receiverStage } from "../audit-forwarding/stage.ts";

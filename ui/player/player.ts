@@ -1,4 +1,4 @@
-import type { Clock } from "../session.ts";
+import type { Clock } from "../clock.ts";
 import { clockText, parseClock } from "./clock-text.ts";
 import { Cursor } from "./cursor.ts";
 import { createEmulator, type Emulator, type ScreenView } from "./emulator.ts";

@@ -8,7 +8,8 @@ import { maximumLineLength } from "./from-ui.ts";
 import { LineReader } from "./line-reader.ts";
 import { Painter } from "./painter.ts";
 import { disclosureLabel, screenText } from "./screen-delivery.ts";
-import { boundaryLabel, label, type ShownSession, type ShownSessionParts } from "./shown-session.ts";
+import { boundaryLabel, label } from "./labels.ts";
+import type { ShownSession, ShownSessionParts } from "./shown-session.ts";
 import { TrustedPath } from "./trusted-path.ts";
 import { trustedMark } from "./trusted-mark.ts";
 

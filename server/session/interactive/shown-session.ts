@@ -1,7 +1,6 @@
 import type { CommandDescription } from "../../../commands/define-command.ts";
 import type { TerminalSize } from "../contract.ts";
-import type { Invoke, Outcome } from "../delivery.ts";
-import { printable, withoutPrivateUse } from "../printable.ts";
+import type { Invoke } from "../delivery.ts";
 import type { Ending } from "./ending.ts";
 import type { Keyboard } from "./keyboard.ts";
 import type { RecordedTerminal } from "./recorded-terminal.ts";
@@ -37,10 +36,3 @@ export interface ShownSessionParts {
   /** Asked before the first prompt. @returns whether the session may begin; where not, it was ended */
   readonly mayBegin: (trustedPath: TrustedPath) => Promise<boolean>;
 }
-
-/** What a transcript's boundary says: the command by name, never what was typed. */
-export const boundaryLabel = ({ command, exitStatus, rowCount }: Outcome): string =>
-  `${command ?? "refused line"}: exit status ${exitStatus}, ${rowCount} rows`;
-
-/** A text of one line that may quote foreign text, safe for a screen. */
-export const label = (text: string): string => printable(withoutPrivateUse(text));

@@ -1,7 +1,7 @@
 import type { OpenedTranscript } from "../../audit-review/transcript-port.ts";
 import { EndpointError } from "../../errors.ts";
-import { label } from "./shown-session.ts";
-import type { ScreenDeliveryParts } from "./screen-delivery.ts";
+import { label } from "./labels.ts";
+import type { ScreenFace } from "./screen.ts";
 
 /** What a seek replays at most. A frame of it, base64 included, is well below the largest. */
 const pieceBytes = 256 * 1024;
@@ -66,7 +66,11 @@ export class TranscriptTurns {
 export const feedTranscript = async (
   transcript: OpenedTranscript,
   turns: TranscriptTurns,
-  { answerId: id, face, signal }: Pick<ScreenDeliveryParts, "answerId" | "face" | "signal">,
+  {
+    answerId: id,
+    face,
+    signal,
+  }: { readonly answerId: number; readonly face: ScreenFace; readonly signal: AbortSignal },
 ): Promise<void> => {
   const { sizeBytes } = transcript;
   turns.open(sizeBytes);

@@ -2,7 +2,7 @@ import { EndpointError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import type { Echo, Typed } from "./line-reader.ts";
 import type { RecordedTerminal } from "./recorded-terminal.ts";
-import { label } from "./shown-session.ts";
+import { label } from "./labels.ts";
 import { trustedMark } from "./trusted-mark.ts";
 
 /** Where a prompt is painted and answered: over a screen, or between plain lines. */

@@ -1,6 +1,6 @@
 import type { CommandDescription } from "../../../commands/define-command.ts";
 import type { UiCommand } from "../../../ui/protocol.ts";
-import { label } from "./shown-session.ts";
+import { label } from "./labels.ts";
 
 /** What the UI process knows of this user's commands: enough for completion, and nothing it could reveal. */
 export const toUiCommands = (commands: readonly CommandDescription[]): UiCommand[] =>

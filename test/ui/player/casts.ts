@@ -1,7 +1,7 @@
 import { Cursor } from "../../../ui/player/cursor.ts";
 import { createEmulator } from "../../../ui/player/emulator.ts";
 import { type CastSource, Recording } from "../../../ui/player/recording.ts";
-import type { Clock } from "../../../ui/session.ts";
+import type { Clock } from "../../../ui/clock.ts";
 
 export type Event = readonly [seconds: number, code: string, content: string];
 
