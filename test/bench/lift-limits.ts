@@ -5,6 +5,6 @@ export const liftLimits = (rolesFile: string): void => {
   const text = readFileSync(rolesFile, "utf8").replace(/,\s*"disclosuresPerHour": \d+/, "");
   writeFileSync(
     rolesFile,
-    text.replace('"session": {', '"session": {\n    "sessionsPerUser": 1000,\n    "commandsPerUser": 1000,'),
+    text.replace('"session": {', '"session": {\n    "sessionsPerUser": 1000,\n    "commandsPerUser": 100,'),
   );
 };
