@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.{ts,tsx}"],
     globalSetup: ["test/harness/build.ts"],
-    // Many tests wait for real processes: more at once than there are processors only makes each slower.
-    maxWorkers: 2,
+    // Many tests wait for real processes: so a worker more than there are processors.
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Once more on failure: the tests drive real processes on machines that others share. A retried test is listed as such.

@@ -44,6 +44,12 @@ const createLines = (): Io["stdin"] => {
   };
 };
 
+// A reader that has seen enough (`pep audit list | head`) is no failure of ours; a server writes to no pipe that ends before it.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(process.exitCode ?? 0);
+});
+
 const packageRoot = findPackageRoot(resolve(import.meta.dirname));
 const io: Io = {
   stdout: { write: (text) => void process.stdout.write(text) },

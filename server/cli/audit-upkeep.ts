@@ -46,7 +46,9 @@ export const pruneCommand = async (dataDirectory: string, before: string | undef
     );
   }
   if (plan.segments.length === 0) {
-    io.stdout.write("Nothing to prune: a segment goes when all of it is older, signed, and over.\n");
+    io.stdout.write(
+      "Nothing to prune: a segment goes when all of it is older, signed, and over; one is over at 64 MiB or after 7 days.\n",
+    );
     return 0;
   }
   if (freeBytesIn(paths.audit) < roomFor(plan) && rescueSpaceIn(paths.audit).giveUp()) {

@@ -113,7 +113,7 @@ const examineSpace = (directory: string, dataDirectory: string, reserveBytes: nu
   const free = freeBytesIn(directory);
   const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 ** 2)} MiB`;
   const left = `${mebibytes(free)} are free for the record, its reserve (auditReserveMiB) is ${mebibytes(reserveBytes)}`;
-  const act = `make room, or run: pep audit prune --before DATE --data-dir ${dataDirectory}`;
+  const act = `make room, or run: pep audit prune --before DATE --data-dir ${dataDirectory} (it takes whole segments: 64 MiB, or 7 days old)`;
   if (free < reserveBytes / 2) return failedCheck("free-space", `${left}: every session is ended; ${act}`);
   if (free < reserveBytes) return failedCheck("free-space", `${left}: no session starts; ${act}`);
   return free < spaceToAct * reserveBytes

@@ -34,7 +34,7 @@ const useUp = async (store: FactorStore, factor: Factor, use: Parameters<FactorS
 const judgeCode = async (store: FactorStore, factor: Factor, code: string, nowMs: number): Promise<CodeVerdict> => {
   const use = store.findUse(factor);
   const step = findStep(factor.secret, code, nowMs);
-  if (step === undefined) return refused("the code is wrong");
+  if (step === undefined) return refused("the code is wrong", { hint: "That code is wrong, or its time is over." });
   if (step <= use.step) {
     return refused("the code was used before", { hint: "That code was used already. Wait for the next one." });
   }
@@ -43,7 +43,7 @@ const judgeCode = async (store: FactorStore, factor: Factor, code: string, nowMs
 
 const judgeRecoveryCode = async (store: FactorStore, factor: Factor, code: string): Promise<CodeVerdict> => {
   const place = await findRecoveryCode(code, factor.recovery);
-  if (place === undefined) return refused("the recovery code is wrong");
+  if (place === undefined) return refused("the recovery code is wrong", { hint: "That recovery code is wrong." });
   const use = store.findUse(factor);
   if (use.recoveryCodes.includes(place)) {
     return refused("the recovery code was used before", { hint: "That recovery code was used already." });

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { EndpointError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import type { PseudoTerminal, SessionChannel } from "./contract.ts";
@@ -101,6 +102,7 @@ export const serveExec = async (
       digest.update(bytes);
       sentBytes += bytes.length;
       await orAborted(channel.write(bytes), signal);
+      await nextTurn(); // an export must not keep other users' keystrokes waiting
     }
     return { sentBytes, sentDigest: digest.digest("hex") };
   };

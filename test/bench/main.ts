@@ -4,7 +4,7 @@
  * sense. Only a run of all rows that is not tiny writes RESULTS.md.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -17,6 +17,8 @@ import { bulk, rawChannel } from "./rows/bulk.ts";
 import { clientAlone, controlMaster, manyCalls, oneKey } from "./rows/calls.ts";
 import { durableAppends, sqlServer, startUp } from "./rows/server.ts";
 import { keystrokeEcho } from "./rows/echo.ts";
+import { liftLimits } from "./lift-limits.ts";
+import { fiftySessions } from "./rows/fifty-sessions.ts";
 import { growth } from "./rows/growth.ts";
 import { firstPrompt, logIns, memory } from "./rows/sessions.ts";
 import { timing } from "./rows/timing.ts";
@@ -36,6 +38,7 @@ const rows: Readonly<Record<string, BenchRow>> = {
   "sql-server": sqlServer,
   timing,
   appends: durableAppends,
+  "fifty-sessions": fiftySessions,
   growth,
   start: startUp,
 };
@@ -73,12 +76,6 @@ const clientOptions = [
 const onceAsked = <T>(make: () => Promise<T>): (() => Promise<T>) => {
   let made: Promise<T> | undefined;
   return () => (made ??= make());
-};
-
-/** The rows open fifty sessions of one user and ask for hundreds of different keys: what no person may. */
-const liftLimits = (rolesFile: string): void => {
-  const text = readFileSync(rolesFile, "utf8").replace(/,\s*"disclosuresPerHour": \d+/, "");
-  writeFileSync(rolesFile, text.replace('"session": {', '"session": {\n    "sessionsPerUser": 1000,'));
 };
 
 const createStage = (sizes: Sizes): { readonly stage: Stage; readonly end: () => Promise<void> } => {

@@ -77,6 +77,26 @@ export const openSession = (args: readonly string[], prompt: RegExp): Promise<Op
     child.once("close", (status) => reject(new Error(`ssh ended with ${status} before a prompt: ${seen.slice(-300)}`)));
   });
 
+/** A connection that is logged in and runs nothing; the client says so itself. */
+export const holdConnection = (args: readonly string[]): Promise<{ close(): Promise<void> }> =>
+  new Promise((resolve, reject) => {
+    const child = spawn("ssh", ["-N", "-v", ...args, "-o", "LogLevel=DEBUG1"], { stdio: ["ignore", "ignore", "pipe"] });
+    const closed = new Promise<void>((done) => child.once("close", () => done()));
+    let seen = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      seen += chunk.toString();
+      if (!seen.includes("Entering interactive session")) return;
+      resolve({
+        close: () => {
+          child.kill("SIGTERM");
+          return closed;
+        },
+      });
+    });
+    child.once("error", reject);
+    child.once("close", (status) => reject(new Error(`ssh -N ended with ${status}: ${seen.slice(-300)}`)));
+  });
+
 const descendantsOf = (root: number): number[] => {
   const parents = new Map<number, number>();
   for (const entry of readdirSync("/proc")) {

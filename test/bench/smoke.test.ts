@@ -64,6 +64,8 @@ test.skipIf(missingForPeer().length > 0)(
       "listening",
       "a hidden command, against an unknown command",
       "keystroke echo",
+      "sessions at once",
+      "without a session",
       "among 2,000 keys",
     ])
       expect(stdout).toContain(row);

@@ -67,6 +67,13 @@ export const notForTerminal = (): EndpointError =>
 
 const printableCell = (cell: DisclosedCell): DisclosedCell => (typeof cell === "string" ? printable(cell) : cell);
 
+/** About as many rows as fill an SSH packet. Between two slices the session may let others have their turn. */
+const sliceRows = 128;
+
+function* slicesOf<T>(batch: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < batch.length; at += sliceRows) yield batch.slice(at, at + sliceRows);
+}
+
 /**
  * An answer as text, in pieces, pulled one batch at a time. Lines end in LF; a terminal's CR is added by who writes to it.
  * `table` and `list` are for people, so foreign text is always made printable there.
@@ -84,10 +91,13 @@ export async function* encodeAnswer(answer: Answer, options: EncodeOptions): Asy
   const forPeople = answer.format === undefined || answer.format === "table" || answer.format === "list";
   const clean = options.terminal || forPeople;
   let begun = false;
-  for await (const rows of answer.batches) {
-    const text = encoder.batch(clean ? rows.map((row) => row.map(printableCell)) : rows);
-    yield begun ? text : encoder.begin() + text;
-    begun = true;
+  for await (const batch of answer.batches) {
+    // A table's widths are those of its first batch, so it is not cut.
+    for (const rows of forPeople ? [batch] : slicesOf(batch)) {
+      const text = encoder.batch(clean ? rows.map((row) => row.map(printableCell)) : rows);
+      yield begun ? text : encoder.begin() + text;
+      begun = true;
+    }
   }
   yield (begun ? "" : encoder.begin()) + encoder.end();
 }

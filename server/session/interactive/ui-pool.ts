@@ -12,6 +12,8 @@ export interface UiPoolOptions {
   /** Processes started ahead, so that a first prompt doesn't wait for one. */
   readonly spare?: number;
   readonly screensPerProcess?: number;
+  /** How long a process stays for its user after the last screen closed: who comes back needs no new one. */
+  readonly lingerMs?: number;
   readonly heartbeatMs?: number;
   readonly silenceMs?: number;
   readonly startMs?: number;
@@ -40,10 +42,16 @@ interface Serving {
   readonly alone: boolean;
 }
 
+/**
+ * How long a spare process that was taken stays unreplaced. Starting one takes a processor for a quarter of a second, just
+ * when this user, and whoever logs in at the same time, waits for a first prompt.
+ */
+const refillMs = 250;
+
 /** Starts UI processes, keeps spare ones, and gives each connected user their own (design §3). */
 export const createUiPool = (options: UiPoolOptions): UiPool => {
   const spareCount = options.spare ?? 2;
-  const screensPerProcess = options.screensPerProcess ?? 8;
+  const screensPerProcess = options.screensPerProcess ?? 10;
   // Once: what this process opens itself is close-on-exec, so an inheritable descriptor has been here from its start.
   const covered = findInheritableDescriptors();
   const processOptions: UiProcessOptions = {
@@ -56,6 +64,7 @@ export const createUiPool = (options: UiPoolOptions): UiPool => {
     covered,
     nullDescriptor: covered.length === 0 ? -1 : openSync(nullDevice, "r+"),
   };
+  const lingerMs = options.lingerMs ?? 5_000;
   const spare = new Set<UiProcess>();
   const serving = new Set<Serving>();
   let closed = false;
@@ -97,9 +106,14 @@ export const createUiPool = (options: UiPoolOptions): UiPool => {
     if (ready !== undefined) spare.delete(ready);
     const taken: Serving = { process: ready ?? start(), connectedUser, alone };
     serving.add(taken);
-    // Not at once: starting takes the processor just when this user waits for a first prompt.
-    refilling ??= setTimeout(refill, 50).unref();
+    refilling ??= setTimeout(refill, refillMs).unref();
     return taken;
+  };
+
+  const linger = (process: UiProcess): void => {
+    setTimeout(() => {
+      if (process.screenCount === 0) process.kill({ cause: "closed", detail: "last screen closed" });
+    }, lingerMs).unref();
   };
 
   return {
@@ -108,8 +122,8 @@ export const createUiPool = (options: UiPoolOptions): UiPool => {
       if (closed) throw new Error("the pool of UI processes is closed");
       const { process } = take(connectedUser, alone);
       return process.openScreen(listener, () => {
-        // Single-use: what it knows of one user is never there for another.
-        if (process.screenCount === 0) process.kill({ cause: "closed", detail: "last screen closed" });
+        // Never for another user: what it knows of one would be there for the next. The same one may come back at once.
+        if (process.screenCount === 0) linger(process);
       });
     },
     processIds: () => [...spare, ...[...serving].map(({ process }) => process)].flatMap(({ pid }) => pid ?? []),

@@ -1,10 +1,11 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import ssh2 from "ssh2";
+import type ssh2 from "ssh2";
 import { launch, pep, type Endpoint } from "../../harness/endpoint.ts";
 import { median, type Outcome } from "../compare.ts";
+import { connect, lookUp } from "../connection.ts";
 import { makeKeys, writeCsv, type BenchKey } from "../keys.ts";
+import { liftLimits } from "../lift-limits.ts";
 import { pssKib } from "../programs.ts";
 import type { BenchRow, Stage } from "../stage.ts";
 
@@ -38,41 +39,6 @@ const fill = (file: string, count: number): void => {
   site.close();
 };
 
-/** One connection, an exec a look-up: what a client's start costs would hide any growth. */
-const connect = (endpoint: Endpoint): Promise<ssh2.Client> =>
-  new Promise((resolve, reject) => {
-    const client = new ssh2.Client();
-    client.once("ready", () => {
-      client.setNoDelay(true); // else two delayed acknowledgements of 40 ms are most of each call
-      resolve(client);
-    });
-    client.once("error", reject);
-    client.connect({
-      host: endpoint.host,
-      port: endpoint.port,
-      username: "support",
-      privateKey: readFileSync(join(endpoint.dataDirectory, "demo", "keys", "support")),
-    });
-  });
-
-const lookUp = (client: ssh2.Client, line: string, expected: string): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const startedAt = performance.now();
-    client.exec(line, (error, channel) => {
-      if (error !== undefined) {
-        reject(error);
-        return;
-      }
-      let answer = "";
-      channel.on("data", (bytes: Buffer) => (answer += bytes.toString()));
-      channel.stderr.resume();
-      channel.once("close", () => {
-        if (answer.includes(expected)) resolve(performance.now() - startedAt);
-        else reject(new Error(`${line}: an answer without its key`));
-      });
-    });
-  });
-
 const kinds = [
   { by: "id", line: ({ keyId }: BenchKey) => `-RecoveryKeyId ${keyId}` },
   { by: "prefix", line: ({ keyId }: BenchKey) => `-RecoveryKeyId ${keyId.slice(0, 8)}` },
@@ -90,12 +56,13 @@ const openSite = async (stage: Stage, keys: readonly BenchKey[], count: number):
   const csv = join(stage.directory, "growth.csv");
   writeCsv(keys, csv);
   await pep(["init", "--demo", "--data-dir", dataDirectory]);
+  liftLimits(join(dataDirectory, "jea-roles.json"));
   const imported = await pep(["import", "--data-dir", dataDirectory, csv]);
   if (imported.status !== 0) throw new Error(imported.stderr);
   fill(join(dataDirectory, "site.sqlite"), count);
   const endpoint = await launch({ dataDirectory });
   stage.onEnd(endpoint.end);
-  const client = await connect(endpoint);
+  const client = await connect(endpoint, "support");
   stage.onEnd(() => void client.end());
   return { count, endpoint, client };
 };

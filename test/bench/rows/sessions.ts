@@ -1,5 +1,5 @@
 import { takeTurns, type Outcome } from "../compare.ts";
-import { openSession, pssKib, type OpenSession } from "../programs.ts";
+import { holdConnection, openSession, pssKib, type OpenSession } from "../programs.ts";
 import type { BenchRow, Stage } from "../stage.ts";
 
 const ourPrompt = /PS [^\n]*> ?/;
@@ -43,6 +43,27 @@ export const logIns: BenchRow = async (stage) => {
   ];
 };
 
+/** Connections that are logged in and have no session (`ssh -N`), as ControlMaster keeps them. */
+const idleConnections = async (stage: Stage): Promise<readonly Outcome[]> => {
+  const count = stage.sizes.sessions;
+  const each = async (pid: number, target: readonly string[]): Promise<number> => {
+    const before = pssKib(pid);
+    const clients = await Promise.all(Array.from({ length: count }, () => holdConnection(target)));
+    const added = pssKib(pid) - before;
+    await Promise.all(clients.map((client) => client.close()));
+    return added / count;
+  };
+  return [
+    {
+      name: `memory: each of ${count} connections without a session (PSS)`,
+      unit: "KiB",
+      ours: [await each((await stage.endpoint()).pid, await stage.ours("support"))],
+      peer: [await each((await stage.peer()).pid, await stage.theirs())],
+      reach: { atMost: 2.5 },
+    },
+  ];
+};
+
 /** At rest, then with more and more sessions of one user; each figure is what a session adds. */
 export const memory: BenchRow = async (stage) => {
   const { ours, peer } = await openers(stage);
@@ -50,6 +71,7 @@ export const memory: BenchRow = async (stage) => {
     { pid: (await stage.endpoint()).pid, open: ours },
     { pid: (await stage.peer()).pid, open: peer },
   ];
+  const idle = await idleConnections(stage);
   const atRest = sides.map(({ pid }) => pssKib(pid));
   const outcomes: Outcome[] = [
     { name: "memory: server at rest (PSS)", unit: "KiB", ours: [atRest[0] ?? 0], peer: [atRest[1] ?? 0] },
@@ -71,5 +93,5 @@ export const memory: BenchRow = async (stage) => {
     });
   }
   await Promise.all(open.flat().map((session) => session.close()));
-  return outcomes;
+  return [...idle, ...outcomes];
 };

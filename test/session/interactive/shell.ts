@@ -182,7 +182,7 @@ export interface ShellOptions {
 }
 
 export const poolFor = (bundle: string, lost: UiProcessEnd[], options: Partial<UiPoolOptions> = {}): UiPool => {
-  const pool = createUiPool({ bundle, spare: 0, onLost: (end) => void lost.push(end), ...options });
+  const pool = createUiPool({ bundle, spare: 0, lingerMs: 0, onLost: (end) => void lost.push(end), ...options });
   onTestFinished(() => pool.close());
   return pool;
 };

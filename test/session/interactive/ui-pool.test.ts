@@ -64,6 +64,19 @@ test("a process ends with its user's last session and serves nobody else", async
   expect(lost).toEqual([]);
 });
 
+test("who comes back finds the process that served them, and nobody else ever does", async () => {
+  const pool = poolFor(fixture("plain-ui.mts"), [], { lingerMs: 60_000 });
+  const first = startShell({ pool });
+  await first.sees("> ");
+  const pid = first.ui.process();
+  first.type("\u0004");
+  await first.result;
+  const [other, again] = [startShell({ pool, connectedUser: "bob" }), startShell({ pool })];
+  await Promise.all([other.sees("> "), again.sees("> ")]);
+  expect(again.ui.process()).toBe(pid);
+  expect(other.ui.process()).not.toBe(pid);
+});
+
 test("spare processes are started ahead, used, and replaced", async () => {
   const pool = poolFor(fixture("plain-ui.mts"), [], { spare: 2 });
   expect(pool.processIds()).toEqual([]);
