@@ -89,16 +89,9 @@ export class Player {
       shortensIdle: this.#shortensIdle,
       isLive: timeline?.isComplete === true && !timeline.hasEnd,
       malformed: timeline?.malformed ?? 0,
-      command: this.#commandNow(),
+      command: timeline?.commandWords(this.#positionMs),
       message: this.#message,
     };
-  }
-
-  /** How a command ended is on the record at its end: until then its name only. */
-  #commandNow(): string | undefined {
-    const command = this.#timeline?.commandAt(this.#positionMs);
-    if (command === undefined || command.timeMs <= this.#positionMs) return command?.label;
-    return `${command.label.split(":", 1)[0] ?? ""} …`;
   }
 
   dismissMessage(): void {
