@@ -44,7 +44,7 @@ test("an auditor watches what was done, without the key, and that is on the reco
   auditor.type(" ");
   await auditor.waitFor("‖");
   auditor.type("n");
-  await auditor.waitFor(/\nGet-RecoveryKeys: exit status 0, 1 row/);
+  await auditor.waitFor(/\nGet-RecoveryKeys: exit status 0, 1 row\b/);
   auditor.type(`${escape}[F`);
   await auditor.waitFor(/RecoveryKey +:[^]*•{55}/);
   auditor.type(`${escape}[Hd`);

@@ -89,7 +89,7 @@ export class Player {
       shortensIdle: this.#shortensIdle,
       isLive: timeline?.isComplete === true && !timeline.hasEnd,
       malformed: timeline?.malformed ?? 0,
-      command: timeline?.commandAt(this.#positionMs)?.label,
+      command: timeline?.commandWords(this.#positionMs),
       message: this.#message,
     };
   }

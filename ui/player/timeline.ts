@@ -81,6 +81,13 @@ export class Timeline {
     return this.#markers.find((one) => one.kind === "command" && one.timeMs >= timeMs);
   }
 
+  /** Of the command under way. How it ended is on the record at its end: until then its name only. */
+  commandWords(timeMs: number): string | undefined {
+    const command = this.commandAt(timeMs);
+    if (command === undefined || command.timeMs <= timeMs) return command?.label;
+    return `${command.label.split(":", 1)[0] ?? ""} …`;
+  }
+
   /** Reads a recording once, from its beginning. */
   async read(cursor: Cursor, goesOn: () => boolean, onProgress: () => void): Promise<void> {
     while (goesOn()) {
