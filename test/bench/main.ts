@@ -36,11 +36,11 @@ const rows: Readonly<Record<string, BenchRow>> = {
   raw: rawChannel,
   memory,
   "sql-server": sqlServer,
-  timing,
   appends: durableAppends,
   "fifty-sessions": fiftySessions,
   growth,
   start: startUp,
+  timing,
 };
 
 const ordinary: Sizes = {
