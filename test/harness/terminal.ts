@@ -48,7 +48,7 @@ export const openTerminal = (
   const exited = new Promise<number>((resolve) => {
     child.onExit(({ exitCode }) => {
       over = true;
-      resolve(exitCode);
+      terminal.write("", () => resolve(exitCode)); // once it has taken in the last words
     });
   });
   child.onData((bytes) => {
