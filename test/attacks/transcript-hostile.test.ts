@@ -78,7 +78,7 @@ test("an event of 10 MB, and one of marks on one character, are shown; the proce
   // The server ends a UI process at 384 MB.
   expect(Number(peak)).toBeLessThan(300 * 1024);
   await press("q", "PS support@pep>");
-  expect(session.screen).toContain("left at 0:01");
+  await expect.poll(() => session.screen).toContain("left at 0:01");
   ui.kill();
 }, 60_000);
 
