@@ -2,6 +2,7 @@ import { fstatSync, mkdirSync, statSync, writeSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
+import { synchronizeDirectory } from "../synchronize-directory.ts";
 import { auditEvent, type AuditEvent, type EventLog, type RecordedEvent } from "./event.ts";
 import { takeLock } from "./lock.ts";
 import { isFull } from "./rescue-space.ts";
@@ -198,16 +199,6 @@ class AppendOnlyLog implements OpenEventLog {
     this.#releaseLock();
   }
 }
-
-/** A new file's name is durable only once its directory is (fsync(2), notes). */
-const synchronizeDirectory = async (directory: string): Promise<void> => {
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-};
 
 /**
  * Opens the log for appending, alone: takes its lock, repairs a torn last line and says so with a `log-repaired` event.

@@ -38,10 +38,11 @@ export interface VisibleCommands {
 
 /** A checked jea-roles.json. */
 export interface Roles {
-  /** Role definitions with a time or a network count only where the circumstances are known and fit. */
+  /**
+   * Role definitions with a time or a network count only where the circumstances are known and fit. The same map as long as the
+   * same definitions count.
+   */
   commandsFor(connectedUser: string, circumstances?: Circumstances): VisibleCommands;
-  /** Which role definitions count now; while it stays the same, so do the user's commands. */
-  definitionsFor(connectedUser: string, circumstances: Circumstances): string;
   readonly session: {
     /** A screen without input for this long is cleared and locked, with a warning a minute before. */
     readonly idleLockMs: number;

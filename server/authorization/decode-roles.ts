@@ -240,17 +240,16 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
     const own = entries.filter(({ roleCapability }) => held.has(roleCapability));
     return makeVisibleCommands(commands, own, connects, (role) => held.get(role) ?? "");
   };
-  const keysOf = (applying: readonly Definition[]): string => applying.map(({ key }) => key).join();
   /** Whoever has the same definitions has the same commands: made once, not for each connection. */
   const made = new Map<string, VisibleCommands>();
   return {
-    definitionsFor: (connectedUser, circumstances) =>
-      keysOf(applyingTo(connectedUser).filter(({ holds }) => holds(circumstances))),
     commandsFor: (connectedUser, circumstances) => {
       const applying = applyingTo(connectedUser).filter(({ holds }) => holds(circumstances));
       const connects = mayConnect(connectedUser);
-      const of = `${connects} ${keysOf(applying)}`;
-      const visible = made.get(of) ?? makeCommands(applying, connects);
+      const of = JSON.stringify([connects, ...applying.map(({ key }) => key)]);
+      const kept = made.get(of);
+      if (kept !== undefined) return kept;
+      const visible = makeCommands(applying, connects);
       if (made.size >= mostKeptCommands) made.clear();
       made.set(of, visible);
       return visible;

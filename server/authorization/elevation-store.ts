@@ -4,6 +4,7 @@ import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { EndpointError } from "../errors.ts";
+import { synchronizeDirectory } from "../synchronize-directory.ts";
 import { elevationStates } from "./elevation-port.ts";
 
 const storedRequest = z.strictObject({
@@ -93,15 +94,6 @@ const decode = (path: string, text: string): { readonly changes: StoredChange[];
     last = digestOf(line);
   }
   return { changes, last };
-};
-
-const synchronizeDirectory = async (directory: string): Promise<void> => {
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 };
 
 /** Writes a whole new file, durable, under another name. What a crash left there is nobody's. */

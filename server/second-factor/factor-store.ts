@@ -4,6 +4,7 @@ import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { EndpointError } from "../errors.ts";
+import { synchronizeDirectory } from "../synchronize-directory.ts";
 import { readSealingKey, seal, unseal } from "./sealing.ts";
 import type { HashedCodes } from "./recovery-codes.ts";
 
@@ -66,15 +67,6 @@ const readJson = <T>(path: string, shape: z.ZodType<T>): T => {
     return shape.parse(JSON.parse(readFileSync(path, "utf8")));
   } catch (error) {
     throw damaged(path, error);
-  }
-};
-
-const synchronizeDirectory = async (directory: string): Promise<void> => {
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 };
 

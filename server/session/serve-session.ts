@@ -72,18 +72,10 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
   const shutdown = new AbortController();
 
   /** The user's map is made once and replaced whole when roles are (design §4), or when a role's time begins or ends. */
-  const rightsOf = ({ connectedUser, clientAddress }: AuthenticatedConnection): (() => VisibleCommands) => {
-    let made: { readonly from: Roles; readonly definitions: string; readonly visible: VisibleCommands } | undefined;
-    return () => {
-      const from = roles();
-      const circumstances = { clientAddress, at: dependencies.now() };
-      const definitions = from.definitionsFor(connectedUser, circumstances);
-      if (made?.from !== from || made.definitions !== definitions) {
-        made = { from, definitions, visible: from.commandsFor(connectedUser, circumstances) };
-      }
-      return made.visible;
-    };
-  };
+  const rightsOf =
+    ({ connectedUser, clientAddress }: AuthenticatedConnection): (() => VisibleCommands) =>
+    () =>
+      roles().commandsFor(connectedUser, { clientAddress, at: dependencies.now() });
 
   /** @throws EndpointError AuditUnavailable while there is too little space for another session's record */
   const refuseWithoutSpace = async (

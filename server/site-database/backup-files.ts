@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { lstat, open, readFile, realpath, rm } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { EndpointError } from "../errors.ts";
+import { synchronizeDirectory } from "../synchronize-directory.ts";
 import type { CertificateBackup } from "./port.ts";
 
 export interface BackupFile {
@@ -79,17 +80,6 @@ export const checkAreFree = async (directory: string, fileNames: readonly string
   }
 };
 
-/** Makes names durable. Windows can't open directories, and NTFS journals names itself. */
-const syncDirectory = async (directory: string): Promise<void> => {
-  if (process.platform === "win32") return;
-  const handle = await open(directory, constants.O_RDONLY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-};
-
 /** `wx` is O_CREAT | O_EXCL: it fails on anything that has the name, a symbolic link that leads nowhere included. */
 const writeNew = async (path: string, file: BackupFile, onCreated: () => void): Promise<void> => {
   const handle = await open(path, "wx", 0o600).catch((error: unknown) => {
@@ -123,7 +113,7 @@ export const writeBackupFiles = async (
       const path = join(real, file.fileName);
       await writeNew(path, file, () => void created.push(path));
     }
-    await syncDirectory(real);
+    await synchronizeDirectory(real);
     await verify(await Promise.all(created.map((path) => readFile(path))));
     return files.map(({ fileName, bytes }) => ({
       fileName,
