@@ -36,8 +36,8 @@ stdin.on("end", () => leave(0));
 
 const colors = process.env["FORCE_COLOR"] ?? "0";
 const receive = serveFrames({
-  write: (frame) => {
-    if (stdout.write(frame)) return;
+  write: (frames) => {
+    if (stdout.write(frames)) return;
     // The server reads slowly: take no more from it until it has read.
     stdin.pause();
     stdout.once("drain", () => stdin.resume());
