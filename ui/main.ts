@@ -2,6 +2,7 @@
 // oxlint-disable-next-line import/no-unassigned-import -- a call from here would come after all imports have run
 import "./drop-privileges.ts";
 import process from "node:process";
+import { rehearse } from "./rehearse.ts";
 import { serveFrames } from "./serve-frames.ts";
 
 /** The name and places of a failure, never its message: that may quote what somebody typed, and this goes to a log. */
@@ -35,6 +36,11 @@ stdin.on("error", () => leave(0));
 stdin.on("end", () => leave(0));
 
 const colors = process.env["FORCE_COLOR"] ?? "0";
+const look = {
+  color: colors !== "0" && colors !== "false",
+  onLost: () => fail(new Error("a screen was lost")),
+};
+let somebodyIsHere = false;
 const receive = serveFrames({
   write: (frames) => {
     if (stdout.write(frames)) return;
@@ -55,9 +61,12 @@ const receive = serveFrames({
       return { cancel: () => clearTimeout(timer) };
     },
   },
-  color: colors !== "0" && colors !== "false",
-  onLost: () => fail(new Error("a screen was lost")),
+  ...look,
+  onOpen: () => {
+    somebodyIsHere = true;
+  },
 });
+void rehearse(look, () => !somebodyIsHere); // a rejection ends the process, as any failure of its own
 
 stdin.on("data", (chunk: Buffer) => {
   try {

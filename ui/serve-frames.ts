@@ -15,12 +15,14 @@ const maximumSessions = 64;
  *
  * @param write whole frames, in order
  * @param onLost a screen could not be painted any more
+ * @param onOpen a screen is being opened
  */
 export const serveFrames = (options: {
   readonly write: (frame: Uint8Array) => void;
   readonly clock: Clock;
   readonly color: boolean;
   readonly onLost: () => void;
+  readonly onOpen?: () => void;
 }): ((chunk: Uint8Array) => void) => {
   const { clock, color, onLost } = options;
   const writer = createFrameWriter(options.write);
@@ -30,6 +32,7 @@ export const serveFrames = (options: {
   const open = (number: number, message: Parameters<typeof createSession>[1]): void => {
     if (number === 0 || sessions.has(number) || sessions.size >= maximumSessions)
       throw new RangeError(`session ${number} can't be opened`);
+    options.onOpen?.();
     sessions.set(number, createSession(number, message));
   };
 
