@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 
 /** No request and no approval lives longer than a day each (roles-schema.ts). */
 const longestLifeMs = 48 * 60 * 60_000;
