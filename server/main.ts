@@ -67,7 +67,9 @@ const io: Io = {
   uptimeMs: () => performance.now(),
 };
 
-process.exitCode = await runCommandLine(process.argv.slice(2), io, {
+export const finished: Promise<void> = runCommandLine(process.argv.slice(2), io, {
   onReload: (reload) => void process.on("SIGHUP", reload),
   stop: stop.signal,
+}).then((status) => {
+  process.exitCode = status;
 });
