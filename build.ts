@@ -94,9 +94,12 @@ const checkServer = async (): Promise<string> => {
  */
 const withoutNativeCode: Plugin = {
   name: "without-native-code",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^cpu-features$|\.node$/ }, (found) => ({ path: found.path, namespace: "native-code" }));
-    onLoad({ filter: /./, namespace: "native-code" }, () => ({ contents: `throw new Error("never built")` }));
+  setup: (bundling) => {
+    bundling.onResolve({ filter: /^cpu-features$|\.node$/ }, (found) => ({
+      path: found.path,
+      namespace: "native-code",
+    }));
+    bundling.onLoad({ filter: /./, namespace: "native-code" }, () => ({ contents: `throw new Error("never built")` }));
   },
 };
 
