@@ -6,7 +6,7 @@
  * running server never finds half a bundle.
  */
 import { execFile } from "node:child_process";
-import { chmod, copyFile, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, glob, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -114,6 +114,10 @@ const bundleServer = async (folder: string): Promise<void> => {
     legalComments: "none",
     logLevel: "warning",
   } as const;
+  const workers: string[] = [];
+  for await (const file of glob("server/**/*-worker.ts", { cwd: root })) {
+    if ((await readFile(path.join(root, file), "utf8")).includes("parentPort")) workers.push(file);
+  }
   await Promise.all([
     build({
       ...common,
@@ -132,7 +136,11 @@ const importMetaUrl = require("node:url").pathToFileURL(__filename).href;`,
     }),
     build({
       ...common,
-      entryPoints: { main: "server/bundle/start.ts", "review-worker": "server/audit-review/review-worker.ts" },
+      // Threads find their entries beside the bundle, by name.
+      entryPoints: {
+        main: "server/bundle/start.ts",
+        ...Object.fromEntries(workers.map((worker) => [path.basename(worker, ".ts"), worker])),
+      },
       outdir: folder,
       format: "esm",
     }),
