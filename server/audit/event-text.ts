@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { auditEvent, type AuditEvent } from "./event.ts";
 
 /** True only of what zod accepts, and JSON writes as it writes what zod returns. False says nothing: zod decides. */
