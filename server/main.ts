@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { userInfo } from "node:os";
+import { hostname, userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { runCommandLine } from "./cli/command-line.ts";
@@ -60,6 +60,7 @@ const io: Io = {
   },
   stdin: createLines(),
   localUser: userInfo().username,
+  hostName: hostname(),
   packageRoot,
   version: readVersion(packageRoot),
   credentialsDirectory: process.env["CREDENTIALS_DIRECTORY"],

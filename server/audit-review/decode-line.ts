@@ -7,6 +7,7 @@ const line = z.looseObject({
   seq: z.number().int().positive(),
   at: z.string(),
   uptimeMs: z.number(),
+  server: z.string().optional(),
   event: z.looseObject({ type: z.string() }),
 });
 

@@ -15,6 +15,8 @@ export interface EventLogOptions {
   readonly directory: string;
   readonly now: () => Date;
   readonly uptimeMs: () => number;
+  /** Name of this host: where logs of several endpoints come together, each line says whose it is. */
+  readonly server: string;
   /** Makes a file's data durable; an argument so that a test can make it fail as a disk does. */
   readonly synchronize?: (file: FileHandle) => Promise<void>;
   /** A new segment is begun once the last one is this large. */
@@ -70,6 +72,7 @@ const unavailable = (cause: unknown): EndpointError =>
 class AppendOnlyLog implements OpenEventLog {
   readonly #options: EventLogOptions;
   readonly #releaseLock: () => void;
+  readonly #server: string;
   #lastSeq: number;
   #segment: string | undefined;
   /** Length of the segment that is known to be durable. */
@@ -86,6 +89,7 @@ class AppendOnlyLog implements OpenEventLog {
 
   constructor(options: EventLogOptions, releaseLock: () => void, end: ReturnType<typeof findLogEnd>) {
     this.#options = options;
+    this.#server = JSON.stringify(options.server);
     this.#releaseLock = releaseLock;
     this.#lastSeq = end.lastSeq;
     this.#segment = end.segment;
@@ -169,7 +173,7 @@ class AppendOnlyLog implements OpenEventLog {
   }
 
   #bytesOf(events: readonly string[]): Buffer {
-    const rest = `,"at":"${this.#options.now().toISOString()}","uptimeMs":${this.#options.uptimeMs()},"event":`;
+    const rest = `,"at":"${this.#options.now().toISOString()}","uptimeMs":${this.#options.uptimeMs()},"server":${this.#server},"event":`;
     let text = "";
     for (let index = 0; index < events.length; index += 1) {
       text += `{"seq":${this.#lastSeq + 1 + index}${rest}${events[index]}}\n`;

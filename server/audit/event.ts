@@ -296,6 +296,8 @@ export const recordedEvent = z.strictObject({
   at: z.iso.datetime(),
   /** Milliseconds since the process started, from the monotonic clock: orders events when the wall clock jumps. */
   uptimeMs: z.number(),
+  /** Name of the host that wrote it; lines of development versions have none. */
+  server: z.string().optional(),
   event: auditEvent,
 });
 

@@ -100,6 +100,7 @@ export const rotateKeyCommand = async (dataDirectory: string, io: Io): Promise<n
     key: old,
     now: io.now,
     uptimeMs: io.uptimeMs,
+    server: io.hostName,
     report: (problem) => io.stderr.write(`pep: ${problem}\n`),
   });
   try {

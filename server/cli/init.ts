@@ -92,6 +92,7 @@ const fillDemo = async (dataDirectory: string, io: Io): Promise<void> => {
     key: readLogKey(pathsIn(dataDirectory).logKey),
     now: io.now,
     uptimeMs: io.uptimeMs,
+    server: io.hostName,
     report: (problem) => io.stderr.write(`pep: ${problem}\n`),
   });
   try {

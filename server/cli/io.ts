@@ -12,6 +12,7 @@ export interface Io {
   };
   /** Operating-system account. */
   readonly localUser: string;
+  readonly hostName: string;
   /** Folder with package.json, jea-roles.json and the built UI. */
   readonly packageRoot: string;
   readonly version: string;

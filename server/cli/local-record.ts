@@ -11,7 +11,7 @@ import { readLogKey } from "./private-key.ts";
  */
 export const openLocalRecord = async (
   paths: Pick<ReturnType<typeof pathsIn>, "control" | "audit" | "logKey">,
-  io: Pick<Io, "now" | "uptimeMs" | "stderr">,
+  io: Pick<Io, "now" | "uptimeMs" | "hostName" | "stderr">,
 ): Promise<EventLog & { close(): Promise<void> }> =>
   (await connectControl(paths.control)) ??
   openRecord({
@@ -19,5 +19,6 @@ export const openLocalRecord = async (
     key: readLogKey(paths.logKey),
     now: io.now,
     uptimeMs: io.uptimeMs,
+    server: io.hostName,
     report: (problem) => io.stderr.write(`pep: ${problem}\n`),
   });

@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { readCredentials } from "../audit-forwarding/connection.ts";
 import { startForwarding, type Forwarding } from "../audit-forwarding/forwarding.ts";
@@ -136,6 +135,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       key: logKey,
       now: io.now,
       uptimeMs: io.uptimeMs,
+      server: io.hostName,
       onDurable: (lastSeq) => {
         feed.take(lastSeq);
         forwarding?.grown();
@@ -220,7 +220,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
         log,
         logDirectory: paths.log,
         cursorPath: paths.syslogCursor,
-        hostName: hostname(),
+        hostName: io.hostName,
         processId: process.pid,
         version: io.version,
         uptimeMs: io.uptimeMs,

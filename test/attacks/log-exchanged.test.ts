@@ -19,7 +19,12 @@ test.each([
 ])("a log file that was %s takes no more events", async (_, damage) => {
   const directory = join(temporaryDirectory(), "log");
   mkdirSync(directory);
-  const log = await openEventLog({ directory, now: () => new Date(), uptimeMs: () => performance.now() });
+  const log = await openEventLog({
+    server: "pep-1",
+    directory,
+    now: () => new Date(),
+    uptimeMs: () => performance.now(),
+  });
   await log.append({ type: "server-stopped", reason: "before" });
   damage(join(directory, "000000000001.ndjson"));
   await expect(log.append({ type: "server-stopped", reason: "after" })).rejects.toMatchObject({

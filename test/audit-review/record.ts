@@ -21,6 +21,7 @@ export const openAt = (
   options: Partial<RecordOptions> = {},
 ): Promise<OpenRecord> =>
   openRecord({
+    server: "pep-1",
     directory: join(dataDirectory, "audit"),
     key,
     now: () => new Date(),

@@ -12,6 +12,7 @@ const stopped = (reason: string): AuditEvent => ({ type: "server-stopped", reaso
 
 const open = (directory: string, options: Partial<EventLogOptions> = {}): Promise<OpenEventLog> =>
   openEventLog({
+    server: "pep-1",
     directory: join(directory, "log"),
     now: () => new Date(),
     uptimeMs: () => performance.now(),
@@ -42,6 +43,14 @@ test("an event is durable when append resolves", async () => {
   await log.append(stopped("one"));
   expect(synchronized.at(-1)).toContain('"reason":"one"');
   await log.close();
+});
+
+test("every line says which server wrote it, whatever characters its name has", async () => {
+  const directory = temporaryDirectory();
+  const log = await open(directory, { server: 'pep"\\\n1' });
+  await Promise.all([log.append(stopped("one")), log.append(stopped("two"))]);
+  await log.close();
+  expect(lines(directory)).toMatchObject([{ server: 'pep"\\\n1' }, { server: 'pep"\\\n1' }]);
 });
 
 test("events appended at the same time share one fsync and keep their order", async () => {

@@ -12,6 +12,7 @@ const key = createPrivateKey(readFileSync(keyFile));
 
 const write = async (dataDirectory: string, index: number): Promise<void> => {
   const record = await openRecord({
+    server: "pep-1",
     directory: join(dataDirectory, "audit"),
     key,
     now: () => new Date(),

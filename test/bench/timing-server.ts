@@ -13,6 +13,7 @@ import { nobodyNeedsOne } from "../harness/no-second-factor.ts";
 const [, , directory = "", delayMs = "0"] = process.argv;
 const problem = (text: string): void => void process.stderr.write(`${text}\n`);
 const log = await openEventLog({
+  server: "pep-1",
   directory: join(directory, `record-${delayMs}`, "log"),
   now: () => new Date(),
   uptimeMs: () => performance.now(),

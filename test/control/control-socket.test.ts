@@ -71,6 +71,7 @@ describe("events through the control socket", () => {
   test("come on the record of the running server, durable before the answer", async () => {
     const directory = temporaryDirectory();
     const log = await openEventLog({
+      server: "pep-1",
       directory: join(directory, "audit", "log"),
       now: () => new Date(0),
       uptimeMs: () => 0,

@@ -89,7 +89,7 @@ export const createStage = async (): Promise<Stage> => {
   let log: OpenEventLog;
   let elevations: Elevations;
   const open = async (): Promise<void> => {
-    log = await openEventLog({ directory: logDirectory, now, uptimeMs: () => performance.now() });
+    log = await openEventLog({ server: "pep-1", directory: logDirectory, now, uptimeMs: () => performance.now() });
     try {
       elevations = new Elevations({
         store: await openElevationStore(storePath),

@@ -64,6 +64,7 @@ export const createReviewStage = async ({
   writeFileSync(join(dataDirectory, "log-key.pub"), publicKey.export({ type: "spki", format: "pem" }));
   const feed = new LiveFeed();
   const record = await openRecord({
+    server: "pep-1",
     directory: join(dataDirectory, "audit"),
     key: privateKey,
     now: () => new Date(),

@@ -29,6 +29,7 @@ const createSite = async (): Promise<{
   await createMasterKeyFile(masterKey.path);
   await createEmbeddedSiteDatabase({ file, masterKey });
   const log = await openEventLog({
+    server: "pep-1",
     directory: join(directory, "audit", "log"),
     now: () => new Date(),
     uptimeMs: () => performance.now(),

@@ -60,6 +60,7 @@ export const runLine = async (line: string, stage: Stage = {}): Promise<Run> => 
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   let broken = false;
   const log = await openEventLog({
+    server: "pep-1",
     directory: join(directory, "log"),
     now: () => new Date(),
     uptimeMs: () => performance.now(),

@@ -17,9 +17,10 @@ import { startNumberedSite, type StartedSite } from "../../site-database/sql-ser
  */
 export const durableAppends: BenchRow = async (stage) => {
   const clock = { now: () => new Date(), uptimeMs: () => performance.now() };
-  const log = await openEventLog({ directory: join(stage.directory, "appends", "log"), ...clock });
+  const log = await openEventLog({ server: "pep-1", directory: join(stage.directory, "appends", "log"), ...clock });
   stage.onEnd(() => log.close());
   const record = await openRecord({
+    server: "pep-1",
     directory: join(stage.directory, "appends", "audit"),
     key: generateKeyPairSync("ed25519").privateKey,
     ...clock,
