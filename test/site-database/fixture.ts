@@ -10,6 +10,7 @@ import {
   openEmbeddedSiteDatabase,
   openRecoveryRecordWriter,
 } from "../../server/site-database/embedded/index.ts";
+import type { OpenDatabase } from "../../server/site-database/embedded/database.ts";
 import type { ImportResult } from "../../server/site-database/embedded/write-records.ts";
 import type { RecoveryKey, SiteDatabase } from "../../server/site-database/port.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
@@ -72,7 +73,7 @@ export interface TestSite {
   readonly file: string;
   readonly masterKeyFile: string;
   readonly backupDirectory: string;
-  open(options?: { readonly lockWaitMs?: number }): Promise<SiteDatabase>;
+  open(options?: Pick<OpenDatabase, "lockWaitMs" | "reading">): Promise<SiteDatabase>;
   importRecords(records: Iterable<RecoveryRecord>): Promise<ImportResult>;
   /** Edits the file as someone would who has the file but not the key. */
   tamper(sql: string, ...parameters: (string | number | Uint8Array | null)[]): void;
