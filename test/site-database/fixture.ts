@@ -67,6 +67,15 @@ export const collect = async (batches: AsyncIterable<readonly RecoveryKey[]>): P
 
 export const textOf = (key: RecoveryKey | undefined): string | undefined => key && revealSecret(key.recoveryKey);
 
+/** Every walk at once in a thread of its own, as one beyond some hundred rows is. */
+export const inThreads = { reading: { inLine: { least: 0, most: 0 }, threads: { most: 8 } } } as const;
+
+/** Both ways to read, for what must hold in both. */
+export const waysToRead = [
+  ["on the server's own thread", {}],
+  ["in a thread of its own", inThreads],
+] as const;
+
 /** A folder with an embedded site database in it, and what tests do with one. */
 export interface TestSite {
   readonly directory: string;
