@@ -2,6 +2,7 @@
 // oxlint-disable-next-line import/no-unassigned-import -- a call from here would come after all imports have run
 import "./drop-privileges.ts";
 import process from "node:process";
+import { rehearse } from "./rehearse.ts";
 import { serveFrames } from "./serve-frames.ts";
 
 /** The name and places of a failure, never its message: that may quote what somebody typed, and this goes to a log. */
@@ -35,9 +36,14 @@ stdin.on("error", () => leave(0));
 stdin.on("end", () => leave(0));
 
 const colors = process.env["FORCE_COLOR"] ?? "0";
+const look = {
+  color: colors !== "0" && colors !== "false",
+  onLost: () => fail(new Error("a screen was lost")),
+};
+let somebodyIsHere = false;
 const receive = serveFrames({
-  write: (frame) => {
-    if (stdout.write(frame)) return;
+  write: (frames) => {
+    if (stdout.write(frames)) return;
     // The server reads slowly: take no more from it until it has read.
     stdin.pause();
     stdout.once("drain", () => stdin.resume());
@@ -55,9 +61,12 @@ const receive = serveFrames({
       return { cancel: () => clearTimeout(timer) };
     },
   },
-  color: colors !== "0" && colors !== "false",
-  onLost: () => fail(new Error("a screen was lost")),
+  ...look,
+  onOpen: () => {
+    somebodyIsHere = true;
+  },
 });
+void rehearse(look, () => !somebodyIsHere); // a rejection ends the process, as any failure of its own
 
 stdin.on("data", (chunk: Buffer) => {
   try {

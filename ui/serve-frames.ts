@@ -1,24 +1,10 @@
 import { decodeToUi } from "./decode-message.ts";
-import { createFrameReader, encodeFrame, type Frame, frameKind, type FromUi } from "./protocol.ts";
+import { createFrameWriter } from "./frame-writer.ts";
+import { createFrameReader, type Frame, frameKind } from "./protocol.ts";
 import { createFakeTty } from "./screen/fake-tty.ts";
 import { createPainter } from "./screen/painter.tsx";
 import type { Clock } from "./clock.ts";
 import { Session } from "./session.ts";
-
-/** Well below the longest frame; cut between characters, never inside one. */
-const maximumPaintLength = 16 * 1024;
-
-const pieces = (text: string): readonly string[] => {
-  const parts: string[] = [];
-  for (let at = 0; at < text.length;) {
-    let end = Math.min(at + maximumPaintLength, text.length);
-    // A surrogate pair stays whole: half a glyph would be no glyph.
-    if (end < text.length && /[\ud800-\udbff]/.test(text[end - 1] ?? "")) end -= 1;
-    parts.push(text.slice(at, end));
-    at = end;
-  }
-  return parts;
-};
 
 /** Sessions of one user in one process; more than anybody opens, and a bound. */
 const maximumSessions = 64;
@@ -27,36 +13,34 @@ const maximumSessions = 64;
  * The process's one job: frames in, frames out. The returned function takes a chunk of standard input and throws on
  * anything that an honest server doesn't send.
  *
- * @param write one frame, in order with all others
+ * @param write whole frames, in order
  * @param onLost a screen could not be painted any more
+ * @param onOpen a screen is being opened
  */
 export const serveFrames = (options: {
   readonly write: (frame: Uint8Array) => void;
   readonly clock: Clock;
   readonly color: boolean;
   readonly onLost: () => void;
+  readonly onOpen?: () => void;
 }): ((chunk: Uint8Array) => void) => {
-  const { write, clock, color, onLost } = options;
-  const utf8 = new TextEncoder();
+  const { clock, color, onLost } = options;
+  const writer = createFrameWriter(options.write);
   const read = createFrameReader();
   const sessions = new Map<number, Session>();
-
-  const send = (session: number, message: FromUi): void =>
-    write(encodeFrame(frameKind.message, session, utf8.encode(JSON.stringify(message))));
 
   const open = (number: number, message: Parameters<typeof createSession>[1]): void => {
     if (number === 0 || sessions.has(number) || sessions.size >= maximumSessions)
       throw new RangeError(`session ${number} can't be opened`);
+    options.onOpen?.();
     sessions.set(number, createSession(number, message));
   };
 
   const createSession = (number: number, message: ConstructorParameters<typeof Session>[0]): Session => {
-    const tty = createFakeTty(message, (text) => {
-      for (const piece of pieces(text)) write(encodeFrame(frameKind.terminal, number, utf8.encode(piece)));
-    });
+    const tty = createFakeTty(message, (text) => writer.paint(number, text));
     return new Session(message, {
       painter: createPainter(tty, color, onLost),
-      send: (answer) => send(number, answer),
+      send: (answer) => writer.send(number, answer),
       clock,
       size: () => tty.size,
     });
@@ -70,7 +54,7 @@ export const serveFrames = (options: {
       return;
     }
     const message = decodeToUi(payload);
-    if (message.type === "ping") send(number, { type: "pong", nonce: message.nonce });
+    if (message.type === "ping") writer.send(number, { type: "pong", nonce: message.nonce });
     else if (message.type === "open") open(number, message);
     else if (message.type === "close") {
       sessions.delete(number);
@@ -78,7 +62,7 @@ export const serveFrames = (options: {
     } else session?.receive(message);
   };
 
-  send(0, { type: "ready" });
+  writer.send(0, { type: "ready" });
   return (chunk) => {
     const touched = new Set<number>();
     for (const frame of read(chunk)) {

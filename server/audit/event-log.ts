@@ -1,4 +1,4 @@
-import { fstatSync, mkdirSync, statSync, writeSync } from "node:fs";
+import { fstatSync, mkdirSync, statSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
@@ -7,6 +7,7 @@ import { auditEvent, type AuditEvent, type EventLog, type RecordedEvent } from "
 import { takeLock } from "./lock.ts";
 import { isFull } from "./rescue-space.ts";
 import { findLogEnd, segmentName } from "./segments.ts";
+import { writeSome } from "./write-some.ts";
 
 export interface EventLogOptions {
   /** `audit/log`; made when it is not there. */
@@ -42,17 +43,6 @@ interface Pending {
 
 const defaultSegmentBytes = 64 * 1024 * 1024;
 const defaultSegmentAgeMs = 7 * 24 * 60 * 60 * 1000;
-
-/**
- * A few lines go into the page cache at once, which costs less than the way through the thread pool and back (measured: an
- * append by one writer took twice as long). A large group could be made to wait there for the disk, and the event loop with it.
- */
-const mostWrittenAtOnce = 64 * 1024;
-
-const writeSome = async (file: FileHandle, bytes: Buffer, from: number, at: number): Promise<number> => {
-  if (bytes.length <= mostWrittenAtOnce) return writeSync(file.fd, bytes, from, bytes.length - from, at);
-  return (await file.write(bytes, from, bytes.length - from, at)).bytesWritten;
-};
 
 const unavailable = (cause: unknown): EndpointError =>
   new EndpointError("AuditUnavailable", "This could not be recorded, so it was not done. Tell your administrator.", {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import type { OpenTranscript, Transcript, TranscriptHeader } from "./contract.ts";
 import { isFull } from "./rescue-space.ts";
+import { writeSome } from "./write-some.ts";
 
 type EventCode = "o" | "r" | "m" | "x";
 
@@ -134,8 +135,7 @@ class Asciicast implements Transcript {
   async #putBytes(bytes: Buffer): Promise<void> {
     try {
       for (let written = 0; written < bytes.length;) {
-        const left = bytes.length - written;
-        written += (await this.#file.write(bytes, written, left, this.#wholeBytes + written)).bytesWritten;
+        written += await writeSome(this.#file, bytes, written, this.#wholeBytes + written);
       }
     } catch (error) {
       await this.#file.truncate(this.#wholeBytes).catch(() => undefined); // what stays is seen by the next start, as after a crash

@@ -231,7 +231,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       await channel.writeError(text.encode(`${failure.category}: ${failure.message}\n`)).catch(() => undefined); // gone
       await channel.end(failure.exitStatus).catch(() => undefined); // gone
     } finally {
-      over.abort();
+      over.abort("over");
     }
   };
 

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 
 /** What one run of a client was: from its start to its end. */
 export interface Ran {
@@ -32,6 +33,20 @@ export const timed = (program: string, args: readonly string[]): Promise<Ran> =>
       else reject(new Error(`${program} ended with ${status}: ${complaint}`));
     });
   });
+
+/**
+ * Processor time of all clients that have ended, over the processors there are: what is left of a row where many run at once
+ * when the server costs nothing. In the kernel's ticks of 10 ms.
+ */
+export const clientsAloneMs = (): number => {
+  const stat = readFileSync("/proc/self/stat", "utf8");
+  // cutime and cstime of proc_pid_stat(5), counted from behind the program's name, which may hold blanks.
+  const [ofUser, ofSystem] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(13, 15);
+  return ((Number(ofUser) + Number(ofSystem)) * 10) / availableParallelism();
+};
 
 /** A session that stays: `ssh -tt` gives the server a terminal, and needs none itself. */
 export interface OpenSession {

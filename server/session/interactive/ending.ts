@@ -27,7 +27,7 @@ export class Ending {
 
   end(end: SessionEnd): void {
     this.#reached.resolve(end);
-    this.#controller.abort();
+    this.#controller.abort("the session ends");
   }
 
   /** What could not be recorded or shown ends the session. */

@@ -48,27 +48,30 @@ const fromMachine = `FROM ${machines} m
   LEFT JOIN ${links} mv ON mv.MachineId = m.Id
   LEFT JOIN ${volumes} v ON v.Id = mv.VolumeId
   LEFT JOIN ${keys} k ON k.VolumeId = mv.VolumeId AND k.ProtectorKind = ${password}`;
-const machineOrder = "ORDER BY m.NameFolded, mv.VolumeId, k.LastUpdateTime DESC, k.Id DESC LIMIT ?";
+const machineOrder = "ORDER BY m.NameFolded, mv.VolumeId, k.LastUpdateTime DESC, k.Id DESC LIMIT ? + 0";
 
 const fromKey = `FROM ${keys} k
   CROSS JOIN ${volumes} v ON v.Id = k.VolumeId
   LEFT JOIN ${links} mv ON mv.VolumeId = k.VolumeId
   LEFT JOIN ${machines} m ON m.Id = mv.MachineId`;
 
-/** The texts of the page queries; exported for the test that no plan of theirs sorts or scans. */
+/**
+ * The texts of the page queries; exported for the test that no plan of theirs sorts or scans.
+ * `LIMIT ?` alone would be planned anew at each call: SQLite looks at the value bound there, and a look-up then takes 45 µs instead of 6.
+ */
 export const pageQueries = (withCells: boolean) =>
   ({
     machinesAfter: `SELECT ${columns(withCells)} ${fromMachine} WHERE m.NameFolded > ? ${machineOrder}`,
     machineNamed: `SELECT ${columns(withCells)} ${fromMachine} WHERE m.NameFolded = ? ${machineOrder}`,
     restOfMachine: `SELECT ${columns(withCells)} ${fromMachine} WHERE m.Id = ? AND mv.VolumeId > ?
-      ORDER BY mv.VolumeId, k.LastUpdateTime DESC, k.Id DESC LIMIT ?`,
+      ORDER BY mv.VolumeId, k.LastUpdateTime DESC, k.Id DESC LIMIT ? + 0`,
     restOfVolume: `SELECT ${columns(withCells)} FROM ${machines} m CROSS JOIN ${volumes} v CROSS JOIN ${keys} k
       WHERE m.Id = ? AND v.Id = ? AND k.VolumeId = ? AND k.ProtectorKind = ${password}
         AND (k.LastUpdateTime, k.Id) < (?, ?)
-      ORDER BY k.LastUpdateTime DESC, k.Id DESC LIMIT ?`,
+      ORDER BY k.LastUpdateTime DESC, k.Id DESC LIMIT ? + 0`,
     keysFrom: `SELECT ${columns(withCells)} ${fromKey} WHERE k.RecoveryKeyId >= ? AND k.RecoveryKeyId < ?
-      ORDER BY k.RecoveryKeyId, mv.MachineId LIMIT ?`,
-    restOfKey: `SELECT ${columns(withCells)} ${fromKey} WHERE k.Id = ? AND mv.MachineId > ? ORDER BY mv.MachineId LIMIT ?`,
+      ORDER BY k.RecoveryKeyId, mv.MachineId LIMIT ? + 0`,
+    restOfKey: `SELECT ${columns(withCells)} ${fromKey} WHERE k.Id = ? AND mv.MachineId > ? ORDER BY mv.MachineId LIMIT ? + 0`,
   }) as const;
 
 type PageQueries = Readonly<Record<keyof ReturnType<typeof pageQueries>, ArrayQuery>>;

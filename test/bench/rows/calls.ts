@@ -2,7 +2,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { percentile, takeTurns, type Outcome } from "../compare.ts";
-import { timed } from "../programs.ts";
+import { clientsAloneMs, timed } from "../programs.ts";
 import type { BenchRow, Stage } from "../stage.ts";
 
 /** A new client process for one key; another key each time, in an order far from the one they are stored in. */
@@ -23,7 +23,7 @@ const bothCallers = async (stage: Stage) => ({
 
 /** A server that runs for years has its code compiled; sshd's is compiled when it is built. */
 const warmUp = async (stage: Stage, ...calls: readonly (() => Promise<number>)[]): Promise<void> => {
-  for (const call of calls) for (let count = 0; count < Math.min(30, stage.sizes.calls); count += 1) await call();
+  for (const call of calls) for (let count = 0; count < Math.min(100, stage.sizes.calls); count += 1) await call();
 };
 
 export const oneKey: BenchRow = async (stage) => {
@@ -64,8 +64,9 @@ const compareMany = (
 
 const clocked = async (work: () => Promise<readonly number[]>) => {
   const startedAt = performance.now();
+  const aloneAtStart = clientsAloneMs();
   const each = await work();
-  return { each, ms: performance.now() - startedAt };
+  return { each, ms: performance.now() - startedAt, aloneMs: clientsAloneMs() - aloneAtStart };
 };
 
 export const manyCalls: BenchRow = async (stage) => {
@@ -80,7 +81,13 @@ export const manyCalls: BenchRow = async (stage) => {
   const together = (call: () => Promise<number>) => () =>
     clocked(() => Promise.all(Array.from({ length: parallel }, call)));
   const atOnce = await takeTurns(rounds, together(ours), together(peer));
-  return [
+  const bound: Outcome = {
+    name: `${parallel} calls at once, their clients alone: processor time over the processors there are`,
+    unit: "ms",
+    ours: atOnce.ours.map(({ aloneMs }) => aloneMs),
+    peer: atOnce.peer.map(({ ms }) => ms),
+  };
+  const outcomes = [
     { name: `${perRound * rounds} calls one after the other, ${perRound} a round`, of: sequential },
     { name: `${parallel} calls at once`, of: atOnce },
   ].flatMap(({ name, of }) =>
@@ -91,6 +98,7 @@ export const manyCalls: BenchRow = async (stage) => {
       { ours: of.ours.map(({ ms }) => ms), peer: of.peer.map(({ ms }) => ms) },
     ),
   );
+  return [...outcomes, bound];
 };
 
 export const controlMaster: BenchRow = async (stage) => {
@@ -100,18 +108,27 @@ export const controlMaster: BenchRow = async (stage) => {
     const options = ["-o", `ControlPath=${join(sockets, name)}`];
     await timed("ssh", [...options, "-o", "ControlMaster=yes", "-o", "ControlPersist=yes", "-fN", ...target]);
     stage.onEnd(() => timed("ssh", [...options, "-O", "exit", ...target]).then(() => undefined));
-    return caller(stage, [...options, ...target]);
+    return {
+      call: caller(stage, [...options, ...target]),
+      ask: async () => (await timed("ssh", [...options, "-O", "check", ...target])).ms,
+    };
   };
   const ours = await over("o", await stage.ours("support"));
   const peer = await over("p", await stage.theirs());
-  await warmUp(stage, ours, peer);
-  const measured = await takeTurns(stage.sizes.rounds * 5, ours, peer);
+  await warmUp(stage, ours.call, peer.call);
+  const measured = await takeTurns(stage.sizes.rounds * 5, ours.call, peer.call);
+  const alone = await takeTurns(stage.sizes.rounds * 5, ours.ask, peer.call);
   return [
     {
       name: "one key over a connection that is there (ControlMaster)",
       unit: "ms",
       ...measured,
       reach: { atMost: 0.5 },
+    },
+    {
+      name: "the client of that alone: it asks whether the connection is there (`ssh -O check`)",
+      unit: "ms",
+      ...alone,
     },
   ];
 };
