@@ -160,9 +160,7 @@ describe("a thread that breaks", () => {
     const site = await siteOf(600);
     const hanging = await site.open({ reading: { inLine: { least: 256, most: 256 }, threads: { entry: hangs } } });
     const failing = collect(hanging.readRecoveryKeys({}, neverStopped));
-    const failed = expect(failing).rejects.toMatchObject({ category: "ResourceUnavailable" });
-    await hanging.close();
-    await failed;
+    await Promise.all([expect(failing).rejects.toMatchObject({ category: "ResourceUnavailable" }), hanging.close()]);
     const database = await site.open(inThreads);
     const reading = database.readRecoveryKeys({}, neverStopped)[Symbol.asyncIterator]();
     await reading.next();

@@ -67,9 +67,14 @@ interface ReaderParts {
 const secretOf = (recoveryPassword: string, keyId: string, computerName: string): Secret =>
   new Secret(recoveryPassword, { keyId, computerName });
 
-const asRecoveryKey = ({ rowId: _, recoveryPassword, ...key }: FoundKey): RecoveryKey => ({
-  ...key,
-  recoveryKey: secretOf(recoveryPassword, key.passwordId, key.computerName),
+const asRecoveryKey = (found: FoundKey): RecoveryKey => ({
+  passwordId: found.passwordId,
+  recoveryKey: secretOf(found.recoveryPassword, found.passwordId, found.computerName),
+  computerName: found.computerName,
+  volumeId: found.volumeId,
+  volumeType: found.volumeType,
+  lastUpdateTime: found.lastUpdateTime,
+  disclosed: found.disclosed,
 });
 
 const fromColumns = (keys: FoundKeys): readonly RecoveryKey[] =>

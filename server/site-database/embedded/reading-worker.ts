@@ -6,7 +6,7 @@ import type { RecoveryKeyQuery } from "../port.ts";
 import { fileIdentity, openExistingConnection, withLockPatience } from "./connection.ts";
 import { asEndpointError, unavailable } from "./failures.ts";
 import { prepareKeyPages } from "./key-pages.ts";
-import type { KeyPosition } from "./key-pages.ts";
+import type { KeyPosition, KeyWalk } from "./key-pages.ts";
 import { decodeKeyRow, prepareRowFilter } from "./key-rows.ts";
 import type { FoundKey, StoragePolicy } from "./key-rows.ts";
 
@@ -77,7 +77,7 @@ const work = async (task: ReadingTask, requests: AsyncIterable<PageRequest>): Pr
   const pages = prepareKeyPages(database);
   const matches = prepareRowFilter(database)(task.query);
   post({ kind: "ready" });
-  let walk: ReturnType<typeof pages.start> | undefined;
+  let walk: KeyWalk | undefined;
   for await (const { from, dataKey } of requests) {
     const { next } = (walk ??= pages.start(task.query, true, from));
     const rows = await withLockPatience(patience, () => next(pageRows));
