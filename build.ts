@@ -1,16 +1,16 @@
 /**
- * Builds `dist/`: the server (tsc), the UI process (one bundle, alone in its folder), what a report's
- * browser runs, and the `pep` launcher.
+ * Builds `dist/`: the server (one bundle and its compiled code), the UI process (one bundle, alone in its folder), what a
+ * report's browser runs, and the `pep` launcher.
  *
  * Run by `npm run build`; says nothing when all is well. Everything is built aside and put in place at the end, so that a
  * running server never finds half a bundle.
  */
 import { execFile } from "node:child_process";
-import { chmod, copyFile, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, glob, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 const root = path.dirname(fileURLToPath(import.meta.url));
 const run = promisify(execFile);
@@ -74,11 +74,11 @@ const bundleReport = async (folder: string): Promise<void> => {
   await copyFile(license, path.join(folder, "LICENSE.asciinema-player"));
 };
 
-/** What the compiler complains about; empty when all is well. As tsc itself does, a type error doesn't stop the output. */
-const compileServer = async (folder: string): Promise<string> => {
+/** What the compiler complains about; empty when all is well. A type error doesn't stop the output. */
+const checkServer = async (): Promise<string> => {
   const compiler = path.join(root, "node_modules", ".bin", "tsc");
   try {
-    await run(process.execPath, [compiler, "-p", "tsconfig.build.json", "--outDir", folder], { cwd: root });
+    await run(process.execPath, [compiler, "-p", "tsconfig.build.json"], { cwd: root });
     return "";
   } catch (error) {
     // execFile puts the compiler's words there.
@@ -86,6 +86,71 @@ const compileServer = async (folder: string): Promise<string> => {
       return error.stdout;
     throw error;
   }
+};
+
+/**
+ * What ssh2 tries to load and does without: native code that is never built. Looked for at run time they would be searched
+ * for in every node_modules above the program, and `/tmp/node_modules` may be anybody's.
+ */
+const withoutNativeCode: Plugin = {
+  name: "without-native-code",
+  setup: (bundling) => {
+    bundling.onResolve({ filter: /^cpu-features$|\.node$/ }, (found) => ({
+      path: found.path,
+      namespace: "native-code",
+    }));
+    bundling.onLoad({ filter: /./, namespace: "native-code" }, () => ({ contents: `throw new Error("never built")` }));
+  },
+};
+
+/** Bundles the server; server/bundle/README.md says why and how. */
+const bundleServer = async (folder: string): Promise<void> => {
+  const common = {
+    absWorkingDir: root,
+    bundle: true,
+    platform: "node",
+    target: "esnext",
+    charset: "ascii", // server/bundle/load.ts reads it as latin1
+    legalComments: "none",
+    logLevel: "warning",
+  } as const;
+  const workers: string[] = [];
+  for await (const file of glob("server/**/*-worker.ts", { cwd: root })) {
+    if ((await readFile(path.join(root, file), "utf8")).includes("parentPort")) workers.push(file);
+  }
+  await Promise.all([
+    build({
+      ...common,
+      entryPoints: ["server/main.ts"],
+      outfile: path.join(folder, "pep.cjs"),
+      format: "cjs",
+      external: ["tedious"],
+      plugins: [withoutNativeCode],
+      banner: {
+        // Strict as modules are: esbuild's own directive stands too late to count.
+        js: `(function (require, __filename, __dirname) {"use strict"; const module = { exports: {} };
+const importMetaUrl = require("node:url").pathToFileURL(__filename).href;`,
+      },
+      footer: { js: "return module.exports; })" },
+      define: { "import.meta.url": "importMetaUrl", "import.meta.dirname": "__dirname", "import.meta.main": "false" },
+    }),
+    build({
+      ...common,
+      // Threads find their entries beside the bundle, by name.
+      entryPoints: {
+        main: "server/bundle/start.ts",
+        ...Object.fromEntries(workers.map((worker) => [path.basename(worker, ".ts"), worker])),
+      },
+      outdir: folder,
+      format: "esm",
+    }),
+  ]);
+};
+
+/** Adds the compiled code to what was built; in a process of its own, as it runs the server. */
+const recordCode = async (folder: string): Promise<void> => {
+  for (const file of ["package.json", "jea-roles.json"]) await copyFile(path.join(root, file), path.join(folder, file));
+  await run(process.execPath, [path.join(root, "record-code.ts"), folder], { cwd: root });
 };
 
 /**
@@ -137,16 +202,18 @@ const writeLauncher = async (folder: string): Promise<void> => {
 const buildAll = async (): Promise<string> => {
   // Inside node_modules: ignored by git and by every tool, and on the same file system as dist.
   const staging = await mkdtemp(path.join(root, "node_modules", ".pep-build-"));
-  const built = path.join(staging, "built");
+  const built = path.join(staging, "dist");
   const dist = path.join(root, "dist");
   try {
     await mkdir(built);
     const [complaint] = await Promise.all([
-      compileServer(built),
+      checkServer(),
+      bundleServer(path.join(built, "server")),
       bundleUi(path.join(built, "ui")),
       bundleReport(path.join(built, "report")),
       writeLauncher(path.join(built, "bin")),
     ]);
+    await recordCode(staging);
     await rename(dist, path.join(staging, "replaced")).catch((error: unknown) => {
       // The first build replaces nothing.
       if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;

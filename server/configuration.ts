@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { syslogReceiver, type SyslogReceiver } from "./audit-forwarding/configuration.ts";
 import { EndpointError } from "./errors.ts";
 import { penaltySettings, perSourcePenalties, perSourcePenaltyExemptList } from "./ssh/penalty-configuration.ts";

@@ -67,7 +67,12 @@ const io: Io = {
   uptimeMs: () => performance.now(),
 };
 
-process.exitCode = await runCommandLine(process.argv.slice(2), io, {
-  onReload: (reload) => void process.on("SIGHUP", reload),
-  stop: stop.signal,
-});
+const run = async (): Promise<void> => {
+  process.exitCode = await runCommandLine(process.argv.slice(2), io, {
+    onReload: (reload) => void process.on("SIGHUP", reload),
+    stop: stop.signal,
+  });
+};
+
+/** Awaited by bundle/start.ts: a bundle of the kind that V8 keeps compiled code for can't await at its top. */
+export const finished = run();

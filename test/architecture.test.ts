@@ -163,6 +163,11 @@ test("what sends the record on only reads it, and knows nothing of sessions", ()
   ]);
 });
 
+test("what starts the bundle brings nothing of the server with it a second time", () => {
+  const reached = [...reachableFrom(["server/bundle/start.ts"])];
+  expect(reached.filter((path) => !path.startsWith("server/bundle/") && !path.startsWith("node:"))).toEqual([]);
+});
+
 test("the server imports of the UI only the protocol", () => {
   const strays = within("server/").filter(({ to }) => to.startsWith("ui/") && to !== "ui/protocol.ts");
   expect(shown(strays)).toEqual([]);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { mkdir, open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { EndpointError } from "../errors.ts";
 
 const cursorFile = z.strictObject({

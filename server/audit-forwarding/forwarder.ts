@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import type { RecordedEvent } from "../audit/event.ts";
 import { ReceiverLost, type Connection, type Waits } from "./connection.ts";
 import { Delivery } from "./delivery.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * What every line has, whichever version wrote it: an older or newer event type is no damage. Objects are left as they are.

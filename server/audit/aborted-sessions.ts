@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { readSync, rmSync, statSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { failures } from "../errors.ts";
 import { recordedEvent, type AuditEvent } from "./event.ts";
 

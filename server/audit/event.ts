@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { loginRefusals, requestRefusals } from "./refusal-reasons.ts";
 
 /** Where an event comes from. `connectedUser` is there only once a signature proved it; before that it is `claimedUser`. */

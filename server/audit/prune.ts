@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { findSegments, linesOfSegment, prunedName, type Segment } from "./log-lines.ts";
 import { leafHash } from "./merkle-tree.ts";
 

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { EndpointError } from "../errors.ts";
 
 const line = z.looseObject({ seq: z.number().int().positive() });

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { EndpointError } from "../errors.ts";
 import { synchronizeDirectory } from "../synchronize-directory.ts";
 import { elevationStates } from "./elevation-port.ts";

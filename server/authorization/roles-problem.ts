@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { EndpointError } from "../errors.ts";
 import type { JsonPositions } from "./json-positions.ts";
 

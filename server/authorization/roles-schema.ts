@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A letter first: such keys keep the file's order in a JavaScript object, and none is `__proto__`. */
 const roleName = z

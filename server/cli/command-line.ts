@@ -2,15 +2,9 @@ import { resolve } from "node:path";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { pathsIn } from "../configuration.ts";
 import { EndpointError, failures } from "../errors.ts";
-import { auditCommand, auditOptions, type AuditOption } from "./audit.ts";
-import { pruneCommand, rotateKeyCommand } from "./audit-upkeep.ts";
-import { doctorCommand } from "./doctor.ts";
-import { initCommand } from "./init.ts";
+import type { AuditOption } from "./audit.ts";
 import type { Io } from "./io.ts";
-import { runImport } from "./run-import.ts";
-import { rolesCommand } from "./roles.ts";
-import { serveCommand, type Signals } from "./serve.ts";
-import { usersCommand } from "./users.ts";
+import type { Signals } from "./serve.ts";
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
@@ -133,11 +127,13 @@ const noPositionals = (positionals: readonly string[]): void => {
   if (first !== undefined) throw new EndpointError("InvalidArgument", `"${first}" is not an argument of this command.`);
 };
 
+/** Each command's own modules are loaded when it is asked for: `serve` needs neither the readers of imports nor a QR code. */
 const run = async (name: keyof typeof usages, args: readonly string[], io: Io, signals: Signals): Promise<number> => {
   switch (name) {
     case "init": {
       const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption, demo: { type: "boolean" } });
       noPositionals(positionals);
+      const { initCommand } = await import("./init.ts");
       return initCommand(
         { dataDirectory: resolve(values["data-dir"] ?? defaultDataDirectory), demo: values.demo ?? false },
         io,
@@ -153,6 +149,7 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
         demo: { type: "boolean" },
       });
       noPositionals(positionals);
+      const { serveCommand } = await import("./serve.ts");
       return serveCommand(
         {
           dataDirectory: resolve(values["data-dir"] ?? defaultDataDirectory),
@@ -173,6 +170,7 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
         "skip-invalid": { type: "boolean" },
       });
       if (positionals.length === 0) throw new EndpointError("InvalidArgument", "Name at least one file to import.");
+      const { runImport } = await import("./run-import.ts");
       return runImport(
         {
           dataDirectory: resolve(values["data-dir"] ?? defaultDataDirectory),
@@ -185,6 +183,7 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
       );
     }
     case "audit": {
+      const { auditCommand, auditOptions } = await import("./audit.ts");
       const asText = Object.fromEntries(auditOptions.map((option) => [option, { type: "string" }] as const));
       const { values, positionals } = parse(args, {
         ...help,
@@ -195,6 +194,7 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
       const [verb = "", ...rest] = positionals;
       const dataDirectory = resolve(values["data-dir"] ?? defaultDataDirectory);
       if (verb === "prune" || verb === "rotate-key") noPositionals(rest);
+      const { pruneCommand, rotateKeyCommand } = await import("./audit-upkeep.ts");
       if (verb === "prune") return pruneCommand(dataDirectory, values.before, io);
       if (verb === "rotate-key") return rotateKeyCommand(dataDirectory, io);
       return auditCommand(
@@ -206,6 +206,7 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
     case "doctor": {
       const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption });
       noPositionals(positionals);
+      const { doctorCommand } = await import("./doctor.ts");
       return doctorCommand(resolve(values["data-dir"] ?? defaultDataDirectory), signals.stop, io);
     }
     case "users": {
@@ -217,11 +218,13 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
       });
       const dataDirectory = resolve(values["data-dir"] ?? defaultDataDirectory);
       const { force = false, "no-qr": noQr = false } = values;
+      const { usersCommand } = await import("./users.ts");
       return usersCommand({ dataDirectory, arguments: positionals, force, noQr }, signals.stop, io);
     }
     case "roles": {
       const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption, roles: { type: "string" } });
       const path = values.roles ?? pathsIn(resolve(values["data-dir"] ?? defaultDataDirectory)).roles;
+      const { rolesCommand } = await import("./roles.ts");
       return rolesCommand({ path, arguments: positionals }, io);
     }
   }

@@ -21,7 +21,7 @@ import { EndpointError } from "../errors.ts";
 import { CodeDelay } from "../second-factor/code-delay.ts";
 import { FactorStore } from "../second-factor/factor-store.ts";
 import { createSecondFactor } from "../second-factor/judge-code.ts";
-import { createSessionHost } from "../session/serve-session.ts";
+import { createSessionHost, loadSessions } from "../session/serve-session.ts";
 import { createUiPool } from "../session/interactive/ui-pool.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { createKeyAuthenticator, readTrustAnchors } from "../ssh/key-authenticator.ts";
@@ -204,7 +204,6 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       throw explainListening(error, `${listen.host}:${listen.port}`);
     });
     closers.add(() => server.close());
-    uiPool.warm();
     const control = await startControlSocket({ path: paths.control, log });
     closers.add(() => control.close());
     await log.append({
@@ -250,6 +249,9 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     });
     if (configuration.demo) greetDemo(configuration, server.address.port, demoUsers, io.stderr);
     io.stdout.write(`listening on ${server.address.host}:${server.address.port} ${server.hostKeyFingerprint}\n`);
+    // Neither before that line: together they take a processor for half a second, and no session needs them until one is logged in.
+    uiPool.warm();
+    await loadSessions();
 
     if (!signals.stop.aborted) {
       await new Promise<void>((resolve) => signals.stop.addEventListener("abort", () => resolve(), { once: true }));

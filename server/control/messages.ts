@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { auditEvent, type AuditEvent } from "../audit/event.ts";
 
 /** An import of ten thousand files fits; nothing honest is longer. */

@@ -1,6 +1,6 @@
 import { pipeline } from "node:stream";
 import { CsvError, parse } from "csv-parse";
-import { z } from "zod";
+import * as z from "zod";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
 import { findColumns, readRow, type Columns } from "./rows.ts";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { EndpointError } from "../errors.ts";
 import { synchronizeDirectory } from "../synchronize-directory.ts";
 import { readSealingKey, seal, unseal } from "./sealing.ts";

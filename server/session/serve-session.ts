@@ -10,7 +10,6 @@ import { EndpointError } from "../errors.ts";
 import type { TranscriptPort } from "../audit-review/transcript-port.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
 import type { AuthenticatedConnection, SessionChannel, SessionHost, SessionRequest } from "./contract.ts";
-import { serveExec } from "./exec.ts";
 import { CommandTurns } from "./command-turns.ts";
 import { DisclosureCounts } from "./disclosure-counts.ts";
 import type { ShownKey } from "./disclosure-counts.ts";
@@ -18,7 +17,6 @@ import { createInvoke } from "./invoke.ts";
 import { createLiveSessions } from "./live-sessions.ts";
 import { whyNotToBegin } from "./standing.ts";
 import { noticeDigest } from "./notice-digest.ts";
-import { serveInteractive } from "./interactive/serve-interactive.ts";
 import type { UiPool } from "./interactive/ui-pool.ts";
 
 export interface SessionHostDependencies {
@@ -54,6 +52,16 @@ const endingMs = 2_000;
 const text = new TextEncoder();
 /** How late a user is told that a role's time began or ended; each new line asks anew anyway. */
 const lookEveryMs = 10_000;
+
+// Not at the top: string-width makes a regular expression of every emoji sequence when it is loaded, 80 ms before anybody can log in.
+const loadExec = () => import("./exec.ts");
+const loadInteractive = () => import("./interactive/serve-interactive.ts");
+
+/** Loads what only sessions need, so that the first of them doesn't wait for it. For a server that listens already. */
+export const loadSessions = async (): Promise<void> => {
+  await loadExec();
+  await loadInteractive();
+};
 
 /** Serves every session of every connection: the one place that knows them all. */
 export const createSessionHost = (dependencies: SessionHostDependencies): RunningSessionHost => {
@@ -138,10 +146,12 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     if (request.kind === "exec") {
       await log.append({ type: "session-started", ...origin, mode: "exec" });
       const stop = AbortSignal.any([shutdown.signal, revoked]);
+      const { serveExec } = await loadExec();
       exitStatus = await serveExec(invoke, request.commandLine, request.terminal, channel, stop);
       if (stop.reason instanceof EndpointError) ended = { reason: "no space for the record" };
     } else {
       const { session } = roles();
+      const { serveInteractive } = await loadInteractive();
       const result = await serveInteractive(
         {
           invoke,

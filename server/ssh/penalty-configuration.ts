@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { decodeNetworks } from "./address-list.ts";
 import { defaultPenalties } from "./penalties.ts";
 import type { PenaltySettings } from "./penalties.ts";

@@ -56,7 +56,7 @@ test("an auditor watches what was done, without the key, and that is on the reco
   await auditor.waitFor("any key: back");
   auditor.type("x");
   auditor.type("q");
-  await auditor.waitFor(/left at 0:\d\d[^]*PS auditor@pep>/);
+  await auditor.waitFor(/left\sat 0:\d\d[^]*PS auditor@pep>/);
   expect(auditor.raw()).not.toMatch(keyShaped);
   // Another command works as before, and the session's own record is whole.
   auditor.type("Get-Help Show-Transcript\r");

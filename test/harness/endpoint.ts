@@ -77,6 +77,8 @@ export interface StartOptions {
   /** A program in front of the server, for example a fault injector. */
   readonly wrapper?: readonly string[];
   readonly arguments?: readonly string[];
+  /** Another copy of the built program. */
+  readonly main?: string;
 }
 
 const readyLine = /^listening on (\S+):(\d+) (SHA256:\S+)$/m;
@@ -124,7 +126,7 @@ export const startSharedEndpoint = async (): Promise<Endpoint> => {
 /** Starts the built server; whoever calls this ends it. */
 export const launch = async (options: StartOptions & { readonly dataDirectory: string }): Promise<Endpoint> => {
   const { dataDirectory } = options;
-  const serve = [main, "serve", "--demo", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0"];
+  const serve = [options.main ?? main, "serve", "--demo", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0"];
   const [program = process.execPath, ...args] = [
     ...(options.wrapper ?? []),
     process.execPath,

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { FromUi } from "../../../ui/protocol.ts";
 
 /** Longest line a user can send. */

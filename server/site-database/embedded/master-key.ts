@@ -1,7 +1,7 @@
 import { createHmac, createHash, hkdfSync, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { EndpointError } from "../../errors.ts";
 import { revealSecret } from "../../secret.ts";
 import type { Secret } from "../../secret.ts";

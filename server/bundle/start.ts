@@ -1,0 +1,3 @@
+import { loadBundle } from "./load.ts";
+
+await loadBundle(import.meta.dirname).run();

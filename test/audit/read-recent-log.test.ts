@@ -1,0 +1,33 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { readRecentLog } from "../../server/audit/read-recent-log.ts";
+import { temporaryDirectory } from "../harness/temporary-directory.ts";
+
+const now = new Date("2026-05-04T12:00:00.000Z");
+
+const disclosure = (at: string, keyId: string): string =>
+  JSON.stringify({ seq: 1, at, uptimeMs: 1, event: { type: "disclosure", connectedUser: "ada", keys: [{ keyId }] } });
+
+test("a start counts the disclosures of the last hour, to the millisecond, and none from before", () => {
+  const directory = temporaryDirectory();
+  const lines = [
+    disclosure("2026-05-04T10:59:59.999Z", "OLD"),
+    disclosure("2026-05-04T11:00:00.000Z", "ON-THE-HOUR"),
+    disclosure("2026-05-04T11:00:00.001Z", "RECENT"),
+    disclosure("2026-05-04T11:59:59.999Z", "NEW"),
+    disclosure("2026-05-03T23:59:59.999Z", "YESTERDAY"),
+  ];
+  writeFileSync(join(directory, "000000000001.ndjson"), `${lines.join("\n")}\n{"seq":6,"at":"2026-05-04T11:5`);
+  const { shownKeys } = readRecentLog(directory, now);
+  expect(shownKeys.map(({ keyId }) => keyId)).toEqual(["RECENT", "NEW"]);
+});
+
+test("requests that ended are known however long ago within two days", () => {
+  const directory = temporaryDirectory();
+  const ended = { type: "elevation", state: "consumed", requestId: "E-1" };
+  const open = { type: "elevation", state: "requested", requestId: "E-2" };
+  const lines = [ended, open].map((event) => JSON.stringify({ seq: 1, at: "2026-05-03T01:00:00.000Z", event }));
+  writeFileSync(join(directory, "000000000001.ndjson"), `${lines.join("\n")}\n`);
+  expect([...readRecentLog(directory, now).endedElevations]).toEqual(["E-1"]);
+});
