@@ -118,7 +118,9 @@ describe.each(waysToRead)("the rows, read %s", (_where, options) => {
     const site = await siteWithKeys();
     const database = await site.open(options);
     const cell = cellOf(site, "RecoveryKey", keys, 1);
-    for (let i = 0; i < cell.length; i += 1) {
+    // Each attempt is a new thread there: version, nonce, text and tag are all among these.
+    const step = options === waysToRead[0][1] ? 1 : 11;
+    for (let i = 0; i < cell.length; i += step) {
       const changed = Uint8Array.from(cell, (byte, at) => (at === i ? byte ^ 1 : byte));
       site.tamper(`UPDATE ${keys} SET RecoveryKey = ? WHERE Id = 1`, changed);
       const query = { passwordIds: [guid("key 1")] };
