@@ -9,10 +9,8 @@ export class LiveFeed {
   }
 
   /** For the record's `onDurable`. Never throws: it is called in the middle of an append. */
-  take(lines: readonly Buffer[]): void {
-    const [, seq] = /^\{"seq":(\d+),/.exec(lines.at(-1)?.toString("latin1", 0, 32) ?? "") ?? [];
-    if (seq === undefined) return;
-    this.#lastSeq = Number(seq);
+  take(lastSeq: number): void {
+    this.#lastSeq = lastSeq;
     this.#wake();
   }
 

@@ -76,6 +76,8 @@ export class Checkpointer {
   readonly #options: CheckpointerOptions;
   readonly #tree = new CompactRange();
   readonly #earlier: Found | undefined;
+  /** Durable, and not in the tree yet: they get there while the disk works on the next ones, or with the next checkpoint. */
+  #waiting: Buffer[] = [];
   #origin: string | undefined;
   #signedSize: number;
   #writing: Promise<void> = Promise.resolve();
@@ -96,7 +98,7 @@ export class Checkpointer {
 
   /** Lines that are not covered by a checkpoint yet. */
   get unsigned(): number {
-    return this.#tree.size - this.#signedSize;
+    return this.#tree.size + this.#waiting.length - this.#signedSize;
   }
 
   /** @throws EndpointError AuditUnavailable when the log is not the one that was signed */
@@ -114,8 +116,19 @@ export class Checkpointer {
     }
   }
 
-  appendLines(lines: readonly Buffer[]): void {
-    for (const line of lines) this.append(leafHash(line));
+  /** Hashes lines that were written. @returns what puts them under the next checkpoint, once they are durable */
+  take(lines: readonly Buffer[]): () => void {
+    this.#settle();
+    const leaves = lines.map(leafHash);
+    return () => {
+      for (const leaf of leaves) this.#waiting.push(leaf);
+    };
+  }
+
+  #settle(): void {
+    const leaves = this.#waiting;
+    this.#waiting = [];
+    for (const leaf of leaves) this.append(leaf);
   }
 
   /** Once every line of the log on disk was appended. */
@@ -140,6 +153,7 @@ export class Checkpointer {
 
   async #after(before: Promise<void>, nextKey: KeyObject | undefined): Promise<void> {
     await before;
+    this.#settle();
     if (this.#origin === undefined || (this.unsigned === 0 && nextKey === undefined)) return;
     await this.#write({ origin: this.#origin, size: this.#tree.size, root: this.#tree.root() }, nextKey);
   }

@@ -3,7 +3,8 @@ import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { synchronizeDirectory } from "../synchronize-directory.ts";
-import { auditEvent, type AuditEvent, type EventLog, type RecordedEvent } from "./event.ts";
+import { eventText } from "./event-text.ts";
+import type { AuditEvent, EventLog } from "./event.ts";
 import { takeLock } from "./lock.ts";
 import { isFull } from "./rescue-space.ts";
 import { findLogEnd, segmentName } from "./segments.ts";
@@ -24,8 +25,11 @@ export interface EventLogOptions {
   readonly giveUpSpace?: () => boolean;
   /** Called before the first append, when the log's end is whole. What it throws stops the opening. */
   readonly onOpened?: () => void;
-  /** Called with the lines, without their newlines, that have just become durable: the leaves of the tree. */
-  readonly onDurable?: (lines: readonly Buffer[]) => void;
+  /**
+   * Called with the lines, without their newlines, while the disk makes them durable: what is to be computed of them costs
+   * nobody time then. Their bytes are good until it returns. What it returns is called once they are durable, and never if not.
+   */
+  readonly onWritten?: (lines: readonly Buffer[]) => () => void;
 }
 
 /** The log of a running process; `close` gives the lock back. */
@@ -35,14 +39,28 @@ export interface OpenEventLog extends EventLog {
   close(): Promise<void>;
 }
 
-interface Pending {
-  readonly event: AuditEvent;
-  readonly resolve: () => void;
-  readonly reject: (error: EndpointError) => void;
+/** What goes to the disk together. Its events become durable or are refused together, so one promise is everybody's. */
+interface Group {
+  readonly events: string[];
+  readonly outcome: PromiseWithResolvers<void>;
 }
 
 const defaultSegmentBytes = 64 * 1024 * 1024;
 const defaultSegmentAgeMs = 7 * 24 * 60 * 60 * 1000;
+
+/** Room that is kept for a group's bytes, at three for each character. A larger group gets room of its own. */
+const keptBytes = 3 * 64 * 1024;
+
+/** Where the lines are in `bytes`, without their newlines. JSON has none of its own. */
+const linesIn = (bytes: Buffer): Buffer[] => {
+  const lines: Buffer[] = [];
+  for (let start = 0; start < bytes.length;) {
+    const end = bytes.indexOf(10, start);
+    lines.push(bytes.subarray(start, end));
+    start = end + 1;
+  }
+  return lines;
+};
 
 const unavailable = (cause: unknown): EndpointError =>
   new EndpointError("AuditUnavailable", "This could not be recorded, so it was not done. Tell your administrator.", {
@@ -57,10 +75,12 @@ class AppendOnlyLog implements OpenEventLog {
   /** Length of the segment that is known to be durable. */
   #durableBytes: number;
   #segmentBegunAtMs: number;
-  #file: FileHandle | undefined;
+  #file: { readonly handle: FileHandle; readonly path: string; readonly ino: number; readonly dev: number } | undefined;
+  /** A group's bytes until they are durable. One for all groups: a new one of 20 KiB each time cost a tenth of an append. */
+  readonly #bytes = Buffer.allocUnsafeSlow(keptBytes);
   /** A write or sync failed: bytes after `#durableBytes` are of no worth and are cut off before the next write. */
   #dirty = false;
-  #pending: Pending[] = [];
+  #pending: Group | undefined;
   #flushing: Promise<void> | undefined;
   #closed = false;
 
@@ -75,33 +95,36 @@ class AppendOnlyLog implements OpenEventLog {
 
   append(event: AuditEvent): Promise<void> {
     if (this.#closed) return Promise.reject(unavailable(new Error("the log is closed")));
-    const checked = auditEvent.safeParse(event);
-    if (!checked.success) return Promise.reject(unavailable(checked.error));
-    return new Promise((resolve, reject) => {
-      this.#pending.push({ event: checked.data, resolve, reject });
-      this.#flushing ??= this.#flush();
-    });
+    let text: string;
+    try {
+      text = eventText(event);
+    } catch (error) {
+      return Promise.reject(unavailable(error));
+    }
+    const group = (this.#pending ??= { events: [], outcome: Promise.withResolvers() });
+    group.events.push(text);
+    this.#flushing ??= this.#flush();
+    return group.outcome.promise;
   }
 
   /** Group commit: everything that came while the last fsync ran goes out with the next one. */
   async #flush(): Promise<void> {
     // One turn later, so that events appended together share their first fsync too.
     await Promise.resolve();
-    while (this.#pending.length > 0) {
-      const group = this.#pending;
-      this.#pending = [];
+    for (let group = this.#pending; group !== undefined; group = this.#pending) {
+      this.#pending = undefined;
       try {
-        await this.#writeOrMakeRoom(group.map(({ event }) => event));
-        for (const { resolve } of group) resolve();
+        await this.#writeOrMakeRoom(group.events);
+        group.outcome.resolve();
       } catch (error) {
         await this.#cutOff();
-        for (const { reject } of group) reject(unavailable(error));
+        group.outcome.reject(unavailable(error));
       }
     }
     this.#flushing = undefined;
   }
 
-  async #writeOrMakeRoom(events: readonly AuditEvent[]): Promise<void> {
+  async #writeOrMakeRoom(events: readonly string[]): Promise<void> {
     try {
       await this.#writeGroup(events);
     } catch (error) {
@@ -117,10 +140,10 @@ class AppendOnlyLog implements OpenEventLog {
    */
   async #cutOff(): Promise<void> {
     this.#dirty = true;
-    await this.#file?.truncate(this.#durableBytes).catch(() => undefined);
+    await this.#file?.handle.truncate(this.#durableBytes).catch(() => undefined);
   }
 
-  async #writeGroup(events: readonly AuditEvent[]): Promise<void> {
+  async #writeGroup(events: readonly string[]): Promise<void> {
     const file = await this.#openSegment();
     if (this.#dirty) {
       // What a failed write or fsync left behind was refused to its callers; a line of it must not stay by accident.
@@ -128,27 +151,39 @@ class AppendOnlyLog implements OpenEventLog {
       await this.#synchronize(file);
       this.#dirty = false;
     }
-    const at = this.#options.now().toISOString();
-    const uptimeMs = this.#options.uptimeMs();
-    const lines = events.map((event, index) => {
-      const recorded: RecordedEvent = { seq: this.#lastSeq + 1 + index, at, uptimeMs, event };
-      return Buffer.from(`${JSON.stringify(recorded)}\n`);
-    });
-    const bytes = Buffer.concat(lines);
+    const bytes = this.#bytesOf(events);
     for (let written = 0; written < bytes.length;) {
       written += await writeSome(file, bytes, written, this.#durableBytes + written);
     }
-    await this.#synchronize(file);
-    this.#checkItIsThere(file);
+    const synchronized = this.#synchronize(file);
+    let whenDurable: (() => void) | undefined;
+    try {
+      this.#checkItIsThere();
+      whenDurable = this.#options.onWritten?.(linesIn(bytes));
+    } finally {
+      await synchronized;
+    }
     this.#lastSeq += events.length;
     this.#durableBytes += bytes.length;
-    this.#options.onDurable?.(lines.map((line) => line.subarray(0, -1)));
+    whenDurable?.();
+  }
+
+  #bytesOf(events: readonly string[]): Buffer {
+    const rest = `,"at":"${this.#options.now().toISOString()}","uptimeMs":${this.#options.uptimeMs()},"event":`;
+    let text = "";
+    for (let index = 0; index < events.length; index += 1) {
+      text += `{"seq":${this.#lastSeq + 1 + index}${rest}${events[index]}}\n`;
+    }
+    // At most three bytes in UTF-8 for each unit of UTF-16.
+    if (text.length * 3 > this.#bytes.length) return Buffer.from(text);
+    return this.#bytes.subarray(0, this.#bytes.write(text));
   }
 
   /** A file that was removed or exchanged still takes writes; what goes there is on no record. */
-  #checkItIsThere(file: FileHandle): void {
-    const [ours, named] = [fstatSync(file.fd), statSync(join(this.#options.directory, this.#segment ?? ""))];
-    if (ours.ino !== named.ino || ours.dev !== named.dev) throw new Error("the log's file was exchanged");
+  #checkItIsThere(): void {
+    const ours = this.#file;
+    const named = ours && statSync(ours.path);
+    if (ours?.ino !== named?.ino || ours?.dev !== named?.dev) throw new Error("the log's file was exchanged");
   }
 
   async #synchronize(file: FileHandle): Promise<void> {
@@ -160,21 +195,27 @@ class AppendOnlyLog implements OpenEventLog {
     const full =
       this.#durableBytes >= (this.#options.segmentBytes ?? defaultSegmentBytes) ||
       (this.#durableBytes > 0 && ageMs >= (this.#options.segmentAgeMs ?? defaultSegmentAgeMs));
-    if (this.#file !== undefined && !full) return this.#file;
+    if (this.#file !== undefined && !full) return this.#file.handle;
     if (full || this.#segment === undefined) {
-      await this.#file?.close();
+      await this.#file?.handle.close();
       this.#file = undefined;
       const segment = segmentName(this.#lastSeq + 1);
-      const file = await open(join(this.#options.directory, segment), "wx", 0o600);
-      this.#file = file;
+      const file = await this.#open(segment, "wx");
       this.#segment = segment;
       this.#durableBytes = 0;
       this.#segmentBegunAtMs = this.#options.now().getTime();
       await synchronizeDirectory(this.#options.directory);
       return file;
     }
-    this.#file = await open(join(this.#options.directory, this.#segment), "r+");
-    return this.#file;
+    return this.#open(this.#segment, "r+");
+  }
+
+  async #open(segment: string, flags: "wx" | "r+"): Promise<FileHandle> {
+    const path = join(this.#options.directory, segment);
+    const handle = await open(path, flags, 0o600);
+    const { ino, dev } = fstatSync(handle.fd);
+    this.#file = { handle, path, ino, dev };
+    return handle;
   }
 
   async finish(): Promise<void> {
@@ -184,7 +225,7 @@ class AppendOnlyLog implements OpenEventLog {
 
   async close(): Promise<void> {
     await this.finish();
-    await this.#file?.close();
+    await this.#file?.handle.close();
     this.#file = undefined;
     this.#releaseLock();
   }

@@ -15,6 +15,7 @@ const disclosedKey = z.strictObject({ keyId: z.string(), computerName: z.string(
 /**
  * What can be on the record: a closed union. Adding an event means adding it here, with its fields.
  * No field may hold a secret; a refused command line is recorded as reason and length, never as text (design §5).
+ * Fields stand in the order in which they are given: in another an event is as good, but zod must look at it (event-text.ts).
  */
 export const auditEvent = z.discriminatedUnion("type", [
   z.strictObject({
@@ -76,17 +77,17 @@ export const auditEvent = z.discriminatedUnion("type", [
     /** `continued`: the key has signed, and a code is asked for; or a recovery code was used up. */
     outcome: z.enum(["accepted", "continued", "refused"]),
     method: z.string(),
-    /** What was given after the key. */
-    secondFactor: z.enum(["code", "recovery-code"]).optional(),
-    recoveryCodesLeft: z.number().int().optional(),
+    /** SHA-256 of the legal notice that was shown before this log-in, hexadecimal. */
+    noticeShown: z.string().optional(),
     /** `SHA256:…` of the key that signed or was refused. */
     keyFingerprint: z.string().optional(),
     /** The certificate that came with the key; its authority by fingerprint. */
     certificate: z.strictObject({ keyId: z.string(), serial: z.string(), authority: z.string() }).optional(),
     /** What a FIDO key said of its user under its signature. */
     fido: z.strictObject({ userPresent: z.boolean(), userVerified: z.boolean(), counter: z.number().int() }).optional(),
-    /** SHA-256 of the legal notice that was shown before this log-in, hexadecimal. */
-    noticeShown: z.string().optional(),
+    /** What was given after the key. */
+    secondFactor: z.enum(["code", "recovery-code"]).optional(),
+    recoveryCodesLeft: z.number().int().optional(),
     /** Why it was refused. For the log only; the client is told nothing. */
     reason: z.enum(loginRefusals).optional(),
     detail: z.string().optional(),
@@ -165,18 +166,18 @@ export const auditEvent = z.discriminatedUnion("type", [
     ...origin.shape,
     invocationId: z.string(),
     command: z.string(),
-    outcome: z.enum(["succeeded", "failed", "stopped"]),
-    exitStatus: z.number().int(),
     rows: z.number().int(),
     durationMs: z.number(),
+    outcome: z.enum(["succeeded", "failed", "stopped"]),
+    exitStatus: z.number().int(),
     /** Number and SHA-256 of the bytes sent on standard output (exec only). */
     sentBytes: z.number().int().optional(),
     sentDigest: z.string().optional(),
-    /** `R-…`, told to the user when the failure is ours; the details stand here and nowhere else. */
-    reference: z.string().optional(),
+    error: z.string().optional(),
     /** A limit stopped it; `error` says which. */
     reason: z.literal("limit").optional(),
-    error: z.string().optional(),
+    /** `R-…`, told to the user when the failure is ours; the details stand here and nowhere else. */
+    reference: z.string().optional(),
   }),
   /** Durable before the first byte of these keys leaves the server. */
   z.strictObject({

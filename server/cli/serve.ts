@@ -136,8 +136,8 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       key: logKey,
       now: io.now,
       uptimeMs: io.uptimeMs,
-      onDurable: (lines) => {
-        feed.take(lines);
+      onDurable: (lastSeq) => {
+        feed.take(lastSeq);
         forwarding?.grown();
       },
       report,

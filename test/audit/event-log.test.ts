@@ -3,6 +3,7 @@ import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } fr
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { openEventLog, type EventLogOptions, type OpenEventLog } from "../../server/audit/event-log.ts";
 import type { AuditEvent } from "../../server/audit/event.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
@@ -188,4 +189,88 @@ test("an event that is not in the union is refused, not written", async () => {
   await expect(log.append(odd)).rejects.toMatchObject({ category: "AuditUnavailable" });
   await log.close();
   expect(readdirSync(join(directory, "log"))).toEqual([]);
+});
+
+test("what is computed of the lines begins while the disk works, and counts once they are durable, never when they are not", async () => {
+  const directory = temporaryDirectory();
+  const steps: string[] = [];
+  let broken = false;
+  const log = await open(directory, {
+    synchronize: async (file) => {
+      await file.datasync();
+      if (broken) throw new Error("EIO: i/o error, fdatasync");
+      steps.push("durable");
+    },
+    onWritten: (written) => {
+      const reasons = written.map(
+        (line) => z.object({ event: z.object({ reason: z.string() }) }).parse(JSON.parse(line.toString())).event.reason,
+      );
+      steps.push(`written ${reasons.join()}`);
+      return () => steps.push(`counted ${reasons.join()}`);
+    },
+  });
+  await Promise.all([log.append(stopped("one")), log.append(stopped("two"))]);
+  steps.push("told");
+  broken = true;
+  await expect(log.append(stopped("lost"))).rejects.toMatchObject({ category: "AuditUnavailable" });
+  broken = false;
+  await log.append(stopped("three"));
+  await log.close();
+  expect(steps.filter((step) => step !== "durable")).toEqual([
+    "written one,two",
+    "counted one,two",
+    "told",
+    "written lost",
+    "written three",
+    "counted three",
+  ]);
+  expect(steps.indexOf("written one,two")).toBeLessThan(steps.indexOf("durable"));
+  expect(steps.indexOf("durable")).toBeLessThan(steps.indexOf("counted one,two"));
+});
+
+test("lines whose tree could not be made are refused, and not in the log", async () => {
+  const directory = temporaryDirectory();
+  let broken = true;
+  const log = await open(directory, {
+    onWritten: () => {
+      if (broken) throw new Error("no tree");
+      return () => undefined;
+    },
+  });
+  await expect(log.append(stopped("lost"))).rejects.toMatchObject({ category: "AuditUnavailable" });
+  broken = false;
+  await log.append(stopped("after"));
+  await log.close();
+  expect(lines(directory).map(({ seq, event }) => [seq, event.reason])).toEqual([[1, "after"]]);
+});
+
+test.each([1, 21_845, 65_000, 65_536, 70_000])(
+  "lines of %i characters of three bytes are whole, alone and together",
+  async (length) => {
+    const directory = temporaryDirectory();
+    const long = "€".repeat(length);
+    const leaves: string[] = [];
+    const log = await open(directory, {
+      onWritten: (written) => {
+        leaves.push(...written.map(String));
+        return () => undefined;
+      },
+    });
+    await log.append(stopped(long));
+    await Promise.all([log.append(stopped("short")), log.append(stopped(long)), log.append(stopped("\n\u2028"))]);
+    await log.close();
+    expect(lines(directory).map(({ event }) => event.reason)).toEqual([long, "short", long, "\n\u2028"]);
+    expect(`${leaves.join("\n")}\n`).toBe(readFileSync(join(directory, "log", "000000000001.ndjson"), "utf8"));
+  },
+);
+
+test("an event is written as it was when it was appended", async () => {
+  const directory = temporaryDirectory();
+  const log = await open(directory);
+  const event = { type: "server-stopped" as const, reason: "then" };
+  const durable = log.append(event);
+  event.reason = "later";
+  await durable;
+  await log.close();
+  expect(lines(directory).map((line) => line.event.reason)).toEqual(["then"]);
 });

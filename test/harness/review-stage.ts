@@ -68,7 +68,7 @@ export const createReviewStage = async ({
     key: privateKey,
     now: () => new Date(),
     uptimeMs: () => performance.now(),
-    onDurable: (lines) => feed.take(lines),
+    onDurable: (lastSeq) => feed.take(lastSeq),
     report: (problem) => {
       throw new Error(problem);
     },
