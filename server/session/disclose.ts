@@ -27,13 +27,14 @@ export const disclose = async (
   rows: readonly Row[],
   { log, origin, invocationId, command, reason, delivery, count, mark }: Disclosure,
 ): Promise<readonly (readonly DisclosedCell[])[]> => {
-  const keys = rows.flatMap((row) =>
-    row.flatMap((cell) =>
-      cell instanceof Secret
-        ? [{ keyId: cell.label?.keyId ?? "unknown", computerName: cell.label?.computerName ?? "unknown" }]
-        : [],
-    ),
-  );
+  // A loop, as flatMap over every cell made three arrays a row.
+  const keys: { readonly keyId: string; readonly computerName: string }[] = [];
+  for (const row of rows) {
+    for (const cell of row) {
+      if (cell instanceof Secret)
+        keys.push({ keyId: cell.label?.keyId ?? "unknown", computerName: cell.label?.computerName ?? "unknown" });
+    }
+  }
   if (keys.length > 0) {
     const takeBack = count(keys.map(({ keyId }) => keyId));
     try {

@@ -48,14 +48,16 @@ export class DisclosureCounts {
   reserve(connectedUser: string, keyIds: readonly string[], limit: DisclosureLimit | undefined): () => void {
     const nowMs = this.#now().getTime();
     const shown = this.#of(connectedUser, nowMs);
-    const batch = new Set(keyIds);
-    if (limit !== undefined) this.#check(shown, batch, limit);
-    const before = new Map([...batch].map((keyId) => [keyId, shown.get(keyId)]));
-    for (const keyId of batch) this.#remember(shown, keyId, nowMs);
+    if (limit !== undefined) this.#check(shown, new Set(keyIds), limit);
+    const fresh: string[] = [];
+    for (const keyId of keyIds) {
+      if (!shown.has(keyId)) fresh.push(keyId);
+      this.#remember(shown, keyId, nowMs);
+    }
     return () => {
-      for (const [keyId, atMs] of before) {
-        // Shown by another session meanwhile, or never: only this batch's own mark is taken back.
-        if (atMs === undefined && shown.get(keyId) === nowMs) shown.delete(keyId);
+      for (const keyId of fresh) {
+        // Shown by another session meanwhile: only this batch's own mark is taken back.
+        if (shown.get(keyId) === nowMs) shown.delete(keyId);
       }
     };
   }

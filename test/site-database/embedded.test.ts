@@ -13,7 +13,6 @@ import {
 import { pageQueries } from "../../server/site-database/embedded/key-pages.ts";
 import { collect, createSiteMaker, guid, neverStopped, passwordOf, passwordRecord, textOf } from "./fixture.ts";
 import type { SiteMaker, TestSite } from "./fixture.ts";
-import { describeSiteDatabase } from "./site-database.contract.ts";
 
 let maker: SiteMaker;
 let plainMaker: SiteMaker;
@@ -36,28 +35,6 @@ const newSite = async (from: SiteMaker = maker): Promise<TestSite> => {
   made.push(site);
   return site;
 };
-
-describeSiteDatabase("the embedded database", async (records) => {
-  const site = await maker.make();
-  await site.importRecords(records);
-  return {
-    database: await site.open(),
-    backupDirectory: site.backupDirectory,
-    revokeControl: async (principal) => {
-      site.tamper(
-        `DELETE FROM sys_database_permissions WHERE grantee_principal_id =
-           (SELECT principal_id FROM sys_database_principals WHERE name = ?)`,
-        principal,
-      );
-    },
-    dropCertificate: async () => {
-      site.tamper("DELETE FROM sys_database_permissions");
-      site.tamper("DELETE FROM sys_certificates");
-    },
-    databaseName: "site",
-    dispose: () => site.dispose(),
-  };
-});
 
 describe("making and opening", () => {
   test("makes files that only their owner can read", async () => {

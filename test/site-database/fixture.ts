@@ -10,6 +10,7 @@ import {
   openEmbeddedSiteDatabase,
   openRecoveryRecordWriter,
 } from "../../server/site-database/embedded/index.ts";
+import type { OpenDatabase } from "../../server/site-database/embedded/database.ts";
 import type { ImportResult } from "../../server/site-database/embedded/write-records.ts";
 import type { RecoveryKey, SiteDatabase } from "../../server/site-database/port.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
@@ -66,13 +67,22 @@ export const collect = async (batches: AsyncIterable<readonly RecoveryKey[]>): P
 
 export const textOf = (key: RecoveryKey | undefined): string | undefined => key && revealSecret(key.recoveryKey);
 
+/** Every walk at once in a thread of its own, as one beyond some hundred rows is. */
+export const inThreads = { reading: { inLine: { least: 0, most: 0 }, threads: { most: 8 } } } as const;
+
+/** Both ways to read, for what must hold in both. */
+export const waysToRead = [
+  ["on the server's own thread", {}],
+  ["in a thread of its own", inThreads],
+] as const;
+
 /** A folder with an embedded site database in it, and what tests do with one. */
 export interface TestSite {
   readonly directory: string;
   readonly file: string;
   readonly masterKeyFile: string;
   readonly backupDirectory: string;
-  open(options?: { readonly lockWaitMs?: number }): Promise<SiteDatabase>;
+  open(options?: Pick<OpenDatabase, "lockWaitMs" | "reading">): Promise<SiteDatabase>;
   importRecords(records: Iterable<RecoveryRecord>): Promise<ImportResult>;
   /** Edits the file as someone would who has the file but not the key. */
   tamper(sql: string, ...parameters: (string | number | Uint8Array | null)[]): void;

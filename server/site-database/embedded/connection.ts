@@ -61,15 +61,21 @@ export const prepareArrays = (database: DatabaseSync, sql: string): ArrayQuery =
   return (...parameters) => statement.all(...parameters) as unknown as readonly RawRow[];
 };
 
-const connect = (file: string): DatabaseSync =>
-  new DatabaseSync(file, { timeout: 0, allowExtension: false, defensive: true, enableForeignKeyConstraints: true });
+const connect = (file: string, readOnly: boolean): DatabaseSync =>
+  new DatabaseSync(file, {
+    readOnly,
+    timeout: 0,
+    allowExtension: false,
+    defensive: true,
+    enableForeignKeyConstraints: true,
+  });
 
 /**
  * Opens a connection with the settings every connection here needs.
  * FULL, not NORMAL: in WAL mode NORMAL loses the last commits on a power cut, and a key marked as disclosed must stay so.
  */
-export const openNewConnection = (file: string): DatabaseSync => {
-  const database = connect(file);
+export const openNewConnection = (file: string, readOnly = false): DatabaseSync => {
+  const database = connect(file, readOnly);
   try {
     database.exec(
       "PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL; PRAGMA cell_size_check = ON; PRAGMA cache_size = -16000",
@@ -95,7 +101,11 @@ const checkIsSiteDatabase = (database: DatabaseSync): void => {
 };
 
 /** Opens an existing site database. SQLite would make a missing file, so that is looked at first. */
-export const openExistingConnection = async (file: string, patience: LockPatience): Promise<DatabaseSync> => {
+export const openExistingConnection = async (
+  file: string,
+  patience: LockPatience,
+  readOnly = false,
+): Promise<DatabaseSync> => {
   const found = await stat(file).catch((error: unknown) => {
     throw new EndpointError("ResourceUnavailable", "There is no site database. Make one with `pep init`.", {
       cause: error,
@@ -103,7 +113,7 @@ export const openExistingConnection = async (file: string, patience: LockPatienc
   });
   if (!found.isFile()) throw unavailable("The site database is not a regular file.", file);
   return withLockPatience(patience, () => {
-    const database = openNewConnection(file);
+    const database = openNewConnection(file, readOnly);
     try {
       checkIsSiteDatabase(database);
       return database;
@@ -112,4 +122,10 @@ export const openExistingConnection = async (file: string, patience: LockPatienc
       throw error;
     }
   });
+};
+
+/** Which file this is, however it is called: a second connection must not open one that was put in its place. */
+export const fileIdentity = async (file: string): Promise<string> => {
+  const { dev, ino } = await stat(file, { bigint: true });
+  return `${dev}:${ino}`;
 };

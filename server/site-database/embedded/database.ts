@@ -8,6 +8,7 @@ import { backupCertificate } from "./backup-certificate.ts";
 import { createBitLockerCertificate } from "./certificate.ts";
 import { decodeBytes, decodeInteger, decodeText } from "./columns.ts";
 import {
+  fileIdentity,
   openExistingConnection,
   openNewConnection,
   prepareArrays,
@@ -20,6 +21,9 @@ import { createMasterKey, openMasterKey } from "./master-key.ts";
 import type { MasterKeySource } from "./master-key.ts";
 import { CertificateAccess } from "./principals.ts";
 import { createKeyReader } from "./read-keys.ts";
+import type { InLine } from "./read-keys.ts";
+import { ReadingThreads } from "./reading-thread.ts";
+import type { ThreadOptions } from "./reading-thread.ts";
 import { createSchemaSql, masterKeyName } from "./schema.ts";
 import { placeCertificate } from "./certificate-rows.ts";
 import { createCertificate, findCertificate, restoreCertificate } from "./make-certificate.ts";
@@ -137,6 +141,8 @@ export interface OpenDatabase {
   readonly backupDirectory?: string;
   /** How long to try again while another process (an import) holds the write lock. */
   readonly lockWaitMs?: number;
+  /** When a walk goes on in a thread of its own, and in what. */
+  readonly reading?: { readonly inLine?: InLine; readonly threads?: ThreadOptions };
 }
 
 /** Opens the embedded site database for the server. Close it to zero its keys and empty the write-ahead log. */
@@ -145,12 +151,23 @@ export const openEmbeddedSiteDatabase = async ({
   masterKey,
   backupDirectory,
   lockWaitMs = 5000,
+  reading,
 }: OpenDatabase): Promise<SiteDatabase> => {
   if (backupDirectory !== undefined) await checkIsOutside(backupDirectory, dirname(file));
   const { signal } = new AbortController();
   const unlocked = await unlockDatabase(file, masterKey, { signal, lockWaitMs });
   const { database, access } = unlocked;
-  const reader = createKeyReader({ database, access, lockWaitMs });
+  const threads = new ReadingThreads(
+    { file, identity: await fileIdentity(file), plainTextAllowed: access.plainTextAllowed, lockWaitMs },
+    reading?.threads ?? {},
+  );
+  const reader = createKeyReader({
+    database,
+    access,
+    lockWaitMs,
+    threads,
+    ...(reading?.inLine === undefined ? {} : { inLine: reading.inLine }),
+  });
   const verify = createCertificateVerifier(database, access);
   const parts = { database, access, keys: unlocked, lockWaitMs };
   const checkedBackupDirectory = async (): Promise<string> => {
@@ -172,6 +189,8 @@ export const openEmbeddedSiteDatabase = async ({
     restoreCertificate: async (request, signal) =>
       restoreCertificate({ ...parts, backupDirectory: await checkedBackupDirectory() }, request, signal),
     close: async () => {
+      // First, so that ours is the last connection: only that one can empty the write-ahead log.
+      await threads.close();
       if (database.isOpen) unlocked.close();
     },
   };

@@ -76,16 +76,37 @@ export const pageQueries = (withCells: boolean) =>
 
 type PageQueries = Readonly<Record<keyof ReturnType<typeof pageQueries>, ArrayQuery>>;
 
-/**
- * Gives the next page of at most `limit` rows; an empty page is the end.
- * When it throws, its position has not moved: it is called again once a lock is free.
- */
-type NextPage = (limit: number) => readonly RawRow[];
+/** Where a walk stands; another connection goes on from it. Holds no cell. */
+export interface KeyPosition {
+  /** Of the names or ids asked for, those that are done. */
+  readonly done: number;
+  readonly last: RawRow | undefined;
+}
+
+export interface KeyWalk {
+  /**
+   * Gives the next page of at most `limit` rows; an empty page is the end.
+   * When it throws, its position has not moved: it is called again once a lock is free.
+   */
+  readonly next: (limit: number) => readonly RawRow[];
+  readonly position: () => KeyPosition;
+}
 
 export interface KeyPages {
-  /** A fresh walk over every row that may belong to the query, in a stable order. Its rows are candidates, not answers. */
-  start(query: RecoveryKeyQuery, withCells: boolean): NextPage;
+  /**
+   * A walk over every row that may belong to the query, in a stable order. Its rows are candidates, not answers.
+   *
+   * @param from where another walk of the same query stood
+   */
+  start(query: RecoveryKeyQuery, withCells: boolean, from?: KeyPosition): KeyWalk;
 }
+
+const beginning: KeyPosition = { done: 0, last: undefined };
+
+const positionAt = (done: number, last: RawRow | undefined): KeyPosition => ({
+  done,
+  last: last?.with(at.recoveryKey, null),
+});
 
 const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
@@ -110,47 +131,47 @@ const restOfMachine = (pages: PageQueries, row: RawRow, limit: number): readonly
   return [...sameVolume, ...pages.restOfMachine(machineId, volumeId, limit - sameVolume.length)];
 };
 
-const walkAllMachines = (pages: PageQueries): NextPage => {
-  let last: RawRow | undefined;
-  return (limit) => {
+const walkAllMachines = (pages: PageQueries, from: KeyPosition): KeyWalk => {
+  let { last } = from;
+  const next = (limit: number): readonly RawRow[] => {
     const rest = last === undefined ? [] : restOfMachine(pages, last, limit);
     const lastName = last === undefined ? "" : decodeText(last[at.nameFolded], "Machines.NameFolded");
     const rows = rest.length >= limit ? rest : [...rest, ...pages.machinesAfter(lastName, limit - rest.length)];
     last = rows.at(-1) ?? last;
     return rows;
   };
+  return { next, position: () => positionAt(0, last) };
 };
 
-const walkNamedMachines = (pages: PageQueries, names: readonly string[]): NextPage => {
+const walkNamedMachines = (pages: PageQueries, names: readonly string[], from: KeyPosition): KeyWalk => {
   const folded = [...new Set(names.map(foldComputerName))].sort(byCodeUnit);
-  let next = 0;
-  let last: RawRow | undefined;
-  return (limit) => {
-    let following = next;
+  let { done, last } = from;
+  const next = (limit: number): readonly RawRow[] => {
+    let following = done;
     const rows = last === undefined ? [] : [...restOfMachine(pages, last, limit)];
     for (let name = folded[following]; rows.length < limit && name !== undefined; name = folded[following]) {
       rows.push(...pages.machineNamed(name, limit - rows.length));
       following += 1;
     }
-    next = following;
+    done = following;
     last = rows.at(-1) ?? last;
     return rows;
   };
+  return { next, position: () => positionAt(done, last) };
 };
 
 const wholeKeyId = 36;
 
-const walkKeyIds = (pages: PageQueries, ids: readonly string[]): NextPage => {
+const walkKeyIds = (pages: PageQueries, ids: readonly string[], position: KeyPosition): KeyWalk => {
   // A prefix covers every longer one, which sorts right behind it: leaving those out keeps a key from coming twice.
   const prefixes: string[] = [];
   for (const id of [...ids].sort(byCodeUnit)) {
     const before = prefixes.at(-1);
     if (before === undefined || !id.startsWith(before)) prefixes.push(id);
   }
-  let current = 0;
-  let last: RawRow | undefined;
-  return (limit) => {
-    let following = current;
+  let { done, last } = position;
+  const next = (limit: number): readonly RawRow[] => {
+    let following = done;
     const rows: RawRow[] = [];
     if (last !== undefined && last[at.machineId] !== null) {
       const machineId = decodeInteger(last[at.machineId], "Machines.Id");
@@ -166,10 +187,11 @@ const walkKeyIds = (pages: PageQueries, ids: readonly string[]): NextPage => {
       rows.push(...found);
       if (rows.length < limit) following += 1;
     }
-    current = following;
+    done = following;
     last = rows.at(-1) ?? last;
     return rows;
   };
+  return { next, position: () => positionAt(done, last) };
 };
 
 export const prepareKeyPages = (database: DatabaseSync): KeyPages => {
@@ -187,11 +209,11 @@ export const prepareKeyPages = (database: DatabaseSync): KeyPages => {
   const withCells = prepare(true);
   const withoutCells = prepare(false);
   return {
-    start: (query, cells) => {
+    start: (query, cells, from = beginning) => {
       const pages = cells ? withCells : withoutCells;
-      if (query.passwordIds !== undefined) return walkKeyIds(pages, query.passwordIds);
-      if (query.computerNames !== undefined) return walkNamedMachines(pages, query.computerNames);
-      return walkAllMachines(pages);
+      if (query.passwordIds !== undefined) return walkKeyIds(pages, query.passwordIds, from);
+      if (query.computerNames !== undefined) return walkNamedMachines(pages, query.computerNames, from);
+      return walkAllMachines(pages, from);
     },
   };
 };

@@ -8,7 +8,7 @@ import type { ArrayQuery } from "./connection.ts";
 import { UnreadableCell } from "./failures.ts";
 import { ownerName, readerName, writerName } from "./principals.ts";
 import type { CertificateAccess, Grantee } from "./principals.ts";
-import { readRecoveryPassword } from "./read-keys.ts";
+import { readRecoveryPassword } from "./key-rows.ts";
 import { certificateName, protectorKinds } from "./schema.ts";
 
 // Microsoft's script (encrypt-recovery-data, "Verify certificate"), dots in the catalogue's names aside word for word.

@@ -1,4 +1,5 @@
 import { parse } from "csv-parse/sync";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Column, OutputFormat } from "../../../commands/define-command.ts";
 import type { Answer } from "../../../server/session/delivery.ts";
@@ -67,6 +68,41 @@ test("ndjson is one object a line, and nothing for nothing", async () => {
   const lines = (await encoded(answerOf("ndjson", rows))).trimEnd().split("\n");
   expect(lines.map((line) => JSON.parse(line).ComputerName)).toEqual(["PC-0001", "日本-2"]);
   expect(await encoded(answerOf("ndjson"))).toBe("");
+});
+
+test("json and ndjson are row by row what JSON.stringify says, whatever the cells hold", async () => {
+  // Pieces of the text between two rows, so that a cell can look like one.
+  const pieces = [
+    "}",
+    "{",
+    ",",
+    '"',
+    "\\",
+    "\n",
+    "ComputerName",
+    ":",
+    '},{"ComputerName":',
+    '"},{"ComputerName":"',
+    "$&",
+  ];
+  const cell = fc.oneof(
+    fc.array(fc.constantFrom(...pieces), { maxLength: 6 }).map((parts) => parts.join("")),
+    fc.string({ unit: "binary" }),
+    fc.boolean(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.constant(null),
+  );
+  const batch = fc.array(fc.tuple(cell, cell, cell), { maxLength: 5 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(batch, { maxLength: 3 }), async (batches) => {
+      const objects = batches
+        .flat()
+        .map(([ComputerName, Disclosed, Rows]) => JSON.stringify({ ComputerName, Disclosed, Rows }));
+      expect(await encoded(answerOf("ndjson", ...batches))).toBe(objects.map((line) => `${line}\n`).join(""));
+      const array = objects.length === 0 ? "[]\n" : `[\n  ${objects.join(",\n  ")}\n]\n`;
+      expect(await encoded(answerOf("json", ...batches))).toBe(array);
+    }),
+  );
 });
 
 test("csv can be read back, whatever the cells hold", async () => {

@@ -1,0 +1,118 @@
+import type { KeyObject } from "node:crypto";
+import type { DatabaseSync } from "node:sqlite";
+import type { RecoveryKey, RecoveryKeyQuery, VolumeType } from "../port.ts";
+import { canonicalRecoveryPassword } from "../recovery-password.ts";
+import { openCell } from "./cells.ts";
+import { decodeInteger, decodeText, decodeTime } from "./columns.ts";
+import type { RawRow } from "./columns.ts";
+import { foldComputerName } from "./computer-name.ts";
+import { prepareArrays } from "./connection.ts";
+import type { ArrayQuery } from "./connection.ts";
+import { UnreadableCell, unavailable } from "./failures.ts";
+import { at } from "./key-pages.ts";
+import { cellColumns, protectorKinds, volumeTypeIds } from "./schema.ts";
+
+const volumeTypeNames: ReadonlyMap<number, VolumeType> = new Map<number, VolumeType>([
+  [volumeTypeIds.Unknown, "Unknown"],
+  [volumeTypeIds.OperatingSystem, "OperatingSystem"],
+  [volumeTypeIds.FixedData, "FixedData"],
+  [volumeTypeIds.Removable, "Removable"],
+]);
+
+const decodeVolumeType = (raw: unknown): VolumeType => {
+  const name = volumeTypeNames.get(decodeInteger(raw, "VolumeTypeId"));
+  if (name === undefined) throw new UnreadableCell("VolumeTypeId is not a known type");
+  return name;
+};
+
+/** What the database allows, as the check of its master key says. */
+export interface StoragePolicy {
+  readonly plainTextAllowed: boolean;
+}
+
+/**
+ * The text of one RecoveryKey cell: a valid password in plain text where that is allowed, or one that decrypts to a valid
+ * password. Anything else is an error, never a missing value: DecryptString's NULL has cost real sites their evidence.
+ */
+export const readRecoveryPassword = (
+  { plainTextAllowed }: StoragePolicy,
+  dataKey: KeyObject | undefined,
+  cell: { readonly rowId: number; readonly keyId: string; readonly raw: unknown },
+): string => {
+  const { rowId, keyId, raw } = cell;
+  if (typeof raw === "string") {
+    if (!plainTextAllowed)
+      throw new UnreadableCell(
+        `RecoveryKey of row ${rowId} (${keyId}) is plain text, which this database does not allow`,
+      );
+    const text = canonicalRecoveryPassword(raw);
+    if (text === undefined)
+      throw new UnreadableCell(`RecoveryKey of row ${rowId} (${keyId}) is not a recovery password`);
+    return text;
+  }
+  if (!(raw instanceof Uint8Array)) throw new UnreadableCell(`RecoveryKey of row ${rowId} (${keyId}) is missing`);
+  if (dataKey === undefined)
+    throw unavailable(
+      "The certificate that protects the recovery keys is missing.",
+      `RecoveryKey of row ${rowId} is encrypted, but there is no certificate`,
+    );
+  const plain = openCell(dataKey, { ...cellColumns.recoveryKey, rowId, subject: keyId }, raw);
+  try {
+    const text = canonicalRecoveryPassword(plain.toString("latin1"));
+    if (text === undefined)
+      throw new UnreadableCell(
+        `RecoveryKey of row ${rowId} (${keyId}) decrypts to something else than a recovery password`,
+      );
+    return text;
+  } finally {
+    plain.fill(0);
+  }
+};
+
+/** Makes the test whether a row of a page is an answer to the query. */
+export const prepareRowFilter = (database: DatabaseSync): ((query: RecoveryKeyQuery) => (row: RawRow) => boolean) => {
+  const newestOfVolume = prepareArrays(
+    database,
+    `SELECT Id FROM RecoveryAndHardwareCore_Keys WHERE VolumeId = ? AND ProtectorKind = ${protectorKinds.NumericalPassword}
+      ORDER BY LastUpdateTime DESC, Id DESC LIMIT 1`,
+  );
+  return (query) => rowFilter(query, newestOfVolume);
+};
+
+const rowFilter = (query: RecoveryKeyQuery, newestOfVolume: ArrayQuery): ((row: RawRow) => boolean) => {
+  const names = query.computerNames === undefined ? undefined : new Set(query.computerNames.map(foldComputerName));
+  const types = query.volumeTypes === undefined ? undefined : new Set(query.volumeTypes);
+  const since = query.since?.getTime();
+  return (row) => {
+    // Placeholder rows of the LEFT JOINs, and protectors without a password.
+    if (row[at.machineId] === null || row[at.protectorKind] !== protectorKinds.NumericalPassword) return false;
+    if (names !== undefined && !names.has(decodeText(row[at.nameFolded], "NameFolded"))) return false;
+    if (types !== undefined && !types.has(decodeVolumeType(row[at.volumeTypeId]))) return false;
+    if (since !== undefined && decodeInteger(row[at.lastUpdateTime], "LastUpdateTime") < since) return false;
+    // "Newest" is a property of the key, not of the answer: an old key asked for by its id is not the volume's newest.
+    return (
+      query.latest !== true || newestOfVolume(decodeInteger(row[at.volumeId], "VolumeId"))[0]?.[0] === row[at.keyId]
+    );
+  };
+};
+
+/** One key of a row, its password decrypted but not a `Secret` yet: goes no further than who makes one of it. */
+export interface FoundKey extends Omit<RecoveryKey, "recoveryKey"> {
+  readonly rowId: number;
+  readonly recoveryPassword: string;
+}
+
+export const decodeKeyRow = (row: RawRow, policy: StoragePolicy, dataKey: KeyObject | undefined): FoundKey => {
+  const rowId = decodeInteger(row[at.keyId], "Keys.Id");
+  const passwordId = decodeText(row[at.recoveryKeyId], "RecoveryKeyId");
+  return {
+    rowId,
+    passwordId,
+    recoveryPassword: readRecoveryPassword(policy, dataKey, { rowId, keyId: passwordId, raw: row[at.recoveryKey] }),
+    computerName: decodeText(row[at.name], "Machines.Name"),
+    volumeId: decodeText(row[at.volumeGuid], "VolumeGuid"),
+    volumeType: decodeVolumeType(row[at.volumeTypeId]),
+    lastUpdateTime: decodeTime(row[at.lastUpdateTime], "LastUpdateTime"),
+    disclosed: row[at.disclosed] !== 0,
+  };
+};
