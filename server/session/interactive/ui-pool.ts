@@ -43,10 +43,10 @@ interface Serving {
 }
 
 /**
- * How long a spare process that was taken stays unreplaced. Starting one takes a processor for a quarter of a second, just
- * when this user, and whoever logs in at the same time, waits for a first prompt.
+ * How long a spare process that was taken stays unreplaced. Starting one, with its rehearsal, takes a processor for half a second,
+ * just when this user, and whoever logs in at the same time, waits for a first prompt and types the first line.
  */
-const refillMs = 250;
+const refillMs = 2_000;
 
 /** Starts UI processes, keeps spare ones, and gives each connected user their own (design §3). */
 export const createUiPool = (options: UiPoolOptions): UiPool => {

@@ -1,5 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { on } from "node:events";
+import { constants, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import type { FailureCategory } from "../../errors.ts";
 import type { RecoveryKeyQuery } from "../port.ts";
@@ -96,6 +97,8 @@ async function* requestsOf(port: NonNullable<typeof parentPort>): AsyncGenerator
 }
 
 if (parentPort !== null) {
+  // Of this thread alone, on Linux (setpriority(2), "C library/kernel differences"): who types goes before an export.
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   try {
     await work(workerData as ReadingTask, requestsOf(parentPort)); // from reading-thread.ts alone
   } catch (error) {
