@@ -171,7 +171,7 @@ try {
     process.stderr.write(`${name} …\n`);
     outcomes.push(...(await row(stage)));
     // After each row: a run takes minutes, and what it has measured is worth keeping when it is stopped.
-    if (keep) writeFileSync(join(root, "test", "bench", "RESULTS.md"), resultsText(outcomes, new Date()));
+    if (keep) writeFileSync(join(root, "test", "bench", "RESULTS.md"), resultsText(outcomes, new Date(), stage.sizes));
   }
 } finally {
   await end();

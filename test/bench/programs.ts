@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 
 /** What one run of a client was: from its start to its end. */
 export interface Ran {
@@ -126,6 +127,36 @@ const descendantsOf = (root: number): number[] => {
   const found = [root];
   for (const parent of found) for (const [pid, of] of parents) if (of === parent) found.push(pid);
   return found;
+};
+
+const ticksOf = (root: number): number => {
+  let ticks = 0;
+  for (const pid of descendantsOf(root)) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      const [ofUser, ofSystem] = stat
+        .slice(stat.lastIndexOf(")") + 2)
+        .split(" ")
+        .slice(11, 13);
+      ticks += Number(ofUser) + Number(ofSystem);
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  return ticks;
+};
+
+/**
+ * Until a server has nothing left to do, as one that started long ago: a spare UI process that was taken is replaced after two
+ * seconds.
+ */
+export const untilIdle = async (pid: number): Promise<void> => {
+  await delay(2_500);
+  for (let before = -1, now = ticksOf(pid); now !== before;) {
+    await delay(600);
+    before = now;
+    now = ticksOf(pid);
+  }
 };
 
 /** Proportional set size of a process and everything under it: shared pages count once among those who share them. */

@@ -50,13 +50,18 @@ const machine = (): string =>
   `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}`;
 
 /** The file that is kept: how it was measured stands beside what was measured. */
-export const resultsText = (outcomes: readonly Outcome[], date: Date): string => `# Results
+export const resultsText = (
+  outcomes: readonly Outcome[],
+  date: Date,
+  sizes: { readonly rounds: number; readonly keys: number },
+): string => `# Results
 
 ${date.toISOString().slice(0, 16).replace("T", " ")} UTC, ${machine()}.
 Load average at the end: ${loadavg()
   .map((load) => load.toFixed(1))
   .join(" ")}. Written by \`npm run bench\`; how to read it: README.md beside it.
 A load above the number of processors means that other work ran meanwhile: then the ratios say little, and p99 nothing.
+${sizes.rounds} rounds, ${sizes.keys.toLocaleString("en-US")} keys.
 
 ${tableOf(outcomes)}
 `;

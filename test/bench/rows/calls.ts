@@ -2,7 +2,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { percentile, takeTurns, type Outcome } from "../compare.ts";
-import { clientsAloneMs, timed } from "../programs.ts";
+import { clientsAloneMs, timed, untilIdle } from "../programs.ts";
 import type { BenchRow, Stage } from "../stage.ts";
 
 /** A new client process for one key; another key each time, in an order far from the one they are stored in. */
@@ -23,6 +23,7 @@ const bothCallers = async (stage: Stage) => ({
 
 /** A server that runs for years has its code compiled; sshd's is compiled when it is built. */
 const warmUp = async (stage: Stage, ...calls: readonly (() => Promise<number>)[]): Promise<void> => {
+  await untilIdle((await stage.endpoint()).pid);
   for (const call of calls) for (let count = 0; count < Math.min(100, stage.sizes.calls); count += 1) await call();
 };
 

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { percentile, takeTurns, type Outcome } from "../compare.ts";
-import { openSession, type OpenSession } from "../programs.ts";
+import { openSession, untilIdle, type OpenSession } from "../programs.ts";
 import type { BenchRow, Stage } from "../stage.ts";
 
 const ourPrompt = /PS [^\n]*> ?/;
@@ -60,6 +60,7 @@ export const keystrokeEcho: BenchRow = async (stage: Stage) => {
   const perRound = Math.max(4, Math.floor(stage.sizes.calls / stage.sizes.rounds));
   await type(ours, 4);
   await type(peer, 4);
+  await untilIdle((await stage.endpoint()).pid);
   const typed = () =>
     takeTurns(
       stage.sizes.rounds,

@@ -1,5 +1,5 @@
 import { takeTurns, type Outcome } from "../compare.ts";
-import { clientsAloneMs, holdConnection, openSession, pssKib, type OpenSession } from "../programs.ts";
+import { clientsAloneMs, holdConnection, openSession, pssKib, untilIdle, type OpenSession } from "../programs.ts";
 import type { BenchRow, Stage } from "../stage.ts";
 
 const ourPrompt = /PS [^\n]*> ?/;
@@ -23,6 +23,7 @@ export const firstPrompt: BenchRow = async (stage) => {
   };
   await once(ours)();
   await once(peer)();
+  await untilIdle((await stage.endpoint()).pid);
   const measured = await takeTurns(stage.sizes.rounds * 2, once(ours), once(peer));
   return [{ name: "first prompt", unit: "ms", ...measured, reach: { atMost: 0.25 } }];
 };
@@ -39,6 +40,7 @@ export const logIns: BenchRow = async (stage) => {
     return { ms, aloneMs: clientsAloneMs() - aloneAtStart };
   };
   await all(ours)(); // as many UI processes as so many sessions want; they stay for seconds
+  await untilIdle((await stage.endpoint()).pid);
   const { ours: rounds, peer: peerRounds } = await takeTurns(stage.sizes.rounds, all(ours), all(peer));
   const peerMs = peerRounds.map(({ ms }) => ms);
   return [
