@@ -52,7 +52,8 @@ interface Site {
   readonly client: ssh2.Client;
 }
 
-const openSite = async (stage: Stage, keys: readonly BenchKey[], count: number): Promise<Site> => {
+/** @returns its data directory */
+const makeSite = async (stage: Stage, keys: readonly BenchKey[], count: number): Promise<string> => {
   const dataDirectory = join(stage.directory, `growth-${count}`);
   const csv = join(stage.directory, "growth.csv");
   writeCsv(keys, csv);
@@ -61,6 +62,10 @@ const openSite = async (stage: Stage, keys: readonly BenchKey[], count: number):
   const imported = await pep(["import", "--data-dir", dataDirectory, csv]);
   if (imported.status !== 0) throw new Error(imported.stderr);
   fill(join(dataDirectory, "site.sqlite"), count);
+  return dataDirectory;
+};
+
+const openSite = async (stage: Stage, dataDirectory: string, count: number): Promise<Site> => {
   const endpoint = await launch({ dataDirectory });
   stage.onEnd(endpoint.end);
   const client = await connect(endpoint, "support");
@@ -71,11 +76,14 @@ const openSite = async (stage: Stage, keys: readonly BenchKey[], count: number):
 /** Latency of a look-up and memory of the server in sites of growing size, each held against the smallest in the same round. */
 export const growth: BenchRow = async (stage) => {
   const keys = makeKeys(realKeys);
-  const sites: Site[] = [];
+  // All of them first: filling holds this process for minutes, and a server closes connections that don't answer.
+  const made: { readonly count: number; readonly dataDirectory: string }[] = [];
   for (const count of stage.sizes.growth) {
     process.stderr.write(`  a site of ${count.toLocaleString("en-US")} keys …\n`);
-    sites.push(await openSite(stage, keys, count));
+    made.push({ count, dataDirectory: await makeSite(stage, keys, count) });
   }
+  const sites: Site[] = [];
+  for (const { count, dataDirectory } of made) sites.push(await openSite(stage, dataDirectory, count));
   const perRound = Math.max(2, Math.floor(stage.sizes.calls / 10));
   const each = new Map<string, number[]>();
   for (let round = -1; round < stage.sizes.rounds; round += 1) {
