@@ -7,7 +7,7 @@ import type { RecoveryKey, RecoveryKeyQuery } from "../port.ts";
 import type { RawRow } from "./columns.ts";
 import { withLockPatience, writeTransaction } from "./connection.ts";
 import type { LockPatience } from "./connection.ts";
-import { prepareKeyPages } from "./key-pages.ts";
+import { pageRows, prepareKeyPages } from "./key-pages.ts";
 import type { KeyPages } from "./key-pages.ts";
 import { decodeKeyRow, prepareRowFilter } from "./key-rows.ts";
 import type { FoundKey } from "./key-rows.ts";
@@ -16,8 +16,7 @@ import type { CertificateAccess } from "./principals.ts";
 import type { ReadingThread, ReadingThreads } from "./reading-thread.ts";
 import type { FoundKeys } from "./reading-worker.ts";
 
-/** Rows fetched in one go, and decrypted in one go: each about a millisecond of the event loop. */
-const pageRows = 256;
+/** Rows decrypted in one go on the server's own thread: about a millisecond of the event loop. */
 const decodedRows = 64;
 /** Counting decrypts nothing, so its pages may be longer for the same time. */
 const countPageRows = 1024;

@@ -6,7 +6,7 @@ import type { FailureCategory } from "../../errors.ts";
 import type { RecoveryKeyQuery } from "../port.ts";
 import { fileIdentity, openExistingConnection, withLockPatience } from "./connection.ts";
 import { asEndpointError, unavailable } from "./failures.ts";
-import { prepareKeyPages } from "./key-pages.ts";
+import { pageRows, prepareKeyPages } from "./key-pages.ts";
 import type { KeyPosition, KeyWalk } from "./key-pages.ts";
 import { decodeKeyRow, prepareRowFilter } from "./key-rows.ts";
 import type { FoundKey, StoragePolicy } from "./key-rows.ts";
@@ -38,9 +38,6 @@ export type FromReadingWorker =
   | { readonly kind: "page"; readonly keys: FoundKeys }
   | { readonly kind: "end" }
   | { readonly kind: "failed"; readonly category: FailureCategory; readonly message: string; readonly cause: unknown };
-
-/** As on the server's own thread, so that a batch is one. */
-const pageRows = 256;
 
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- of windows, which a thread is none
 const post = (message: FromReadingWorker): void => parentPort?.postMessage(message);
@@ -96,9 +93,21 @@ async function* requestsOf(port: NonNullable<typeof parentPort>): AsyncGenerator
   for await (const [request] of on(port, "message")) yield request as PageRequest; // from reading-thread.ts alone
 }
 
+/**
+ * Who types goes before an export. Of this thread alone, which is so on Linux only (setpriority(2), "C library/kernel
+ * differences"): elsewhere it would be the whole server's.
+ */
+const goBehindOthers = (): void => {
+  if (process.platform !== "linux") return;
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // A sandbox may forbid it (systemd's ~@resources): an export is no worse an answer for it.
+  }
+};
+
 if (parentPort !== null) {
-  // Of this thread alone, on Linux (setpriority(2), "C library/kernel differences"): who types goes before an export.
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  goBehindOthers();
   try {
     await work(workerData as ReadingTask, requestsOf(parentPort)); // from reading-thread.ts alone
   } catch (error) {
