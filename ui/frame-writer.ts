@@ -1,19 +1,7 @@
-import { encodeFrame, frameKind, type FromUi } from "./protocol.ts";
+import { encodeFrame, frameKind, type FromUi, piecesOf } from "./protocol.ts";
 
-/** Well below the longest frame; cut between characters, never inside one. */
+/** Well below the longest frame. */
 const maximumPaintLength = 16 * 1024;
-
-const pieces = (text: string): readonly string[] => {
-  const parts: string[] = [];
-  for (let at = 0; at < text.length;) {
-    let end = Math.min(at + maximumPaintLength, text.length);
-    // A surrogate pair stays whole: half a glyph would be no glyph.
-    if (end < text.length && /[\ud800-\udbff]/.test(text[end - 1] ?? "")) end -= 1;
-    parts.push(text.slice(at, end));
-    at = end;
-  }
-  return parts;
-};
 
 export interface FrameWriter {
   /** What is painted on a session's terminal. */
@@ -37,7 +25,8 @@ export const createFrameWriter = (write: (frames: Uint8Array) => void): FrameWri
     if (painted === undefined) return;
     const { session, text } = painted;
     painted = undefined;
-    for (const piece of pieces(text)) frames.push(encodeFrame(frameKind.terminal, session, utf8.encode(piece)));
+    for (const piece of piecesOf(text, maximumPaintLength))
+      frames.push(encodeFrame(frameKind.terminal, session, utf8.encode(piece)));
   };
   const flush = (): void => {
     isComing = false;

@@ -120,6 +120,18 @@ export const encodeFrame = (kind: FrameKind, session: number, payload: Uint8Arra
   return frame;
 };
 
+/** Pieces of a text, none longer than a frame or message is to be. A surrogate pair stays whole: half a glyph would be no glyph. */
+export const piecesOf = (text: string, longest: number): readonly string[] => {
+  const pieces: string[] = [];
+  for (let at = 0; at < text.length;) {
+    let end = Math.min(at + longest, text.length);
+    if (end < text.length && /[\ud800-\udbff]/.test(text[end - 1] ?? "")) end -= 1;
+    pieces.push(text.slice(at, end));
+    at = end;
+  }
+  return pieces;
+};
+
 /**
  * Cuts a byte stream into frames. Throws a RangeError on a length or kind that no honest peer sends.
  * Work is linear in the bytes read: a peer that sends a large frame one byte at a time costs no copy of what came before.

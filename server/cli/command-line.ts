@@ -193,10 +193,11 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
       });
       const [verb = "", ...rest] = positionals;
       const dataDirectory = resolve(values["data-dir"] ?? defaultDataDirectory);
-      if (verb === "prune" || verb === "rotate-key") noPositionals(rest);
-      const { pruneCommand, rotateKeyCommand } = await import("./audit-upkeep.ts");
-      if (verb === "prune") return pruneCommand(dataDirectory, values.before, io);
-      if (verb === "rotate-key") return rotateKeyCommand(dataDirectory, io);
+      if (verb === "prune" || verb === "rotate-key") {
+        noPositionals(rest);
+        const { pruneCommand, rotateKeyCommand } = await import("./audit-upkeep.ts");
+        return verb === "prune" ? pruneCommand(dataDirectory, values.before, io) : rotateKeyCommand(dataDirectory, io);
+      }
       return auditCommand(
         verb,
         { dataDirectory, arguments: rest, values, v2: values.v2 ?? false, stop: signals.stop },

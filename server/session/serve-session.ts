@@ -241,7 +241,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       await channel.writeError(text.encode(`${failure.category}: ${failure.message}\n`)).catch(() => undefined); // gone
       await channel.end(failure.exitStatus).catch(() => undefined); // gone
     } finally {
-      over.abort("over");
+      over.abort("over"); // without a reason a DOMException is made, with its stack
     }
   };
 

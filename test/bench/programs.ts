@@ -35,17 +35,18 @@ export const timed = (program: string, args: readonly string[]): Promise<Ran> =>
     });
   });
 
+/** Fields of proc_pid_stat(5) from the state on, counted from behind the program's name, which may hold blanks. */
+const statOf = (pid: string): readonly string[] => {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+};
+
 /**
  * Processor time of all clients that have ended, over the processors there are: what is left of a row where many run at once
  * when the server costs nothing. In the kernel's ticks of 10 ms.
  */
 export const clientsAloneMs = (): number => {
-  const stat = readFileSync("/proc/self/stat", "utf8");
-  // cutime and cstime of proc_pid_stat(5), counted from behind the program's name, which may hold blanks.
-  const [ofUser, ofSystem] = stat
-    .slice(stat.lastIndexOf(")") + 2)
-    .split(" ")
-    .slice(13, 15);
+  const [ofUser, ofSystem] = statOf("self").slice(13, 15); // cutime and cstime
   return ((Number(ofUser) + Number(ofSystem)) * 10) / availableParallelism();
 };
 
@@ -118,8 +119,7 @@ const descendantsOf = (root: number): number[] => {
   for (const entry of readdirSync("/proc")) {
     if (!/^\d+$/.test(entry)) continue;
     try {
-      const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
-      parents.set(Number(entry), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
+      parents.set(Number(entry), Number(statOf(entry)[1]));
     } catch {
       // It ended while we looked.
     }
@@ -133,11 +133,7 @@ const ticksOf = (root: number): number => {
   let ticks = 0;
   for (const pid of descendantsOf(root)) {
     try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-      const [ofUser, ofSystem] = stat
-        .slice(stat.lastIndexOf(")") + 2)
-        .split(" ")
-        .slice(11, 13);
+      const [ofUser, ofSystem] = statOf(String(pid)).slice(11, 13);
       ticks += Number(ofUser) + Number(ofSystem);
     } catch {
       // It ended while we looked.

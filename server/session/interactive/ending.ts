@@ -27,7 +27,7 @@ export class Ending {
 
   end(end: SessionEnd): void {
     this.#reached.resolve(end);
-    this.#controller.abort("the session ends");
+    this.#controller.abort("the session ends"); // without a reason a DOMException is made, with its stack
   }
 
   /** What could not be recorded or shown ends the session. */

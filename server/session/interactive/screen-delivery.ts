@@ -1,4 +1,4 @@
-import type { UiColumn } from "../../../ui/protocol.ts";
+import { piecesOf, type UiColumn } from "../../../ui/protocol.ts";
 import { EndpointError } from "../../errors.ts";
 import type { TerminalSize } from "../contract.ts";
 import type { Answer, Delivery, DisclosedCell } from "../delivery.ts";
@@ -51,18 +51,6 @@ const screenCell = (cell: DisclosedCell | undefined): string => {
   return text.length <= longestCell ? text : `${text.slice(0, longestCell).replace(/[\ud800-\udbff]$/, "")}…`;
 };
 
-/** Pieces of a text, none longer than a message takes, no surrogate pair cut. */
-const piecesOf = (text: string): string[] => {
-  const pieces: string[] = [];
-  for (let at = 0; at < text.length;) {
-    let end = Math.min(at + textPerMessage, text.length);
-    if (end < text.length && /[\ud800-\udbff]/.test(text[end - 1] ?? "")) end -= 1;
-    pieces.push(text.slice(at, end));
-    at = end;
-  }
-  return pieces;
-};
-
 /** Rows in messages that fit a frame. */
 const partsOf = (rows: readonly (readonly string[])[]): (readonly string[])[][] => {
   const parts: (readonly string[])[][] = [];
@@ -92,7 +80,7 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
   };
 
   const showText = async (text: string): Promise<void> => {
-    for (const piece of piecesOf(text)) {
+    for (const piece of piecesOf(text, textPerMessage)) {
       throwIfStopped();
       await face.ui.send({ type: "text", id, text: piece });
     }
