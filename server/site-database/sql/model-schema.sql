@@ -5,11 +5,24 @@
    GetRecoveryKey are ours; Microsoft's are not public. EncryptString does not exist in Microsoft's text and is called
    PepModelEncrypt here, so that nobody takes it for theirs.
 
-   Run in a new, empty database whose name begins with CM_, as its owner:
-     sqlcmd -S localhost -U sa -Q "CREATE DATABASE CM_PEP COLLATE SQL_Latin1_General_CP1_CI_AS"
-     sqlcmd -S localhost -U sa -d CM_PEP -i server/site-database/sql/model-schema.sql
+   Run in a new, empty database whose name begins with CM_PEP, as its owner; -b, so that sqlcmd stops at the first error:
+     sqlcmd -b -S localhost -U sa -Q "CREATE DATABASE CM_PEP COLLATE SQL_Latin1_General_CP1_CI_AS"
+     sqlcmd -b -S localhost -U sa -d CM_PEP -i server/site-database/sql/model-schema.sql
+
+   At the end it prints the id of this run. The tests take it as PEP_TEST_SQLSERVER_RUN and write nowhere else.
 */
-IF DB_NAME() NOT LIKE 'CM[_]PEP%' THROW 50000, 'Not in a database of tests: its name must begin with CM_PEP.', 1;
+:on error exit
+GO
+/*
+   Holds across GO: with NOEXEC on, every batch behind this one is compiled and not run, whatever sends them. A site's code may
+   be PEP, so the name alone is no proof: anything that is there already ends it too. RAISERROR first, as NOEXEC stops that as well.
+*/
+IF DB_NAME() NOT LIKE N'CM[_]PEP%' OR EXISTS (SELECT 1 FROM sys.objects WHERE is_ms_shipped = 0)
+    OR USER_ID(N'RecoveryAndHardwareCore') IS NOT NULL
+BEGIN
+    RAISERROR (N'Not a new, empty database whose name begins with CM_PEP: nothing is made.', 16, 1);
+    SET NOEXEC ON;
+END;
 GO
 
 CREATE USER RecoveryAndHardwareCore WITHOUT LOGIN;
@@ -93,4 +106,12 @@ GO
 GRANT SELECT, UPDATE ON OBJECT::dbo.RecoveryAndHardwareCore_Keys TO RecoveryAndHardwareRead;
 GRANT SELECT ON OBJECT::dbo.RecoveryAndHardwareCore_Volumes TO RecoveryAndHardwareRead;
 GRANT EXECUTE ON OBJECT::RecoveryAndHardwareCore.DecryptString TO RecoveryAndHardwareRead;
+GO
+
+/* The marker of this run. Last, so that it says that all of the model is there. */
+DECLARE @run nvarchar(32) = REPLACE(CONVERT(nvarchar(36), NEWID()), N'-', N'');
+EXEC (N'CREATE TABLE dbo.PepModelRun_' + @run + N' (Id int PRIMARY KEY)');
+PRINT N'PEP_TEST_SQLSERVER_RUN=' + @run;
+GO
+SET NOEXEC OFF;
 GO

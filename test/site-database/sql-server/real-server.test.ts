@@ -1,26 +1,22 @@
-import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { revealSecret, Secret } from "../../../server/secret.ts";
-import { sqlServerSiteDatabase } from "../../../server/site-database/sql-server/configuration.ts";
 import { openSqlServerSiteDatabase } from "../../../server/site-database/sql-server/database.ts";
 import type { SqlServerSiteDatabase } from "../../../server/site-database/sql-server/database.ts";
 import { createCertificate, restoreCertificate } from "../../../server/site-database/sql-server/make-certificate.ts";
-import { SqlConnection } from "../../../server/site-database/sql-server/connection.ts";
-import { driverSettings } from "../../../server/site-database/sql-server/connection-settings.ts";
-import { loadDriver } from "../../../server/site-database/sql-server/driver.ts";
 import { everyStatement } from "../../../server/site-database/sql-server/list-sql.ts";
-import { text } from "../../../server/site-database/sql-server/statement.ts";
-import type { Statement } from "../../../server/site-database/sql-server/statement.ts";
 import type { RecoveryRecord } from "../../../server/site-database/recovery-record.ts";
 import { describeSiteDatabase } from "../site-database.contract.ts";
 import { neverStopped } from "../fixture.ts";
+import { openModelDatabase } from "./model-database.ts";
+import type { ModelDatabase } from "./model-database.ts";
 
 /*
  * Against Microsoft's server, when there is one: PEP_TEST_SQLSERVER names a JSON file with a `siteDatabase` object (kind
- * sqlServer) whose login owns a database made by server/site-database/sql/model-schema.sql. See the folder's README.
+ * sqlServer) whose login owns a database made by server/site-database/sql/model-schema.sql, and PEP_TEST_SQLSERVER_RUN is the id
+ * that the script printed. See the folder's README. They empty the tables of that database: never one of a site.
  */
 const file = process.env["PEP_TEST_SQLSERVER"];
 
@@ -30,20 +26,6 @@ const notTried = (): void => {
     expect(file).toBeUndefined();
   });
 };
-
-const configurationOf = (path: string) => ({
-  configuration: sqlServerSiteDatabase.parse(JSON.parse(readFileSync(path, "utf8"))),
-  resolvePath: (relative: string) => resolve(dirname(path), relative),
-  credentialsDirectory: undefined,
-});
-
-const batch = (sql: string): Statement => ({ name: "test-setup", kind: "batch", text: sql, parameters: {} });
-const query = (sql: string, values: Readonly<Record<string, string | null>>): Statement => ({
-  name: "test-setup",
-  kind: "query",
-  text: sql,
-  parameters: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, text(value)])),
-});
 
 const empty = `DELETE FROM dbo.RecoveryAndHardwareCore_Keys; DELETE FROM dbo.RecoveryAndHardwareCore_Machines_Volumes;
 DELETE FROM dbo.RecoveryAndHardwareCore_Volumes; DELETE FROM dbo.RecoveryAndHardwareCore_Machines;
@@ -63,49 +45,32 @@ IF NOT EXISTS (SELECT 1 FROM dbo.RecoveryAndHardwareCore_Keys WHERE RecoveryKeyI
   INSERT INTO dbo.RecoveryAndHardwareCore_Keys (VolumeId, RecoveryKeyId, RecoveryKey, LastUpdateTime)
   VALUES (@volumeId, @keyId, dbo.PepModelEncrypt(@key), CONVERT(datetime, @time, 126));`;
 
-const tryServer = (path: string): void => {
-  const places = configurationOf(path);
-  const direct = async (): Promise<SqlConnection> =>
-    SqlConnection.open(
-      await loadDriver(),
-      await driverSettings(places.configuration, places, { readOnlyIntent: false, cancelTimeoutMs: 5000 }),
-      { requestTimeoutMs: 30_000, stallTimeoutMs: 30_000, cancelTimeoutMs: 5000 },
-      () => undefined,
-    );
-  let connection: SqlConnection;
-  beforeAll(async () => {
-    connection = await direct();
-  });
-  afterAll(() => connection.close());
-  const run = async (statement: Statement): Promise<void> => {
-    await connection.all(statement, { signal: neverStopped });
-  };
+const tryServer = (model: ModelDatabase): void => {
+  const { places, run } = model;
+  afterAll(() => model.close());
   const add = async (record: RecoveryRecord): Promise<void> => {
     if (record.protector.kind !== "NumericalPassword") return;
     const { keyId, recoveryPassword } = record.protector;
-    await run(
-      query(insert, {
-        machine: record.computerName,
-        volume: record.volumeId ?? keyId,
-        type: record.volumeType,
-        keyId,
-        key: revealSecret(recoveryPassword),
-        time: (record.lastUpdateTime ?? "2026-01-01T00:00:00.000Z").slice(0, 23),
-      }),
-    );
+    await run(insert, {
+      machine: record.computerName,
+      volume: record.volumeId ?? keyId,
+      type: record.volumeType,
+      keyId,
+      key: revealSecret(recoveryPassword),
+      time: (record.lastUpdateTime ?? "2026-01-01T00:00:00.000Z").slice(0, 23),
+    });
   };
 
   describeSiteDatabase("Microsoft's SQL Server", async (records) => {
-    await run(batch(empty));
+    await run(empty);
     for (const record of records) await add(record);
     const backupDirectory = await mkdtemp(join(tmpdir(), "pep-backup-"));
     const database = await openSqlServerSiteDatabase({ ...places, backupDirectory, pageRows: 100 });
     return {
       database,
       backupDirectory,
-      revokeControl: (principal) =>
-        run(batch(`REVOKE CONTROL ON CERTIFICATE::BitLockerManagement_CERT FROM ${principal}`)),
-      dropCertificate: () => run(batch("DROP CERTIFICATE BitLockerManagement_CERT")),
+      revokeControl: (principal) => run(`REVOKE CONTROL ON CERTIFICATE::BitLockerManagement_CERT FROM ${principal}`),
+      dropCertificate: () => run("DROP CERTIFICATE BitLockerManagement_CERT"),
       databaseName: places.configuration.database,
       dispose: async () => {
         await database.close();
@@ -117,7 +82,7 @@ const tryServer = (path: string): void => {
   describe("the certificate on Microsoft's SQL Server", () => {
     let database: SqlServerSiteDatabase;
     beforeAll(async () => {
-      await run(batch(empty));
+      await run(empty);
       database = await openSqlServerSiteDatabase(places);
     });
     afterAll(() => database.close());
@@ -145,10 +110,10 @@ const tryServer = (path: string): void => {
           recoveryPassword: new Secret("000011-000022-000033-000044-000055-000066-000077-000088"),
         },
       });
-      await run(batch("DROP CERTIFICATE BitLockerManagement_CERT"));
+      await run("DROP CERTIFICATE BitLockerManagement_CERT");
       const creating = createCertificate(database.connections.writes, { expiresOn: "2039-10-22" }, neverStopped);
       await expect(creating).rejects.toMatchObject({ category: "ResourceExists" });
-      await run(batch("DELETE FROM dbo.RecoveryAndHardwareCore_Keys"));
+      await run("DELETE FROM dbo.RecoveryAndHardwareCore_Keys");
       const made = await createCertificate(database.connections.writes, { expiresOn: "2039-10-22" }, neverStopped);
       expect(made.certificate).toBe("created");
       await expect(database.verifyCertificate(neverStopped)).resolves.toMatchObject({
@@ -161,19 +126,19 @@ const tryServer = (path: string): void => {
   test("Microsoft's parser takes every statement", async () => {
     const statements = everyStatement().filter((statement) => statement.kind !== "procedure");
     expect(statements.length).toBeGreaterThan(20);
-    await run(batch("SET PARSEONLY ON"));
+    await run("SET PARSEONLY ON");
     try {
       for (const statement of statements) {
         const declarations = Object.entries(statement.parameters).map(
           ([name, { type }]) => `DECLARE @${name} ${type === "text" ? "nvarchar(4000)" : type};`,
         );
-        await run(batch([...declarations, statement.text].join("\n")));
+        await run([...declarations, statement.text].join("\n"));
       }
     } finally {
-      await run(batch("SET PARSEONLY OFF"));
+      await run("SET PARSEONLY OFF");
     }
   });
 };
 
 if (file === undefined || file === "") notTried();
-else tryServer(file);
+else tryServer(await openModelDatabase(file, process.env["PEP_TEST_SQLSERVER_RUN"]));
