@@ -8,8 +8,6 @@ export default defineConfig({
     maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Once more on failure: the tests drive real processes on machines that others share. A retried test is listed as such.
-    retry: 1,
     // Polled conditions are about processes too: a second, vitest's default, is short on a busy machine.
     expect: { poll: { timeout: 15_000 } },
   },
