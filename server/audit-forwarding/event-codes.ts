@@ -53,6 +53,7 @@ const heavier: Partial<Record<AuditEvent["type"], Weight>> = {
   "connection-dropped": 5,
   "log-pruned": 5,
   "log-key-rotated": 5,
+  "log-adopted": 5,
   "configuration-refused": 8,
   "log-repaired": 8,
   storage: 8,

@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { decodeCheckpoint, historyNotes } from "../audit/checkpoint.ts";
 import type { CompactRange } from "../audit/merkle-tree.ts";
+import type { Permissions } from "../audit/permissions.ts";
 import { publicKeyFromRaw, rawPublicKey, signersOf } from "../audit/signed-note.ts";
 import { textOf, type ReadEvent } from "./decode-line.ts";
 import type { Findings } from "./findings.ts";
@@ -47,8 +48,11 @@ export class CheckpointTrail {
   #signedThrough = 0;
   #sinceHolds = false;
 
-  constructor(paths: RecordPaths, trusted: Trusted, findings: Findings) {
+  readonly #permissions: Permissions;
+
+  constructor(paths: RecordPaths, trusted: Trusted, findings: Findings, permissions: Permissions) {
     this.#findings = findings;
+    this.#permissions = permissions;
     this.#trusted = trusted;
     if (trusted.publicKey !== undefined) this.#keys.push(trusted.publicKey);
     else if (existsSync(paths.publicKey)) this.#keys.push(createPublicKey(readFileSync(paths.publicKey)));
@@ -84,6 +88,11 @@ export class CheckpointTrail {
     this.#advance();
   }
 
+  /** The last event that a trusted checkpoint covers. */
+  get signedThrough(): number {
+    return this.#signedThrough;
+  }
+
   takeEvent(event: ReadEvent, seq: number): void {
     if (event.type !== "log-key-rotated") return;
     const raw = Buffer.from(textOf(event, "to"), "base64");
@@ -109,8 +118,7 @@ export class CheckpointTrail {
     }
     if (this.#newest?.size === tree.size) {
       const signed = this.#check(this.#newest, tree, "audit/checkpoint");
-      if (signed) this.#signedThrough = tree.size;
-      else this.#findings.problem("audit/checkpoint is not signed with a key that is trusted here");
+      if (!signed) this.#findings.problem("audit/checkpoint is not signed with a key that is trusted here");
     }
   }
 
@@ -195,8 +203,16 @@ export class CheckpointTrail {
     for (const [seq, key] of this.#announced) {
       if (seq > checkpoint.size) continue;
       this.#announced.delete(seq);
+      // Whoever can append a line could announce a key of their own.
+      if (this.#permissions.isWorthless(seq, checkpoint.size)) {
+        this.#findings.notice(
+          `event ${seq} announces a key, but was not signed when it was written: the key is not trusted`,
+        );
+        continue;
+      }
       if (!this.#keys.some((known) => rawPublicKey(known).equals(rawPublicKey(key)))) this.#keys.push(key);
     }
+    this.#signedThrough = Math.max(this.#signedThrough, checkpoint.size);
     return true;
   }
 }

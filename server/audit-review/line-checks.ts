@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import type { LogLine } from "../audit/log-lines.ts";
+import { PrunedSegments, type Counted } from "../audit/permissions.ts";
 import { decodeLine, textOf, type ReadEvent } from "./decode-line.ts";
 import type { Findings } from "./findings.ts";
 
@@ -12,9 +13,10 @@ export class LineChecks {
   readonly #take: (event: ReadEvent, seq: number) => void;
   #expected = 1;
   #torn: LogLine | undefined;
-  #prunedThrough = 0;
-  #prunedOnRecord = 0;
+  readonly #pruned = new PrunedSegments();
   readonly #tornFiles: Set<string>;
+  /** Named by an event that says it was kept. */
+  readonly #kept: { readonly name: string; readonly seq: number }[] = [];
 
   constructor(directory: string, findings: Findings, take: (event: ReadEvent, seq: number) => void) {
     this.#directory = directory;
@@ -28,12 +30,9 @@ export class LineChecks {
     }
   }
 
-  get prunedThrough(): number {
-    return this.#prunedThrough;
-  }
-
   line(place: LogLine, bytes: Buffer): void {
     this.#tornInTheMiddle();
+    this.#pruned.take(place);
     const line = decodeLine(bytes);
     if (line === undefined) {
       this.#findings.problem(`${placeOf(place)} is not an event`);
@@ -42,18 +41,16 @@ export class LineChecks {
     }
     this.#inTurn(line.seq, placeOf(place));
     const { event, seq } = line;
-    if (event.type === "log-pruned" && typeof event["throughSeq"] === "number") {
-      this.#prunedOnRecord = Math.max(this.#prunedOnRecord, event["throughSeq"]);
-    }
-    if (event.type === "log-repaired") this.#repaired(textOf(event, "keptAs"), seq);
-    this.#take(event, seq);
+    if (event.type === "log-repaired") this.#kept.push({ name: textOf(event, "keptAs"), seq });
+    // By its place, not by the number that it gives itself.
+    this.#take(event, place.seq);
   }
 
   pruned(place: LogLine): void {
     this.#tornInTheMiddle();
     if (place.seq !== this.#expected) this.#inTurn(place.seq, placeOf(place));
     else this.#expected += 1;
-    this.#prunedThrough = place.seq;
+    this.#pruned.take(place);
   }
 
   segmentGap(place: LogLine): void {
@@ -71,19 +68,25 @@ export class LineChecks {
     this.#torn = place;
   }
 
-  end(): void {
+  end(counted: Counted): void {
     if (this.#torn !== undefined) {
       this.#findings.notice(`${placeOf(this.#torn)} is unfinished: a write was interrupted, or is under way`);
     }
-    if (this.#prunedThrough > this.#prunedOnRecord) {
-      this.#findings.problem(
-        `events to ${this.#prunedThrough} are hashes only, but pruning is on the record to ${this.#prunedOnRecord}`,
-      );
-    } else if (this.#prunedThrough > 0) {
-      this.#findings.notice(`events 1 to ${this.#prunedThrough} were pruned, on the record; their hashes are there`);
+    const problems = this.#pruned.problems(counted);
+    for (const problem of problems) this.#findings.problem(problem);
+    const { throughSeq } = this.#pruned;
+    if (problems.length === 0 && throughSeq > 0) {
+      this.#findings.notice(`events 1 to ${throughSeq} were pruned, on the record; their hashes are there`);
+    }
+    for (const { name, seq } of this.#kept) {
+      if (this.#tornFiles.has(name) || counted.goneTornFiles.has(name)) continue;
+      this.#findings.problem(`event ${seq} says that a torn line was kept as audit/log/${name}; it is not there`);
     }
     for (const name of this.#tornFiles) {
-      if (this.#prunedThrough === 0) this.#findings.problem(`audit/log/${name} is not on the record`);
+      if (counted.keptTornFiles.has(name) || counted.goneTornFiles.has(name)) continue;
+      // Its event was pruned by a version that left such files behind.
+      if (Number(name.slice(0, 12)) <= counted.oldThroughSeq) continue;
+      this.#findings.problem(`audit/log/${name} is not on the record`);
     }
   }
 
@@ -96,12 +99,6 @@ export class LineChecks {
       this.#findings.problem(`${place} is event ${seq}, but event ${expected} comes next: repeated or out of order`);
     }
     this.#expected = seq + 1;
-  }
-
-  #repaired(keptAs: string, seq: number): void {
-    if (!this.#tornFiles.delete(keptAs)) {
-      this.#findings.problem(`event ${seq} says that a torn line was kept as audit/log/${keptAs}; it is not there`);
-    }
   }
 
   #tornInTheMiddle(): void {

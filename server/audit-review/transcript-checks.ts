@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, openSync, readdirSync, readSync } from "node:fs";
+import { closeSync, existsSync, readdirSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
+import { openOfRecord } from "../audit/open-of-record.ts";
+import type { Counted } from "../audit/permissions.ts";
 import { textOf, type ReadEvent } from "./decode-line.ts";
 import type { Findings } from "./findings.ts";
 
@@ -8,14 +10,16 @@ const blockBytes = 256 * 1024;
 
 const digestOf = (path: string): string => {
   const hash = createHash("sha256");
-  const fd = openSync(path, "r");
+  const { fd, bytes } = openOfRecord(path);
   try {
     const block = Buffer.allocUnsafe(blockBytes);
-    for (;;) {
-      const length = readSync(fd, block, 0, block.length, null);
-      if (length === 0) return hash.digest("hex");
+    for (let left = bytes; left > 0;) {
+      const length = readSync(fd, block, 0, Math.min(left, block.length), null);
+      if (length === 0) break;
       hash.update(block.subarray(0, length));
+      left -= length;
     }
+    return hash.digest("hex");
   } finally {
     closeSync(fd);
   }
@@ -29,8 +33,8 @@ export class TranscriptChecks {
   readonly #unnamed: Set<string>;
   /** Sessions under way: their transcript, by session. Those that ended take no memory. */
   readonly #open = new Map<string, string>();
-  /** Told missing already, until a `log-pruned` event names them. */
-  readonly #missing = new Map<string, number>();
+  /** With the digest that the log has; no problem where a signed `log-pruned` names them. */
+  readonly #missing = new Map<string, { readonly seq: number; readonly digest: string }>();
 
   constructor(directory: string, findings: Findings) {
     this.#directory = directory;
@@ -41,13 +45,12 @@ export class TranscriptChecks {
   take(event: ReadEvent, seq: number): void {
     if (event.type === "session-started") this.#started(event, seq);
     else if (event.type === "session-ended") this.#ended(event, seq);
-    else if (event.type === "log-pruned" && Array.isArray(event["transcripts"])) {
-      for (const name of event["transcripts"]) this.#missing.delete(String(name));
-    }
   }
 
-  end(hasPruned: boolean): void {
-    for (const [name, seq] of this.#missing) {
+  end(counted: Counted): void {
+    for (const [name, { seq, digest }] of this.#missing) {
+      const pruned = counted.transcripts.get(name);
+      if (pruned !== undefined && (pruned === "" || digest === "" || pruned === digest)) continue;
       this.#findings.problem(`audit/transcripts/${name} is missing: event ${seq} names it`);
     }
     for (const [sessionId] of this.#open) {
@@ -55,7 +58,7 @@ export class TranscriptChecks {
     }
     for (const name of this.#unnamed) {
       const text = `audit/transcripts/${name} is no session's on the record`;
-      if (hasPruned) this.#findings.notice(`${text}; the events that named it may have been pruned`);
+      if (counted.oldThroughSeq > 0) this.#findings.notice(`${text}; the events that named it may have been pruned`);
       else this.#findings.problem(text);
     }
   }
@@ -64,7 +67,7 @@ export class TranscriptChecks {
     const transcript = basename(textOf(event, "transcript"));
     if (transcript === "") return;
     this.#open.set(textOf(event, "sessionId"), transcript);
-    if (!this.#isThere(transcript)) this.#missing.set(transcript, seq);
+    if (!this.#isThere(transcript)) this.#missing.set(transcript, { seq, digest: "" });
   }
 
   #ended(event: ReadEvent, seq: number): void {
@@ -75,13 +78,24 @@ export class TranscriptChecks {
     this.#open.delete(sessionId);
     if (transcript === undefined) return;
     if (!this.#isThere(transcript)) {
-      this.#missing.set(transcript, seq);
+      this.#missing.set(transcript, { seq, digest });
     } else if (digest === "") {
       this.#findings.notice(
         `audit/transcripts/${transcript} has no digest in the log (event ${seq}): it could not be closed, and may have been changed since`,
       );
-    } else if (digestOf(join(this.#directory, transcript)) !== digest) {
+    } else if (this.#digestOf(transcript, seq) !== digest) {
       this.#findings.problem(`audit/transcripts/${transcript} was changed after it was closed (event ${seq})`);
+    }
+  }
+
+  /** A digest that fits none where it can't be read. */
+  #digestOf(transcript: string, seq: number): string {
+    try {
+      return digestOf(join(this.#directory, transcript));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#findings.problem(`audit/transcripts/${transcript} can't be read (event ${seq}): ${why}`);
+      return "";
     }
   }
 

@@ -1,6 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { logLines, type LogLine } from "../audit/log-lines.ts";
 import { CompactRange, leafHash } from "../audit/merkle-tree.ts";
+import { Permissions } from "../audit/permissions.ts";
 import { CheckpointTrail, type Trusted } from "./checkpoint-trail.ts";
 import { Findings } from "./findings.ts";
 import { LineChecks } from "./line-checks.ts";
@@ -44,8 +45,9 @@ const takeLine = (line: LogLine, tree: CompactRange, checks: LineChecks): void =
       checks.pruned(line);
       return;
     case "line":
-      tree.append(leafHash(content.bytes));
+      // Before it grows: what an event says of the tree is of the lines before it.
       checks.line(line, content.bytes);
+      tree.append(leafHash(content.bytes));
   }
 };
 
@@ -57,13 +59,22 @@ export const verifyRecord = (options: VerifyOptions): Verification => {
   const paths = recordPaths(options.dataDirectory);
   const findings = new Findings();
   const trusted: Trusted = { publicKey: options.publicKey, sinceCheckpoint: options.sinceCheckpoint };
-  const trail = new CheckpointTrail(paths, trusted, findings);
+  const permissions = new Permissions();
+  const trail = new CheckpointTrail(paths, trusted, findings, permissions);
   const transcripts = new TranscriptChecks(paths.transcripts, findings);
+  const tree = new CompactRange();
+  const adopted: { readonly seq: number; readonly from: number; readonly to: number }[] = [];
   const checks = new LineChecks(paths.log, findings, (event, seq) => {
+    permissions.take(event, seq);
+    if (event.type === "log-adopted") {
+      const { from, to, root } = event;
+      if (to !== seq - 1 || root !== tree.root().toString("base64")) {
+        findings.problem(`event ${seq} says that lines before it were adopted, but those are others`);
+      } else adopted.push({ seq, from: Number(from), to });
+    }
     transcripts.take(event, seq);
     trail.takeEvent(event, seq);
   });
-  const tree = new CompactRange();
   try {
     for (const line of logLines(paths.log)) {
       const before = tree.size;
@@ -75,8 +86,15 @@ export const verifyRecord = (options: VerifyOptions): Verification => {
     findings.problem(`the log can't be read to its end: ${error instanceof Error ? error.message : String(error)}`);
   }
   trail.end(tree);
-  checks.end();
-  transcripts.end(checks.prunedThrough > 0);
+  const counted = permissions.counted(trail.signedThrough);
+  checks.end(counted);
+  transcripts.end(counted);
+  for (const { seq, from, to } of adopted) {
+    if (from > to || permissions.isWorthless(seq, trail.signedThrough)) continue;
+    findings.notice(
+      `events ${from} to ${to} were adopted at a start (event ${seq}): a crash had left them unsigned. Whoever could write to the machine until then could have written them; they permit nothing`,
+    );
+  }
   return {
     problems: findings.problems,
     notices: findings.notices,

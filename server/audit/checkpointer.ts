@@ -101,6 +101,16 @@ export class Checkpointer {
     return this.#tree.size + this.#waiting.length - this.#signedSize;
   }
 
+  /** What the newest checkpoint covers. */
+  get signedSize(): number {
+    return this.#signedSize;
+  }
+
+  /** The tree over every line that was appended. */
+  get tree(): Pick<CompactRange, "size" | "root"> {
+    return this.#tree;
+  }
+
   /** @throws EndpointError AuditUnavailable when the log is not the one that was signed */
   append(leaf: Buffer): void {
     this.#tree.append(leaf);

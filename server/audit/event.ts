@@ -202,9 +202,28 @@ export const auditEvent = z.discriminatedUnion("type", [
     type: z.literal("log-pruned"),
     localUser: z.string(),
     before: z.string(),
-    /** Every line up to this one is a hash only. */
-    throughSeq: z.number().int(),
-    transcripts: z.array(z.string()),
+    /** Exactly these are hashes only; `digest` is SHA-256 over the hashes of their lines, one after the other. */
+    segments: z.array(
+      z.strictObject({ file: z.string(), firstSeq: z.number().int(), lastSeq: z.number().int(), digest: z.string() }),
+    ),
+    /** With the digests that their sessions' ends have; empty where one has none. */
+    transcripts: z.array(z.strictObject({ name: z.string(), digest: z.string() })),
+    /** Torn lines that were kept beside these segments. */
+    tornFiles: z.array(z.string()),
+  }),
+  /**
+   * A start found lines behind the last checkpoint, as a crash leaves them. It signs them, but knows nothing of who wrote them:
+   * nothing in them permits anything.
+   */
+  z.strictObject({
+    type: z.literal("log-adopted"),
+    from: z.number().int(),
+    /** The line before this one. Less than `from` when only a torn line was found. */
+    to: z.number().int(),
+    /** Root of the tree over all lines up to `to`, base64. */
+    root: z.string(),
+    /** Torn lines kept beside the log that no signed event names. */
+    tornFiles: z.array(z.string()),
   }),
   /** Whether the syslog receiver takes the log; only changes are here, and not each of a receiver that comes and goes. */
   z.strictObject({

@@ -1,5 +1,6 @@
-import { closeSync, openSync, readdirSync, readSync } from "node:fs";
+import { closeSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
+import { openOfRecord } from "./open-of-record.ts";
 
 /** One leaf of the tree, in the order of the log. */
 export interface LogLine {
@@ -42,12 +43,13 @@ export const findSegments = (directory: string): Segment[] => {
 
 /** Blocks of a file; each is worth something only until the next one is read. */
 const blocksOf = function* (path: string): Generator<Buffer> {
-  const fd = openSync(path, "r");
+  const { fd, bytes } = openOfRecord(path);
   try {
     const block = Buffer.allocUnsafe(blockBytes);
-    for (;;) {
-      const length = readSync(fd, block, 0, block.length, null);
+    for (let left = bytes; left > 0;) {
+      const length = readSync(fd, block, 0, Math.min(left, block.length), null);
       if (length === 0) return;
+      left -= length;
       yield block.subarray(0, length);
     }
   } finally {

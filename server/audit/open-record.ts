@@ -1,12 +1,15 @@
 import type { KeyObject } from "node:crypto";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import * as z from "zod";
 import { findAbortedSessions } from "./aborted-sessions.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import type { AuditEvent, EventLog } from "./event.ts";
 import { openEventLog, type EventLogOptions } from "./event-log.ts";
+import { EndpointError } from "../errors.ts";
 import { logLines } from "./log-lines.ts";
 import { leafHash } from "./merkle-tree.ts";
+import { Permissions, PrunedSegments, type LooseEvent } from "./permissions.ts";
 import { rescueSpaceIn } from "./rescue-space.ts";
 
 export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened" | "onWritten" | "giveUpSpace"> {
@@ -37,6 +40,94 @@ export interface OpenRecord extends EventLog {
 
 const defaultCheckpointEvents = 1000;
 const defaultCheckpointMs = 30_000;
+
+interface Found {
+  readonly lastSeq: number;
+  readonly permissions: Permissions;
+  /** The segment that the last signed line is in. */
+  readonly signedSegment: string;
+}
+
+const looseLine = z.looseObject({ event: z.looseObject({ type: z.string() }) });
+
+/** A line that is damaged permits nothing. */
+const decodeLoosely = (line: Buffer): LooseEvent | undefined => {
+  try {
+    return looseLine.safeParse(JSON.parse(line.toString("utf8"))).data?.event;
+  } catch {
+    return undefined;
+  }
+};
+
+const permits = Buffer.from('"type":"log-');
+
+/**
+ * Reads the whole log, for its tree and for what is to be done after a crash.
+ *
+ * @throws EndpointError AuditUnavailable when it is not the one that was signed, or less of it is left than signed events say
+ */
+const readThrough = (directory: string, checkpointer: Checkpointer, takeLine: (line: Buffer) => void): Found => {
+  const permissions = new Permissions();
+  const pruned = new PrunedSegments();
+  let lastSeq = 0;
+  let signedSegment = "";
+  for (const line of logLines(directory)) {
+    const { content, seq, segment } = line;
+    if (content.kind !== "pruned" && content.kind !== "line") continue;
+    lastSeq = seq;
+    if (seq <= checkpointer.signedSize) signedSegment = segment;
+    pruned.take(line);
+    if (content.kind === "pruned") {
+      checkpointer.append(Buffer.from(content.leaf));
+      continue;
+    }
+    checkpointer.append(leafHash(content.bytes));
+    takeLine(content.bytes);
+    if (!content.bytes.includes(permits)) continue;
+    const found = decodeLoosely(content.bytes);
+    if (found !== undefined) permissions.take(found, seq);
+  }
+  checkpointer.refuseShorterLog();
+  const [problem] = pruned.problems(permissions.counted(checkpointer.signedSize));
+  if (problem !== undefined) {
+    throw new EndpointError(
+      "AuditUnavailable",
+      `In the log ${problem}. The endpoint does not go on with such a log; restore it, or keep it for the investigation and start with an empty audit directory.`,
+    );
+  }
+  return { lastSeq, permissions, signedSegment };
+};
+
+/**
+ * What a start says first where it found lines, or torn lines set aside, that no checkpoint covers.
+ *
+ * @param keptAs named by an event of its own in a moment
+ */
+const adopt = (
+  directory: string,
+  { tree, signedSize }: Checkpointer,
+  { permissions, signedSegment }: Found,
+  keptAs: string | undefined,
+): AuditEvent | undefined => {
+  const { keptTornFiles, goneTornFiles } = permissions.counted(signedSize);
+  // A crash leaves one at the log's end only; one beside an older segment was put there, and pep audit verify says so.
+  const tornFiles = readdirSync(directory).filter(
+    (name) =>
+      name.includes(".torn-at-") &&
+      name >= signedSegment &&
+      name !== keptAs &&
+      !keptTornFiles.has(name) &&
+      !goneTornFiles.has(name),
+  );
+  if (tree.size === signedSize && tornFiles.length === 0) return undefined;
+  return {
+    type: "log-adopted",
+    from: signedSize + 1,
+    to: tree.size,
+    root: tree.root().toString("base64"),
+    tornFiles,
+  };
+};
 
 /**
  * Opens the record for writing: the log, checked against its newest checkpoint while the tree over it is made again, with
@@ -90,17 +181,12 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     ...options,
     directory: join(directory, "log"),
     giveUpSpace,
-    onOpened: () => {
+    onOpened: (keptAs) => {
       // Under the log's lock: another process may have written a checkpoint until now.
       checkpointer = new Checkpointer({ ...options, giveUpSpace });
-      for (const { content, seq } of logLines(join(directory, "log"))) {
-        if (content.kind === "pruned" || content.kind === "line") lastSeq = seq;
-        if (content.kind === "pruned") checkpointer.append(content.leaf);
-        if (content.kind !== "line") continue;
-        checkpointer.append(leafHash(content.bytes));
-        aborted.take(content.bytes);
-      }
-      checkpointer.refuseShorterLog();
+      const found = readThrough(join(directory, "log"), checkpointer, aborted.take);
+      ({ lastSeq } = found);
+      return adopt(join(directory, "log"), checkpointer, found, keptAs);
     },
     onWritten: (lines) => {
       const underCheckpoint = checkpointer?.take(lines);
@@ -127,7 +213,11 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
   const timer = setInterval(checkpointSoon, options.checkpointMs ?? defaultCheckpointMs);
   timer.unref();
   return {
-    append: (event) => log.append(event),
+    async append(event) {
+      await log.append(event);
+      // What it permits is done next, and only a signed event permits anything.
+      if (event.type === "log-pruned") await checkpoint();
+    },
     lastSeq: () => lastSeq,
     checkpoint,
     giveUpSpace,

@@ -1,19 +1,35 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as z from "zod";
+import type { AuditEvent } from "./event.ts";
 import { findSegments, linesOfSegment, prunedName, type Segment } from "./log-lines.ts";
 import { leafHash } from "./merkle-tree.ts";
 
 /** Whole segments at the beginning of the log, and the transcripts of the sessions in them. */
 export interface PrunePlan {
-  readonly segments: readonly Segment[];
+  readonly segments: readonly PrunedSegment[];
   readonly throughSeq: number;
-  readonly transcripts: readonly string[];
+  /** With the digests that the log has of them; empty where it has none. */
+  readonly transcripts: readonly { readonly name: string; readonly digest: string }[];
+  /** Torn lines kept beside these segments. */
+  readonly tornFiles: readonly string[];
+}
+
+interface PrunedSegment extends Segment {
+  readonly lastSeq: number;
+  /** SHA-256 over the hashes of its lines. */
+  readonly digest: string;
 }
 
 const line = z.looseObject({
   at: z.string(),
-  event: z.looseObject({ type: z.string(), sessionId: z.string().optional(), transcript: z.string().optional() }),
+  event: z.looseObject({
+    type: z.string(),
+    sessionId: z.string().optional(),
+    transcript: z.string().optional(),
+    transcriptDigest: z.string().optional(),
+  }),
 });
 
 /**
@@ -21,49 +37,81 @@ const line = z.looseObject({
  * goes on after them. Never the last segment: it is being written to.
  */
 export const planPrune = (directory: string, beforeMs: number, signedSize: number): PrunePlan => {
-  const segments: Segment[] = [];
-  const transcripts: string[] = [];
+  const segments: PrunedSegment[] = [];
+  const transcripts: PrunePlan["transcripts"][number][] = [];
   let throughSeq = 0;
+  const plan = (): PrunePlan => ({
+    segments,
+    throughSeq,
+    transcripts,
+    tornFiles: readdirSync(directory).filter(
+      (name) => name.includes(".torn-at-") && segments.some((segment) => name.startsWith(`${segment.name}.`)),
+    ),
+  });
   /** Of segments seen so far, with the transcripts of sessions that have not ended in them. */
   const open = new Map<string, string>();
-  let waiting: { segment: Segment; through: number }[] = [];
-  let ended: string[] = [];
+  let waiting: PrunedSegment[] = [];
+  let ended: PrunePlan["transcripts"][number][] = [];
   for (const segment of findSegments(directory).slice(0, -1)) {
     if (segment.pruned) continue;
     let through = segment.firstSeq - 1;
+    const hash = createHash("sha256");
     for (const { content, seq } of linesOfSegment(directory, segment)) {
-      if (content.kind !== "line") return { segments, throughSeq, transcripts };
+      if (content.kind !== "line") return plan();
+      hash.update(leafHash(content.bytes));
       const { at, event } = line.parse(JSON.parse(content.bytes.toString("utf8")));
-      if (!(Date.parse(at) < beforeMs)) return { segments, throughSeq, transcripts };
+      if (!(Date.parse(at) < beforeMs)) return plan();
       through = seq;
-      const { type, sessionId = "", transcript = "" } = event;
+      const { type, sessionId = "", transcript = "", transcriptDigest: digest = "" } = event;
       if (type === "session-started") open.set(sessionId, basename(transcript));
       if (type === "session-ended") {
         const name = open.get(sessionId) ?? "";
-        if (name !== "") ended.push(name);
+        if (name !== "") ended.push({ name, digest });
         open.delete(sessionId);
       }
     }
     if (through > signedSize) break;
-    waiting.push({ segment, through });
+    waiting.push({ ...segment, lastSeq: through, digest: hash.digest("hex") });
     if (open.size > 0) continue;
-    segments.push(...waiting.map((one) => one.segment));
+    segments.push(...waiting);
     transcripts.push(...ended);
     throughSeq = through;
     waiting = [];
     ended = [];
   }
-  return { segments, throughSeq, transcripts };
+  return plan();
+};
+
+/** So many transcripts are named in one event: a message to the running server has an end. */
+const mostNamed = 5_000;
+
+/** What is to be on the record, signed, before a plan is carried out. */
+export const prunedEvents = (
+  { segments, transcripts, tornFiles }: PrunePlan,
+  localUser: string,
+  before: Date,
+): Extract<AuditEvent, { type: "log-pruned" }>[] => {
+  const said = { type: "log-pruned", localUser, before: before.toISOString() } as const;
+  const events: Extract<AuditEvent, { type: "log-pruned" }>[] = [];
+  for (let at = 0; at < transcripts.length - mostNamed; at += mostNamed) {
+    events.push({ ...said, segments: [], transcripts: transcripts.slice(at, at + mostNamed), tornFiles: [] });
+  }
+  const named = segments.map(({ name, firstSeq, lastSeq, digest }) => ({ file: name, firstSeq, lastSeq, digest }));
+  const rest = transcripts.slice(events.length * mostNamed);
+  return [...events, { ...said, segments: named, transcripts: rest, tornFiles: [...tornFiles] }];
 };
 
 /**
- * Carries a plan out, once it is on the record. Needs room for the hashes of one segment at a time. Each segment's hashes are durable before its lines go, so that the tree is
+ * Carries a plan out, once it is on the record under a checkpoint. Needs room for the hashes of one segment at a time. Each segment's hashes are durable before its lines go, so that the tree is
  * whole at every moment; done again after a crash it goes on where it stopped.
  */
-export const prune = (auditDirectory: string, plan: PrunePlan): void => {
+export const prune = (
+  auditDirectory: string,
+  plan: { readonly segments: readonly Segment[] } & Pick<PrunePlan, "transcripts" | "tornFiles">,
+): void => {
   const directory = join(auditDirectory, "log");
   // First: on a full disk the hashes need the room.
-  for (const name of plan.transcripts) rmSync(join(auditDirectory, "transcripts", name), { force: true });
+  for (const { name } of plan.transcripts) rmSync(join(auditDirectory, "transcripts", name), { force: true });
   for (const segment of plan.segments) {
     const path = join(directory, prunedName(segment.name));
     const fd = openSync(`${path}.new`, "w", 0o600);
@@ -84,4 +132,5 @@ export const prune = (auditDirectory: string, plan: PrunePlan): void => {
     }
     rmSync(join(directory, segment.name));
   }
+  for (const name of plan.tornFiles) rmSync(join(directory, name), { force: true });
 };

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { findForwarded } from "../audit-forwarding/examine.ts";
 import { decodeCheckpoint } from "../audit/checkpoint.ts";
 import { openRecord } from "../audit/open-record.ts";
-import { planPrune, prune, type PrunePlan } from "../audit/prune.ts";
+import { planPrune, prune, prunedEvents, type PrunePlan } from "../audit/prune.ts";
 import { rescueSpaceIn } from "../audit/rescue-space.ts";
 import { rawPublicKey } from "../audit/signed-note.ts";
 import { verifyRecord } from "../audit-review/verify-record.ts";
@@ -18,7 +18,7 @@ import { freeBytesIn } from "./storage.ts";
 
 /** For the event, a checkpoint, and every hash at worst; each segment that goes gives more back than its hashes take. */
 const roomFor = ({ throughSeq, transcripts }: PrunePlan): number =>
-  1024 * 1024 + throughSeq * 32 + transcripts.length * 64;
+  1024 * 1024 + throughSeq * 32 + transcripts.length * 192;
 
 /** `pep audit prune --before DATE`: takes old lines and transcripts away, on the record, and leaves their hashes. */
 export const pruneCommand = async (dataDirectory: string, before: string | undefined, io: Io): Promise<number> => {
@@ -56,13 +56,8 @@ export const pruneCommand = async (dataDirectory: string, before: string | undef
   }
   const record = await openLocalRecord(paths, io);
   try {
-    await record.append({
-      type: "log-pruned",
-      localUser: io.localUser,
-      before: new Date(beforeMs).toISOString(),
-      throughSeq: plan.throughSeq,
-      transcripts: [...plan.transcripts],
-    });
+    // Each is answered once a checkpoint covers it.
+    for (const event of prunedEvents(plan, io.localUser, new Date(beforeMs))) await record.append(event);
     prune(paths.audit, plan);
   } finally {
     await record.close();

@@ -118,8 +118,8 @@ test("the log is followed while it grows into new segments and over pruned ones"
   mkdirSync(join(made.dataDirectory, "audit", "transcripts"), { recursive: true });
   prune(join(made.dataDirectory, "audit"), {
     segments: [first, second],
-    throughSeq: third.firstSeq - 1,
     transcripts: [],
+    tornFiles: [],
   });
   expect(nameOfLog(directory)).toBe(name);
   const again = new LogReader(directory, 1, "refused");

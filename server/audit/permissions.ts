@@ -1,0 +1,183 @@
+import { createHash, type Hash } from "node:crypto";
+import type { LogLine } from "./log-lines.ts";
+
+/** An event as a reader has it: whichever version wrote it, and perhaps not one of ours. */
+export interface LooseEvent {
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
+interface NamedSegment {
+  readonly file: string;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  /** SHA-256 over the hashes of its lines, one after the other, which is that of the file that is left of it. */
+  readonly digest: string;
+}
+
+interface Adopted {
+  readonly seq: number;
+  readonly from: number;
+  readonly to: number;
+  readonly tornFiles: readonly string[];
+}
+
+interface Pruned {
+  readonly seq: number;
+  readonly segments: readonly NamedSegment[];
+  readonly transcripts: ReadonlyMap<string, string>;
+  readonly tornFiles: readonly string[];
+  /** Of development versions: every line up to it, no segment by name. */
+  readonly throughSeq: number;
+  readonly isOldForm: boolean;
+}
+
+/** What a signed event says may be missing from the record, or be there beside it. */
+export interface Counted {
+  readonly segments: ReadonlyMap<string, NamedSegment>;
+  /** Digest by name; an empty one where an event of the old form names it. */
+  readonly transcripts: ReadonlyMap<string, string>;
+  readonly goneTornFiles: ReadonlySet<string>;
+  /** Kept and named by an event, or adopted at a start. */
+  readonly keptTornFiles: ReadonlySet<string>;
+  /** Up to here events of the old form took lines away; 0 for none. */
+  readonly oldThroughSeq: number;
+}
+
+const text = (value: unknown): string => (typeof value === "string" ? value : "");
+const number = (value: unknown): number => (typeof value === "number" ? value : 0);
+const array = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** Fields of an object that may be anything. */
+const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null ? { ...value } : {};
+
+const segmentOf = (value: unknown): NamedSegment => {
+  const fields = fieldsOf(value);
+  return {
+    file: text(fields["file"]),
+    firstSeq: number(fields["firstSeq"]),
+    lastSeq: number(fields["lastSeq"]),
+    digest: text(fields["digest"]),
+  };
+};
+
+const prunedOf = (event: LooseEvent, seq: number): Pruned => ({
+  seq,
+  segments: array(event["segments"]).map(segmentOf),
+  transcripts: new Map(
+    array(event["transcripts"]).map((one) =>
+      typeof one === "string" ? [one, ""] : [text(fieldsOf(one)["name"]), text(fieldsOf(one)["digest"])],
+    ),
+  ),
+  tornFiles: array(event["tornFiles"]).map(text),
+  throughSeq: number(event["throughSeq"]),
+  isOldForm: event["segments"] === undefined,
+});
+
+/**
+ * What the record's own events permit: that lines, transcripts and torn lines are gone, or lie beside it. Whoever can append a
+ * line could permit themselves anything, so an event permits only once a trusted checkpoint covers it, and never one that was
+ * adopted at a start: the checkpoint over that was made without knowing who wrote it.
+ */
+export class Permissions {
+  readonly #pruned: Pruned[] = [];
+  readonly #adopted: Adopted[] = [];
+  readonly #repaired: { readonly seq: number; readonly keptAs: string }[] = [];
+
+  take(event: LooseEvent, seq: number): void {
+    if (event.type === "log-pruned") this.#pruned.push(prunedOf(event, seq));
+    else if (event.type === "log-repaired") this.#repaired.push({ seq, keptAs: text(event["keptAs"]) });
+    else if (event.type === "log-adopted") {
+      const { from, to, tornFiles } = event;
+      this.#adopted.push({ seq, from: number(from), to: number(to), tornFiles: array(tornFiles).map(text) });
+    }
+  }
+
+  /** Whether the event was signed only because it was there, or not at all, as far as a checkpoint of this size says. */
+  isWorthless(seq: number, signedThrough: number): boolean {
+    if (seq > signedThrough) return true;
+    // From the last: one that was itself adopted says nothing about those before it.
+    let before = Infinity;
+    for (const one of this.#adopted.toReversed()) {
+      if (one.seq > signedThrough || one.seq >= before) continue;
+      // It speaks of the lines right before it; one that names others was not written by a start.
+      if (one.to !== one.seq - 1 || one.from < 1) continue;
+      if (seq >= one.from && seq <= one.to) return true;
+      before = one.from;
+    }
+    return false;
+  }
+
+  counted(signedThrough: number): Counted {
+    const counts = ({ seq }: { readonly seq: number }): boolean => !this.isWorthless(seq, signedThrough);
+    const pruned = this.#pruned.filter(counts);
+    return {
+      segments: new Map(
+        pruned
+          .flatMap(({ segments, seq }) => segments.filter(({ lastSeq }) => lastSeq < seq))
+          .map((one) => [one.file, one]),
+      ),
+      transcripts: new Map(pruned.flatMap(({ transcripts }) => [...transcripts])),
+      goneTornFiles: new Set(pruned.flatMap(({ tornFiles }) => tornFiles)),
+      keptTornFiles: new Set([
+        ...this.#repaired.filter(counts).map(({ keptAs }) => keptAs),
+        ...this.#adopted.filter(counts).flatMap(({ tornFiles }) => tornFiles),
+      ]),
+      oldThroughSeq: Math.max(
+        0,
+        ...pruned.filter(({ isOldForm }) => isOldForm).map(({ throughSeq, seq }) => Math.min(throughSeq, seq - 1)),
+      ),
+    };
+  }
+}
+
+interface FoundSegment {
+  readonly name: string;
+  readonly firstSeq: number;
+  lastSeq: number;
+  readonly hash: Hash;
+}
+
+/** Segments of which hashes are left, held against what permits that. */
+export class PrunedSegments {
+  readonly #found: FoundSegment[] = [];
+  #lineBefore = "";
+  #afterLines = "";
+
+  take({ segment, seq, content }: LogLine): void {
+    if (content.kind === "line") this.#lineBefore = segment;
+    if (content.kind !== "pruned") return;
+    if (this.#lineBefore !== "" && this.#afterLines === "") this.#afterLines = segment;
+    let last = this.#found.at(-1);
+    if (last?.name !== segment) {
+      last = { name: segment, firstSeq: seq, lastSeq: seq, hash: createHash("sha256") };
+      this.#found.push(last);
+    }
+    last.lastSeq = seq;
+    last.hash.update(content.leaf);
+  }
+
+  /** The last event of which only a hash is left. */
+  get throughSeq(): number {
+    return this.#found.at(-1)?.lastSeq ?? 0;
+  }
+
+  /** What is missing without permission, in words. */
+  problems({ segments, oldThroughSeq }: Counted): string[] {
+    const problems = this.#found.flatMap(({ name, firstSeq, lastSeq, hash }) => {
+      const named = segments.get(name.replace(/\.hashes$/, ".ndjson"));
+      const isExact =
+        named?.firstSeq === firstSeq && named.lastSeq === lastSeq && named.digest === hash.copy().digest("hex");
+      return isExact || (named === undefined && lastSeq <= oldThroughSeq)
+        ? []
+        : [`events ${firstSeq} to ${lastSeq} are hashes only (audit/log/${name}), and no signed event says so`];
+    });
+    if (this.#afterLines !== "") {
+      problems.push(
+        `audit/log/${this.#afterLines} holds hashes, but lines stand before it: pruning takes the oldest first`,
+      );
+    }
+    return problems;
+  }
+}
