@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { logEvents } from "./log-events.ts";
 import { loginRefusals, requestRefusals } from "./refusal-reasons.ts";
 
 /** Where an event comes from. `connectedUser` is there only once a signature proved it; before that it is `claimedUser`. */
@@ -26,13 +27,7 @@ export const auditEvent = z.discriminatedUnion("type", [
     runtime: z.string(),
   }),
   z.strictObject({ type: z.literal("server-stopped"), reason: z.string() }),
-  z.strictObject({
-    type: z.literal("log-repaired"),
-    file: z.string(),
-    /** Bytes of a torn last line, moved aside. */
-    droppedBytes: z.number().int(),
-    keptAs: z.string(),
-  }),
+  ...logEvents,
   /** The record's free space fell below a rung of the ladder, or climbed above it. */
   z.strictObject({
     type: z.literal("storage"),
@@ -188,42 +183,6 @@ export const auditEvent = z.discriminatedUnion("type", [
     how: z.enum(["exec", "interactive", "line"]),
     reason: z.string().optional(),
     keys: z.array(disclosedKey),
-  }),
-  /** Made under the old key's last checkpoint, so that whoever trusts the old key can trust the new one. */
-  z.strictObject({
-    type: z.literal("log-key-rotated"),
-    localUser: z.string(),
-    /** Ed25519 public keys, 32 bytes, base64. */
-    from: z.string(),
-    to: z.string(),
-  }),
-  /** Lines were taken away; their hashes stay, so that the tree over the log is still whole. */
-  z.strictObject({
-    type: z.literal("log-pruned"),
-    localUser: z.string(),
-    before: z.string(),
-    /** Exactly these are hashes only; `digest` is SHA-256 over the hashes of their lines, one after the other. */
-    segments: z.array(
-      z.strictObject({ file: z.string(), firstSeq: z.number().int(), lastSeq: z.number().int(), digest: z.string() }),
-    ),
-    /** With the digests that their sessions' ends have; empty where one has none. */
-    transcripts: z.array(z.strictObject({ name: z.string(), digest: z.string() })),
-    /** Torn lines that were kept beside these segments. */
-    tornFiles: z.array(z.string()),
-  }),
-  /**
-   * A start found lines behind the last checkpoint, as a crash leaves them. It signs them, but knows nothing of who wrote them:
-   * nothing in them permits anything.
-   */
-  z.strictObject({
-    type: z.literal("log-adopted"),
-    from: z.number().int(),
-    /** The line before this one. Less than `from` when only a torn line was found. */
-    to: z.number().int(),
-    /** Root of the tree over all lines up to `to`, base64. */
-    root: z.string(),
-    /** Torn lines kept beside the log that no signed event names. */
-    tornFiles: z.array(z.string()),
   }),
   /** Whether the syslog receiver takes the log; only changes are here, and not each of a receiver that comes and goes. */
   z.strictObject({

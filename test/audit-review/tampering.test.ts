@@ -1,7 +1,17 @@
-import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { verifyRecord, type Verification } from "../../server/audit-review/verify-record.ts";
+import { leafHash } from "../../server/audit/merkle-tree.ts";
 import { copyOf, edit, emptyRecord, newKey, openAt, recordSession, smallRecord, type MadeRecord } from "./record.ts";
 
 const verify = (
@@ -34,6 +44,19 @@ const withoutLine = (text: string, index: number): string =>
 const swapLines = (text: string): string => {
   const [first = "", second = "", ...rest] = text.split("\n");
   return [second, first, ...rest].join("\n");
+};
+
+/** As somebody without the key can: a line whose number is the next one. */
+const append = (made: MadeRecord, event: Readonly<Record<string, unknown>>): void =>
+  appendFileSync(
+    segment(made, -1),
+    `${JSON.stringify({ seq: 11, at: new Date().toISOString(), uptimeMs: 1, event })}\n`,
+  );
+
+const hashSegment = (path: string): void => {
+  const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+  writeFileSync(path.replace("ndjson", "hashes"), Buffer.concat(lines.map((line) => leafHash(Buffer.from(line)))));
+  rmSync(path);
 };
 
 /** ATTACK / what is done to the record / EXPECT: what `pep audit verify` says, without any option. */
@@ -91,7 +114,7 @@ const table: readonly (readonly [string, (made: MadeRecord) => void, RegExp])[] 
       writeFileSync(segment(made, 0).replace("ndjson", "hashes"), Buffer.alloc(32 * 3));
       rmSync(segment(made, 0));
     },
-    /pruning is on the record to 0/,
+    /hashes only .* no signed event says so/,
   ],
   [
     "cut a line in the middle of the log short",
@@ -134,7 +157,8 @@ const table: readonly (readonly [string, (made: MadeRecord) => void, RegExp])[] 
     "change the checkpoint's signature",
     (made) =>
       edit(checkpoint(made), (t) =>
-        t.replace(/(.)(.)(=*)\n$/, (_, a: string, b: string, c: string) => `${b}${a}${c}\n`),
+        // By another character, always: two that are exchanged can be the same.
+        t.replace(/(.)(.=*\n)$/, (_, a: string, rest: string) => `${a === "A" ? "B" : "A"}${rest}`),
       ),
     /does not verify|not signed|damaged/,
   ],
@@ -152,7 +176,107 @@ const table: readonly (readonly [string, (made: MadeRecord) => void, RegExp])[] 
       ),
     /not signed with a key that is trusted/,
   ],
+  [
+    "put the lines of a segment into their true hashes",
+    (made) => hashSegment(segment(made, 0)),
+    /hashes only .* no signed event says so/,
+  ],
+  [
+    "put a segment in the middle into its true hashes",
+    (made) => hashSegment(segment(made, 1)),
+    /holds hashes, but lines stand before it/,
+  ],
+  [
+    "permit pruning with an event of one's own",
+    (made) => {
+      append(made, { type: "log-pruned", localUser: "root", before: "2030-01-01", throughSeq: 4, transcripts: [] });
+      hashSegment(segment(made, 0));
+    },
+    /hashes only .* no signed event says so/,
+  ],
+  [
+    "permit the loss of a transcript with an event of one's own",
+    (made) => {
+      append(made, { type: "log-pruned", before: "2030-01-01", segments: [], transcripts: [{ name: "S-3.cast" }] });
+      rmSync(transcript(made, "S-3"));
+    },
+    /S-3\.cast is missing/,
+  ],
+  [
+    "permit a torn file with an event of one's own",
+    (made) => {
+      append(made, { type: "log-repaired", file: "", droppedBytes: 1, keptAs: "000000000001.ndjson.torn-at-7" });
+      writeFileSync(`${segment(made, 0)}.torn-at-7`, "x");
+    },
+    /torn-at-7 is not on the record/,
+  ],
+  [
+    "permit a torn file as if a start had adopted it",
+    (made) => {
+      const tornFiles = ["000000000001.ndjson.torn-at-7"];
+      append(made, { type: "log-adopted", from: 11, to: 10, root: "", tornFiles });
+      writeFileSync(`${segment(made, 0)}.torn-at-7`, "x");
+    },
+    /torn-at-7 is not on the record/,
+  ],
+  [
+    "claim that a start adopted other lines",
+    (made) => append(made, { type: "log-adopted", from: 1, to: 9, root: "", tornFiles: [] }),
+    /adopted, but those are others/,
+  ],
+  [
+    "say that a torn line was kept which is not there",
+    (made) => append(made, { type: "log-repaired", file: "", droppedBytes: 1, keptAs: "gone.torn-at-1" }),
+    /gone\.torn-at-1; it is not there/,
+  ],
+  [
+    "put a link to a device in the place of a transcript",
+    (made) => {
+      rmSync(transcript(made, "S-1"));
+      symlinkSync("/dev/zero", transcript(made, "S-1"));
+    },
+    /S-1\.cast can't be read/,
+  ],
+  [
+    "put a link to the true transcript in its place",
+    (made) => {
+      renameSync(transcript(made, "S-1"), join(made.dataDirectory, "elsewhere"));
+      symlinkSync(join(made.dataDirectory, "elsewhere"), transcript(made, "S-1"));
+    },
+    /S-1\.cast can't be read/,
+  ],
+  [
+    "put a link in the place of a segment",
+    (made) => {
+      const path = segment(made, 0);
+      renameSync(path, join(made.dataDirectory, "elsewhere"));
+      symlinkSync(join(made.dataDirectory, "elsewhere"), path);
+    },
+    /can't be read to its end/,
+  ],
+  ["append to a transcript", (made) => appendFileSync(transcript(made, "S-1"), "# more\n"), /S-1\.cast was changed/],
+  ["cut a transcript short", (made) => truncateSync(transcript(made, "S-1"), 10), /S-1\.cast was changed/],
+  ["empty a segment in the middle", (made) => truncateSync(segment(made, 1), 0), /comes next|its end was cut off/],
+  [
+    "change the origin of the checkpoint",
+    (made) => edit(checkpoint(made), (t) => t.replace(/^pep-audit\/./, "pep-audit/x")),
+    /./,
+  ],
+  [
+    "change a root in the middle of the history",
+    (made) =>
+      edit(history(made), (t) => {
+        const lines = t.split("\n");
+        lines[2] = Buffer.alloc(32).toString("base64");
+        return lines.join("\n");
+      }),
+    /first 3 events are not those/,
+  ],
 ];
+
+test("the table is long enough", () => {
+  expect(table.length).toBeGreaterThanOrEqual(40);
+});
 
 test("an untouched record holds, with and without what was kept elsewhere, and says what that is worth", async () => {
   const made = await smallRecord();

@@ -1,0 +1,48 @@
+import * as z from "zod";
+
+/** What becomes of the log itself. Whatever a reader of the record forgives, one of these says so, under a checkpoint (permissions.ts). */
+export const logEvents = [
+  z.strictObject({
+    type: z.literal("log-repaired"),
+    file: z.string(),
+    /** Bytes of a torn last line, moved aside. */
+    droppedBytes: z.number().int(),
+    keptAs: z.string(),
+  }),
+  /**
+   * A start found lines behind the last checkpoint, as a crash leaves them. It signs them, but knows nothing of who wrote them:
+   * nothing in them permits anything.
+   */
+  z.strictObject({
+    type: z.literal("log-adopted"),
+    from: z.number().int(),
+    /** The line before this one. Less than `from` when only a torn line was found. */
+    to: z.number().int(),
+    /** Root of the tree over all lines up to `to`, base64. */
+    root: z.string(),
+    /** Torn lines kept beside the log that no signed event names. */
+    tornFiles: z.array(z.string()),
+  }),
+  /** Made under the old key's last checkpoint, so that whoever trusts the old key can trust the new one. */
+  z.strictObject({
+    type: z.literal("log-key-rotated"),
+    localUser: z.string(),
+    /** Ed25519 public keys, 32 bytes, base64. */
+    from: z.string(),
+    to: z.string(),
+  }),
+  /** Lines were taken away; their hashes stay, so that the tree over the log is still whole. */
+  z.strictObject({
+    type: z.literal("log-pruned"),
+    localUser: z.string(),
+    before: z.string(),
+    /** Exactly these are hashes only; `digest` is SHA-256 over the hashes of their lines, one after the other. */
+    segments: z.array(
+      z.strictObject({ file: z.string(), firstSeq: z.number().int(), lastSeq: z.number().int(), digest: z.string() }),
+    ),
+    /** With the digests that their sessions' ends have; empty where one has none. */
+    transcripts: z.array(z.strictObject({ name: z.string(), digest: z.string() })),
+    /** Torn lines that were kept beside these segments. */
+    tornFiles: z.array(z.string()),
+  }),
+] as const;
