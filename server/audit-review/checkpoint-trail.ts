@@ -1,7 +1,8 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { decodeCheckpoint, historyNotes } from "../audit/checkpoint.ts";
 import type { CompactRange } from "../audit/merkle-tree.ts";
+import { readTextOfRecord } from "../audit/open-of-record.ts";
 import type { Permissions } from "../audit/permissions.ts";
 import { publicKeyFromRaw, rawPublicKey, signersOf } from "../audit/signed-note.ts";
 import { textOf, type ReadEvent } from "./decode-line.ts";
@@ -25,7 +26,7 @@ const words = (error: unknown): string => (error instanceof Error ? error.messag
 const catchesUp = (path: string, size: number): boolean => {
   for (let tries = 0; tries < 20; tries += 1) {
     try {
-      if (decodeCheckpoint(readFileSync(path, "utf8")).size >= size) return true;
+      if (decodeCheckpoint(readTextOfRecord(path)).size >= size) return true;
     } catch {
       return false; // told where it is read for good
     }
@@ -55,10 +56,10 @@ export class CheckpointTrail {
     this.#permissions = permissions;
     this.#trusted = trusted;
     if (trusted.publicKey !== undefined) this.#keys.push(trusted.publicKey);
-    else if (existsSync(paths.publicKey)) this.#keys.push(createPublicKey(readFileSync(paths.publicKey)));
+    else if (existsSync(paths.publicKey)) this.#keys.push(createPublicKey(readTextOfRecord(paths.publicKey)));
     else findings.problem("there is no log-key.pub, and no --public-key was given: no signature can be checked");
     this.#newest = existsSync(paths.checkpoint)
-      ? this.#decode(readFileSync(paths.checkpoint, "utf8"), "audit/checkpoint")
+      ? this.#decode(readTextOfRecord(paths.checkpoint), "audit/checkpoint")
       : undefined;
     // Read through first: a server that is running adds to it while the log is read.
     let count = 0;

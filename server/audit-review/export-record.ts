@@ -1,7 +1,8 @@
-import { open, readdir, readFile, type FileHandle } from "node:fs/promises";
+import { readdir, readFile, type FileHandle } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { decodeCheckpoint } from "../audit/checkpoint.ts";
 import { findSegments } from "../audit/log-lines.ts";
+import { openFileOfRecord } from "../audit/open-of-record.ts";
 import { LogReader } from "../audit/log-reader.ts";
 import { recordPaths, type RecordPaths } from "./record-paths.ts";
 import { tarEnd, tarHeader, tarPadding } from "./tar.ts";
@@ -19,7 +20,7 @@ async function* fileEntry(
   path: string,
   cutAt?: (file: FileHandle) => Promise<number>,
 ): AsyncGenerator<Uint8Array> {
-  const file = await open(path, "r");
+  const file = await openFileOfRecord(path);
   try {
     const { size, mtime } = await file.stat();
     const bytes = cutAt === undefined ? size : await cutAt(file);

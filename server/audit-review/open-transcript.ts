@@ -1,6 +1,6 @@
-import { constants } from "node:fs";
-import { open, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { openFileOfRecord } from "../audit/open-of-record.ts";
 import { castLinesV2 } from "./cast-v2.ts";
 import type { OpenedTranscript, TranscriptPort } from "./transcript-port.ts";
 
@@ -35,7 +35,7 @@ export const transcriptPort = (directory: string): TranscriptPort => ({
     let file: FileHandle;
     try {
       // A link here was not made by the server.
-      file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+      file = await openFileOfRecord(path);
     } catch (error) {
       if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ELOOP"))
         return undefined;

@@ -1,5 +1,6 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { join } from "node:path";
+import { openOfRecord } from "../audit/open-of-record.ts";
 import { findSegments, type Segment } from "../audit/log-lines.ts";
 
 /** A clock that was set back by less than this hides nothing from a filter by time. */
@@ -7,7 +8,7 @@ export const clockMarginMs = 24 * 60 * 60 * 1000;
 
 /** Every line begins `{"seq":N,"at":"…"`. */
 const firstTimeMs = (path: string): number => {
-  const fd = openSync(path, "r");
+  const { fd } = openOfRecord(path);
   try {
     const head = Buffer.alloc(100);
     const length = readSync(fd, head, 0, head.length, 0);

@@ -1,18 +1,10 @@
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-} from "node:fs";
-import { readSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, fsyncSync, fstatSync, ftruncateSync, openSync, readdirSync } from "node:fs";
+import { lstatSync, readSync, rmSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as z from "zod";
 import { failures } from "../errors.ts";
+import { ofRecord, readTextOfRecord } from "./open-of-record.ts";
 import { recordedEvent, type AuditEvent } from "./event.ts";
 
 type Started = Extract<AuditEvent, { type: "session-started" }>;
@@ -23,6 +15,12 @@ type Ended = Extract<AuditEvent, { type: "session-ended" }>;
 const longestHeader = 4096;
 const blockBytes = 64 * 1024;
 const bookend = z.looseObject({ event: z.looseObject({ type: z.string(), sessionId: z.string() }) });
+
+/** As far as a look tells. */
+const isHeader = (path: string): boolean => {
+  const found = lstatSync(path);
+  return found.isFile() && found.size <= longestHeader;
+};
 
 /** SHA-256 of a file, and what stands after its last newline. */
 const readTranscript = (fd: number) => {
@@ -54,7 +52,7 @@ const readTranscript = (fd: number) => {
 const closeTranscript = (path: string): string | undefined => {
   let fd: number;
   try {
-    fd = openSync(path, "r+");
+    fd = openSync(path, constants.O_RDWR | ofRecord);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
@@ -103,8 +101,8 @@ export const findAbortedSessions = () => {
       const begun = new Set([...open.values()].map(({ transcript }) => transcript));
       for (const name of readdirSync(transcripts)) {
         const path = join(transcripts, name);
-        if (begun.has(name) || !name.endsWith(".cast") || statSync(path).size > longestHeader) continue;
-        const text = readFileSync(path, "utf8");
+        if (begun.has(name) || !name.endsWith(".cast") || !isHeader(path)) continue;
+        const text = readTextOfRecord(path);
         if (text.trimEnd().includes("\n")) continue;
         rmSync(path);
         yield { type: "transcript-removed", transcript: name, bytes: Buffer.byteLength(text) };

@@ -1,10 +1,11 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { decodeCheckpoint, historyNotes, originOf, signCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { CompactRange, leafHash } from "./merkle-tree.ts";
+import { readTextOfRecord } from "./open-of-record.ts";
 import { isFull } from "./rescue-space.ts";
 import { signersOf } from "./signed-note.ts";
 
@@ -30,7 +31,7 @@ const findNewest = (directory: string): Found | undefined => {
   const found: Found[] = [];
   for (const [name, text] of [
     ["audit/checkpoint-history", raw],
-    ["audit/checkpoint", existsSync(newest) ? readFileSync(newest, "utf8") : undefined],
+    ["audit/checkpoint", existsSync(newest) ? readTextOfRecord(newest) : undefined],
   ] as const) {
     if (text === undefined) continue;
     try {

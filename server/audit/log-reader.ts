@@ -1,6 +1,7 @@
-import { open, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { findSegments } from "./log-lines.ts";
+import { openFileOfRecord } from "./open-of-record.ts";
 
 export interface NumberedLine {
   readonly seq: number;
@@ -89,7 +90,7 @@ export class LogReader {
     this.#offset = 0;
     let skip = Math.max(0, this.#next - found.firstSeq);
     this.#next = Math.max(this.#next, found.firstSeq);
-    const file = await open(join(this.#directory, found.name), "r");
+    const file = await openFileOfRecord(join(this.#directory, found.name));
     this.#file = file;
     const block = Buffer.allocUnsafe(blockBytes);
     while (skip > 0) {

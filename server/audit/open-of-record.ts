@@ -1,4 +1,10 @@
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
+
+/** A link is not followed, and a FIFO that nobody writes to is not waited for. */
+export const ofRecord = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+const irregular = (): Error => new Error("it is no regular file");
 
 /**
  * Opens a file of the record for reading. What the server writes is a regular file: a link may lead to a device that never ends,
@@ -8,13 +14,35 @@ import { closeSync, constants, fstatSync, openSync } from "node:fs";
  * @throws Error when it is something else than a regular file
  */
 export const openOfRecord = (path: string): { readonly fd: number; readonly bytes: number } => {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const fd = openSync(path, constants.O_RDONLY | ofRecord);
   try {
     const found = fstatSync(fd);
-    if (!found.isFile()) throw new Error("it is no regular file");
+    if (!found.isFile()) throw irregular();
     return { fd, bytes: found.size };
   } catch (error) {
     closeSync(fd);
     throw error;
+  }
+};
+
+/** The same, for whoever reads it a block at a time. */
+export const openFileOfRecord = async (path: string): Promise<FileHandle> => {
+  const file = await open(path, constants.O_RDONLY | ofRecord);
+  try {
+    if (!(await file.stat()).isFile()) throw irregular();
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+};
+
+/** The whole of a small file of the record. */
+export const readTextOfRecord = (path: string): string => {
+  const { fd } = openOfRecord(path);
+  try {
+    return readFileSync(fd, "utf8");
+  } finally {
+    closeSync(fd);
   }
 };

@@ -184,7 +184,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     onOpened: (keptAs) => {
       // Under the log's lock: another process may have written a checkpoint until now.
       checkpointer = new Checkpointer({ ...options, giveUpSpace });
-      const found = readThrough(join(directory, "log"), checkpointer, aborted.take);
+      const found = readThrough(join(directory, "log"), checkpointer, (line) => aborted.take(line));
       ({ lastSeq } = found);
       return adopt(join(directory, "log"), checkpointer, found, keptAs);
     },

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
+import { readTextOfRecord } from "./open-of-record.ts";
 
 /** No request and no approval lives longer than a day each (roles-schema.ts). */
 const longestLifeMs = 48 * 60 * 60_000;
@@ -56,7 +57,7 @@ export const readRecentLog = (directory: string, now: Date): RecentLog => {
   const shownKeys: RecentLog["shownKeys"][number][] = [];
   const since = new Date(now.getTime() - hourMs).toISOString();
   for (const path of segments) {
-    for (const line of readFileSync(path, "utf8").split("\n")) {
+    for (const line of readTextOfRecord(path).split("\n")) {
       const decoded = decodeRecent(line, since);
       if (decoded === undefined) continue;
       const { event } = decoded;

@@ -1,6 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { createHash, type KeyObject } from "node:crypto";
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
@@ -194,9 +203,9 @@ test("a key that was announced by nobody who had the old one signs nothing", asy
 });
 
 for (const [what, plant] of [
-  ["a FIFO", (path: string) => execFileSync("mkfifo", [path])],
+  ["a FIFO", (path: string) => execFileSync("sh", ["-c", 'mkfifo "$1"', "sh", path])],
   ["a link to a device that never ends", (path: string) => symlinkSync("/dev/zero", path)],
-  ["a directory", (path: string) => execFileSync("mkdir", [path])],
+  ["a directory", (path: string) => mkdirSync(path)],
 ] as const) {
   test(`${what} in the place of a transcript is named, and holds nothing up`, async () => {
     const made = await smallRecord();
@@ -215,3 +224,11 @@ for (const [what, plant] of [
     expect(problemsOf(made)).toContain("the log can't be read to its end");
   });
 }
+
+test("a link to a device that never ends, left for the start after a crash to clear away, holds no start up", async () => {
+  const made = await smallRecord();
+  forge(made, { type: "connection-opened", clientSoftware: "as a crash leaves it" });
+  symlinkSync("/dev/zero", join(transcriptsOf(made), "S-9.cast"));
+  await restart(made);
+  expect(problemsOf(made)).toContain("S-9.cast is no session's on the record");
+});
