@@ -152,7 +152,10 @@ const list = async (options: AuditOptions, io: Io): Promise<number> => {
   const table = [["SESSION", "STARTED", "USER", "FROM", "MODE", "EXIT", "COMMANDS", "END"], ...rows].map((row) =>
     row.map(plain),
   );
-  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const widths = (table[0] ?? []).map((_, column) =>
+    // A fold: a record of years has more sessions than a call can have arguments.
+    table.reduce((widest, row) => Math.max(widest, row[column]?.length ?? 0), 0),
+  );
   for (const row of table) {
     io.stdout.write(
       `${row

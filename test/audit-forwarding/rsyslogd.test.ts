@@ -79,8 +79,9 @@ test.skipIf(!hasRsyslogd())(
       .toBe(true);
     await end();
     const seqs = rsyslogd.received().map(seqOf);
-    expectAllInOrder(seqs, Math.max(...seqs));
-    expect(new Set(seqs).size).toBe(Math.max(...seqs));
+    const last = seqs.reduce((most, seq) => Math.max(most, seq), 0); // too many for one call's arguments
+    expectAllInOrder(seqs, last);
+    expect(new Set(seqs).size).toBe(last);
     expect(seqs.length).toBeGreaterThan(record.lastSeq()); // some were sent twice, or the kills did nothing
   },
   120_000,
