@@ -21,12 +21,17 @@ const driveRecoveryReasons = [
 ] as const;
 
 const parameters = {
-  ComputerName: list(computerName, { synopsis: "Only keys of these computers.", position: 0 }),
+  ComputerName: list(computerName, {
+    synopsis: "Only keys of these computers.",
+    position: 0,
+    bounds: "computerName",
+  }),
   RecoveryKeyId: list(keyIdOrPrefix, {
     synopsis: "Only the keys with these ids, as manage-bde and the recovery screen show them.",
   }),
   VolumeType: list(oneOf(["OperatingSystem", "FixedData", "Removable", "Unknown"]), {
     synopsis: "Only keys of these kinds of volume.",
+    bounds: "volumeType",
   }),
   Since: value(since, { synopsis: "Only keys stored at this time or later." }),
   Latest: flag({ synopsis: "Only the newest key of each volume." }),

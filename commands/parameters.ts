@@ -1,3 +1,5 @@
+import type { BoundField } from "../server/site-database/port.ts";
+
 /** A parameter's value as typed: `true` for a bare switch, else one text or several (`-Name a,b`). */
 export type RawValue = true | string | readonly string[];
 /** Keys are whole parameter names in the definition's own spelling; prefixes were resolved before. */
@@ -32,6 +34,8 @@ export interface Parameter<T> {
   readonly restricted: boolean;
   readonly required: boolean;
   readonly position?: number;
+  /** A role's rule on this parameter bounds the keys that are there at all, not only the values that may be typed. */
+  readonly bounds?: BoundField;
   decode(raw: RawValue): { readonly value: T; readonly texts: readonly string[] } | { readonly problem: string };
 }
 
@@ -50,6 +54,7 @@ interface Options {
   readonly synopsis: string;
   readonly restricted?: true;
   readonly position?: number;
+  readonly bounds?: BoundField;
 }
 
 const about = (kind: Kind<unknown>, options: Options) => ({
@@ -60,6 +65,7 @@ const about = (kind: Kind<unknown>, options: Options) => ({
   ...(kind.values === undefined ? {} : { values: kind.values }),
   ...(kind.suggestions === undefined ? {} : { suggestions: kind.suggestions }),
   ...(options.position === undefined ? {} : { position: options.position }),
+  ...(options.bounds === undefined ? {} : { bounds: options.bounds }),
 });
 
 const noValue = { problem: "given a value" };

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { BoundCommand, BoundShaping, CheckedTexts } from "../../commands/define-command.ts";
+import type { BoundLine } from "./contract.ts";
 import { maskKeyShapedText } from "../../commands/mask-key-shaped-text.ts";
 
 /** What needs no quotes wherever it stands. */
@@ -27,10 +28,14 @@ export const canonicalInvocation = (
   command: BoundCommand,
   texts: CheckedTexts,
   shaping: readonly BoundShaping[],
-  roleCapability: string,
+  { roleCapability, keyBounds }: Pick<BoundLine, "roleCapability" | "keyBounds">,
 ): { readonly invocation: string; readonly digest: string } => {
   const stages = [{ name: command.name, texts }, ...shaping];
-  const bound = [roleCapability, stages.map((stage) => [stage.name, inOrder(stage.texts)])];
+  const bound = [
+    roleCapability,
+    stages.map((stage) => [stage.name, inOrder(stage.texts)]),
+    ...(keyBounds === undefined ? [] : [keyBounds.text]),
+  ];
   return {
     invocation: stages.map((stage) => stageInWords(stage.name, stage.texts)).join(" | "),
     digest: createHash("sha256").update(JSON.stringify(bound)).digest("hex"),

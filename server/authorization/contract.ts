@@ -1,4 +1,5 @@
 import type { BoundCommand, BoundShaping, CommandDescription } from "../../commands/define-command.ts";
+import type { KeyBounds } from "../site-database/port.ts";
 import type { Circumstances } from "./circumstances.ts";
 
 /** What another person would approve: the invocation without `-RequestId` and `-Wait`. */
@@ -11,6 +12,12 @@ export interface ApprovalNeeded {
   readonly wait: boolean;
 }
 
+export interface LineBounds {
+  readonly allows: KeyBounds;
+  /** The rules as written, in one spelling: two with the same text allow the same. */
+  readonly text: string;
+}
+
 /** A whole line, found, decoded and accepted by one entry of one role capability. Nothing after this asks "may they?". */
 export interface BoundLine {
   readonly command: BoundCommand;
@@ -21,6 +28,8 @@ export interface BoundLine {
   readonly approval: ApprovalNeeded | undefined;
   /** Different recovery keys that this user may be shown within an hour, all their commands together. */
   readonly disclosureLimit: { readonly most: number; readonly roleCapability: string } | undefined;
+  /** Set where a rule of the entry bounds the keys that are there: what is outside does not exist for this line. */
+  readonly keyBounds: LineBounds | undefined;
   /** More rows than this from the command (before shaping): `LimitsExceeded`, and none is shown. */
   readonly maxRows: number | undefined;
 }

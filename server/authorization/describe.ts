@@ -83,6 +83,11 @@ export const entryRules = (entry: RoleEntry, withValueRules: boolean): string[] 
   ...(entry.disclosuresPerHour === undefined
     ? []
     : [`At most ${entry.disclosuresPerHour} different recovery keys an hour, whatever they are shown by.`]),
+  ...[...entry.parameters].flatMap(([name, rule]) =>
+    rule === undefined || entry.definition.parameters.get(name)?.bounds === undefined
+      ? []
+      : [`Keys outside the rule on -${name} are not found, whether or not you give it.`],
+  ),
   ...(withValueRules
     ? [...entry.parameters].flatMap(([name, rule]) => (rule === undefined ? [] : [ruleInWords(name, rule)]))
     : []),

@@ -1,4 +1,5 @@
 import type { EstimateContext } from "../../commands/define-command.ts";
+import { boundKeys } from "../site-database/bound-keys.ts";
 import { EndpointError, Refusal } from "../errors.ts";
 import type { ApprovalNeeded, BoundLine, VisibleCommands } from "./contract.ts";
 import type { ElevationParty } from "./elevation-held.ts";
@@ -73,7 +74,8 @@ export const createElevationGate = (
     reason: string | undefined,
     context: EstimateContext,
   ): Promise<Elevation> => {
-    const ceiling = await bound.command.estimateRows?.(context);
+    const siteDatabase = boundKeys(context.siteDatabase, bound.keyBounds?.allows);
+    const ceiling = await bound.command.estimateRows?.({ ...context, siteDatabase });
     if (ceiling !== undefined && bound.maxRows !== undefined && ceiling > bound.maxRows) {
       throw new EndpointError(
         "LimitsExceeded",

@@ -30,6 +30,27 @@ const covers = (earlier: RoleEntry, later: RoleEntry): boolean =>
   (!earlier.requireReason || later.requireReason) &&
   (earlier.listedReasons === undefined || later.listedReasons !== undefined);
 
+/** A rule on what is typed says nothing of a line without it; a rule that bounds the keys does, and its author may have meant less. */
+const warnOfLeftOut = (entry: RoleEntry, warn: Warn): void => {
+  const { definition, parameters, path, requireOneOf } = entry;
+  for (const [name, rule] of parameters) {
+    const parameter = definition.parameters.get(name);
+    const isNeeded =
+      parameter?.required === true ||
+      (name === "Reason" && entry.requireReason) ||
+      (requireOneOf?.every((one) => one === name) ?? false);
+    if (rule === undefined || isNeeded) continue;
+    const beside = requireOneOf?.filter((one) => one !== name && parameters.get(one) === undefined) ?? [];
+    const how = beside.length === 0 ? " and may be left out" : `, and ${beside.join(", ")} beside it is not`;
+    warn(
+      path,
+      parameter?.bounds === undefined
+        ? `${name} is limited${how}: its rule bounds the values that are typed, not what is shown.`
+        : `${name} is limited${how}: a line without it shows every key within its rule, and none outside.`,
+    );
+  }
+};
+
 const warnOfEntry = (entry: RoleEntry, warn: Warn): void => {
   const { definition, parameters, path } = entry;
   for (const [name, rule] of parameters) {
@@ -37,6 +58,7 @@ const warnOfEntry = (entry: RoleEntry, warn: Warn): void => {
       warn(path, `the pattern of ${name} accepts everything; leave it out, or write what is meant.`);
     }
   }
+  warnOfLeftOut(entry, warn);
   const { disclosuresPerHour: most, maxRows } = entry;
   if (most !== undefined && maxRows !== undefined && most < maxRows) {
     warn(

@@ -1,5 +1,6 @@
 import type { CheckedTexts, CommandDefinition } from "../../commands/define-command.ts";
 import { Refusal } from "../errors.ts";
+import type { LineBounds } from "./contract.ts";
 import type { ValueRule } from "./value-rule.ts";
 
 /** One visible command of one role capability, checked against the command's definition. */
@@ -61,6 +62,19 @@ const findViolation = (entry: RoleEntry, texts: CheckedTexts): Violation | undef
     return { reason: "reason", message: `-Reason must be one of: ${listedReasons.join(", ")}.` };
   }
   return undefined;
+};
+
+/** The bounds that the entry's rules set, whether or not the line names their parameters. */
+export const keyBoundsOf = ({ definition, parameters }: RoleEntry): LineBounds | undefined => {
+  const rules = [...parameters].flatMap(([name, rule]) => {
+    const field = definition.parameters.get(name)?.bounds;
+    return rule === undefined || field === undefined ? [] : [{ field, rule }];
+  });
+  if (rules.length === 0) return undefined;
+  return {
+    allows: Object.fromEntries(rules.map(({ field, rule }) => [field, rule.allows])),
+    text: JSON.stringify(rules.map(({ field, rule: { set, pattern } }) => [field, set ?? null, pattern ?? null])),
+  };
 };
 
 /**

@@ -10,7 +10,7 @@ import { bindParameters } from "./bind-parameters.ts";
 import { canonicalInvocation } from "./canonical-invocation.ts";
 import type { BoundLine, VisibleCommands } from "./contract.ts";
 import { describeCommand, narrowedValues, visibleParameters } from "./describe.ts";
-import { findAcceptingEntry } from "./role-entry.ts";
+import { findAcceptingEntry, keyBoundsOf } from "./role-entry.ts";
 import type { RoleEntry } from "./role-entry.ts";
 
 /** Every command there is, as one user sees it: an empty grant is a hidden command. */
@@ -137,6 +137,7 @@ export const makeVisibleCommands = (
         command: definition.name,
       });
     }
+    const keyBounds = entry === undefined ? undefined : keyBoundsOf(entry);
     return {
       command: bound.command,
       shaping,
@@ -144,11 +145,15 @@ export const makeVisibleCommands = (
       approval:
         entry?.requireApproval === true
           ? {
-              ...canonicalInvocation(bound.command, bound.texts, shaping, entry.roleCapability),
+              ...canonicalInvocation(bound.command, bound.texts, shaping, {
+                roleCapability: entry.roleCapability,
+                keyBounds,
+              }),
               requestId: asked?.requestId,
               wait: asked?.wait ?? false,
             }
           : undefined,
+      keyBounds,
       maxRows: entry?.maxRows,
       disclosureLimit:
         entry?.disclosuresPerHour === undefined

@@ -34,6 +34,8 @@ export const watchGrant = (
     if (now === visible) return bound;
     const again = bindTo(now);
     if (again.approval !== undefined && again.approval.digest !== granted.bound.approval?.digest) throw gone();
+    // Its port was opened with the bounds of then, and rows may be on their way.
+    if (again.keyBounds?.text !== granted.bound.keyBounds?.text) throw gone();
     [bound, visible] = [again, now];
     return bound;
   };

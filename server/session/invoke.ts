@@ -6,6 +6,7 @@ import type { CommandContext, CommandResult, EstimateContext } from "../../comma
 import type { ReviewFor } from "../audit-review/review.ts";
 import { EndpointError, Refusal } from "../errors.ts";
 import type { TranscriptPort } from "../audit-review/transcript-port.ts";
+import { boundKeys } from "../site-database/bound-keys.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
 import type { Answer, Delivery, Invoke, Outcome } from "./delivery.ts";
 import type { CommandTurns, Turn } from "./command-turns.ts";
@@ -135,6 +136,7 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
     };
     const context: CommandContext = {
       ...contextOf(signal),
+      siteDatabase: boundKeys(dependencies.siteDatabase, bound.keyBounds?.allows),
       connectedUser: dependencies.connectedUser,
       get visibleCommands() {
         return dependencies.visibleCommands().descriptions;

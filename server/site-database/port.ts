@@ -32,6 +32,12 @@ export interface RecoveryKeyQuery {
   readonly latest?: boolean;
 }
 
+/** What of a key a role's rule can bound. */
+export type BoundField = "computerName" | "volumeType";
+
+/** Which keys are there for a user: each rule given must hold. */
+export type KeyBounds = { readonly [Field in BoundField]?: (value: string) => boolean };
+
 /** One check of BitLockerManagement_CERT. */
 export interface CertificateFinding {
   /** Short and stable, for scripts: `certificate`, `owner`, `key-protection`, `control`, … */

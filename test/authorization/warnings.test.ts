@@ -21,13 +21,19 @@ test("a file without doubts has no warnings", () => {
 
 describe("patterns that accept everything", () => {
   test.each([".*", ".+", "[^x]*|.*", "(?s:.*)", String.raw`[\s\S]+`, "^.*$"])("%s", (validatePattern) => {
-    const entry = keys({ parameters: [{ name: "ComputerName", validatePattern }] });
+    const entry = keys({
+      parameters: [{ name: "ComputerName", validatePattern }],
+      requireOneOf: ["ComputerName"],
+    });
     expect(warningsOf(withEntries(entry, ...others))).toEqual([
       "1 roleCapabilities.role.visibleCommands[0]: the pattern of ComputerName accepts everything; leave it out, or write what is meant.",
     ]);
   });
   test.each(["PC-.*", String.raw`\w+`, "[a-z0-9-]+", ".{1,15}"])("%s does not", (validatePattern) => {
-    const entry = keys({ parameters: [{ name: "ComputerName", validatePattern }] });
+    const entry = keys({
+      parameters: [{ name: "ComputerName", validatePattern }],
+      requireOneOf: ["ComputerName"],
+    });
     expect(warningsOf(withEntries(entry, ...others))).toEqual([]);
   });
 });
@@ -37,6 +43,49 @@ test("an hour's limit below the limit of rows is told", () => {
     "1 roleCapabilities.role.visibleCommands[0]: an answer of more than 5 keys is never shown, although maxRows is 10: disclosuresPerHour counts it too.",
   ]);
   expect(warningsOf(withEntries(keys({ maxRows: 10, disclosuresPerHour: 10 }), ...others))).toEqual([]);
+});
+
+const apartFromLeftOut = (text: string): readonly string[] =>
+  warningsOf(text).filter((warning) => !warning.includes("is limited and may be left out"));
+
+describe("a limited parameter that may be left out", () => {
+  const limited = { name: "ComputerName", validatePattern: "PC-.*" };
+  const where = "1 roleCapabilities.role.visibleCommands[0]: ";
+  const cases: readonly (readonly [string, object, readonly string[]])[] = [
+    [
+      "altogether",
+      { parameters: [limited, "RecoveryKeyId"] },
+      [
+        "ComputerName is limited and may be left out: a line without it shows every key within its rule, and none outside.",
+      ],
+    ],
+    [
+      "for an unlimited one beside it",
+      { parameters: [limited, "RecoveryKeyId"], requireOneOf: ["ComputerName", "RecoveryKeyId"] },
+      [
+        "ComputerName is limited, and RecoveryKeyId beside it is not: a line without it shows every key within its rule, and none outside.",
+      ],
+    ],
+    [
+      "whose rule bounds no keys",
+      {
+        parameters: ["ComputerName", { name: "RecoveryKeyId", validatePattern: "24B0.*" }],
+        requireOneOf: ["ComputerName", "RecoveryKeyId"],
+      },
+      [
+        "RecoveryKeyId is limited, and ComputerName beside it is not: its rule bounds the values that are typed, not what is shown.",
+      ],
+    ],
+    ["never, as it is required", { parameters: [limited, "RecoveryKeyId"], requireOneOf: ["ComputerName"] }, []],
+    [
+      "never, as a reason is required",
+      { parameters: [{ name: "Reason", validatePattern: "T-[0-9]+" }], requireReason: true },
+      [],
+    ],
+  ];
+  test.each(cases)("%s", (_what, entry, expected) => {
+    expect(warningsOf(withEntries(keys(entry), ...others))).toEqual(expected.map((text) => `${where}${text}`));
+  });
 });
 
 describe("entries that never count", () => {
@@ -53,7 +102,7 @@ describe("entries that never count", () => {
     ["fewer to choose from", keys({ requireOneOf: ["ComputerName", "Since"] }), keys({ requireOneOf: ["Since"] })],
   ];
   test.each(covered)("%s", (_what, earlier, entry) => {
-    expect(warningsOf(withEntries(earlier, ...others, entry))).toEqual([shadowed]);
+    expect(apartFromLeftOut(withEntries(earlier, ...others, entry))).toEqual([shadowed]);
   });
 
   const needed: readonly (readonly [string, object, object])[] = [
@@ -70,7 +119,7 @@ describe("entries that never count", () => {
     ],
   ];
   test.each(needed)("%s counts", (_what, earlier, entry) => {
-    expect(warningsOf(withEntries(earlier, ...others, entry))).toEqual([]);
+    expect(apartFromLeftOut(withEntries(earlier, ...others, entry))).toEqual([]);
   });
 
   test("between roles, for the people who have both", () => {

@@ -13,7 +13,7 @@ import { Elevations } from "../../server/authorization/elevation.ts";
 import type { Delivery, Outcome } from "../../server/session/delivery.ts";
 import { encodeAnswer } from "../../server/session/format/encode.ts";
 import { createInvoke } from "../../server/session/invoke.ts";
-import type { RecoveryKey } from "../../server/site-database/port.ts";
+import type { RecoveryKey, SiteDatabase } from "../../server/site-database/port.ts";
 import { noReview } from "./review.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
 import { noTranscripts } from "./no-transcripts.ts";
@@ -71,6 +71,7 @@ export interface Stage {
   events(): readonly AuditEvent[];
   setRoles(text: string): void;
   setKeys(keys: readonly RecoveryKey[]): void;
+  setSite(site: SiteDatabase): void;
   pass(ms: number): void;
   /** Closes everything and opens it again; `meanwhile` does what an attacker does to the files. */
   restart(meanwhile?: () => void): Promise<void>;
@@ -85,7 +86,7 @@ export const createStage = async (): Promise<Stage> => {
   let nowMs = Date.now();
   const now = (): Date => new Date(nowMs);
   let roles = decodeRoles(rolesText(), commands);
-  let site = createMemorySite(makeKeys(6));
+  let site: SiteDatabase = createMemorySite(makeKeys(6));
   let log: OpenEventLog;
   let elevations: Elevations;
   const open = async (): Promise<void> => {
@@ -174,6 +175,7 @@ export const createStage = async (): Promise<Stage> => {
         .map((text) => JSON.parse(text).event),
     setRoles: (text) => void (roles = decodeRoles(text, commands)),
     setKeys: (keys) => void (site = createMemorySite(keys)),
+    setSite: (other) => void (site = other),
     pass: (ms) => void (nowMs += ms),
     async restart(meanwhile) {
       await close();

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { commands } from "../../commands/index.ts";
 import { openEventLog } from "../../server/audit/event-log.ts";
 import type { AuditEvent, EventLog } from "../../server/audit/event.ts";
+import type { VisibleCommands } from "../../server/authorization/contract.ts";
 import { loadRolesFile } from "../../server/authorization/roles-file.ts";
 import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import type { Answer, Delivery, Outcome } from "../../server/session/delivery.ts";
@@ -39,6 +40,8 @@ interface Stage {
   readonly failing?: (event: AuditEvent) => boolean;
   readonly user?: string;
   readonly roles?: string;
+  /** Read anew for each question, as after a reload. */
+  readonly rolesNow?: () => string;
   readonly siteDatabase?: SiteDatabase;
   readonly delivery?: Partial<Delivery>;
   readonly signal?: AbortSignal;
@@ -46,6 +49,8 @@ interface Stage {
   readonly limits?: ReturnType<typeof limitsOf>;
   /** Once it says no, the user has no role any more. */
   readonly mayStill?: () => boolean;
+  /** In place of what the roles grant. */
+  readonly visible?: VisibleCommands;
 }
 
 interface Run {
@@ -75,16 +80,20 @@ export const runLine = async (line: string, stage: Stage = {}): Promise<Run> => 
       return log.append(event);
     },
   };
-  const roles =
-    stage.roles === undefined
-      ? loadRolesFile(join(root, "jea-roles.json"), commands)
-      : decodeRoles(stage.roles, commands);
+  const given = stage.rolesNow?.() ?? stage.roles;
+  let roles =
+    given === undefined ? loadRolesFile(join(root, "jea-roles.json"), commands) : decodeRoles(given, commands);
+  let rolesText = given;
   const user = stage.user ?? "exporter";
   let shown = "";
   const invoke = createInvoke({
     log: watched,
     siteDatabase: stage.siteDatabase ?? database,
-    visibleCommands: () => roles.commandsFor((stage.mayStill?.() ?? true) ? user : "nobody"),
+    visibleCommands: () => {
+      const now = stage.rolesNow?.();
+      if (now !== undefined && now !== rolesText) roles = decodeRoles((rolesText = now), commands);
+      return stage.visible ?? roles.commandsFor((stage.mayStill?.() ?? true) ? user : "nobody");
+    },
     elevation: noElevation,
     transcripts: noTranscripts,
     review: noReview,

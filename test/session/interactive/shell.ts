@@ -141,6 +141,7 @@ const visibleTo = (onPassword: () => void): VisibleCommands => ({
       roleCapability: "test",
       approval: undefined,
       maxRows: undefined,
+      keyBounds: undefined,
       disclosureLimit: undefined,
     };
   },
