@@ -35,15 +35,20 @@ export const approveElevation = defineCommand({
   },
   run: async (values, context) => {
     const { elevation, interactive } = context;
-    const { requester, invocation, reason, ceiling } = elevation.findToDecide(values.RequestId);
+    const { requester, invocation, reason, ceiling, finding } = await elevation.findToApprove(values.RequestId);
+    const known = [
+      ...(ceiling === undefined ? [] : [`at most ${ceiling} rows`]),
+      ...(finding === undefined ? [] : [finding]),
+    ];
+    const rows = known.length === 0 ? "" : ` (${known.join("; ")})`;
     // At a prompt a switch would be worth nothing: the screen's own process types the line.
     if (!interactive && values.Confirm !== true) {
       throw new EndpointError(
         "InvalidArgument",
-        `This would let ${requester} run: ${invocation}${ceiling === undefined ? "" : ` (at most ${ceiling} rows)`}. Give -Confirm if you mean it.`,
+        `This would let ${requester} run: ${invocation}${rows}. Give -Confirm if you mean it.`,
       );
     }
-    const question = `Let ${requester} run, once: ${invocation}${ceiling === undefined ? "" : ` (at most ${ceiling} rows)`}; reason: ${reason ?? "none given"}. Approve?`;
+    const question = `Let ${requester} run, once: ${invocation}${rows}; reason: ${reason ?? "none given"}. Approve?`;
     if (interactive && !(await context.confirm(question))) {
       throw new EndpointError("OperationStopped", "Nothing was approved.");
     }

@@ -1,6 +1,7 @@
 import type { CommandDescription } from "./command-description.ts";
 import { Refusal } from "../server/errors.ts";
 import type { Secret } from "../server/secret.ts";
+import type { OnRecord } from "../server/audit/on-record.ts";
 import type { ReviewPort } from "../server/audit-review/review-port.ts";
 import type { ElevationPort } from "../server/authorization/elevation-port.ts";
 import type { OpenedTranscript, TranscriptPort } from "../server/audit-review/transcript-port.ts";
@@ -61,10 +62,26 @@ export type RowsResult = Extract<CommandResult, { kind: "rows" }>;
 
 export type { CommandDescription, ParameterDescription } from "./command-description.ts";
 
-/** What a command may use. No command imports a package or a `node:` module: everything comes from here. */
-export interface CommandContext {
-  readonly connectedUser: string;
+/**
+ * What counting rows ahead may use. Its ports are open because an event is on the record: without the proof there is no context,
+ * so nothing is asked of the site database that the record doesn't know of.
+ */
+export interface EstimateContext {
+  readonly opening: OnRecord<"command-started" | "elevation">;
+  /** With the keys only that this user's rules let them see. */
   readonly siteDatabase: SiteDatabase;
+  readonly signal: AbortSignal;
+  now(): Date;
+}
+
+/** What a command may use. No command imports a package or a `node:` module: everything comes from here. */
+export interface CommandContext extends EstimateContext {
+  readonly opening: OnRecord<"command-started">;
+  /** Transcripts of every session. */
+  readonly transcripts: TranscriptPort;
+  /** The record; each use of it is itself put on the record first. */
+  readonly review: ReviewPort;
+  readonly connectedUser: string;
   /** The commands this user can see; nothing else exists for them. */
   readonly visibleCommands: readonly CommandDescription[];
   /** `true` where a person sits at a terminal. */
@@ -78,18 +95,9 @@ export interface CommandContext {
   confirm(question: string): Promise<boolean>;
   /** Approval by a second person, as far as the connected user has a part in it. */
   readonly elevation: ElevationPort;
-  /** Transcripts of every session. */
-  readonly transcripts: TranscriptPort;
-  /** The record; each use of it is itself put on the record first. */
-  readonly review: ReviewPort;
   /** Says something beside the answer while the command runs: how far it is. */
   readonly tell: (text: string) => Promise<void>;
-  readonly signal: AbortSignal;
-  now(): Date;
 }
-
-/** What counting rows ahead may use. */
-export type EstimateContext = Pick<CommandContext, "siteDatabase" | "signal" | "now">;
 
 /** A command with its parameters checked: what is logged, and the only way to run it. */
 export interface BoundCommand {

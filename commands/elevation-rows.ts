@@ -16,6 +16,7 @@ export const elevationRows = (elevations: readonly Elevation[], format: OutputFo
     { name: "ExpiresAt", width: 24 },
     { name: "DecidedBy", width: 12 },
     { name: "Comment", width: 20 },
+    { name: "Finding", width: 20 },
   ],
   batches: oneBatch(
     elevations.map((one) => [
@@ -29,6 +30,7 @@ export const elevationRows = (elevations: readonly Elevation[], format: OutputFo
       one.expiresAt.toISOString(),
       one.decidedBy ?? null,
       one.comment ?? null,
+      one.finding ?? null,
     ]),
   ),
   count: () => Promise.resolve(elevations.length),

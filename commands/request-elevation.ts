@@ -19,8 +19,8 @@ export const requestElevation = defineCommand({
   name: "Request-Elevation",
   synopsis: "Asks another person to approve one invocation.",
   description:
-    "Names exactly what you want to run; the rows it would show are counted now, and no more than these are shown later. Once another " +
-    "person has approved it, run it with -RequestId: once, within the time that Get-Elevation shows.",
+    "Names exactly what you want to run. The rows it would show are counted for the person who decides, and no more than these are " +
+    "shown later. Once another person has approved it, run it with -RequestId: once, within the time that Get-Elevation shows.",
   examples: [
     {
       line: "Request-Elevation 'Get-RecoveryKeys -ComputerName PC-0001' -Reason 'Lost PIN'",

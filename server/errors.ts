@@ -1,3 +1,5 @@
+import type { CommandRefusal } from "./audit/refusal-reasons.ts";
+
 /**
  * Every way a command can fail: what a script sees as exit status, named with PowerShell's ErrorCategory.
  * The one table; nothing else in the product invents an exit status (design §7).
@@ -39,29 +41,16 @@ export class EndpointError extends Error {
   }
 }
 
-/** Why a line did not become a command, for the record; the same words as the `command-refused` event. */
-export type RefusalReason =
-  | "syntax"
-  | "language"
-  | "unknown"
-  | "hidden"
-  | "parameter"
-  | "limit"
-  | "pattern"
-  | "reason"
-  | "approval"
-  | "audit";
-
 /** A line that was refused before anything ran. */
 export class Refusal extends EndpointError {
-  readonly reason: RefusalReason;
+  readonly reason: CommandRefusal;
   /** The command's name when it exists, in its own spelling; never what was typed. */
   readonly command: string | undefined;
 
   constructor(
     category: FailureCategory,
     message: string,
-    details: { readonly reason: RefusalReason; readonly command?: string; readonly cause?: unknown },
+    details: { readonly reason: CommandRefusal; readonly command?: string; readonly cause?: unknown },
   ) {
     super(category, message, { cause: details.cause });
     this.name = "Refusal";

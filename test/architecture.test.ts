@@ -179,6 +179,20 @@ test("the server imports of the UI only the protocol", () => {
   expect(shown(strays)).toEqual([]);
 });
 
+test("a session reaches the ports of data only where an event on the record opens them", () => {
+  const naming = sources.filter(
+    (file) =>
+      /^server\/(session|authorization|ssh)\//.test(file) &&
+      /\bsiteDatabase\b|TranscriptPort\b|ReviewFor\b/.test(readFileSync(join(root, file), "utf8")),
+  );
+  // The host is handed them and closes them over; the other opens them against a proof.
+  expect(naming).toEqual(["server/session/open-ports.ts", "server/session/serve-session.ts"]);
+  const proving = sources.filter((file) =>
+    /\bas (unknown as )?OnRecord\b|new OnRecord\b/.test(readFileSync(join(root, file), "utf8")),
+  );
+  expect(proving).toEqual(["server/audit/on-record.ts"]);
+});
+
 test("a secret's text is opened in the few files that must", () => {
   const opening = sources.filter((file) =>
     /import\s*(?:type\s*)?\{[^}]*\brevealSecret\b/.test(readFileSync(join(root, file), "utf8")),

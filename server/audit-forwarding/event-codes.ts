@@ -38,6 +38,7 @@ const ended = (reason: string | undefined): EventCode =>
 /** `SupportSession…` of PEP is a right that a second party unlocks, as an elevation is. */
 const elevations = {
   requested: pep(1001, "SupportSessionTokenRequested", 5),
+  estimated: own("elevation", "ElevationEstimated", 2),
   approved: own("elevation", "ElevationApproved", 5),
   denied: pep(1004, "SupportSessionFailedToUnlock", 10),
   expired: pep(1004, "SupportSessionFailedToUnlock", 10),

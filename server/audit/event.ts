@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { logEvents } from "./log-events.ts";
-import { loginRefusals, requestRefusals } from "./refusal-reasons.ts";
+import { commandRefusals, loginRefusals, requestRefusals } from "./refusal-reasons.ts";
 
 /** Where an event comes from. `connectedUser` is there only once a signature proved it; before that it is `claimedUser`. */
 const origin = z.strictObject({
@@ -121,26 +121,18 @@ export const auditEvent = z.discriminatedUnion("type", [
   }),
   /** Nobody typed for long, and the screen was cleared; somebody pressed a key again. */
   z.strictObject({ type: z.literal("session-lock"), ...origin.shape, state: z.enum(["locked", "unlocked"]) }),
-  /** A command line that did not become a command. */
+  /** A command line that did not become a command, however that ended. */
   z.strictObject({
     type: z.literal("command-refused"),
     ...origin.shape,
-    reason: z.enum([
-      "syntax",
-      "language",
-      "unknown",
-      "hidden",
-      "parameter",
-      "limit",
-      "pattern",
-      "reason",
-      "approval",
-      "audit",
-    ]),
+    reason: z.enum(commandRefusals),
     /** Length of the line in UTF-16 code units; its text may be a secret. */
     lineLength: z.number().int(),
     /** The command's name when it exists, never what was typed. */
     command: z.string().optional(),
+    /** Of a bug only; key-shaped text is masked. */
+    error: z.string().optional(),
+    reference: z.string().optional(),
   }),
   z.strictObject({
     type: z.literal("command-started"),
@@ -217,11 +209,15 @@ export const auditEvent = z.discriminatedUnion("type", [
       ({ localUser, connectedUser }) => (localUser === undefined) !== (connectedUser === undefined),
       "a review is done by an account of the machine or by a connected user",
     ),
-  /** Approval by a second person. `requested` and decisions are here before they count, `consumed` before the run. */
+  /**
+   * Approval by a second person. `requested` and decisions are here before they count, `consumed` before the run. Rows are counted
+   * after `requested`, and what was found is `estimated`; a request that was asked for again, as it was not counted yet, is
+   * `requested` once more.
+   */
   z.strictObject({
     type: z.literal("elevation"),
     ...origin.shape,
-    state: z.enum(["requested", "approved", "denied", "consumed", "expired"]),
+    state: z.enum(["requested", "estimated", "approved", "denied", "consumed", "expired"]),
     requestId: z.string(),
     requester: z.string(),
     /** `SHA256:…` of the key that asked. */
@@ -233,6 +229,10 @@ export const auditEvent = z.discriminatedUnion("type", [
     invocationDigest: z.string(),
     reason: z.string().optional(),
     ceiling: z.number().int().optional(),
+    /** What its approver reads beside the rows: that something is not there, or why they could not be counted. */
+    finding: z.string().optional(),
+    /** A bug in counting; key-shaped text is masked. */
+    error: z.string().optional(),
     approver: z.string().optional(),
     comment: z.string().optional(),
     /** Until when it can be decided (requested) or used (approved). */

@@ -59,6 +59,30 @@ export const loginRefusals = [
 
 export type LoginRefusal = (typeof loginRefusals)[number];
 
+/** Why a line did not become a command. */
+export const commandRefusals = [
+  "syntax",
+  "language",
+  "unknown",
+  "hidden",
+  "parameter",
+  "limit",
+  "pattern",
+  "reason",
+  "approval",
+  "audit",
+  /** Its client hung up, or somebody stopped it, before it began. */
+  "stopped",
+  /** What it waited for was over first. */
+  "timeout",
+  /** What it needed is not there, or can't be reached. */
+  "unavailable",
+  /** Ours: the event has a reference, which its user was told. */
+  "bug",
+] as const;
+
+export type CommandRefusal = (typeof commandRefusals)[number];
+
 /** Why an SSH request was refused after the log-in. */
 export const requestRefusals = [
   /** A request that this endpoint does not serve, whoever asks. */

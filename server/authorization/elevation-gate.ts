@@ -1,44 +1,38 @@
-import type { EstimateContext } from "../../commands/define-command.ts";
-import { boundKeys } from "../site-database/bound-keys.ts";
 import { EndpointError, Refusal } from "../errors.ts";
+import { describe, translate } from "../session/failed.ts";
+import type { ClosedPorts } from "../session/open-ports.ts";
 import type { ApprovalNeeded, BoundLine, VisibleCommands } from "./contract.ts";
 import type { ElevationParty } from "./elevation-held.ts";
 import type { Elevation, ElevationPort } from "./elevation-port.ts";
-import type { Elevations } from "./elevation.ts";
+import type { AskedElevation, Elevations } from "./elevation.ts";
+import type { Counted } from "./row-counts.ts";
 
-interface AdmitContext extends EstimateContext {
+interface Waiting {
+  readonly signal: AbortSignal;
   /** Says something to the user while they wait. */
   readonly tell: (text: string) => Promise<void>;
-  /** Awaited just before an approval is used up: what waits for its turn after that would outlive the approval's minutes. */
-  readonly beforeUse: () => Promise<void>;
-  /** Binds the same line again, as the user's rights are then. */
-  readonly bindAgain: () => BoundLine;
 }
 
-/** A line that may run now. */
-export interface Admitted {
-  readonly bound: BoundLine;
-  /** The request that was used up. */
-  readonly approved: Elevation | undefined;
-}
-
-/** Elevation for one session. */
+/** Elevation for one session. It knows no port of data: what it counts, it counts in a context that a request's event opened. */
 export interface ElevationGate {
   /**
-   * Lets a bound line pass: at once where it needs no approval, else by using an approval up.
+   * Settles what a line says of its own approval: asks for one and refuses, or waits for the decision, or takes the id it gives.
    *
-   * @throws Refusal ApprovalRequired, with the id of the request in its words
+   * @returns the request to use up; `undefined` where the line needs none
+   * @throws Refusal ApprovalRequired with the id of the request in its words; EndpointError OperationTimeout, OperationStopped
    */
-  admit(bound: BoundLine, context: AdmitContext): Promise<Admitted>;
-  portFor(context: EstimateContext): ElevationPort;
+  settle(bound: BoundLine, waiting: Waiting): Promise<string | undefined>;
+  /**
+   * Uses the request up, if the line as it is bound now is still the one that was settled.
+   *
+   * @throws Refusal ApprovalRequired
+   */
+  use(bound: BoundLine, settled: BoundLine, requestId: string | undefined): Promise<Elevation | undefined>;
+  portFor(signal: AbortSignal): ElevationPort;
 }
 
 const refuse = (bound: BoundLine, message: string, cause?: unknown): Refusal =>
   new Refusal("ApprovalRequired", message, { reason: "approval", command: bound.command.name, cause });
-
-/** A sentence an approver and a requester read the same. */
-const rowsInWords = (ceiling: number | undefined): string =>
-  ceiling === undefined ? "" : ` (${ceiling} ${ceiling === 1 ? "row" : "rows"})`;
 
 const waitUntilDecided = async (
   elevations: Elevations,
@@ -63,87 +57,92 @@ const waitUntilDecided = async (
   }
 };
 
+const countOf = (bound: BoundLine, open: ClosedPorts["forEstimate"]): Pick<AskedElevation, "count"> => {
+  const { command, keyBounds, maxRows } = bound;
+  const { estimateRows } = command;
+  if (estimateRows === undefined) return {};
+  return {
+    count: async (opening, signal): Promise<Counted> => {
+      try {
+        const ceiling = await estimateRows(open(opening, { keyBounds: keyBounds?.allows, signal }));
+        return maxRows === undefined || ceiling <= maxRows
+          ? { ceiling }
+          : { ceiling, finding: `The requester's role shows at most ${maxRows} rows at once, so it would show none.` };
+      } catch (error) {
+        const { failure, reference } = translate(error, signal);
+        if (failure.category === "ObjectNotFound") return { ceiling: 0, finding: failure.message };
+        const finding = `The rows could not be counted. ${failure.message}`;
+        return reference === undefined ? { finding } : { finding, error: describe(error) };
+      }
+    },
+  };
+};
+
 export const createElevationGate = (
   elevations: Elevations,
   party: ElevationParty,
   visibleCommands: () => VisibleCommands,
+  open: ClosedPorts["forEstimate"],
 ): ElevationGate => {
-  const ask = async (
+  const ask = (
     bound: BoundLine,
-    approval: ApprovalNeeded,
-    reason: string | undefined,
-    context: EstimateContext,
-  ): Promise<Elevation> => {
-    const siteDatabase = boundKeys(context.siteDatabase, bound.keyBounds?.allows);
-    const ceiling = await bound.command.estimateRows?.({ ...context, siteDatabase });
-    if (ceiling !== undefined && bound.maxRows !== undefined && ceiling > bound.maxRows) {
-      throw new EndpointError(
-        "LimitsExceeded",
-        `This matches more than ${bound.maxRows} rows, the most your role shows at once, approved or not.`,
-      );
-    }
-    const { invocation, digest } = approval;
-    return elevations.request(
+    { invocation, digest }: ApprovalNeeded,
+    reason = bound.command.reason,
+  ): Promise<Elevation> =>
+    elevations.request(
       {
         command: bound.command.name,
         invocation,
         digest,
         ...(reason === undefined ? {} : { reason }),
-        ...(ceiling === undefined ? {} : { ceiling }),
+        ...countOf(bound, open),
       },
       party,
     );
-  };
 
-  const askAndRefuse = async (bound: BoundLine, approval: ApprovalNeeded, context: EstimateContext): Promise<never> => {
-    const request = await ask(bound, approval, bound.command.reason, context);
-    const { requestId, state } = request;
+  const askAndRefuse = async (bound: BoundLine, approval: ApprovalNeeded): Promise<never> => {
+    const { requestId, state } = await ask(bound, approval);
     throw refuse(
       bound,
       state === "approved"
         ? `Request ${requestId} for this is approved: run it again with -RequestId ${requestId}.`
-        : `Another person must approve this${rowsInWords(request.ceiling)}. Request ${requestId} was made; once it is approved, run it again with -RequestId ${requestId}. Get-Elevation shows its state.`,
+        : `Another person must approve this. Request ${requestId} was made; once it is approved, run it again with -RequestId ${requestId}. Get-Elevation shows its state.`,
     );
   };
 
-  const wait = async (bound: BoundLine, approval: ApprovalNeeded, context: AdmitContext): Promise<string> => {
-    const requestId = approval.requestId ?? (await ask(bound, approval, bound.command.reason, context)).requestId;
-    const asked = elevations.own(party).find((one) => one.requestId === requestId);
+  const wait = async (requestId: string, { signal, tell }: Waiting): Promise<string> => {
+    const find = (): Elevation | undefined => elevations.own(party).find((one) => one.requestId === requestId);
+    const asked = find();
     if (asked?.state === "pending") {
-      await context.tell(
-        `Waiting for another person to decide request ${requestId}, until ${asked.expiresAt.toISOString()}.`,
-      );
-      await waitUntilDecided(elevations, party, requestId, context.signal);
+      await tell(`Waiting for another person to decide request ${requestId}, until ${asked.expiresAt.toISOString()}.`);
+      await waitUntilDecided(elevations, party, requestId, signal);
     }
-    if (elevations.own(party).find((one) => one.requestId === requestId)?.state === "expired") {
+    if (find()?.state === "expired") {
       throw new EndpointError("OperationTimeout", `Request ${requestId} was not decided, or not used, in time.`);
     }
     return requestId;
   };
 
-  const consume = async (bound: BoundLine, { digest }: ApprovalNeeded, requestId: string): Promise<Admitted> => {
-    try {
-      return { bound, approved: await elevations.consume(requestId, digest, party) };
-    } catch (error) {
-      if (!(error instanceof EndpointError) || error.category !== "ApprovalRequired") throw error;
-      throw refuse(bound, error.message, error);
-    }
-  };
-
   return {
-    async admit(bound, context) {
+    async settle(bound, waiting) {
       const { approval } = bound;
-      if (approval === undefined) return { bound, approved: undefined };
-      const { requestId: givenId, wait: waits } = approval;
-      if (givenId === undefined && !waits) return askAndRefuse(bound, approval, context);
-      const requestId = givenId === undefined || waits ? await wait(bound, approval, context) : givenId;
-      await context.beforeUse();
-      // Rights may have gone while it waited: what counts is what this user can see now.
-      const now = context.bindAgain();
-      if (now.approval?.digest !== approval.digest) throw refuse(bound, "Your rights changed meanwhile. Ask again.");
-      return consume(now, now.approval, requestId);
+      if (approval === undefined) return undefined;
+      const { requestId, wait: waits } = approval;
+      if (!waits) return requestId ?? askAndRefuse(bound, approval);
+      return wait(requestId ?? (await ask(bound, approval)).requestId, waiting);
     },
-    portFor: (context) => ({
+    async use(bound, settled, requestId) {
+      if (bound.approval?.digest !== settled.approval?.digest)
+        throw refuse(bound, "Your rights changed meanwhile. Ask again.");
+      if (bound.approval === undefined) return undefined;
+      try {
+        return await elevations.consume(requestId ?? "", bound.approval.digest, party);
+      } catch (error) {
+        if (!(error instanceof EndpointError) || error.category !== "ApprovalRequired") throw error;
+        throw refuse(bound, error.message, error);
+      }
+    },
+    portFor: (signal) => ({
       async request(line, reason) {
         const bound = visibleCommands().bindLine(line);
         const { approval } = bound;
@@ -153,11 +152,11 @@ export const createElevationGate = (
         if (approval.requestId !== undefined || approval.wait) {
           throw new EndpointError("InvalidArgument", "Leave -RequestId and -Wait out of what is to be approved.");
         }
-        return ask(bound, approval, reason ?? bound.command.reason, context);
+        return ask(bound, approval, reason);
       },
       own: () => elevations.own(party),
       toDecide: () => elevations.toDecide(party),
-      findToDecide: (requestId) => elevations.findToDecide(requestId, party),
+      findToApprove: (requestId) => elevations.findToApprove(requestId, party, signal),
       decide: (requestId, decision, comment) => elevations.decide(requestId, decision, comment, party),
     }),
   };

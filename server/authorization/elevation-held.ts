@@ -1,6 +1,7 @@
 import type { AuditEvent, Origin } from "../audit/event.ts";
 import { EndpointError } from "../errors.ts";
 import type { Elevation, ElevationState } from "./elevation-port.ts";
+import type { Counted } from "./row-counts.ts";
 import type { StoredChange, StoredRequest } from "./elevation-store.ts";
 
 /** Who asks, uses or decides: the proved name and the key that proved it. */
@@ -17,73 +18,107 @@ export interface Held {
   expiresAtMs: number;
   decidedBy: string | undefined;
   comment: string | undefined;
+  /** What was found when its rows were counted. */
+  counted: StoredChange["counted"];
+  /** Counts them, in the context that the request's event opened; gone after a restart. */
+  count: ((signal: AbortSignal) => Promise<Counted>) | undefined;
+  /** While they are counted. */
+  counting: Promise<void> | undefined;
 }
 
 export const isOpen = (held: Held): boolean => held.state === "pending" || held.state === "approved";
 
-export const shown = ({ request, ...held }: Held): Elevation => ({
+const ceilingOf = ({ request, counted }: Held): number | undefined => counted?.ceiling ?? request.ceiling;
+
+export const heldOf = (request: StoredRequest, change: Omit<StoredChange, "requestId" | "request">): Held => ({
+  request,
+  state: change.state,
+  expiresAtMs: change.expiresAtMs,
+  decidedBy: change.decidedBy,
+  comment: change.comment,
+  counted: change.counted,
+  count: undefined,
+  counting: undefined,
+});
+
+/** Nobody can approve it yet: how many rows it would show is not known. */
+export const isUncounted = (held: Held): boolean => held.request.counts === true && ceilingOf(held) === undefined;
+
+export const notCounted = ({ request: { requestId }, count, counted }: Held): EndpointError =>
+  new EndpointError(
+    "ResourceUnavailable",
+    count === undefined
+      ? `The rows of request ${requestId} were not counted before this endpoint was restarted. It must be asked for again before it can be approved.`
+      : `The rows of request ${requestId} are not counted, so it can't be approved yet. ${counted?.finding ?? ""}`.trimEnd(),
+  );
+
+/** As an approver sees it. */
+export const shown = (held: Held): Elevation => ({
+  ...about(held),
+  ceiling: ceilingOf(held),
+  finding: held.counted?.finding ?? (isUncounted(held) ? "The rows are not counted yet." : undefined),
+});
+
+/** As its requester sees it: nothing of what the site has, until somebody else allowed it. */
+export const shownToRequester = (held: Held): Elevation => ({
+  ...about(held),
+  ceiling: held.state === "approved" || held.state === "consumed" ? ceilingOf(held) : undefined,
+  finding: undefined,
+});
+
+const about = ({ request, ...held }: Held): Omit<Elevation, "ceiling" | "finding"> => ({
   requestId: request.requestId,
   state: held.state,
   requester: request.requester,
   invocation: request.invocation,
   reason: request.reason,
-  ceiling: request.ceiling,
+  isCounted: request.counts !== true || held.counted !== undefined,
   requestedAt: new Date(request.requestedAtMs),
   expiresAt: new Date(held.expiresAtMs),
   decidedBy: held.decidedBy,
   comment: held.comment,
 });
 
-export const notFound = (): EndpointError =>
-  new EndpointError("ObjectNotFound", "There is no such request. Get-Elevation lists those you can see.");
-
 export const isOwn = ({ request }: Held, party: ElevationParty): boolean =>
   request.requester === party.connectedUser || request.keyFingerprint === party.keyFingerprint;
 
-export const refuseUse = (message: string): EndpointError => new EndpointError("ApprovalRequired", message);
-
-export const whyNotUsable = ({ request, state, decidedBy, comment }: Held): string => {
-  const name = `Request ${request.requestId}`;
-  switch (state) {
-    case "pending":
-      return `${name} is not decided yet.`;
-    case "denied":
-      return `${name} was denied by ${decidedBy ?? "the approver"}: ${comment ?? "no comment"}`;
-    case "consumed":
-      return `${name} was used already; an approval counts once. Ask again.`;
-    case "expired":
-      return `${name} is over: its time ran out. Ask again.`;
-    case "approved":
-      return `${name} is approved.`;
-  }
-};
-
 /** Its state as a line of the store. */
-export const changeOf = ({ request, state, expiresAtMs, decidedBy, comment }: Held): StoredChange => ({
+export const changeOf = ({ request, state, expiresAtMs, decidedBy, comment, counted }: Held): StoredChange => ({
   requestId: request.requestId,
   state,
   expiresAtMs,
   ...(decidedBy === undefined ? {} : { decidedBy }),
   ...(comment === undefined ? {} : { comment }),
+  ...(counted === undefined ? {} : { counted }),
 });
 
+type ElevationEvent = Extract<AuditEvent, { type: "elevation" }>;
+
+/** @param error a bug that counting its rows met */
 export const eventOf = (
-  state: "requested" | Exclude<ElevationState, "pending">,
-  { request, expiresAtMs, decidedBy, comment }: Held,
+  state: ElevationEvent["state"],
+  held: Held,
   origin: Origin,
-): AuditEvent => ({
-  type: "elevation",
-  ...origin,
-  state,
-  requestId: request.requestId,
-  requester: request.requester,
-  requesterKey: request.keyFingerprint,
-  command: request.command,
-  invocation: request.invocation,
-  invocationDigest: request.digest,
-  expiresAt: new Date(expiresAtMs).toISOString(),
-  ...(request.reason === undefined ? {} : { reason: request.reason }),
-  ...(request.ceiling === undefined ? {} : { ceiling: request.ceiling }),
-  ...(decidedBy === undefined ? {} : { approver: decidedBy }),
-  ...(comment === undefined ? {} : { comment }),
-});
+  error: string | undefined,
+): ElevationEvent => {
+  const { request, expiresAtMs, decidedBy, comment, counted } = held;
+  const ceiling = ceilingOf(held);
+  return {
+    type: "elevation",
+    ...origin,
+    state,
+    requestId: request.requestId,
+    requester: request.requester,
+    requesterKey: request.keyFingerprint,
+    command: request.command,
+    invocation: request.invocation,
+    invocationDigest: request.digest,
+    ...(request.reason === undefined ? {} : { reason: request.reason }),
+    ...(ceiling === undefined ? {} : { ceiling }),
+    ...(counted?.finding === undefined ? {} : { finding: counted.finding }),
+    ...(error === undefined ? {} : { error }),
+    ...(decidedBy === undefined ? {} : { approver: decidedBy }),
+    ...(comment === undefined ? {} : { comment }),
+    expiresAt: new Date(expiresAtMs).toISOString(),
+  };
+};

@@ -10,8 +10,15 @@ export interface Elevation {
   /** The invocation in canonical form: what is approved, and nothing else. */
   readonly invocation: string;
   readonly reason: string | undefined;
-  /** Rows counted when it was asked for; more are refused. `undefined` where the command counts none. */
+  /**
+   * Rows counted once it was asked for; more are refused. `undefined` where the command counts none, where they are not counted yet,
+   * and for the requester until it is approved: what the site has is not theirs to know.
+   */
   readonly ceiling: number | undefined;
+  /** What the approver should know beside the rows: that something is not there, or why they are not counted. */
+  readonly finding: string | undefined;
+  /** Nothing more will be found out: it was counted, or the command counts nothing. */
+  readonly isCounted: boolean;
   readonly requestedAt: Date;
   /** While pending: until when it can be decided. Once approved: until when it can be used. */
   readonly expiresAt: Date;
@@ -30,8 +37,12 @@ export interface ElevationPort {
   own(): readonly Elevation[];
   /** Pending requests that this user could decide: not their own, none of their own key. */
   toDecide(): readonly Elevation[];
-  /** @throws EndpointError ObjectNotFound, or InvalidArgument where this user may not decide it */
-  findToDecide(requestId: string): Elevation;
-  /** Durable and on the record when it resolves. */
+  /**
+   * A request whose rows are counted: waits for it.
+   *
+   * @throws EndpointError ObjectNotFound, InvalidArgument where this user may not decide it, ResourceUnavailable where they can't be counted
+   */
+  findToApprove(requestId: string): Promise<Elevation>;
+  /** Durable and on the record when it resolves. @throws EndpointError as `findToApprove` */
   decide(requestId: string, decision: "approved" | "denied", comment: string): Promise<Elevation>;
 }

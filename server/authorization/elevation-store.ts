@@ -15,7 +15,10 @@ const storedRequest = z.strictObject({
   invocation: z.string(),
   digest: z.string(),
   reason: z.string().optional(),
+  /** Of requests that were made before rows were counted after the request. */
   ceiling: z.number().int().optional(),
+  /** Its rows must be counted before it can be approved. */
+  counts: z.literal(true).optional(),
   requestedAtMs: z.number(),
 });
 
@@ -28,6 +31,7 @@ const storedLine = z.strictObject({
   request: storedRequest.optional(),
   decidedBy: z.string().optional(),
   comment: z.string().optional(),
+  counted: z.strictObject({ ceiling: z.number().int().optional(), finding: z.string().optional() }).optional(),
 });
 
 export type StoredRequest = z.infer<typeof storedRequest>;

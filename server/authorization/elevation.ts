@@ -1,12 +1,18 @@
 import { randomBytes } from "node:crypto";
 import type { EventLog, Origin } from "../audit/event.ts";
-import { EndpointError } from "../errors.ts";
-import { changeOf, eventOf, isOpen, isOwn, notFound, refuseUse, shown, whyNotUsable } from "./elevation-held.ts";
+import { OnRecord } from "../audit/on-record.ts";
+import { changeOf, eventOf, heldOf, isOpen, isOwn, isUncounted, notCounted } from "./elevation-held.ts";
+import { shown, shownToRequester } from "./elevation-held.ts";
+import { refuseOneMore, refuseToDecide, refuseUnlessUsable, refuseUnreadable } from "./elevation-refusals.ts";
 import type { ElevationParty, Held } from "./elevation-held.ts";
 import type { Elevation, ElevationState } from "./elevation-port.ts";
 import type { ElevationStore, StoredRequest } from "./elevation-store.ts";
+import { orStopped, RowCounts, type Counted } from "./row-counts.ts";
 
-export type AskedElevation = Pick<StoredRequest, "command" | "invocation" | "digest" | "reason" | "ceiling">;
+export interface AskedElevation extends Pick<StoredRequest, "command" | "invocation" | "digest" | "reason"> {
+  /** Counts its rows once the request is on the record; absent where the command counts none. Never rejects. */
+  readonly count?: (opening: OnRecord<"elevation">, signal: AbortSignal) => Promise<Counted>;
+}
 
 interface ElevationTimes {
   /** How long a request waits for a decision. */
@@ -28,16 +34,10 @@ export interface ElevationOptions {
 
 type Change = (elevation: Elevation, requesterKey: string) => void;
 
-/** Enough for honest work; more would only bury what an approver should read. */
-const mostOpenOfOne = 20;
-const mostOpen = 500;
 /** Decided requests stay in sight of their requester so long. */
 const keptMs = 24 * 60 * 60_000;
 /** Some 2 MB at most; a request takes two to four lines. */
 const defaultSpareLines = 2000;
-/** Longer than this nobody reads before approving, and a screen would cut it. */
-const longestInvocation = 1000;
-
 /**
  * Every request for approval and what became of it. One turn at a time: what is checked in a turn is still so when it is
  * written, whatever other sessions do.
@@ -46,18 +46,16 @@ export class Elevations {
   readonly #options: ElevationOptions;
   readonly #held = new Map<string, Held>();
   readonly #listeners = new Set<Change>();
+  readonly #counts = new RowCounts();
   #last: Promise<unknown> = Promise.resolve();
   #sweeping: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: ElevationOptions) {
     this.#options = options;
-    for (const { requestId, state, expiresAtMs, request, decidedBy, comment } of options.store.changes) {
-      if (request !== undefined) {
-        this.#held.set(requestId, { request, state, expiresAtMs, decidedBy: undefined, comment: undefined });
-      }
-      const held = this.#held.get(requestId);
-      if (held !== undefined) Object.assign(held, { state, expiresAtMs, decidedBy, comment });
+    for (const { requestId, request: made, ...change } of options.store.changes) {
+      const request = made ?? this.#held.get(requestId)?.request;
+      if (request !== undefined) this.#held.set(requestId, heldOf(request, change));
     }
     for (const [requestId, held] of this.#held) {
       if (isOpen(held) && options.over.has(requestId)) held.state = "expired";
@@ -72,50 +70,44 @@ export class Elevations {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The request of this very invocation that is open already, or a new one. */
-  request(asked: AskedElevation, party: ElevationParty): Promise<Elevation> {
+  /**
+   * The request of this very invocation that is open already, or a new one, as its requester may see it. Its rows are counted once it
+   * is on the record; nobody waits for that here, whatever the site database does.
+   */
+  request({ count, ...asked }: AskedElevation, party: ElevationParty): Promise<Elevation> {
     return this.#inTurn(async () => {
-      if (asked.invocation.length > longestInvocation) {
-        throw new EndpointError(
-          "LimitsExceeded",
-          `An invocation of more than ${longestInvocation} characters can't be approved: nobody would read all of it.`,
-        );
-      }
+      refuseUnreadable(asked.invocation);
       const open = [...this.#held.values()].filter(isOpen);
       const own = open.filter(({ request }) => request.requester === party.connectedUser);
       const same = own.find(
         ({ request }) => request.digest === asked.digest && request.keyFingerprint === party.keyFingerprint,
       );
-      if (same !== undefined) return shown(same);
-      if (own.length >= mostOpenOfOne || open.length >= mostOpen) {
-        throw new EndpointError(
-          "LimitsExceeded",
-          own.length >= mostOpenOfOne
-            ? `You have ${mostOpenOfOne} open requests, the most at once. Wait until some are decided or over.`
-            : "Too many requests are open on this endpoint. Try again later.",
-        );
+      if (same !== undefined) {
+        // Asked for while the site database was away, or before a restart: on the record again, and counted.
+        if (count !== undefined && isUncounted(same) && same.counting === undefined) {
+          this.#count(same, count, await this.#record("requested", same, party.origin));
+        }
+        return shownToRequester(same);
       }
+      refuseOneMore(own.length, open.length);
       const requestedAtMs = this.#nowMs();
       const request: StoredRequest = {
         ...asked,
+        ...(count === undefined ? {} : { counts: true as const }),
         requestId: this.#newId(),
         requester: party.connectedUser,
         keyFingerprint: party.keyFingerprint,
         requestedAtMs,
       };
-      const held: Held = {
-        request,
-        state: "pending",
-        expiresAtMs: requestedAtMs + this.#options.times().requestMs,
-        decidedBy: undefined,
-        comment: undefined,
-      };
+      const expiresAtMs = requestedAtMs + this.#options.times().requestMs;
+      const held = heldOf(request, { state: "pending", expiresAtMs });
       // The record first: no request can be approved that is not on it.
-      await this.#record("requested", held, party.origin);
+      const opening = await this.#record("requested", held, party.origin);
       await this.#options.store.append({ ...changeOf(held), request });
       this.#held.set(request.requestId, held);
+      if (count !== undefined) this.#count(held, count, opening);
       this.#changed(held);
-      return shown(held);
+      return shownToRequester(held);
     });
   }
 
@@ -127,18 +119,7 @@ export class Elevations {
   consume(requestId: string, digest: string, party: ElevationParty): Promise<Elevation> {
     return this.#inTurn(async () => {
       const held = this.#held.get(requestId);
-      // Another user's request is answered as one that does not exist: ids that are guessed tell nothing.
-      if (
-        held === undefined ||
-        held.request.requester !== party.connectedUser ||
-        held.request.keyFingerprint !== party.keyFingerprint
-      ) {
-        throw refuseUse("You have no such request.");
-      }
-      if (held.request.digest !== digest) {
-        throw refuseUse(`Request ${requestId} is for another invocation: ${held.request.invocation}`);
-      }
-      if (held.state !== "approved") throw refuseUse(whyNotUsable(held));
+      refuseUnlessUsable(held, requestId, digest, party);
       // In memory first and for good: whatever fails from here on, it can't be taken again.
       held.state = "consumed";
       await this.#options.store.append(changeOf(held));
@@ -148,7 +129,7 @@ export class Elevations {
     });
   }
 
-  /** @throws EndpointError ObjectNotFound, InvalidArgument (one's own), ResourceExists (decided already) */
+  /** @throws EndpointError ObjectNotFound, InvalidArgument (one's own), ResourceExists (decided already), ResourceUnavailable (not counted) */
   decide(
     requestId: string,
     decision: "approved" | "denied",
@@ -157,6 +138,7 @@ export class Elevations {
   ): Promise<Elevation> {
     return this.#inTurn(async () => {
       const held = this.#heldToDecide(requestId, party);
+      if (decision === "approved" && isUncounted(held)) throw notCounted(held);
       const decided: Held = {
         ...held,
         state: decision,
@@ -172,16 +154,24 @@ export class Elevations {
     });
   }
 
-  findToDecide(requestId: string, party: ElevationParty): Elevation {
-    return shown(this.#heldToDecide(requestId, party));
+  /** Waits until its rows are counted, and has them counted again where that failed. @throws EndpointError as `decide` */
+  async findToApprove(requestId: string, party: ElevationParty, signal: AbortSignal): Promise<Elevation> {
+    const held = this.#heldToDecide(requestId, party);
+    if (isUncounted(held)) {
+      if (held.counting === undefined) this.#countHeld(held);
+      await orStopped(held.counting, signal);
+    }
+    const now = this.#heldToDecide(requestId, party);
+    if (isUncounted(now)) throw notCounted(now);
+    return shown(now);
   }
 
   own(party: ElevationParty): readonly Elevation[] {
-    return this.#list(({ request }) => request.requester === party.connectedUser);
+    return this.#list(({ request }) => request.requester === party.connectedUser, shownToRequester);
   }
 
   toDecide(party: ElevationParty): readonly Elevation[] {
-    return this.#list((held) => held.state === "pending" && !isOwn(held, party));
+    return this.#list((held) => held.state === "pending" && !isOwn(held, party), shown);
   }
 
   /** Ends what is over; done by itself too, when the next one is due. */
@@ -202,6 +192,7 @@ export class Elevations {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#sweeping);
+    await this.#counts.close();
     await this.#last;
     await this.#options.store.close();
   }
@@ -221,32 +212,50 @@ export class Elevations {
     }
   }
 
-  #list(wanted: (held: Held) => boolean): readonly Elevation[] {
+  #list(wanted: (held: Held) => boolean, show: (held: Held) => Elevation): readonly Elevation[] {
     return [...this.#held.values()]
       .map((held): Held => ({ ...held, state: this.#stateNow(held) }))
       .filter(wanted)
-      .map(shown)
+      .map(show)
       .toReversed();
   }
 
   #heldToDecide(requestId: string, party: ElevationParty): Held {
     const held = this.#held.get(requestId);
-    if (held === undefined) throw notFound();
-    if (isOwn(held, party)) {
-      throw new EndpointError(
-        "InvalidArgument",
-        held.request.requester === party.connectedUser
-          ? "This is your own request: another person must decide it."
-          : "This request was made with the key that you are logged in with: another person must decide it.",
-      );
-    }
-    const state = this.#stateNow(held);
-    if (state !== "pending") throw new EndpointError("ResourceExists", `Request ${requestId} is ${state} already.`);
+    refuseToDecide(held, party, held === undefined ? undefined : this.#stateNow(held));
     return held;
   }
 
-  #record(state: "requested" | Exclude<ElevationState, "pending">, held: Held, origin: Origin): Promise<void> {
-    return this.#options.log.append(eventOf(state, held, origin));
+  #record(
+    state: Parameters<typeof eventOf>[0],
+    held: Held,
+    origin: Origin,
+    error?: string,
+  ): Promise<OnRecord<"elevation">> {
+    return OnRecord.put(this.#options.log, eventOf(state, held, origin, error));
+  }
+
+  #count(held: Held, count: NonNullable<AskedElevation["count"]>, opening: OnRecord<"elevation">): void {
+    held.count = (signal) => count(opening, signal);
+    this.#countHeld(held);
+  }
+
+  #countHeld(held: Held): void {
+    const { count, request } = held;
+    if (count === undefined) return;
+    held.counting = this.#counts
+      .start(request.requester, count, ({ error, ...counted }) =>
+        this.#inTurn(async () => {
+          // Decided or over meanwhile: then nobody wants to know it any more.
+          if (held.state !== "pending" || this.#held.get(request.requestId) !== held) return;
+          const estimated: Held = { ...held, counted };
+          await this.#record("estimated", estimated, {}, error);
+          await this.#options.store.append(changeOf(estimated));
+          held.counted = counted;
+          this.#changed(held);
+        }),
+      )
+      .then(() => void (held.counting = undefined));
   }
 
   #changed(held: Held): void {

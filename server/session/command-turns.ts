@@ -2,13 +2,14 @@ import { EndpointError } from "../errors.ts";
 
 /** The right of one command to run. */
 export interface Turn {
-  /** Whether others of the same user had to end first. */
-  readonly waited: boolean;
   /** The command waits for its user: meanwhile another one may run. */
   pause(): void;
   resume(signal: AbortSignal): Promise<void>;
   end(): void;
 }
+
+/** Of what needs none. */
+export const noTurn: Turn = { pause: () => undefined, resume: () => Promise.resolve(), end: () => undefined };
 
 interface Lane {
   /** Commands that run, pause or wait: while there are any, the lane is kept. */
@@ -39,9 +40,8 @@ export class CommandTurns {
     const lane = this.#lanes.get(connectedUser) ?? { known: 0, running: 0, waiting: new Set() };
     this.#lanes.set(connectedUser, lane);
     lane.known += 1;
-    let waited: boolean;
     try {
-      waited = await this.#enter(lane, signal, onWaiting);
+      await this.#enter(lane, signal, onWaiting);
     } catch (error) {
       this.#forget(connectedUser, lane);
       throw error;
@@ -55,7 +55,6 @@ export class CommandTurns {
       if (next === "ended") this.#forget(connectedUser, lane);
     };
     return {
-      waited,
       pause: () => leave("paused"),
       resume: async (signalNow) => {
         if (state !== "paused") return;
@@ -66,10 +65,10 @@ export class CommandTurns {
     };
   }
 
-  async #enter(lane: Lane, signal: AbortSignal, onWaiting?: (running: number) => void): Promise<boolean> {
+  async #enter(lane: Lane, signal: AbortSignal, onWaiting?: (running: number) => void): Promise<void> {
     if (lane.running < this.#most() && lane.waiting.size === 0) {
       lane.running += 1;
-      return false;
+      return;
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const go = (): void => resolve();
@@ -86,7 +85,6 @@ export class CommandTurns {
     } finally {
       signal.removeEventListener("abort", stop);
     }
-    return true;
   }
 
   #forget(connectedUser: string, lane: Lane): void {

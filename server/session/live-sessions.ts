@@ -54,8 +54,8 @@ const mayRun = (visible: VisibleCommands, line: string): boolean => {
 const rows = (ceiling: number | undefined): string =>
   ceiling === undefined ? "" : ` (${ceiling} ${ceiling === 1 ? "row" : "rows"})`;
 
-const newsForApprover = ({ requestId, requester, invocation, ceiling }: Elevation): string =>
-  `${requester} asks for approval, ${requestId}: ${invocation}${rows(ceiling)}. Get-Elevation shows it.`;
+const newsForApprover = ({ requestId, requester, invocation, ceiling, finding }: Elevation): string =>
+  `${requester} asks for approval, ${requestId}: ${invocation}${rows(ceiling)}.${finding === undefined ? "" : ` ${finding}`} Get-Elevation shows it.`;
 
 const newsForRequester = ({ requestId, state, decidedBy, comment, expiresAt }: Elevation): string | undefined => {
   if (state === "approved") {
@@ -77,7 +77,7 @@ export const createLiveSessions = (elevations: Elevations, now: () => Date): Liv
       if (connection.connectedUser === elevation.requester) {
         const news = newsForRequester(elevation);
         if (news !== undefined) notify(news);
-      } else if (elevation.state === "pending" && connection.keyFingerprint !== requesterKey) {
+      } else if (elevation.state === "pending" && elevation.isCounted && connection.keyFingerprint !== requesterKey) {
         // Who could not decide it, or not see it, is not told of it.
         if (visibleCommands().descriptions.some(({ name }) => name === "Approve-Elevation")) {
           notify(newsForApprover(elevation));

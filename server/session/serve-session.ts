@@ -15,6 +15,7 @@ import { DisclosureCounts } from "./disclosure-counts.ts";
 import type { ShownKey } from "./disclosure-counts.ts";
 import { createInvoke } from "./invoke.ts";
 import { createLiveSessions } from "./live-sessions.ts";
+import { closePorts } from "./open-ports.ts";
 import { whyNotToBegin } from "./standing.ts";
 import { noticeDigest } from "./notice-digest.ts";
 import type { UiPool } from "./interactive/ui-pool.ts";
@@ -66,6 +67,7 @@ export const loadSessions = async (): Promise<void> => {
 /** Serves every session of every connection: the one place that knows them all. */
 export const createSessionHost = (dependencies: SessionHostDependencies): RunningSessionHost => {
   const { log, roles } = dependencies;
+  const ports = closePorts(dependencies);
   const running = new Set<Promise<void>>();
   const disclosures = new DisclosureCounts(dependencies.now, dependencies.shownKeys);
   const turns = new CommandTurns(() => roles().session.commandsPerUser);
@@ -127,9 +129,11 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     const visibleCommands = rightsOf(connection);
     const { connectedUser, keyFingerprint } = connection;
     const party = { connectedUser, keyFingerprint, origin };
-    const elevation = createElevationGate(dependencies.elevations, party, visibleCommands);
+    const elevation = createElevationGate(dependencies.elevations, party, visibleCommands, ports.forEstimate);
     const invoke = createInvoke({
-      ...dependencies,
+      log,
+      uptimeMs: dependencies.uptimeMs,
+      ports,
       elevation,
       disclosures,
       turns,

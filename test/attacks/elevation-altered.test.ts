@@ -52,8 +52,11 @@ test("more rows than were approved: none is shown, and no key is disclosed", asy
 test("a role's own limit holds with an approval too", async () => {
   const stage = await createStage();
   stage.setRoles(rolesText({ maxRows: 3 }));
-  expect((await stage.run("alice", "Get-RecoveryKeys -raw")).outcome.exitStatus).toBe(5);
-  expect(stage.events().some(({ type }) => type === "elevation")).toBe(false);
+  const id = await stage.ask("alice", "Get-RecoveryKeys -raw");
+  expect((await stage.approve(id)).outcome.exitStatus).toBe(0);
+  const ran = await stage.run("alice", `Get-RecoveryKeys -raw -RequestId ${id}`);
+  expect(ran).toMatchObject({ outcome: { exitStatus: 5 }, shown: "" });
+  expect(stage.events().some(({ type }) => type === "disclosure")).toBe(false);
 });
 
 test("after the approval the role file is swapped: what the role no longer allows is not run", async () => {
@@ -102,15 +105,17 @@ test("what needs no approval can't be asked for, and takes no request id", async
   );
 });
 
-test("Request-Elevation names the invocation in canonical form, with the reason and the rows there are", async () => {
+test("Request-Elevation names the invocation in canonical form, with the reason; its approver reads the rows there are", async () => {
   const stage = await createStage();
   const asked = await stage.run(
     "alice",
     "Request-Elevation 'get-recoverykeys pc-0001 -raw' -Reason 'Ticket 4711' -Format json",
   );
   expect(JSON.parse(asked.shown)).toMatchObject([
-    { State: "pending", Invocation: "Get-RecoveryKeys -ComputerName pc-0001 -raw", Reason: "Ticket 4711", Rows: 3 },
+    { State: "pending", Invocation: "Get-RecoveryKeys -ComputerName pc-0001 -raw", Reason: "Ticket 4711", Rows: null },
   ]);
+  const question = await stage.run("dave", `Approve-Elevation ${idIn(asked.shown)} -Comment ok`);
+  expect(question.message).toContain("Get-RecoveryKeys -ComputerName pc-0001 -raw (at most 3 rows)");
   await stage.approve(idIn(asked.shown));
   const ran = await stage.run("alice", `Get-RecoveryKeys pc-0001 -raw -RequestId ${idIn(asked.shown)}`);
   expect(ran.outcome).toMatchObject({ exitStatus: 0, rowCount: 3 });

@@ -27,6 +27,9 @@ test("the story: refused with an id, approved by another person, run once", asyn
   const id = await stage.ask("alice", line); // the same request, not a second one
   expect(refused.message).toContain(id);
   expect((await use(stage, id)).message).toContain("not decided yet");
+  await expect
+    .poll(() => stage.events().some((event) => event.type === "elevation" && event.state === "estimated"))
+    .toBe(true);
   await stage.approve(id);
   const ran = await use(stage, id);
   expect(ran.outcome).toMatchObject({ exitStatus: 0, rowCount: 6 });
@@ -36,7 +39,7 @@ test("the story: refused with an id, approved by another person, run once", asyn
     .flatMap((event) =>
       event.type === "elevation" ? [event.state] : event.type === "command-started" ? [event.command] : [],
     );
-  expect(story).toEqual(["requested", "Approve-Elevation", "approved", "consumed", "Get-RecoveryKeys"]);
+  expect(story).toEqual(["requested", "estimated", "Approve-Elevation", "approved", "consumed", "Get-RecoveryKeys"]);
   expect(stage.events().find((event) => event.type === "elevation" && event.state === "consumed")).toMatchObject({
     requester: "alice",
     approver: "dave",

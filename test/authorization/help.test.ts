@@ -5,9 +5,8 @@ import { commands } from "../../commands/index.ts";
 import type { CommandContext } from "../../commands/define-command.ts";
 import { loadRolesFile } from "../../server/authorization/roles-file.ts";
 import { createMemorySite } from "../commands/memory-site.ts";
+import { portsOf, startOnRecord } from "../harness/closed-ports.ts";
 import { noElevationPort } from "../harness/elevation.ts";
-import { noTranscripts } from "../harness/no-transcripts.ts";
-import { noReviewPort } from "../harness/review.ts";
 import { decode, withEntries } from "./roles-text.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -15,19 +14,21 @@ const shipped = loadRolesFile(join(root, "jea-roles.json"), commands);
 
 const helpOf = async (roles: typeof shipped, user: string, line: string): Promise<string> => {
   const visible = roles.commandsFor(user);
+  const opening = await startOnRecord();
+  const { signal } = new AbortController();
   const context: CommandContext = {
+    ...portsOf(createMemorySite([])).forCommand(opening, {
+      keyBounds: undefined,
+      reviewer: { connectedUser: user },
+      signal,
+    }),
     connectedUser: user,
-    siteDatabase: createMemorySite([]),
     visibleCommands: visible.descriptions,
     interactive: false,
     askPassword: () => Promise.reject(new Error("help asks for no password")),
     confirm: async () => true,
     elevation: noElevationPort,
-    transcripts: noTranscripts,
-    review: noReviewPort,
     tell: async () => undefined,
-    signal: new AbortController().signal,
-    now: () => new Date(),
   };
   const result = await visible.bindLine(line).command.run(context);
   return result.kind === "text" ? result.text : "";

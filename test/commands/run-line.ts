@@ -3,9 +3,8 @@ import type { Cell, CommandResult, RowsResult } from "../../commands/define-comm
 import type { BoundLine, VisibleCommands } from "../../server/authorization/contract.ts";
 import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import { Secret } from "../../server/secret.ts";
+import { portsOf, startOnRecord } from "../harness/closed-ports.ts";
 import { noElevationPort } from "../harness/elevation.ts";
-import { noTranscripts } from "../harness/no-transcripts.ts";
-import { noReviewPort } from "../harness/review.ts";
 import type { SiteDatabase } from "../../server/site-database/port.ts";
 
 /** A user who may do everything that can be granted. */
@@ -42,9 +41,15 @@ export const runLine = async (
 ): Promise<Ran> => {
   const visible = allPowers();
   const bound = visible.bindLine(line);
+  const opening = await startOnRecord();
+  const { signal } = new AbortController();
   const result = await bound.command.run({
+    ...portsOf(siteDatabase, () => now).forCommand(opening, {
+      keyBounds: bound.keyBounds?.allows,
+      reviewer: { connectedUser: "alice" },
+      signal,
+    }),
     connectedUser: "alice",
-    siteDatabase,
     visibleCommands: visible.descriptions,
     interactive: asked.answer !== undefined,
     confirm: async (question) => {
@@ -56,11 +61,7 @@ export const runLine = async (
       return new Secret("correct horse battery staple");
     },
     elevation: noElevationPort,
-    transcripts: noTranscripts,
-    review: noReviewPort,
     tell: async () => undefined,
-    signal: new AbortController().signal,
-    now: () => now,
   });
   return {
     bound,

@@ -14,9 +14,8 @@ import type { Delivery, Outcome } from "../../server/session/delivery.ts";
 import { encodeAnswer } from "../../server/session/format/encode.ts";
 import { createInvoke } from "../../server/session/invoke.ts";
 import type { RecoveryKey, SiteDatabase } from "../../server/site-database/port.ts";
-import { noReview } from "./review.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
-import { noTranscripts } from "./no-transcripts.ts";
+import { portsOf } from "./closed-ports.ts";
 import { limitsOf } from "./limits.ts";
 
 /** alice and carol need approval, bob and dave approve; bob may ask too. */
@@ -119,18 +118,20 @@ export const createStage = async (): Promise<Stage> => {
   const run: Stage["run"] = async (user, line, { key = `SHA256:${user}`, delivery, signal, limits } = {}) => {
     const origin = { connectionId: "C-1", sessionId: `S-${user}`, connectedUser: user };
     const visibleCommands = () => roles.commandsFor(user);
+    const ports = portsOf(site, now);
     const invoke = createInvoke({
       log,
-      siteDatabase: site,
-      transcripts: noTranscripts,
-      report: () => undefined,
+      ports,
       visibleCommands,
-      elevation: createElevationGate(elevations, { connectedUser: user, keyFingerprint: key, origin }, visibleCommands),
-      review: noReview,
+      elevation: createElevationGate(
+        elevations,
+        { connectedUser: user, keyFingerprint: key, origin },
+        visibleCommands,
+        ports.forEstimate,
+      ),
       connectedUser: user,
       ...(limits ?? limitsOf(roles, now)),
       origin,
-      now,
       uptimeMs: () => performance.now(),
     });
     let shown = "";

@@ -10,11 +10,12 @@ export const noElevationPort: ElevationPort = {
   request: unused,
   own: unused,
   toDecide: unused,
-  findToDecide: unused,
+  findToApprove: unused,
   decide: unused,
 };
 
 export const noElevation: ElevationGate = {
-  admit: async (bound) => (bound.approval === undefined ? { bound, approved: undefined } : unused()),
+  settle: async (bound) => (bound.approval === undefined ? undefined : unused()),
+  use: async (bound) => (bound.approval === undefined ? undefined : unused()),
   portFor: () => noElevationPort,
 };

@@ -11,6 +11,7 @@ import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import { EndpointError } from "../../server/errors.ts";
 import type { Delivery, Outcome } from "../../server/session/delivery.ts";
 import { encodeAnswer } from "../../server/session/format/encode.ts";
+import { closePorts } from "../../server/session/open-ports.ts";
 import { createInvoke } from "../../server/session/invoke.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
 import { noElevation } from "./elevation.ts";
@@ -89,16 +90,17 @@ export const createReviewStage = async ({
   const run: ReviewStage["run"] = async (user, line, { delivery, signal, terminal = false } = {}) => {
     const invoke = createInvoke({
       log,
-      review,
-      transcripts: noTranscripts,
-      siteDatabase: createMemorySite(makeKeys(6)),
-      report: () => undefined,
+      ports: closePorts({
+        review,
+        transcripts: noTranscripts,
+        siteDatabase: createMemorySite(makeKeys(6)),
+        now: () => new Date(),
+      }),
       visibleCommands: () => roles.commandsFor(user),
       elevation: noElevation,
       ...limitsOf(roles),
       connectedUser: user,
       origin: { connectionId: "C-1", sessionId: `S-${user}`, clientAddress: "192.0.2.1", connectedUser: user },
-      now: () => new Date(),
       uptimeMs: () => performance.now(),
     });
     let shown = "";

@@ -5,7 +5,7 @@ const unused = (): never => {
   throw new Error("nothing in this test reviews the record");
 };
 
-/** For tests in which nobody looks at the record. */
-export const noReviewPort: ReviewPort = { sessions: unused, events: unused, verify: unused, exportRecord: unused };
+const noReviewPort: ReviewPort = { sessions: unused, events: unused, verify: unused, exportRecord: unused };
 
+/** For tests in which nobody looks at the record. */
 export const noReview: ReviewFor = () => noReviewPort;

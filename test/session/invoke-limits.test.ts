@@ -56,8 +56,11 @@ test("commands wait for each other's end, and default commands for nobody", asyn
   const stop = new AbortController();
   const third = runLine("Get-RecoveryKeys -Format ndjson", { limits, signal: stop.signal });
   stop.abort();
-  // Stopped while it waited: it never ran, so nothing says that it did.
-  expect(await third).toMatchObject({ outcome: { exitStatus: 130 }, events: [] });
+  // Stopped while it waited: it never ran, and the record says so.
+  expect(await third).toMatchObject({
+    outcome: { exitStatus: 130 },
+    events: [{ type: "command-refused", reason: "stopped", command: "Get-RecoveryKeys" }],
+  });
   await expect
     .poll(() => told)
     .toBe("Waiting: 1 of your commands are running, the most that run at a time (commandsPerUser).");

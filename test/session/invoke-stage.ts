@@ -12,9 +12,8 @@ import type { Answer, Delivery, Outcome } from "../../server/session/delivery.ts
 import { encodeAnswer } from "../../server/session/format/encode.ts";
 import { createInvoke } from "../../server/session/invoke.ts";
 import type { SiteDatabase } from "../../server/site-database/port.ts";
-import { noTranscripts } from "../harness/no-transcripts.ts";
 import { noElevation } from "../harness/elevation.ts";
-import { noReview } from "../harness/review.ts";
+import { portsOf } from "../harness/closed-ports.ts";
 import { createSiteMaker, passwordRecord, type SiteMaker, type TestSite } from "../site-database/fixture.ts";
 import { limitsOf } from "../harness/limits.ts";
 
@@ -88,21 +87,17 @@ export const runLine = async (line: string, stage: Stage = {}): Promise<Run> => 
   let shown = "";
   const invoke = createInvoke({
     log: watched,
-    siteDatabase: stage.siteDatabase ?? database,
+    ports: portsOf(stage.siteDatabase ?? database),
     visibleCommands: () => {
       const now = stage.rolesNow?.();
       if (now !== undefined && now !== rolesText) roles = decodeRoles((rolesText = now), commands);
       return stage.visible ?? roles.commandsFor((stage.mayStill?.() ?? true) ? user : "nobody");
     },
     elevation: noElevation,
-    transcripts: noTranscripts,
-    review: noReview,
     connectedUser: user,
     ...(stage.limits ?? limitsOf(roles)),
     origin: { connectionId: "C-1", sessionId: "S-1", connectedUser: user },
-    now: () => new Date(),
     uptimeMs: () => performance.now(),
-    report: () => undefined,
   });
   const outcome = await invoke(
     line,

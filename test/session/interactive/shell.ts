@@ -18,6 +18,7 @@ import { createUiPool, type UiPool, type UiPoolOptions } from "../../../server/s
 import type { UiProcessEnd } from "../../../server/session/interactive/ui-screen-queue.ts";
 import { noElevation } from "../../harness/elevation.ts";
 import { noReview } from "../../harness/review.ts";
+import { closePorts } from "../../../server/session/open-ports.ts";
 import { createInvoke } from "../../../server/session/invoke.ts";
 import type { SiteDatabase } from "../../../server/site-database/port.ts";
 import { temporaryDirectory } from "../../harness/temporary-directory.ts";
@@ -212,17 +213,18 @@ export const startShell = (options: ShellOptions = {}): Shell => {
         events.push(event);
       },
     },
-    siteDatabase: {} as SiteDatabase, // no command of these tests asks it
+    ports: closePorts({
+      siteDatabase: {} as SiteDatabase, // no command of these tests asks it
+      transcripts: transcriptPort(directory),
+      review: noReview,
+      now: () => new Date(),
+    }),
     visibleCommands: () => visible,
     elevation: noElevation,
-    transcripts: transcriptPort(directory),
-    review: noReview,
     connectedUser,
     ...limitsOf(),
     origin: {},
-    now: () => new Date(),
     uptimeMs: () => performance.now(),
-    report: () => undefined,
   });
   const open = transcriptsIn(directory, { now: () => new Date(), clockMs: () => performance.now() });
   const result = serveInteractive(

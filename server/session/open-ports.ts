@@ -1,0 +1,50 @@
+import type { CommandContext, EstimateContext } from "../../commands/define-command.ts";
+import type { OnRecord } from "../audit/on-record.ts";
+import type { Reviewer, ReviewPort } from "../audit-review/review-port.ts";
+import type { TranscriptPort } from "../audit-review/transcript-port.ts";
+import type { KeyBounds, SiteDatabase } from "../site-database/port.ts";
+import { boundKeys } from "../site-database/bound-keys.ts";
+
+interface DataPorts {
+  readonly siteDatabase: SiteDatabase;
+  readonly transcripts: TranscriptPort;
+  readonly review: (reviewer: Reviewer, signal: AbortSignal) => ReviewPort;
+  readonly now: () => Date;
+}
+
+/** How far the ports are opened. */
+interface Terms {
+  readonly keyBounds: KeyBounds | undefined;
+  readonly signal: AbortSignal;
+}
+
+type OpenedPorts = Pick<CommandContext, "opening" | "siteDatabase" | "transcripts" | "review" | "signal" | "now">;
+
+/** The ports of data, closed: a session holds these and no port itself. */
+export interface ClosedPorts {
+  /** For the command whose start is on the record. */
+  readonly forCommand: (
+    opening: OnRecord<"command-started">,
+    terms: Terms & { readonly reviewer: Reviewer },
+  ) => OpenedPorts;
+  /** For counting the rows of a request for approval that is on the record. */
+  readonly forEstimate: (opening: OnRecord<"elevation">, terms: Terms) => EstimateContext;
+}
+
+/** Closes the ports of data over: from here on they are reached with the proof of an event on the record only. */
+export const closePorts = ({ siteDatabase, transcripts, review, now }: DataPorts): ClosedPorts => ({
+  forCommand: (opening, { keyBounds, signal, reviewer }) => ({
+    opening,
+    siteDatabase: boundKeys(siteDatabase, keyBounds),
+    transcripts,
+    review: review(reviewer, signal),
+    signal,
+    now,
+  }),
+  forEstimate: (opening, { keyBounds, signal }) => ({
+    opening,
+    siteDatabase: boundKeys(siteDatabase, keyBounds),
+    signal,
+    now,
+  }),
+});

@@ -1,0 +1,140 @@
+import type { CommandContext, RowsResult } from "../../commands/define-command.ts";
+import type { VisibleCommands } from "../authorization/contract.ts";
+import type { ElevationGate } from "../authorization/elevation-gate.ts";
+import type { EventLog, Origin } from "../audit/event.ts";
+import type { OnRecord } from "../audit/on-record.ts";
+import { EndpointError } from "../errors.ts";
+import type { Admitted } from "./admit.ts";
+import type { Answer, Delivery } from "./delivery.ts";
+import { disclose } from "./disclose.ts";
+import type { DisclosureCounts } from "./disclosure-counts.ts";
+import { asTheyCome, inBatchesOf, limitRows, rowLimitOf, tooManyRows } from "./limit-rows.ts";
+import type { ClosedPorts } from "./open-ports.ts";
+import { watchTranscript } from "./watch-transcript.ts";
+
+export interface RunDependencies {
+  readonly log: EventLog;
+  readonly ports: ClosedPorts;
+  readonly visibleCommands: () => VisibleCommands;
+  readonly elevation: Pick<ElevationGate, "portFor">;
+  /** Of all sessions: what each user was shown lately. */
+  readonly disclosures: DisclosureCounts;
+  readonly connectedUser: string;
+  readonly origin: Origin;
+}
+
+/** One invocation whose start is on the record. */
+export interface Started {
+  readonly admitted: Admitted;
+  readonly opening: OnRecord<"command-started">;
+  readonly invocationId: string;
+  readonly delivery: Delivery;
+  readonly signal: AbortSignal;
+  /** What was shown so far: it is wanted when the command ends badly too. */
+  readonly progress: { rowCount: number };
+}
+
+interface Ran {
+  readonly exitStatus: number;
+  readonly sentBytes?: number;
+  readonly sentDigest?: string;
+}
+
+const contextOf = (
+  { ports, elevation, visibleCommands, connectedUser, origin }: RunDependencies,
+  { admitted, opening, delivery, signal }: Started,
+): CommandContext => ({
+  ...ports.forCommand(opening, {
+    keyBounds: admitted.bound.keyBounds?.allows,
+    reviewer: { ...origin, connectedUser },
+    signal,
+  }),
+  connectedUser,
+  get visibleCommands() {
+    return visibleCommands().descriptions;
+  },
+  interactive: delivery.how !== "exec",
+  askPassword: (prompt, options) => delivery.askPassword(prompt, options),
+  confirm: (question) => delivery.confirm(question),
+  elevation: elevation.portFor(signal),
+  tell: (text) => delivery.tell(text),
+});
+
+/** Rows as they are disclosed: a batch is on the record before it is yielded. */
+const disclosedRows = (dependencies: RunDependencies, started: Started, shaped: RowsResult): Answer => {
+  const { log, origin, disclosures, connectedUser } = dependencies;
+  const { admitted, invocationId, delivery, signal, progress } = started;
+  const { command } = admitted.bound;
+  const disclosure = {
+    log,
+    origin,
+    invocationId,
+    command: command.name,
+    reason: command.reason,
+    delivery,
+    mark: shaped.mark,
+    count: (keyIds: readonly string[]) =>
+      disclosures.reserve(connectedUser, keyIds, admitted.grantedNow().disclosureLimit),
+  };
+  const cut =
+    shaped.live === true
+      ? asTheyCome(shaped.batches)
+      : inBatchesOf(shaped.batches, delivery.batchRows, delivery.how !== "exec");
+  let more = true;
+  return {
+    kind: "rows",
+    columns: shaped.columns,
+    format: shaped.format,
+    hasMore: () => more,
+    batches: (async function* disclosed() {
+      for await (const batch of cut) {
+        signal.throwIfAborted();
+        admitted.grantedNow();
+        const rows = await disclose(batch.rows, disclosure);
+        more = batch.more;
+        progress.rowCount += rows.length;
+        yield rows;
+      }
+    })(),
+  };
+};
+
+const showRows = async (dependencies: RunDependencies, started: Started, result: RowsResult): Promise<Ran> => {
+  const { bound, approved } = started.admitted;
+  const { delivery } = started;
+  // Asked before the first row is pulled, so that a refusal decrypts nothing.
+  const limit = rowLimitOf(bound.maxRows, approved?.ceiling);
+  if (limit !== undefined && result.count !== undefined && (await result.count()) > limit.rows)
+    throw tooManyRows(limit);
+  const limited: RowsResult = { ...result, batches: limitRows(result.batches, limit, result.live) };
+  const shaped = bound.shaping.reduce((rows, shaping) => shaping.apply(rows), limited);
+  const showsKeys = shaped.columns.some(({ secret }) => secret === true);
+  if (delivery.how !== "exec" && showsKeys && shaped.count !== undefined) {
+    if (!(await delivery.confirmBulk(await shaped.count())))
+      throw new EndpointError("OperationStopped", "Nothing was shown.");
+  }
+  const sent = await delivery.show(disclosedRows(dependencies, started, shaped));
+  const forPeople = result.format === undefined || result.format === "table" || result.format === "list";
+  if (result.summary !== undefined && forPeople && bound.shaping.length === 0) await delivery.tell(result.summary());
+  return { exitStatus: shaped.exitStatus?.() ?? 0, ...sent };
+};
+
+/** Runs a command whose start is on the record, and shows its answer. */
+export const runCommand = async (dependencies: RunDependencies, started: Started): Promise<Ran> => {
+  const { log, origin, connectedUser } = dependencies;
+  const { admitted, delivery, signal } = started;
+  // Stopped while its start was recorded: a command hears of an abort, not that there was one.
+  if (signal.aborted) throw new EndpointError("OperationStopped", "Stopped.");
+  const result = await admitted.bound.command.run(contextOf(dependencies, started));
+  switch (result.kind) {
+    case "rows":
+      return showRows(dependencies, started, result);
+    case "transcript":
+      return { exitStatus: 0, ...(await watchTranscript(result, log, { ...origin, connectedUser }, delivery)) };
+    case "text":
+      return { exitStatus: result.exitStatus ?? 0, ...(await delivery.show(result)) };
+    case "bytes":
+    case "session":
+      return { exitStatus: 0, ...(await delivery.show(result)) };
+  }
+};
