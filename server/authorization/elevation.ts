@@ -243,11 +243,13 @@ export class Elevations {
   #countHeld(held: Held): void {
     const { count, request } = held;
     if (count === undefined) return;
+    // Decided or over meanwhile: then nobody wants to know it any more.
+    const isWanted = (): boolean => held.state === "pending" && this.#held.get(request.requestId) === held;
+    const countWanted = async (signal: AbortSignal) => (isWanted() ? count(signal) : undefined);
     held.counting = this.#counts
-      .start(request.requester, count, ({ error, ...counted }) =>
+      .start(request.requester, countWanted, ({ error, ...counted }) =>
         this.#inTurn(async () => {
-          // Decided or over meanwhile: then nobody wants to know it any more.
-          if (held.state !== "pending" || this.#held.get(request.requestId) !== held) return;
+          if (!isWanted()) return;
           const estimated: Held = { ...held, counted };
           await this.#record("estimated", estimated, {}, error);
           await this.#options.store.append(changeOf(estimated));

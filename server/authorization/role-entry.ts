@@ -67,12 +67,18 @@ const findViolation = (entry: RoleEntry, texts: CheckedTexts): Violation | undef
 /** The bounds that the entry's rules set, whether or not the line names their parameters. */
 export const keyBoundsOf = ({ definition, parameters }: RoleEntry): LineBounds | undefined => {
   const rules = [...parameters].flatMap(([name, rule]) => {
-    const field = definition.parameters.get(name)?.bounds;
-    return rule === undefined || field === undefined ? [] : [{ field, rule }];
+    const parameter = definition.parameters.get(name);
+    if (rule === undefined || parameter?.bounds === undefined) return [];
+    return [{ field: parameter.bounds, rule, values: (rule.set ?? parameter.values)?.filter(rule.allows) }];
   });
   if (rules.length === 0) return undefined;
   return {
-    allows: Object.fromEntries(rules.map(({ field, rule }) => [field, rule.allows])),
+    allows: Object.fromEntries(
+      rules.map(({ field, rule: { allows }, values }) => [
+        field,
+        { allows, ...(values === undefined ? {} : { values }) },
+      ]),
+    ),
     text: JSON.stringify(rules.map(({ field, rule: { set, pattern } }) => [field, set ?? null, pattern ?? null])),
   };
 };

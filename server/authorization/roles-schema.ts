@@ -26,13 +26,17 @@ const limitedParameter = z
       .min(1)
       .max(500)
       .optional()
-      .describe("The values allowed, compared without case; each value of a list is checked."),
+      .describe(
+        "The values allowed, compared without case; each value of a list is checked. On ComputerName and VolumeType it bounds the keys shown, too.",
+      ),
     validatePattern: z
       .string()
       .min(1)
       .max(500)
       .optional()
-      .describe("A regular expression (RE2) for the whole value, without case. With a set too, both must hold."),
+      .describe(
+        "A regular expression (RE2) for the whole value, without case. With a set too, both must hold. On ComputerName and VolumeType it bounds the keys shown, too.",
+      ),
   })
   .describe("A parameter, and which of its values are allowed.");
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { EndpointError } from "../errors.ts";
 
 /** What was found when the rows of a request were counted. */
@@ -10,6 +11,8 @@ export interface Counted {
   readonly error?: string;
 }
 
+/** The requester's answer is on its way first: what counting costs this process must not be felt in its time. */
+const pauseMs = 100;
 /** Longer than a site database of a million keys needs. */
 const longestMs = 60_000;
 
@@ -22,12 +25,12 @@ export class RowCounts {
   readonly #closing = new AbortController();
 
   /**
-   * @param count stops soon after its signal aborts
+   * @param count stops soon after its signal aborts; `undefined` where nothing needs to be known
    * @returns resolves when `done` has taken what was found, or nothing more will come; never rejects
    */
   start(
     requester: string,
-    count: (signal: AbortSignal) => Promise<Counted>,
+    count: (signal: AbortSignal) => Promise<Counted | undefined>,
     done: (counted: Counted) => Promise<void>,
   ): Promise<void> {
     const before = this.#lanes.get(requester) ?? Promise.resolve();
@@ -45,10 +48,11 @@ export class RowCounts {
 
   async #after(
     before: Promise<void>,
-    count: (signal: AbortSignal) => Promise<Counted>,
+    count: (signal: AbortSignal) => Promise<Counted | undefined>,
     done: (counted: Counted) => Promise<void>,
   ): Promise<void> {
-    await before;
+    const pause = sleep(pauseMs, undefined, { signal: this.#closing.signal, ref: false }).catch(() => undefined); // closing
+    await Promise.all([before, pause]);
     try {
       const counted = await this.#count(count);
       if (counted !== undefined) await done(counted);
@@ -57,7 +61,7 @@ export class RowCounts {
     }
   }
 
-  async #count(count: (signal: AbortSignal) => Promise<Counted>): Promise<Counted | undefined> {
+  async #count(count: (signal: AbortSignal) => Promise<Counted | undefined>): Promise<Counted | undefined> {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), longestMs);
     const signal = AbortSignal.any([this.#closing.signal, late.signal]);

@@ -1,4 +1,4 @@
-import type { KeyBounds, RecoveryKey, RecoveryKeyQuery, SiteDatabase } from "./port.ts";
+import { volumeTypes, type KeyBounds, type RecoveryKey, type RecoveryKeyQuery, type SiteDatabase } from "./port.ts";
 
 type Batches = AsyncIterable<readonly RecoveryKey[]>;
 
@@ -9,22 +9,32 @@ async function* filtered(batches: Batches, isInside: (key: RecoveryKey) => boole
   }
 }
 
+/** Values that can be named are named to the database, so that it reads no more than it must. What was asked for is within them. */
+const narrowed = (query: RecoveryKeyQuery, { computerName, volumeType }: KeyBounds): RecoveryKeyQuery => ({
+  ...(computerName?.values === undefined ? {} : { computerNames: computerName.values }),
+  ...(volumeType?.values === undefined ? {} : { volumeTypes: volumeTypes.filter(volumeType.allows) }),
+  ...query,
+});
+
 /**
  * The site as a role with bounds sees it: a key outside is not there, for counting, reading and marking alike. Commands know no other
  * port, so none can forget the bounds. Without bounds it is the port itself, and costs nothing.
  *
- * Counting reads the keys and looks at each: how the database compares names is not how a rule does, and a count that is not exact
- * would make a limit of rows wrong in either direction.
+ * Counting by a rule on names reads the keys and looks at each: how the database compares names is not how a rule does, and a
+ * count that is not exact would make a limit of rows wrong in either direction.
  */
 export const boundKeys = (site: SiteDatabase, bounds: KeyBounds | undefined): SiteDatabase => {
   if (bounds === undefined) return site;
+  const { computerName, volumeType } = bounds;
   const isInside = (key: RecoveryKey): boolean =>
-    (bounds.computerName?.(key.computerName) ?? true) && (bounds.volumeType?.(key.volumeType) ?? true);
+    (computerName?.allows(key.computerName) ?? true) && (volumeType?.allows(key.volumeType) ?? true);
   const read = (query: RecoveryKeyQuery, signal: AbortSignal): AsyncGenerator<RecoveryKey[]> =>
-    filtered(site.readRecoveryKeys(query, signal), isInside);
+    filtered(site.readRecoveryKeys(narrowed(query, bounds), signal), isInside);
   return {
     ...site,
     countRecoveryKeys: async (query, signal) => {
+      if (computerName === undefined && volumeType?.values !== undefined)
+        return site.countRecoveryKeys(narrowed(query, bounds), signal);
       let count = 0;
       for await (const batch of read(query, signal)) count += batch.length;
       return count;
@@ -34,7 +44,8 @@ export const boundKeys = (site: SiteDatabase, bounds: KeyBounds | undefined): Si
     discloseRecoveryKeys: async function* disclose(query, reason, signal) {
       for await (const batch of read(query, signal)) {
         const passwordIds = batch.map(({ passwordId }) => passwordId);
-        yield* filtered(site.discloseRecoveryKeys({ ...query, passwordIds }, reason, signal), isInside);
+        const named = { ...narrowed(query, bounds), passwordIds };
+        yield* filtered(site.discloseRecoveryKeys(named, reason, signal), isInside);
       }
     },
   };

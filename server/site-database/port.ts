@@ -1,7 +1,7 @@
 import type { Secret } from "../secret.ts";
 
 /** Named as in Win32_EncryptableVolume; `Unknown` where the source of the data did not say. */
-const volumeTypes = ["OperatingSystem", "FixedData", "Removable", "Unknown"] as const;
+export const volumeTypes = ["OperatingSystem", "FixedData", "Removable", "Unknown"] as const;
 export type VolumeType = (typeof volumeTypes)[number];
 
 /** One recovery password of one volume on one computer. */
@@ -35,8 +35,15 @@ export interface RecoveryKeyQuery {
 /** What of a key a role's rule can bound. */
 export type BoundField = "computerName" | "volumeType";
 
+/** A rule on one field. */
+interface FieldBound {
+  readonly allows: (value: string) => boolean;
+  /** Every value that it allows, where these can be named. */
+  readonly values?: readonly string[];
+}
+
 /** Which keys are there for a user: each rule given must hold. */
-export type KeyBounds = { readonly [Field in BoundField]?: (value: string) => boolean };
+export type KeyBounds = { readonly [Field in BoundField]?: FieldBound };
 
 /** One check of BitLockerManagement_CERT. */
 export interface CertificateFinding {

@@ -56,12 +56,13 @@ test("200 probes by exec learn nothing, and each is on the record before the dat
       probes += 1;
       const answer = await stage.run("alice", `Get-RecoveryKeys ${what}`);
       answers.add(told(answer));
-      await stage.run("dave", `Deny-Elevation ${idIn(answer.message)} -Comment no`);
+      if (probes % 20 > 0) await stage.run("dave", `Deny-Elevation ${idIn(answer.message)} -Comment no`);
     }
   }
   expect(answers.size).toBe(1);
   expect(requests(stage)).toBe(200);
-  expect({ early, wasAsked: asked > 0 }).toEqual({ early: [], wasAsked: true });
+  await expect.poll(() => asked).toBeGreaterThan(0);
+  expect(early).toEqual([]);
 });
 
 test.each(["Get-RecoveryKeys -ComputerName", "Request-Elevation -Reason x 'Get-RecoveryKeys -ComputerName"])(

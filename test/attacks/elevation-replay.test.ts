@@ -16,6 +16,11 @@ const approved = async (stage: Stage, user = "alice"): Promise<string> => {
   return id;
 };
 const use = (stage: Stage, id: string, user = "alice") => stage.run(user, `${line} -RequestId ${id}`);
+const counted = async (stage: Stage): Promise<void> => {
+  await expect
+    .poll(() => stage.events().some((event) => event.type === "elevation" && event.state === "estimated"))
+    .toBe(true);
+};
 const consumed = (stage: Stage): number =>
   stage.events().filter((event) => event.type === "elevation" && event.state === "consumed").length;
 
@@ -27,9 +32,7 @@ test("the story: refused with an id, approved by another person, run once", asyn
   const id = await stage.ask("alice", line); // the same request, not a second one
   expect(refused.message).toContain(id);
   expect((await use(stage, id)).message).toContain("not decided yet");
-  await expect
-    .poll(() => stage.events().some((event) => event.type === "elevation" && event.state === "estimated"))
-    .toBe(true);
+  await counted(stage);
   await stage.approve(id);
   const ran = await use(stage, id);
   expect(ran.outcome).toMatchObject({ exitStatus: 0, rowCount: 6 });
@@ -125,6 +128,7 @@ test("a restart between approval and use leaves one use, and between two uses no
 test("a pending request is there after a restart", async () => {
   const stage = await createStage();
   const id = await stage.ask("alice", line);
+  await counted(stage);
   await stage.restart();
   await stage.approve(id);
   expect((await use(stage, id)).outcome.exitStatus).toBe(0);

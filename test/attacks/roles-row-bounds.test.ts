@@ -168,7 +168,7 @@ test("an approval is for the rows that the rule had when it was asked for", asyn
 test("marking a key through the bounded port marks nothing outside", async () => {
   const before = site.look("SELECT count(*) FROM RecoveryAndHardwareCore_Disclosures")[0]?.[0];
   const { boundKeys } = await import("../../server/site-database/bound-keys.ts");
-  const only = boundKeys(database, { computerName: (name) => name === "PC-1" });
+  const only = boundKeys(database, { computerName: { allows: (name) => name === "PC-1" } });
   const marked: string[] = [];
   for await (const keys of only.discloseRecoveryKeys({}, "test", new AbortController().signal))
     marked.push(...keys.map(({ computerName }) => computerName));

@@ -45,7 +45,7 @@ test("the proof comes when the event is durable, not before", async () => {
 
 test("the opened site has the keys of the bounds only", async () => {
   const context = portsOf(siteDatabase).forCommand(await startOnRecord(), {
-    keyBounds: { computerName: (name) => name === "PC-0002" },
+    keyBounds: { computerName: { allows: (name) => name === "PC-0002" } },
     reviewer: { connectedUser: "alice" },
     signal,
   });
