@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import type { LogLine } from "../audit/log-lines.ts";
-import { PrunedSegments, type Counted } from "../audit/permissions.ts";
+import { PrunedSegments, type Counted, type NamedSegment } from "../audit/permissions.ts";
 import { decodeLine, textOf, type ReadEvent } from "./decode-line.ts";
 import type { Findings } from "./findings.ts";
 
@@ -66,6 +66,10 @@ export class LineChecks {
   torn(place: LogLine): void {
     this.#tornInTheMiddle();
     this.#torn = place;
+  }
+
+  get prunedSegments(): readonly NamedSegment[] {
+    return this.#pruned.named;
   }
 
   end(counted: Counted): void {

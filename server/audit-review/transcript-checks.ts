@@ -36,6 +36,8 @@ export class TranscriptChecks {
   /** With the digest that the log has; no problem where a signed `log-pruned` names them. */
   readonly #missing = new Map<string, { readonly seq: number; readonly digest: string }>();
 
+  readonly #leftBehind: { readonly name: string; readonly digest: string }[] = [];
+
   constructor(directory: string, findings: Findings) {
     this.#directory = directory;
     this.#findings = findings;
@@ -45,6 +47,11 @@ export class TranscriptChecks {
   take(event: ReadEvent, seq: number): void {
     if (event.type === "session-started") this.#started(event, seq);
     else if (event.type === "session-ended") this.#ended(event, seq);
+  }
+
+  /** Of events that development versions pruned. */
+  get leftBehind(): readonly { readonly name: string; readonly digest: string }[] {
+    return this.#leftBehind;
   }
 
   end(counted: Counted): void {
@@ -58,8 +65,13 @@ export class TranscriptChecks {
     }
     for (const name of this.#unnamed) {
       const text = `audit/transcripts/${name} is no session's on the record`;
-      if (counted.oldThroughSeq > 0) this.#findings.notice(`${text}; the events that named it may have been pruned`);
-      else this.#findings.problem(text);
+      if (counted.oldThroughSeq === 0) {
+        this.#findings.problem(text);
+        continue;
+      }
+      this.#findings.notice(`${text}; the events that named it may have been pruned`);
+      const digest = this.#digestOf(name, counted.oldThroughSeq);
+      if (digest !== "") this.#leftBehind.push({ name, digest });
     }
   }
 

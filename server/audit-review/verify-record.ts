@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { logLines, type LogLine } from "../audit/log-lines.ts";
 import { CompactRange, leafHash } from "../audit/merkle-tree.ts";
-import { Permissions } from "../audit/permissions.ts";
+import { Permissions, type PrunedBefore } from "../audit/permissions.ts";
 import { CheckpointTrail, type Trusted } from "./checkpoint-trail.ts";
 import { Findings } from "./findings.ts";
 import { LineChecks } from "./line-checks.ts";
@@ -27,6 +27,8 @@ export interface Verification {
   /** What the answer is worth, in words. */
   readonly claims: readonly string[];
   readonly events: number;
+  /** Of what earlier prunings left: what the next one has to name again. Worth something only where there is no problem. */
+  readonly prunedBefore: PrunedBefore;
 }
 
 const progressEvery = 10_000;
@@ -100,5 +102,6 @@ export const verifyRecord = (options: VerifyOptions): Verification => {
     notices: findings.notices,
     claims: trail.claims(findings.problems.length === 0),
     events: tree.size,
+    prunedBefore: { segments: checks.prunedSegments, transcripts: transcripts.leftBehind },
   };
 };

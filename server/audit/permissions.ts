@@ -7,12 +7,21 @@ export interface LooseEvent {
   readonly [field: string]: unknown;
 }
 
-interface NamedSegment {
+/** A segment of which hashes are left. */
+export interface NamedSegment {
+  /** Its name when it had lines. */
   readonly file: string;
   readonly firstSeq: number;
   readonly lastSeq: number;
   /** SHA-256 over the hashes of its lines, one after the other, which is that of the file that is left of it. */
   readonly digest: string;
+}
+
+/** What earlier prunings left, as a verification just found it and found it permitted. */
+export interface PrunedBefore {
+  readonly segments: readonly NamedSegment[];
+  /** Transcripts that pruned events may have named: development versions left some behind. */
+  readonly transcripts: readonly { readonly name: string; readonly digest: string }[];
 }
 
 interface Adopted {
@@ -163,12 +172,22 @@ export class PrunedSegments {
     return this.#found.at(-1)?.lastSeq ?? 0;
   }
 
+  /** As an event would name them. */
+  get named(): NamedSegment[] {
+    return this.#found.map(({ name, firstSeq, lastSeq, hash }) => ({
+      file: name.replace(/\.hashes$/, ".ndjson"),
+      firstSeq,
+      lastSeq,
+      digest: hash.copy().digest("hex"),
+    }));
+  }
+
   /** What is missing without permission, in words. */
   problems({ segments, oldThroughSeq }: Counted): string[] {
-    const problems = this.#found.flatMap(({ name, firstSeq, lastSeq, hash }) => {
-      const named = segments.get(name.replace(/\.hashes$/, ".ndjson"));
-      const isExact =
-        named?.firstSeq === firstSeq && named.lastSeq === lastSeq && named.digest === hash.copy().digest("hex");
+    const problems = this.named.flatMap(({ file, firstSeq, lastSeq, digest }) => {
+      const named = segments.get(file);
+      const isExact = named?.firstSeq === firstSeq && named.lastSeq === lastSeq && named.digest === digest;
+      const name = file.replace(/\.ndjson$/, ".hashes");
       return isExact || (named === undefined && lastSeq <= oldThroughSeq)
         ? []
         : [`events ${firstSeq} to ${lastSeq} are hashes only (audit/log/${name}), and no signed event says so`];

@@ -5,12 +5,15 @@ import * as z from "zod";
 import type { AuditEvent } from "./event.ts";
 import { findSegments, linesOfSegment, prunedName, type Segment } from "./log-lines.ts";
 import { leafHash } from "./merkle-tree.ts";
+import type { PrunedBefore } from "./permissions.ts";
 
 /** Whole segments at the beginning of the log, and the transcripts of the sessions in them. */
 export interface PrunePlan {
   readonly segments: readonly PrunedSegment[];
+  /** Named once more: the event that permitted them goes with the lines that are pruned now. */
+  readonly before: PrunedBefore;
   readonly throughSeq: number;
-  /** With the digests that the log has of them; empty where it has none. */
+  /** Those that go, with the digests that the log has of them; empty where it has none. */
   readonly transcripts: readonly { readonly name: string; readonly digest: string }[];
   /** Torn lines kept beside these segments. */
   readonly tornFiles: readonly string[];
@@ -35,17 +38,24 @@ const line = z.looseObject({
 /**
  * What may be pruned: segments whose every line is older than the date, covered by a checkpoint, and without a session that
  * goes on after them. Never the last segment: it is being written to.
+ *
+ * @param before not read from the disk again: what somebody puts there meanwhile must not be named
  */
-export const planPrune = (directory: string, beforeMs: number, signedSize: number): PrunePlan => {
+export const planPrune = (directory: string, beforeMs: number, signedSize: number, before: PrunedBefore): PrunePlan => {
   const segments: PrunedSegment[] = [];
-  const transcripts: PrunePlan["transcripts"][number][] = [];
+  const transcripts: PrunePlan["transcripts"][number][] = [...before.transcripts];
   let throughSeq = 0;
   const plan = (): PrunePlan => ({
     segments,
+    before,
     throughSeq,
     transcripts,
     tornFiles: readdirSync(directory).filter(
-      (name) => name.includes(".torn-at-") && segments.some((segment) => name.startsWith(`${segment.name}.`)),
+      (name) =>
+        name.includes(".torn-at-") &&
+        [...before.segments.map(({ file }) => file), ...segments.map((segment) => segment.name)].some((segment) =>
+          name.startsWith(`${segment}.`),
+        ),
     ),
   });
   /** Of segments seen so far, with the transcripts of sessions that have not ended in them. */
@@ -87,7 +97,7 @@ const mostNamed = 5_000;
 
 /** What is to be on the record, signed, before a plan is carried out. */
 export const prunedEvents = (
-  { segments, transcripts, tornFiles }: PrunePlan,
+  { segments, before: { segments: gone }, transcripts, tornFiles }: PrunePlan,
   localUser: string,
   before: Date,
 ): Extract<AuditEvent, { type: "log-pruned" }>[] => {
@@ -96,9 +106,9 @@ export const prunedEvents = (
   for (let at = 0; at < transcripts.length - mostNamed; at += mostNamed) {
     events.push({ ...said, segments: [], transcripts: transcripts.slice(at, at + mostNamed), tornFiles: [] });
   }
-  const named = segments.map(({ name, firstSeq, lastSeq, digest }) => ({ file: name, firstSeq, lastSeq, digest }));
+  const now = segments.map(({ name, firstSeq, lastSeq, digest }) => ({ file: name, firstSeq, lastSeq, digest }));
   const rest = transcripts.slice(events.length * mostNamed);
-  return [...events, { ...said, segments: named, transcripts: rest, tornFiles: [...tornFiles] }];
+  return [...events, { ...said, segments: [...gone, ...now], transcripts: rest, tornFiles: [...tornFiles] }];
 };
 
 /**

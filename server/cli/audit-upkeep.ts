@@ -30,7 +30,7 @@ export const pruneCommand = async (dataDirectory: string, before: string | undef
     );
   }
   // What is wrong with the record can be found only while its lines are there.
-  const { problems } = verifyRecord({ dataDirectory, publicKey: undefined, sinceCheckpoint: undefined });
+  const { problems, prunedBefore } = verifyRecord({ dataDirectory, publicKey: undefined, sinceCheckpoint: undefined });
   if (problems.length > 0) {
     throw new EndpointError("InvalidResult", `Nothing was pruned: the record does not hold. Run: pep audit verify`);
   }
@@ -39,8 +39,8 @@ export const pruneCommand = async (dataDirectory: string, before: string | undef
   const signed = existsSync(checkpoint) ? decodeCheckpoint(readFileSync(checkpoint, "utf8")).size : 0;
   // Where the record is sent to a SIEM, the log is what waits for it: what has not arrived stays.
   const forwarded = findForwarded(paths.syslogCursor, paths.log);
-  const plan = planPrune(paths.log, beforeMs, Math.min(signed, forwarded ?? signed));
-  if (forwarded !== undefined && planPrune(paths.log, beforeMs, signed).throughSeq > plan.throughSeq) {
+  const plan = planPrune(paths.log, beforeMs, Math.min(signed, forwarded ?? signed), prunedBefore);
+  if (forwarded !== undefined && planPrune(paths.log, beforeMs, signed, prunedBefore).throughSeq > plan.throughSeq) {
     io.stderr.write(
       `pep: events after ${forwarded} stay: the syslog receiver is not known to have them. If there is none any more, remove ${paths.syslogCursor}\n`,
     );

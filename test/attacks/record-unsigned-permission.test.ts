@@ -71,6 +71,12 @@ const hashSegment = (made: MadeRecord, name: string) => {
   return { file: name, firstSeq, lastSeq: firstSeq + lines.length - 1, digest };
 };
 
+const planAt = (made: MadeRecord, signedSize: number) => {
+  const { dataDirectory, publicKey } = made;
+  const { prunedBefore } = verifyRecord({ dataDirectory, publicKey, sinceCheckpoint: undefined });
+  return planPrune(logOf(made), Date.now() + 1000, signedSize, prunedBefore);
+};
+
 const firstSegment = "000000000001.ndjson";
 const transcripts = ["S-1.cast", "S-2.cast", "S-3.cast"];
 const restart = async (made: MadeRecord): Promise<void> => (await openAt(made)).close();
@@ -134,7 +140,7 @@ for (const form of ["exact", "old"] as const) {
 test("a forged log-adopted neither permits a thing nor takes away what a signed event permits", async () => {
   const made = await smallRecord({ segmentBytes: 1 });
   const record = await openAt(made);
-  const plan = planPrune(logOf(made), Date.now() + 1000, 10);
+  const plan = planAt(made, 10);
   for (const event of prunedEvents(plan, "root", new Date())) await record.append(event);
   prune(join(made.dataDirectory, "audit"), plan);
   await record.close();
@@ -149,8 +155,8 @@ test("a forged log-adopted neither permits a thing nor takes away what a signed 
 test("a pruning that was signed permits what it names, and not one segment more", async () => {
   const made = await smallRecord({ segmentBytes: 1 });
   const record = await openAt(made);
-  const whole = planPrune(logOf(made), Date.now() + 1000, 10);
-  const plan = { ...whole, ...planPrune(logOf(made), Date.now() + 1000, 3) };
+  const whole = planAt(made, 10);
+  const plan = { ...whole, ...planAt(made, 3) };
   expect(plan.segments.length).toBeLessThan(whole.segments.length);
   for (const event of prunedEvents(plan, "root", new Date())) await record.append(event);
   expect(checkpointOf(made)).toContain("\n11\n"); // signed before anything goes
@@ -231,4 +237,20 @@ test("a link to a device that never ends, left for the start after a crash to cl
   symlinkSync("/dev/zero", join(transcriptsOf(made), "S-9.cast"));
   await restart(made);
   expect(problemsOf(made)).toContain("S-9.cast is no session's on the record");
+});
+
+test("a second pruning that takes the event of the first one leaves a record that holds and starts", async () => {
+  const made = await smallRecord({ segmentBytes: 1 });
+  for (const through of [3, 10, 1000]) {
+    const record = await openAt(made, { segmentBytes: 1 });
+    await record.append({ type: "server-stopped", reason: "another" });
+    await record.checkpoint();
+    const plan = planAt(made, through);
+    expect(plan.segments.length).toBeGreaterThan(0);
+    for (const event of prunedEvents(plan, "root", new Date())) await record.append(event);
+    prune(join(made.dataDirectory, "audit"), plan);
+    await record.close();
+    expect(problemsOf(made)).toBe("");
+  }
+  await restart(made);
 });

@@ -11,6 +11,9 @@ import { newKey, openAt, recordSession, smallRecord, type MadeRecord } from "./r
 
 const logOf = ({ dataDirectory }: MadeRecord): string => join(dataDirectory, "audit", "log");
 
+const prunedBefore = ({ dataDirectory, publicKey }: MadeRecord) =>
+  verifyRecord({ dataDirectory, publicKey, sinceCheckpoint: undefined }).prunedBefore;
+
 const receiptsOf = (made: MadeRecord): { name: string; text: string }[] => {
   const checkpoint = readFileSync(join(made.dataDirectory, "audit", "checkpoint"), "utf8");
   return [...makeReceipts(logOf(made), checkpoint, () => true)];
@@ -50,7 +53,7 @@ test("a receipt with another key, another place, another line, another path or a
 test("after pruning the record still holds, and receipts made before and after still prove", async () => {
   const made = await smallRecord({ segmentBytes: 1 });
   const before = receiptsOf(made);
-  const plan = planPrune(logOf(made), Date.now() + 1000, 10);
+  const plan = planPrune(logOf(made), Date.now() + 1000, 10, prunedBefore(made));
   expect(plan.throughSeq).toBeGreaterThanOrEqual(3);
   const record = await openAt(made);
   for (const event of prunedEvents(plan, "root", new Date())) await record.append(event);
@@ -70,12 +73,12 @@ test("after pruning the record still holds, and receipts made before and after s
 
 test("nothing is pruned that is younger, unsigned, or part of a session that goes on", async () => {
   const made = await smallRecord();
-  expect(planPrune(logOf(made), Date.now() - 60_000, 10).segments).toEqual([]);
-  expect(planPrune(logOf(made), Date.now() + 1000, 2).segments).toEqual([]);
+  expect(planPrune(logOf(made), Date.now() - 60_000, 10, prunedBefore(made)).segments).toEqual([]);
+  expect(planPrune(logOf(made), Date.now() + 1000, 2, prunedBefore(made)).segments).toEqual([]);
   const record = await openAt(made, { segmentBytes: 1 });
   await record.append({ type: "session-started", sessionId: "S-open", mode: "exec" });
   for (let index = 0; index < 3; index += 1) await record.append({ type: "server-stopped", reason: "x" });
-  const plan = planPrune(logOf(made), Date.now() + 1000, 14);
+  const plan = planPrune(logOf(made), Date.now() + 1000, 14, prunedBefore(made));
   await record.close();
   expect(plan.throughSeq).toBe(10);
 });
