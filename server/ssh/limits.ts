@@ -20,9 +20,9 @@ export interface Limits {
   readonly preAuthenticationBytesOut: number;
   readonly authenticationTries: number;
   readonly failureDelayMs: number;
-  /** Bytes waiting in one socket: writes wait above the first, the connection ends above the second. */
+  /** Bytes waiting in one socket: output of sessions waits above the first, the client is not read on above the second. */
   readonly socketHighWater: number;
-  readonly socketMost: number;
+  readonly answersWaiting: number;
   /** A client that accepts only smaller packets would make us send a byte at a time. */
   readonly smallestPacket: number;
   readonly channelsPerConnection: number;
@@ -70,7 +70,7 @@ export const defaultLimits: Limits = {
   authenticationTries: 6,
   failureDelayMs: 300,
   socketHighWater: 1024 * 1024,
-  socketMost: 16 * 1024 * 1024,
+  answersWaiting: 1536 * 1024,
   smallestPacket: 256,
   channelsPerConnection: 10,
   refusedOpens: 32,

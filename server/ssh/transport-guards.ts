@@ -29,17 +29,22 @@ export const guardTransport = (options: TransportOptions): void => {
     else client.dropSoon(error.level === "client-timeout" ? "keepalive" : "protocol-error");
   });
 
-  // Everything a peer can make us send is an answer to something, so looking after each segment is enough.
+  // Everything a peer can make us send is an answer to something, so looking after each segment is enough. Output of
+  // sessions waits at `socketHighWater`: above `answersWaiting` are answers that the peer asked for and does not read. Then
+  // nothing more of it is read, as sshd does, and its keepalive time runs.
   socket.on("data", () => {
     if (client.authenticated) {
-      if (socket.writableLength > limits.socketMost) client.drop("output-waiting");
+      if (socket.writableLength > limits.answersWaiting) socket.pause();
     } else if (socket.bytesRead > limits.preAuthenticationBytesIn) {
       client.drop("pre-authentication-bytes");
     } else if (socket.writableLength > limits.preAuthenticationBytesOut) {
       client.drop("output-waiting");
     }
   });
-  socket.on("drain", options.resumeOutput);
+  socket.on("drain", () => {
+    options.resumeOutput();
+    if (socket.isPaused() && !client.gone) socket.resume();
+  });
 
   let bytesAtExchange = 0;
   let exchangedAt: number | undefined;
