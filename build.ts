@@ -173,11 +173,21 @@ fits() {
   [ "$major" -ge 26 ] 2>/dev/null
 }
 
+# As server/bundle/close-doors.ts does for whoever starts node by hand: no debugger, no dump.
+start() {
+  node=$1
+  shift
+  if command -v prlimit >/dev/null; then
+    exec prlimit --core=1:1 -- "$node" --disable-sigusr1 "$root/dist/server/main.js" "$@"
+  fi
+  ulimit -c 0 && exec "$node" --disable-sigusr1 "$root/dist/server/main.js" "$@"
+}
+
 modules=$root/node_modules
 folder=$root
 while [ -n "$modules" ]; do
   for node in "$modules"/.bin/node "$modules"/node-linux-*/bin/node; do
-    if fits "$node"; then exec "$node" "$root/dist/server/main.js" "$@"; fi
+    if fits "$node"; then start "$node" "$@"; fi
   done
   modules=
   while [ -z "$modules" ] && [ "$folder" != / ]; do
@@ -186,7 +196,7 @@ while [ -n "$modules" ]; do
   done
 done
 
-node=$(command -v node) && fits "$node" && exec "$node" "$root/dist/server/main.js" "$@"
+node=$(command -v node) && fits "$node" && start "$node" "$@"
 echo "pep: needs Node.js 26 or later; install pep with npm, which brings it, or put node on PATH" >&2
 exit 70
 `;

@@ -1,0 +1,117 @@
+/*
+ * ATTACK  Another account's process, or an administrator's slip, sends a signal to the server, a UI process or a command of
+ *         `pep`: SIGUSR1 opens Node's debugger on 127.0.0.1:9229; SIGQUIT and SIGABRT write the memory to a core file.
+ * DANGER  Whoever may open a socket on this machine reads the master key out of the server. A dump holds it at rest.
+ * EXPECT  No process listens after any signal, none may write a dump. SIGTERM drains, SIGHUP reloads, a signal that nobody
+ *         asked for ends the process at most.
+ */
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { launch, root, startEndpoint } from "../harness/endpoint.ts";
+import { temporaryDirectory } from "../harness/temporary-directory.ts";
+
+const isRunning = (pid: number): boolean => {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+};
+
+/** Inodes of the sockets that listen on this machine, by /proc/net/tcp and tcp6 (state 0A). */
+const listeningInodes = (): Set<string> =>
+  new Set(
+    ["tcp", "tcp6"].flatMap((table) => {
+      const file = `/proc/net/${table}`;
+      if (!existsSync(file)) return [];
+      const lines = readFileSync(file, "utf8").split("\n").slice(1);
+      return lines.map((line) => line.trim().split(/\s+/)).flatMap((f) => (f[3] === "0A" ? (f[9] ?? []) : []));
+    }),
+  );
+
+const listeners = (pid: number): number => {
+  const inodes = listeningInodes();
+  return readdirSync(`/proc/${pid}/fd`).filter((descriptor) => {
+    try {
+      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${descriptor}`))?.[1];
+      return inode !== undefined && inodes.has(inode);
+    } catch {
+      return false;
+    }
+  }).length;
+};
+
+const coreLimit = (pid: number): number =>
+  Number(/^Max core file size +\S+ +(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, "utf8"))?.[1]);
+
+const children = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+
+const linux = existsSync("/proc/self/limits");
+/** SIGKILL and SIGSTOP reach no program; the others are all sent, real-time signals too. */
+const signals = [...new Set(Object.values(constants.signals))].filter((signal) => signal !== 9 && signal !== 19);
+
+/** Ended, or as many listening sockets as before: looked at until one of both is certain. */
+const settles = async (pid: number, signal: number, before: number): Promise<void> => {
+  process.kill(pid, signal);
+  // Ended, taken, or blocked for good: what --disable-sigusr1 leaves of SIGUSR1.
+  await expect
+    .poll(() => {
+      if (!isRunning(pid)) return "ended";
+      const status = readFileSync(`/proc/${pid}/status`, "utf8");
+      const mask = (name: string): bigint => BigInt(`0x${new RegExp(`^${name}:\\s+(\\w+)`, "m").exec(status)?.[1]}`);
+      return (mask("ShdPnd") & ~mask("SigBlk")) === 0n ? "taken" : "pending";
+    })
+    .not.toBe("pending");
+  if (isRunning(pid)) expect(listeners(pid)).toBeLessThanOrEqual(before);
+};
+
+describe.runIf(linux)("whatever signal comes", () => {
+  test.each(signals)("signal %i opens no debugger and dumps nothing of server and UI process", async (signal) => {
+    const endpoint = await startEndpoint();
+    await expect.poll(() => children(endpoint.pid).length).toBeGreaterThan(0);
+    const [ui = 0] = children(endpoint.pid);
+    for (const pid of [ui, endpoint.pid]) {
+      expect(coreLimit(pid)).toBeLessThanOrEqual(1);
+      await settles(pid, signal, listeners(pid));
+    }
+    const stillServes = [
+      constants.signals.SIGHUP,
+      constants.signals.SIGPIPE,
+      constants.signals.SIGCHLD,
+      constants.signals.SIGCONT,
+      constants.signals.SIGWINCH,
+      constants.signals.SIGURG,
+    ].includes(signal);
+    if (stillServes) expect((await endpoint.ssh("support", "Get-Command")).status).toBe(0);
+    if (signal === constants.signals.SIGTERM) expect(await endpoint.exited).toBe(0);
+    expect(endpoint.stderr()).not.toMatch(/debugger/i);
+    expect(readdirSync(endpoint.dataDirectory).filter((name) => /core|\.dmp$/.test(name))).toEqual([]);
+  });
+
+  test("a local command has no debugger either, however it was started", async () => {
+    const directory = join(temporaryDirectory(), "pep");
+    const { end } = await launch({ dataDirectory: directory });
+    await end();
+    for (const start of [
+      [join(root, "dist", "bin", "pep")],
+      [process.execPath, join(root, "dist", "server", "main.js")],
+    ]) {
+      const [program = "", ...before] = start;
+      // Waits for a code on its standard input.
+      const child = spawn(program, [...before, "users", "enrol", "support", "--no-qr", "--data-dir", directory]);
+      onTestFinished(() => void child.kill("SIGKILL"));
+      let said = "";
+      child.stdout.on("data", (bytes: Buffer) => (said += bytes.toString()));
+      child.stderr.on("data", (bytes: Buffer) => (said += bytes.toString()));
+      await expect.poll(() => said).toMatch(/otpauth/);
+      const pid = child.pid ?? 0;
+      expect(coreLimit(pid)).toBeLessThanOrEqual(1);
+      await settles(pid, constants.signals.SIGUSR1, 0);
+      expect(said).not.toMatch(/debugger/i);
+    }
+  });
+});
