@@ -2,7 +2,7 @@ const withoutDebugger = "--disable-sigusr1";
 
 /**
  * One byte, not none: a `core_pattern` that is a pipe ignores a limit of 0, and takes a limit of 1 for "no dump"
- * (Linux, fs/coredump.c). A shell counts in blocks, so `ulimit` can say 0 only.
+ * (Linux, fs/coredump.c, `coredump_pipe`). A shell counts in blocks, so `ulimit` can say 0 only.
  */
 const startWithoutDumps = `if command -v prlimit >/dev/null; then exec prlimit --core=1:1 -- "$@"; fi
 ulimit -c 0 && exec "$@"`;

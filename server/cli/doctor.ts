@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../../commands/index.ts";
 import { readCredentials } from "../audit-forwarding/connection.ts";
@@ -121,6 +121,29 @@ const examineSpace = (directory: string, dataDirectory: string, reserveBytes: nu
     : passed("free-space", `${left}.`);
 };
 
+/**
+ * Where a crashed program's memory goes. A limit of one byte forbids a dump to a file and, as Linux has it, to a pipe
+ * (fs/coredump.c, `coredump_pipe`); a limit of none, all that a shell without prlimit sets, forbids only the file. Nothing
+ * stops a socket.
+ */
+export const examineDumps = (pattern: string, limits: string): CertificateFinding => {
+  const limit = /^Max core file size +(\S+)/m.exec(limits)?.[1];
+  const taker = pattern.trim();
+  const piped = taker.startsWith("|");
+  const stopped = piped ? limit === "1" : !taker.startsWith("@") && (limit === "0" || limit === "1");
+  if (stopped) {
+    const where = piped ? `kernel.core_pattern is a pipe (${taker}), which gets nothing of pep` : "None is written";
+    return passed("dumps", `${where}: the core limit is ${limit}.`);
+  }
+  return advice(
+    "dumps",
+    `A crash hands the memory of pep, the master key in it, to ${taker}. Install prlimit (util-linux) where that is a ` +
+      "pipe; else set kernel.core_pattern to a file's name.",
+  );
+};
+
+const linuxPattern = "/proc/sys/kernel/core_pattern";
+
 /** The receiver of the record, where endpoint.json names one. That it is away or behind is no reason not to serve. */
 const examineForwarding = async (
   { syslog, dataDirectory }: Configuration,
@@ -191,6 +214,9 @@ export const doctorCommand = async (dataDirectory: string, signal: AbortSignal, 
       ),
       ...(await examineForwarding(configuration, signal)),
     );
+    if (existsSync(linuxPattern)) {
+      findings.push(examineDumps(readFileSync(linuxPattern, "utf8"), readFileSync("/proc/self/limits", "utf8")));
+    }
     const bundle = join(io.packageRoot, "dist", "ui", "ui.mjs");
     findings.push(
       existsSync(bundle)

@@ -10,7 +10,8 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { launch, root, startEndpoint } from "../harness/endpoint.ts";
+import { examineDumps } from "../../server/cli/doctor.ts";
+import { launch, pep, root, startEndpoint } from "../harness/endpoint.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 const isRunning = (pid: number): boolean => {
@@ -90,6 +91,26 @@ describe.runIf(linux)("whatever signal comes", () => {
     if (signal === constants.signals.SIGTERM) expect(await endpoint.exited).toBe(0);
     expect(endpoint.stderr()).not.toMatch(/debugger/i);
     expect(readdirSync(endpoint.dataDirectory).filter((name) => /core|\.dmp$/.test(name))).toEqual([]);
+  });
+
+  test("doctor tells where dumps go", async () => {
+    const { end, dataDirectory } = await launch({ dataDirectory: join(temporaryDirectory(), "pep") });
+    await end();
+    expect((await pep(["doctor", "--data-dir", dataDirectory])).stdout).toMatch(/^(?:ok {2}|note) {2}dumps: /m);
+    const limit = (bytes: string): string =>
+      `Limit  Soft  Hard\nMax core file size        ${bytes}   ${bytes}   bytes\n`;
+    const pipe = "|/usr/lib/systemd/systemd-coredump %P\n";
+    expect(examineDumps("core\n", limit("0"))).toMatchObject({ passed: true });
+    expect(examineDumps("core\n", limit("unlimited"))).toMatchObject({ passed: false });
+    expect(examineDumps(pipe, limit("1"))).toMatchObject({
+      passed: true,
+      finding: expect.stringContaining(pipe.trim()),
+    });
+    expect(examineDumps(pipe, limit("0"))).toMatchObject({
+      passed: false,
+      finding: expect.stringContaining(pipe.trim()),
+    });
+    expect(examineDumps("@/run/dumps\n", limit("1"))).toMatchObject({ passed: false });
   });
 
   test("a local command has no debugger either, however it was started", async () => {

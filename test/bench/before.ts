@@ -29,7 +29,7 @@ const startSide = async (checkout: string, directory: string, csv: string): Prom
     if (done.status !== 0) throw new Error(`${args[0]} of ${checkout}: ${done.stderr}`);
   }
   liftLimits(join(directory, "jea-roles.json"));
-  return launch({ dataDirectory: directory, main });
+  return launch({ dataDirectory: directory, program: join(checkout, "dist", "bin", "pep") });
 };
 
 const { values, positionals } = parseArgs({

@@ -15,7 +15,7 @@ const installCopy = (): string => {
 
 test("a running server needs nothing of its program's files, which an upgrade takes away under it", async () => {
   const folder = installCopy();
-  const endpoint = await startEndpoint({ main: join(folder, "dist", "server", "main.js") });
+  const endpoint = await startEndpoint({ program: join(folder, "dist", "bin", "pep") });
   rmSync(join(folder, "dist", "server"), { recursive: true });
   mkdirSync(join(folder, "dist", "server"));
 

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { AuditEvent } from "../../server/audit/event.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
@@ -9,6 +9,8 @@ import { openTerminal, type Terminal } from "./terminal.ts";
 
 export const root = join(import.meta.dirname, "..", "..");
 const main = join(root, "dist", "server", "main.js");
+/** What an administrator starts; it becomes the server, in the same process. */
+const launcher = join(root, "dist", "bin", "pep");
 
 export interface Finished {
   readonly status: number | null;
@@ -77,8 +79,8 @@ export interface StartOptions {
   /** A program in front of the server, for example a fault injector. */
   readonly wrapper?: readonly string[];
   readonly arguments?: readonly string[];
-  /** Another copy of the built program. */
-  readonly main?: string;
+  /** `dist/bin/pep` of another copy of the built program. */
+  readonly program?: string;
 }
 
 const readyLine = /^listening on (\S+):(\d+) (SHA256:\S+)$/m;
@@ -126,14 +128,18 @@ export const startSharedEndpoint = async (): Promise<Endpoint> => {
 /** Starts the built server; whoever calls this ends it. */
 export const launch = async (options: StartOptions & { readonly dataDirectory: string }): Promise<Endpoint> => {
   const { dataDirectory } = options;
-  const serve = [options.main ?? main, "serve", "--demo", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0"];
-  const [program = process.execPath, ...args] = [
+  const serve = ["serve", "--demo", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0"];
+  const [program = launcher, ...args] = [
     ...(options.wrapper ?? []),
-    process.execPath,
+    options.program ?? launcher,
     ...serve,
     ...(options.arguments ?? []),
   ];
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    // A copy without node_modules finds its runtime on PATH, and must find this one.
+    env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}` },
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (bytes: Buffer) => (stdout += bytes.toString()));

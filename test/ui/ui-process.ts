@@ -9,6 +9,7 @@ import { createFrameReader, encodeFrame, frameKind, type FromUi, type ToUi } fro
 /** The flags that the server starts UI processes with (design §3, facts on hardening). */
 export const hardening = (folder: string): readonly string[] => [
   "--permission",
+  "--disable-sigusr1",
   `--allow-fs-read=${folder}`,
   "--max-old-space-size=96",
   "--disallow-code-generation-from-strings",

@@ -21,6 +21,7 @@ export interface UiProcessOptions {
 const nobody = 65_534;
 const commandLine = (options: UiProcessOptions): string[] => [
   "--permission",
+  "--disable-sigusr1",
   `--allow-fs-read=${dirname(options.bundle)}`,
   `--max-old-space-size=${options.heapMb}`,
   "--disallow-code-generation-from-strings",
