@@ -63,6 +63,15 @@ const endpointFile = z.strictObject({
     .optional(),
   /** A session whose transcript has grown to this ends. */
   transcriptLimitMiB: z.number().int().min(1).max(4096).default(64),
+  /** Connections that one user may be logged in on at a time. */
+  connectionsPerUser: z.number().int().min(1).max(512).default(64),
+  /** A connection without a session, as ControlMaster keeps them, ends after this. */
+  connectionIdleMinutes: z
+    .number()
+    .int()
+    .min(1)
+    .max(7 * 24 * 60)
+    .default(60),
   /** UI processes kept started for the next log-in. */
   spareUiProcesses: z.number().int().min(0).max(16).default(2),
   /** Made by `pep init --demo`: its master key may lie in the data directory, and it listens on loopback only. */
@@ -96,6 +105,8 @@ export interface Configuration {
   readonly backupDirectory: string;
   readonly auditReserveBytes: number;
   readonly transcriptLimitBytes: number;
+  readonly connectionsPerUser: number;
+  readonly connectionIdleMs: number;
   readonly spareUiProcesses: number;
   readonly demo: boolean;
 }
@@ -238,6 +249,8 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
     backupDirectory,
     auditReserveBytes: (file.auditReserveMiB ?? (file.demo ? demoReserveMiB : reserveMiB)) * mebibyte,
     transcriptLimitBytes: file.transcriptLimitMiB * mebibyte,
+    connectionsPerUser: file.connectionsPerUser,
+    connectionIdleMs: file.connectionIdleMinutes * 60_000,
     spareUiProcesses: file.spareUiProcesses,
     demo: file.demo,
   };

@@ -196,6 +196,10 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       banner: () => roles.session.legalNotice,
       authenticator,
       penalties: configuration.penalties,
+      limits: {
+        connectionsPerUser: configuration.connectionsPerUser,
+        connectionIdleMs: configuration.connectionIdleMs,
+      },
       secondFactor,
       sessions,
       log,

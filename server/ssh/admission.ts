@@ -22,7 +22,8 @@ export interface AdmissionEvents {
 }
 
 interface AddressCount {
-  open: number;
+  /** Connections nobody has logged in on: those of users are counted by user, whom colleagues may share an address with. */
+  unauthenticated: number;
   loggingIn: number;
   readonly waiting: Set<() => void>;
 }
@@ -168,19 +169,26 @@ export const createAdmission = (
       turnAway(client);
       return;
     }
-    const count = counts.get(group) ?? { open: 0, loggingIn: 0, waiting: new Set() };
-    if (open >= limits.connections || count.open >= limits.connectionsPerAddress) {
+    const count = counts.get(group) ?? { unauthenticated: 0, loggingIn: 0, waiting: new Set() };
+    if (open >= limits.connections || count.unauthenticated >= limits.connectionsPerAddress) {
       client.drop(open >= limits.connections ? "connections" : "connections-per-address");
       return;
     }
     counts.set(group, count);
     events.accepted(client);
     open += 1;
-    count.open += 1;
+    count.unauthenticated += 1;
+    let counted = true;
+    const discount = (): void => {
+      if (!counted) return;
+      counted = false;
+      count.unauthenticated -= 1;
+      if (count.unauthenticated === 0 && counts.get(group) === count) counts.delete(group);
+    };
+    client.onAuthenticated(discount);
     socket.once("close", () => {
       open -= 1;
-      count.open -= 1;
-      if (count.open === 0) counts.delete(group);
+      discount();
       punish(client);
     });
     if (count.loggingIn >= limits.loginsPerAddress) wait(client, count);

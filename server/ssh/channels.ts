@@ -35,6 +35,8 @@ export interface ChannelsOptions {
 export interface Channels {
   /** The socket drained or a key exchange ended. */
   resumeOutput(): void;
+  /** Whether there is a session, or one that has not ended yet. */
+  inUse(): boolean;
   /** Resolves when the client has closed every channel that was closed here: then it has the exit status too. */
   answered(): Promise<void>;
   /** The connection is lost: closes every channel. Resolves when their sessions are over. */
@@ -205,6 +207,7 @@ export const serveChannels = (options: ChannelsOptions): Channels => {
 
   return {
     resumeOutput: () => turns.resume(),
+    inUse: () => slots.size + runningSessions.size > 0,
     answered: async () => {
       while ([...slots.values()].some(({ channel }) => channel.sentClose)) await freed.promise;
     },

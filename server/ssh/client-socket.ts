@@ -31,7 +31,7 @@ export class ClientSocket {
   #failedLogin = false;
   #droppedBy: string | undefined;
   #onDrop: ((guard: string) => void) | undefined;
-  #onAuthenticated: (() => void) | undefined;
+  readonly #onAuthenticated: (() => void)[] = [];
   #onKeyProved: (() => void) | undefined;
 
   constructor(socket: Socket, limits: Limits) {
@@ -69,7 +69,7 @@ export class ClientSocket {
 
   markAuthenticated(): void {
     this.#authenticated = true;
-    this.#onAuthenticated?.();
+    for (const listener of this.#onAuthenticated) listener();
   }
 
   markFailedLogin(): void {
@@ -77,7 +77,7 @@ export class ClientSocket {
   }
 
   onAuthenticated(listener: () => void): void {
-    this.#onAuthenticated = listener;
+    this.#onAuthenticated.push(listener);
   }
 
   /** A key has signed, and a code is asked for next. */

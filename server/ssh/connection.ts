@@ -21,6 +21,8 @@ export interface ConnectionOptions {
   /** The legal notice that this client is shown; may be empty. */
   readonly banner: string;
   readonly report: (problem: string) => void;
+  /** On how many connections this user is logged in, this one among them. */
+  readonly connectionsOf: (connectedUser: string) => number;
 }
 
 /** One identified client, from its first line to its last event. */
@@ -71,7 +73,27 @@ export const serveConnection = (
     sessions: options.sessions,
     identity: () => identity,
   });
-  guardTransport({ client, connection, transport, limits, resumeOutput: () => channels.resumeOutput() });
+  const disconnect = (message: string): void => {
+    if (client.gone || !client.socket.writable) return;
+    transport.sendDisconnect(disconnectReason.byApplication, message);
+    client.socket.end();
+    client.destroyAfter(limits.closeMs);
+  };
+  /** Ends the connection for want of a budget: its name is on the record, and in the client's words. */
+  const endFor = (budget: "connectionsPerUser" | "connectionIdleMinutes", message: string): void => {
+    void recorder.record({ type: "connection-dropped", ...origin(), guard: budget });
+    disconnect(`${message} (${budget}).`);
+  };
+  guardTransport({
+    client,
+    connection,
+    transport,
+    limits,
+    resumeOutput: () => channels.resumeOutput(),
+    inUse: () => channels.inUse(),
+    onIdle: () =>
+      endFor("connectionIdleMinutes", `This connection had no session for ${limits.connectionIdleMs / 60_000} minutes`),
+  });
   decideLogin({
     client,
     connection,
@@ -87,6 +109,12 @@ export const serveConnection = (
     onProved: (proved) => {
       identity = proved;
       client.markAuthenticated();
+      const others = options.connectionsOf(proved.connectedUser) - 1;
+      // After the log-in's own answer: before it a client would try its next key.
+      if (others >= limits.connectionsPerUser) {
+        const words = `You have ${others} connections, and ${limits.connectionsPerUser} is the most a user has at a time`;
+        setImmediate(() => endFor("connectionsPerUser", words));
+      }
     },
   });
 
@@ -100,12 +128,7 @@ export const serveConnection = (
 
   return {
     identity: () => identity,
-    disconnect: (message) => {
-      if (client.gone || !client.socket.writable) return;
-      transport.sendDisconnect(disconnectReason.byApplication, message);
-      client.socket.end();
-      client.destroyAfter(limits.closeMs);
-    },
+    disconnect,
     answered: () => channels.answered(),
     over,
   };

@@ -1,8 +1,12 @@
 /** What one peer, or all of them together, may take. Every number is a guard against a measured attack. */
 export interface Limits {
-  /** Open sockets, in all and for one address (an IPv6 /64 counts as one). */
+  /** Open sockets, in all and for one address (an IPv6 /64 counts as one) before their log-in. */
   readonly connections: number;
   readonly connectionsPerAddress: number;
+  /** Connections that a user is logged in on. */
+  readonly connectionsPerUser: number;
+  /** How long a connection may be without a session after its log-in. */
+  readonly connectionIdleMs: number;
   /** Log-ins in progress for one address; more of them wait their turn, unread. */
   readonly loginsPerAddress: number;
   /** Random early drop of log-ins in progress, as sshd_config's MaxStartups begin:rate:full. */
@@ -56,6 +60,8 @@ export interface Limits {
 export const defaultLimits: Limits = {
   connections: 512,
   connectionsPerAddress: 64,
+  connectionsPerUser: 64,
+  connectionIdleMs: 3_600_000,
   loginsPerAddress: 8,
   startupsBegin: 10,
   startupsRatePercent: 30,

@@ -138,6 +138,7 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
       authenticator: options.authenticator,
       secondFactor: options.secondFactor,
       sessions: options.sessions,
+      connectionsOf: (user) => [...live.values()].filter((one) => one.identity()?.connectedUser === user).length,
     });
     live.set(client.connectionId, served);
     void served.over.then(() => live.delete(client.connectionId));

@@ -10,6 +10,10 @@ export interface TransportOptions {
   readonly limits: Limits;
   /** Output that waited for the socket or for a key exchange may go on. */
   readonly resumeOutput: () => void;
+  /** Whether the connection has a session. */
+  readonly inUse: () => boolean;
+  /** It had none for `connectionIdleMs`. */
+  readonly onIdle: () => void;
 }
 
 const tickMs = 1_000;
@@ -51,6 +55,7 @@ export const guardTransport = (options: TransportOptions): void => {
   let exchangeSince: number | undefined;
   let startedByUs = false;
   let cheapRekeys: number[] = [];
+  let idleSince: number | undefined;
 
   connection.on("rekey", () => {
     // Our own rekeys and those after real traffic don't count, or `RekeyLimit 16M` would cut a client off.
@@ -79,6 +84,9 @@ export const guardTransport = (options: TransportOptions): void => {
     () => {
       if (exchangedAt === undefined) return; // the first exchange is under the log-in grace
       const now = Date.now();
+      if (!client.authenticated || options.inUse()) idleSince = undefined;
+      else idleSince ??= now;
+      if (idleSince !== undefined && now - idleSince > limits.connectionIdleMs) options.onIdle();
       if (transport.exchangingKeys()) {
         exchangeSince ??= now;
         if (now - exchangeSince > limits.keyExchangeMs) client.drop("key-exchange-stalled");
@@ -91,7 +99,7 @@ export const guardTransport = (options: TransportOptions): void => {
         transport.rekey();
       }
     },
-    Math.min(tickMs, limits.keyExchangeMs),
+    Math.min(tickMs, limits.keyExchangeMs, limits.connectionIdleMs),
   );
   tick.unref();
   socket.once("close", () => clearInterval(tick));
