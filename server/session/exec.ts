@@ -6,7 +6,7 @@ import type { PseudoTerminal, SessionChannel } from "./contract.ts";
 import type { Answer, Delivery, Invoke } from "./delivery.ts";
 import { encodeAnswer, notForTerminal } from "./format/encode.ts";
 import { transcriptPieces } from "./format/transcript-pieces.ts";
-import { LineReader, type Typed } from "./interactive/line-reader.ts";
+import { LineReader, longestHiddenLine, type Typed } from "./interactive/line-reader.ts";
 import { printable } from "./printable.ts";
 
 /** Rows disclosed by one event of the record: large enough that an export is not bound by fsync, small enough to stop. */
@@ -114,7 +114,10 @@ export const serveExec = async (
       if (terminal !== undefined) await channel.write(text.encode("\r\n"));
       if (typed.kind === "interrupt") throw new EndpointError("OperationStopped", "Stopped.");
       if (typed.kind === "too-long")
-        throw new EndpointError("InvalidArgument", "That line is too long for a password.");
+        throw new EndpointError(
+          "InvalidArgument",
+          `A password has at most ${longestHiddenLine} characters; its line on standard input is longer.`,
+        );
       if (typed.kind === "end" || typed.text === "") throw noPassword();
       return typed.text;
     };

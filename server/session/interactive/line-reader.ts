@@ -15,6 +15,9 @@ export type Typed =
 /** `command`: shown, and key-shaped text masked first; `answer`: shown; `none`: nothing at all, not even its length. */
 export type Echo = "command" | "answer" | "none";
 
+/** Of what is asked for without an echo: a password, a code. */
+export const longestHiddenLine = 1024;
+
 /** Typed ahead of a prompt and not read yet; then reading stops, and the SSH window closes. */
 const maximumTypeAhead = 64 * 1024;
 
@@ -107,18 +110,24 @@ export class LineReader {
   }
 
   #takeLine(): void {
+    const longest = this.#longest;
     let end = this.#pending.indexOf("\n");
-    if (end < 0 && (this.#over || this.#pending.length > maximumLineLength)) end = this.#pending.length;
+    if (end < 0 && (this.#over || this.#pending.length > longest)) end = this.#pending.length;
     if (end < 0 || this.#pending === "") return;
     const text = this.#pending.slice(0, end).replace(/\r$/, "");
     const whole = end < this.#pending.length || this.#over;
     this.#pending = this.#pending.slice(end + 1);
-    // A line without its end yet: dropped as it comes, so that it never grows beyond what is told to be too long.
-    if (!whole) this.#tooLong = true;
+    // A line without its end yet: dropped as it comes, so that it never grows beyond what is told to be too long. Of a hidden
+    // one nothing more is taken: a script that pipes the wrong file into a password hears of it at once.
+    if (!whole && this.#reading?.echo !== "none") this.#tooLong = true;
     else
       this.#reading?.done(
-        this.#tooLong || text.length > maximumLineLength ? { kind: "too-long" } : { kind: "line", text },
+        this.#tooLong || !whole || text.length > longest ? { kind: "too-long" } : { kind: "line", text },
       );
+  }
+
+  get #longest(): number {
+    return this.#reading?.echo === "none" ? longestHiddenLine : maximumLineLength;
   }
 
   #takeKeys(): void {
@@ -175,7 +184,7 @@ export class LineReader {
   #append(key: string): string {
     const code = key.codePointAt(0) ?? 0;
     if (code < 0x20 || (code >= 0x7f && code <= 0x9f) || isPrivateUse(code)) return "";
-    if (this.#line.length >= maximumLineLength) {
+    if (this.#line.length >= this.#longest) {
       this.#tooLong = true;
       return "";
     }

@@ -1,6 +1,6 @@
 import { EndpointError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
-import type { Echo, Typed } from "./line-reader.ts";
+import { longestHiddenLine, type Echo, type Typed } from "./line-reader.ts";
 import type { RecordedTerminal } from "./recorded-terminal.ts";
 import { label } from "./labels.ts";
 import { trustedMark } from "./trusted-mark.ts";
@@ -26,7 +26,6 @@ export interface PromptPlace {
 }
 
 const attempts = 3;
-const longestPassword = 1024;
 /** A screenful of them pushes everything out of a terminal that knows no escape sequences. */
 const linesOut = "\r\n".repeat(100);
 /** The scrollback too; after the screen, because some terminals push what they clear into it. */
@@ -80,8 +79,8 @@ export class TrustedPath {
       if (this.#place.clientEchoes) await this.#say("This session has no terminal: your own may show what you type.");
       for (let attempt = 0; attempt < attempts; attempt += 1) {
         const first = await this.#ask(`${prompt}: `, "none", signal);
-        if (first === undefined || first.length > longestPassword) {
-          await this.#say(`A password has at most ${longestPassword} characters.`);
+        if (first === undefined) {
+          await this.#say(`A password has at most ${longestHiddenLine} characters.`);
           continue;
         }
         if (!repeat || (await this.#ask(`${prompt}, again: `, "none", signal)) === first) return new Secret(first);
