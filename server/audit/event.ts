@@ -11,6 +11,8 @@ const origin = z.strictObject({
   connectedUser: z.string().optional(),
 });
 
+const partyCertificate = z.strictObject({ authority: z.string(), keyId: z.string() });
+
 const disclosedKey = z.strictObject({ keyId: z.string(), computerName: z.string() });
 
 /**
@@ -174,6 +176,9 @@ export const auditEvent = z.discriminatedUnion("type", [
     command: z.string(),
     how: z.enum(["exec", "interactive", "line"]),
     reason: z.string().optional(),
+    /** What proved who was shown them: limits count by it too. */
+    keyFingerprint: z.string().optional(),
+    certificate: partyCertificate.optional(),
     keys: z.array(disclosedKey),
   }),
   /** Whether the syslog receiver takes the log; only changes are here, and not each of a receiver that comes and goes. */
@@ -222,6 +227,8 @@ export const auditEvent = z.discriminatedUnion("type", [
     requester: z.string(),
     /** `SHA256:…` of the key that asked. */
     requesterKey: z.string(),
+    /** The certificate that came with that key: its authority by fingerprint, and its key id. */
+    requesterCertificate: partyCertificate.optional(),
     command: z.string(),
     /** In canonical form; key-shaped text is masked. */
     invocation: z.string(),
@@ -234,6 +241,9 @@ export const auditEvent = z.discriminatedUnion("type", [
     /** A bug in counting; key-shaped text is masked. */
     error: z.string().optional(),
     approver: z.string().optional(),
+    /** `SHA256:…` of the key that decided, and the certificate that came with it. */
+    approverKey: z.string().optional(),
+    approverCertificate: partyCertificate.optional(),
     comment: z.string().optional(),
     /** Until when it can be decided (requested) or used (approved). */
     expiresAt: z.string(),

@@ -1,12 +1,19 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
+import type { Party, RecordedParty } from "../identity/party.ts";
 import { readTextOfRecord } from "./open-of-record.ts";
 
 /** No request and no approval lives longer than a day each (roles-schema.ts). */
 const longestLifeMs = 48 * 60 * 60_000;
 /** What `disclosuresPerHour` looks back to. */
 const hourMs = 60 * 60_000;
+
+/** What proved who somebody is; lines of earlier versions lack it. */
+const proof = {
+  keyFingerprint: z.string().optional(),
+  certificate: z.looseObject({ authority: z.string(), keyId: z.string() }).optional(),
+};
 
 const recent = z.looseObject({
   at: z.iso.datetime(),
@@ -15,7 +22,16 @@ const recent = z.looseObject({
     z.looseObject({
       type: z.literal("disclosure"),
       connectedUser: z.string(),
+      ...proof,
       keys: z.array(z.looseObject({ keyId: z.string() })),
+    }),
+    z.looseObject({
+      type: z.literal("authentication"),
+      outcome: z.string(),
+      connectedUser: z.string(),
+      keyFingerprint: z.string(),
+      certificate: proof.certificate,
+      secondFactor: z.string(),
     }),
   ]),
 });
@@ -28,16 +44,19 @@ export interface RecentLog {
    */
   readonly endedElevations: ReadonlySet<string>;
   /** Each disclosure of the last hour, oldest first: a restart gives nobody a fresh hour. */
-  readonly shownKeys: readonly { readonly connectedUser: string; readonly keyId: string; readonly at: Date }[];
+  readonly shownKeys: readonly { readonly party: RecordedParty; readonly keyId: string; readonly at: Date }[];
+  /** Each log-in with a code: what wrong codes of others must not delay. */
+  readonly gaveCode: readonly Party[];
 }
 
 /** `since` as a line says it: times of one form and one zone stand in the order of their texts. */
 const decodeRecent = (line: string, since: string): z.infer<typeof recent> | undefined => {
   // Most lines are of other kinds, or disclosures from before: not worth parsing, which takes 15 µs each.
   if (!line.includes('"elevation"')) {
-    if (!line.includes('"disclosure"')) return undefined;
+    const isDisclosure = line.includes('"disclosure"');
+    if (!isDisclosure && !line.includes('"secondFactor":"')) return undefined;
     const at = /^\{"seq":\d+,"at":"(?<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"/.exec(line)?.groups?.["at"];
-    if (at !== undefined && at < since) return undefined;
+    if (isDisclosure && at !== undefined && at < since) return undefined;
   }
   try {
     return recent.safeParse(JSON.parse(line)).data;
@@ -55,6 +74,7 @@ export const readRecentLog = (directory: string, now: Date): RecentLog => {
     .filter((path) => now.getTime() - statSync(path).mtimeMs < longestLifeMs);
   const endedElevations = new Set<string>();
   const shownKeys: RecentLog["shownKeys"][number][] = [];
+  const gaveCode: Party[] = [];
   const since = new Date(now.getTime() - hourMs).toISOString();
   for (const path of segments) {
     for (const line of readTextOfRecord(path).split("\n")) {
@@ -64,10 +84,15 @@ export const readRecentLog = (directory: string, now: Date): RecentLog => {
       const at = new Date(decoded.at);
       if (event.type === "elevation") {
         if (/^(?:denied|consumed|expired)$/.test(event.state)) endedElevations.add(event.requestId);
+      } else if (event.type === "authentication") {
+        const { connectedUser, keyFingerprint, certificate } = event;
+        if (event.outcome === "accepted") gaveCode.push({ connectedUser, keyFingerprint, certificate });
       } else if (now.getTime() - at.getTime() < hourMs) {
-        for (const { keyId } of event.keys) shownKeys.push({ connectedUser: event.connectedUser, keyId, at });
+        const { connectedUser, keyFingerprint, certificate } = event;
+        const party = { connectedUser, keyFingerprint, certificate };
+        for (const { keyId } of event.keys) shownKeys.push({ party, keyId, at });
       }
     }
   }
-  return { endedElevations, shownKeys };
+  return { endedElevations, shownKeys, gaveCode };
 };

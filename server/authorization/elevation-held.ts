@@ -1,13 +1,12 @@
 import type { AuditEvent, Origin } from "../audit/event.ts";
 import { EndpointError } from "../errors.ts";
+import { sameParty, type Party, type RecordedParty } from "../identity/party.ts";
 import type { Elevation, ElevationState } from "./elevation-port.ts";
 import type { Counted } from "./row-counts.ts";
 import type { StoredChange, StoredRequest } from "./elevation-store.ts";
 
-/** Who asks, uses or decides: the proved name and the key that proved it. */
-export interface ElevationParty {
-  readonly connectedUser: string;
-  readonly keyFingerprint: string;
+/** Who asks, uses or decides, and from where. */
+export interface ElevationParty extends Party {
   readonly origin: Origin;
 }
 
@@ -17,6 +16,8 @@ export interface Held {
   state: ElevationState;
   expiresAtMs: number;
   decidedBy: string | undefined;
+  /** What proved who decided. */
+  decidedWith: StoredChange["decidedWith"];
   comment: string | undefined;
   /** What was found when its rows were counted. */
   counted: StoredChange["counted"];
@@ -35,6 +36,7 @@ export const heldOf = (request: StoredRequest, change: Omit<StoredChange, "reque
   state: change.state,
   expiresAtMs: change.expiresAtMs,
   decidedBy: change.decidedBy,
+  decidedWith: change.decidedWith,
   comment: change.comment,
   counted: change.counted,
   count: undefined,
@@ -79,15 +81,34 @@ const about = ({ request, ...held }: Held): Omit<Elevation, "ceiling" | "finding
   comment: held.comment,
 });
 
-export const isOwn = ({ request }: Held, party: ElevationParty): boolean =>
-  request.requester === party.connectedUser || request.keyFingerprint === party.keyFingerprint;
+export const requesterOf = ({ request }: Held): RecordedParty => ({
+  connectedUser: request.requester,
+  keyFingerprint: request.keyFingerprint,
+  certificate: request.certificate,
+});
+
+/** Whether the one who asked can be this very person. */
+export const isOwn = (held: Held, party: Party): boolean => sameParty(requesterOf(held), party);
+
+/** Whether the one who decided can be this very person. */
+export const isDecidedBy = ({ decidedBy, decidedWith }: Held, party: Party): boolean =>
+  sameParty({ ...decidedWith, connectedUser: decidedBy }, party);
 
 /** Its state as a line of the store. */
-export const changeOf = ({ request, state, expiresAtMs, decidedBy, comment, counted }: Held): StoredChange => ({
+export const changeOf = ({
+  request,
+  state,
+  expiresAtMs,
+  decidedBy,
+  decidedWith,
+  comment,
+  counted,
+}: Held): StoredChange => ({
   requestId: request.requestId,
   state,
   expiresAtMs,
   ...(decidedBy === undefined ? {} : { decidedBy }),
+  ...(decidedWith === undefined ? {} : { decidedWith }),
   ...(comment === undefined ? {} : { comment }),
   ...(counted === undefined ? {} : { counted }),
 });
@@ -101,7 +122,7 @@ export const eventOf = (
   origin: Origin,
   error: string | undefined,
 ): ElevationEvent => {
-  const { request, expiresAtMs, decidedBy, comment, counted } = held;
+  const { request, expiresAtMs, decidedBy, decidedWith, comment, counted } = held;
   const ceiling = ceilingOf(held);
   return {
     type: "elevation",
@@ -110,6 +131,7 @@ export const eventOf = (
     requestId: request.requestId,
     requester: request.requester,
     requesterKey: request.keyFingerprint,
+    ...(request.certificate === undefined ? {} : { requesterCertificate: request.certificate }),
     command: request.command,
     invocation: request.invocation,
     invocationDigest: request.digest,
@@ -118,6 +140,8 @@ export const eventOf = (
     ...(counted?.finding === undefined ? {} : { finding: counted.finding }),
     ...(error === undefined ? {} : { error }),
     ...(decidedBy === undefined ? {} : { approver: decidedBy }),
+    ...(decidedWith === undefined ? {} : { approverKey: decidedWith.keyFingerprint }),
+    ...(decidedWith?.certificate === undefined ? {} : { approverCertificate: decidedWith.certificate }),
     ...(comment === undefined ? {} : { comment }),
     expiresAt: new Date(expiresAtMs).toISOString(),
   };

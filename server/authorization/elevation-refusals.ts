@@ -1,5 +1,6 @@
 import { EndpointError } from "../errors.ts";
-import { isOwn, type ElevationParty, type Held } from "./elevation-held.ts";
+import type { Party } from "../identity/party.ts";
+import { isDecidedBy, isOwn, type ElevationParty, type Held } from "./elevation-held.ts";
 import type { ElevationState } from "./elevation-port.ts";
 
 /** Enough for honest work; more would only bury what an approver should read. */
@@ -67,7 +68,15 @@ export function refuseUnlessUsable(
     throw refuseUse(`Request ${requestId} is for another invocation: ${held.request.invocation}`);
   }
   if (held.state !== "approved") throw refuseUse(whyNotUsable(held));
+  if (isDecidedBy(held, party)) throw refuseUse(`Request ${requestId} was approved with what you are logged in with.`);
 }
+
+/** Says which of the three it is that both have. */
+const whyNotOwnDecision = ({ request }: Held, party: Party): string => {
+  if (request.requester === party.connectedUser) return "This is your own request: another person must decide it.";
+  const what = request.keyFingerprint === party.keyFingerprint ? "the key" : "a certificate of the key id";
+  return `This request was made with ${what} that you are logged in with: another person must decide it.`;
+};
 
 /** @throws EndpointError ObjectNotFound, InvalidArgument (one's own), ResourceExists (decided already) */
 export function refuseToDecide(
@@ -79,12 +88,7 @@ export function refuseToDecide(
     throw new EndpointError("ObjectNotFound", "There is no such request. Get-Elevation lists those you can see.");
   }
   if (isOwn(held, party)) {
-    throw new EndpointError(
-      "InvalidArgument",
-      held.request.requester === party.connectedUser
-        ? "This is your own request: another person must decide it."
-        : "This request was made with the key that you are logged in with: another person must decide it.",
-    );
+    throw new EndpointError("InvalidArgument", whyNotOwnDecision(held, party));
   }
   if (state !== "pending") {
     throw new EndpointError("ResourceExists", `Request ${held.request.requestId} is ${state ?? held.state} already.`);

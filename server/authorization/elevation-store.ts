@@ -7,10 +7,13 @@ import { EndpointError } from "../errors.ts";
 import { synchronizeDirectory } from "../synchronize-directory.ts";
 import { elevationStates } from "./elevation-port.ts";
 
+const certificate = z.strictObject({ authority: z.string(), keyId: z.string() });
+
 const storedRequest = z.strictObject({
   requestId: z.string(),
   requester: z.string(),
   keyFingerprint: z.string(),
+  certificate: certificate.optional(),
   command: z.string(),
   invocation: z.string(),
   digest: z.string(),
@@ -30,6 +33,7 @@ const storedLine = z.strictObject({
   expiresAtMs: z.number(),
   request: storedRequest.optional(),
   decidedBy: z.string().optional(),
+  decidedWith: z.strictObject({ keyFingerprint: z.string(), certificate: certificate.optional() }).optional(),
   comment: z.string().optional(),
   counted: z.strictObject({ ceiling: z.number().int().optional(), finding: z.string().optional() }).optional(),
 });

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { EventLog, Origin } from "../audit/event.ts";
 import { OnRecord } from "../audit/on-record.ts";
-import { changeOf, eventOf, heldOf, isOpen, isOwn, isUncounted, notCounted } from "./elevation-held.ts";
+import { recordOf, type RecordedParty } from "../identity/party.ts";
+import { changeOf, eventOf, heldOf, isOpen, isOwn, isUncounted, notCounted, requesterOf } from "./elevation-held.ts";
 import { shown, shownToRequester } from "./elevation-held.ts";
 import { refuseOneMore, refuseToDecide, refuseUnlessUsable, refuseUnreadable } from "./elevation-refusals.ts";
 import type { ElevationParty, Held } from "./elevation-held.ts";
@@ -32,7 +33,7 @@ export interface ElevationOptions {
   readonly spareLines?: number;
 }
 
-type Change = (elevation: Elevation, requesterKey: string) => void;
+type Change = (elevation: Elevation, requester: RecordedParty) => void;
 
 /** Decided requests stay in sight of their requester so long. */
 const keptMs = 24 * 60 * 60_000;
@@ -78,9 +79,12 @@ export class Elevations {
     return this.#inTurn(async () => {
       refuseUnreadable(asked.invocation);
       const open = [...this.#held.values()].filter(isOpen);
-      const own = open.filter(({ request }) => request.requester === party.connectedUser);
+      const own = open.filter((held) => isOwn(held, party));
       const same = own.find(
-        ({ request }) => request.digest === asked.digest && request.keyFingerprint === party.keyFingerprint,
+        ({ request }) =>
+          request.digest === asked.digest &&
+          request.requester === party.connectedUser &&
+          request.keyFingerprint === party.keyFingerprint,
       );
       if (same !== undefined) {
         // Asked for while the site database was away, or before a restart: on the record again, and counted.
@@ -96,7 +100,7 @@ export class Elevations {
         ...(count === undefined ? {} : { counts: true as const }),
         requestId: this.#newId(),
         requester: party.connectedUser,
-        keyFingerprint: party.keyFingerprint,
+        ...recordOf(party),
         requestedAtMs,
       };
       const expiresAtMs = requestedAtMs + this.#options.times().requestMs;
@@ -144,6 +148,7 @@ export class Elevations {
         state: decision,
         expiresAtMs: decision === "approved" ? this.#nowMs() + this.#options.times().approvalMs : held.expiresAtMs,
         decidedBy: party.connectedUser,
+        decidedWith: recordOf(party),
         comment,
       };
       await this.#record(decision, decided, party.origin);
@@ -261,7 +266,7 @@ export class Elevations {
   }
 
   #changed(held: Held): void {
-    for (const listener of this.#listeners) listener(shown(held), held.request.keyFingerprint);
+    for (const listener of this.#listeners) listener(shown(held), requesterOf(held));
     this.#sweepLater();
   }
 

@@ -111,13 +111,14 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     mayConnect: (user) => roles.mayConnect(user),
     now: () => io.now().getTime(),
   });
+  const codeDelay = new CodeDelay();
   const secondFactor = createSecondFactor({
     store: new FactorStore({
       factors: paths.secondFactors,
       uses: paths.secondFactorUses,
       keyFile: configuration.secondFactorKey,
     }),
-    delay: new CodeDelay(),
+    delay: codeDelay,
     isRequired: (user) => roles.whySecondFactor(user).length > 0,
     now: () => io.now().getTime(),
   });
@@ -157,6 +158,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     });
     closers.add(() => uiPool.close());
     const recent = readRecentLog(paths.log, io.now());
+    for (const party of recent.gaveCode) codeDelay.succeeded(party);
     const elevations = new Elevations({
       store: await openElevationStore(paths.elevation),
       log,

@@ -82,17 +82,17 @@ export const createSecondFactor = ({ store, delay, isRequired, now }: SecondFact
   return {
     isRequired,
     isEnrolled: (user) => store.isEnrolled(user),
-    waitMs: (user, keyFingerprint) => delay.waitMs(user, keyFingerprint, now()),
-    judge: ({ user, keyFingerprint, answer }) =>
-      inTurn(user, async (): Promise<CodeVerdict> => {
+    waitMs: (party) => delay.waitMs(party, now()),
+    judge: ({ answer, ...party }) =>
+      inTurn(party.connectedUser, async (): Promise<CodeVerdict> => {
         // Before anything is compared: a right code tried too early tells nothing, and is not used up.
-        if (delay.waitMs(user, keyFingerprint, now()) > 0) return refused("too many wrong codes");
+        if (delay.waitMs(party, now()) > 0) return refused("too many wrong codes");
         const typed = answer.replaceAll(/\s/g, "");
         const recoveryCode = canonicalCode(typed);
         let verdict: CodeVerdict;
         let factor: Factor | undefined;
         try {
-          factor = store.find(user);
+          factor = store.find(party.connectedUser);
           if (factor === undefined) return refused("no second factor is enrolled");
           if (/^[0-9]{6}$/.test(typed)) verdict = await judgeCode(store, factor, typed, now());
           else if (recoveryCode !== undefined) verdict = await judgeRecoveryCode(store, factor, recoveryCode);
@@ -103,9 +103,9 @@ export const createSecondFactor = ({ store, delay, isRequired, now }: SecondFact
         } finally {
           factor?.secret.fill(0);
         }
-        if (verdict.kind === "accepted") delay.succeeded(user, keyFingerprint);
+        if (verdict.kind === "accepted") delay.succeeded(party);
         else if (verdict.reason === "the code is wrong" || verdict.reason === "the recovery code is wrong") {
-          delay.failed(user, keyFingerprint, now());
+          delay.failed(party, now());
         }
         return verdict;
       }),

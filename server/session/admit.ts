@@ -2,6 +2,7 @@ import type { BoundLine, VisibleCommands } from "../authorization/contract.ts";
 import type { ElevationGate } from "../authorization/elevation-gate.ts";
 import type { Elevation } from "../authorization/elevation-port.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
+import type { Party } from "../identity/party.ts";
 import type { CommandRefusal } from "../audit/refusal-reasons.ts";
 import { Refusal, type EndpointError, type FailureCategory } from "../errors.ts";
 import { noTurn, type CommandTurns, type Turn } from "./command-turns.ts";
@@ -17,7 +18,8 @@ export interface AdmitDependencies {
   readonly elevation: ElevationGate;
   /** Of all sessions: how many of each user's commands run. */
   readonly turns: CommandTurns;
-  readonly connectedUser: string;
+  /** Whom limits count for. */
+  readonly party: Party;
   readonly origin: Origin;
 }
 
@@ -50,13 +52,13 @@ const reasons: Readonly<Record<FailureCategory, CommandRefusal>> = {
 };
 
 const takeTurn = async (
-  { turns, connectedUser }: AdmitDependencies,
+  { turns, party }: AdmitDependencies,
   delivery: Delivery,
   signal: AbortSignal,
 ): Promise<Turn> => {
   let telling: NodeJS.Timeout | undefined;
   try {
-    return await turns.take(connectedUser, signal, (running) => {
+    return await turns.take(party, signal, (running) => {
       const message = `Waiting: ${running} of your commands are running, the most that run at a time (commandsPerUser).`;
       telling = setTimeout(() => void delivery.tell(message).catch(() => undefined), tellWaitMs); // who hung up needs no message
     });

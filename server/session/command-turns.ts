@@ -1,4 +1,5 @@
 import { EndpointError } from "../errors.ts";
+import { identitiesOf, type Party } from "../identity/party.ts";
 
 /** The right of one command to run. */
 export interface Turn {
@@ -11,23 +12,23 @@ export interface Turn {
 /** Of what needs none. */
 export const noTurn: Turn = { pause: () => undefined, resume: () => Promise.resolve(), end: () => undefined };
 
-interface Lane {
-  /** Commands that run, pause or wait: while there are any, the lane is kept. */
-  known: number;
-  running: number;
-  readonly waiting: Set<() => void>;
+interface Waiting {
+  readonly identities: readonly string[];
+  readonly go: () => void;
 }
 
 /**
- * Lets only so many commands of one user run at a time; further ones wait in the order in which they came. Each user has
- * a lane of their own, so that nobody waits for another's queue. It needs no bound of its own: a session runs one command
- * at a time, and sessions are limited.
+ * Lets only so many commands of one party run at a time; further ones wait in the order in which they came. A command counts for
+ * each of its party's identities, and waits for those alone that share one, so that nobody waits for another's queue. The queue
+ * needs no bound of its own: a session runs one command at a time, and sessions are limited.
  */
 export class CommandTurns {
   readonly #most: () => number;
-  readonly #lanes = new Map<string, Lane>();
+  /** Identity → commands that run. */
+  readonly #running = new Map<string, number>();
+  readonly #waiting = new Set<Waiting>();
 
-  /** @param most commands of one user at a time; asked anew each time, so that a reload counts */
+  /** @param most commands of one party at a time; asked anew each time, so that a reload counts */
   constructor(most: () => number) {
     this.#most = most;
   }
@@ -36,50 +37,48 @@ export class CommandTurns {
    * @param onWaiting called where the command has to wait
    * @throws EndpointError OperationStopped when the signal aborts first
    */
-  async take(connectedUser: string, signal: AbortSignal, onWaiting?: (running: number) => void): Promise<Turn> {
-    const lane = this.#lanes.get(connectedUser) ?? { known: 0, running: 0, waiting: new Set() };
-    this.#lanes.set(connectedUser, lane);
-    lane.known += 1;
-    try {
-      await this.#enter(lane, signal, onWaiting);
-    } catch (error) {
-      this.#forget(connectedUser, lane);
-      throw error;
-    }
+  async take(party: Party, signal: AbortSignal, onWaiting?: (running: number) => void): Promise<Turn> {
+    const identities = identitiesOf(party);
+    await this.#enter(identities, signal, onWaiting);
     let state: "running" | "paused" | "ended" = "running";
     const leave = (next: "paused" | "ended"): void => {
       const before = state;
       if (before === "ended") return;
       state = next;
-      if (before === "running") this.#leave(lane);
-      if (next === "ended") this.#forget(connectedUser, lane);
+      if (before === "running") this.#leave(identities);
     };
     return {
       pause: () => leave("paused"),
       resume: async (signalNow) => {
         if (state !== "paused") return;
-        await this.#enter(lane, signalNow);
+        await this.#enter(identities, signalNow);
         state = "running";
       },
       end: () => leave("ended"),
     };
   }
 
-  async #enter(lane: Lane, signal: AbortSignal, onWaiting?: (running: number) => void): Promise<void> {
-    if (lane.running < this.#most() && lane.waiting.size === 0) {
-      lane.running += 1;
+  async #enter(
+    identities: readonly string[],
+    signal: AbortSignal,
+    onWaiting?: (running: number) => void,
+  ): Promise<void> {
+    const isBehind = [...this.#waiting].some((one) => one.identities.some((identity) => identities.includes(identity)));
+    if (!isBehind && this.#hasRoom(identities)) {
+      this.#count(identities, 1);
       return;
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const go = (): void => resolve();
+    const waiting: Waiting = { identities, go: resolve };
     const stop = (): void => {
-      lane.waiting.delete(go);
+      if (!this.#waiting.delete(waiting)) return; // its turn has come
       reject(new EndpointError("OperationStopped", "Stopped."));
+      this.#wake();
     };
-    lane.waiting.add(go);
+    this.#waiting.add(waiting);
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
-    else onWaiting?.(lane.running);
+    else onWaiting?.(Math.max(...identities.map((identity) => this.#running.get(identity) ?? 0)));
     try {
       await promise;
     } finally {
@@ -87,17 +86,35 @@ export class CommandTurns {
     }
   }
 
-  #forget(connectedUser: string, lane: Lane): void {
-    lane.known -= 1;
-    if (lane.known === 0) this.#lanes.delete(connectedUser);
+  #hasRoom(identities: readonly string[]): boolean {
+    const most = this.#most();
+    return identities.every((identity) => (this.#running.get(identity) ?? 0) < most);
   }
 
-  #leave(lane: Lane): void {
-    lane.running -= 1;
-    for (const go of lane.waiting) {
-      if (lane.running >= this.#most()) break;
-      lane.waiting.delete(go);
-      lane.running += 1; // here, not when it wakes up: another one may ask in between
+  #count(identities: readonly string[], by: 1 | -1): void {
+    for (const identity of identities) {
+      const running = (this.#running.get(identity) ?? 0) + by;
+      if (running === 0) this.#running.delete(identity);
+      else this.#running.set(identity, running);
+    }
+  }
+
+  #leave(identities: readonly string[]): void {
+    this.#count(identities, -1);
+    this.#wake();
+  }
+
+  #wake(): void {
+    /** Of those that go on waiting: who shares one with them came later. */
+    const taken = new Set<string>();
+    for (const waiting of this.#waiting) {
+      const { identities, go } = waiting;
+      if (identities.some((identity) => taken.has(identity)) || !this.#hasRoom(identities)) {
+        for (const identity of identities) taken.add(identity);
+        continue;
+      }
+      this.#waiting.delete(waiting);
+      this.#count(identities, 1); // here, not when it wakes up: another one may ask in between
       go();
     }
   }

@@ -1,16 +1,14 @@
 import type { CodeRefusal, KeyRefusal } from "../audit/refusal-reasons.ts";
+import type { Party } from "../identity/party.ts";
 
 /**
  * What `ssh/` and `session/` agree on: bytes, sizes and an exit status. No SSH packet passes this line, no command does.
  */
 
 /** A connection whose user proved who they are. */
-export interface AuthenticatedConnection {
+export interface AuthenticatedConnection extends Party {
   readonly connectionId: string;
-  readonly connectedUser: string;
   readonly clientAddress: string;
-  /** `SHA256:…` of the key that signed. */
-  readonly keyFingerprint: string;
   /** `true`: the key's line says `restrict`, or its certificate lacks permit-pty. */
   readonly withoutTerminal?: boolean;
   /** `true`: a code was given after the key. */
@@ -134,12 +132,8 @@ export interface SecondFactor {
   /** Whether the roles ask this user for a code after the key. */
   isRequired(user: string): boolean;
   isEnrolled(user: string): boolean;
-  /** How long this key has to wait before its next code for this user is looked at; 0: not at all. */
-  waitMs(user: string, keyFingerprint: string): number;
+  /** How long this party has to wait before its next code for its user is looked at; 0: not at all. */
+  waitMs(party: Party): number;
   /** Judges what was typed. What it accepts is used up, durably, before it says so. */
-  judge(attempt: {
-    readonly user: string;
-    readonly keyFingerprint: string;
-    readonly answer: string;
-  }): Promise<CodeVerdict>;
+  judge(attempt: Party & { readonly answer: string }): Promise<CodeVerdict>;
 }

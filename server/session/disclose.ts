@@ -1,4 +1,5 @@
 import { revealSecret, Secret } from "../secret.ts";
+import { recordOf, type Party } from "../identity/party.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
 import type { Row } from "../../commands/define-command.ts";
 import type { Delivery, DisclosedCell } from "./delivery.ts";
@@ -7,6 +8,7 @@ import { withoutPrivateUse } from "./printable.ts";
 export interface Disclosure {
   readonly log: EventLog;
   readonly origin: Origin;
+  readonly party: Party;
   readonly invocationId: string;
   readonly command: string;
   readonly reason: string | undefined;
@@ -25,7 +27,7 @@ export interface Disclosure {
  */
 export const disclose = async (
   rows: readonly Row[],
-  { log, origin, invocationId, command, reason, delivery, count, mark }: Disclosure,
+  { log, origin, party, invocationId, command, reason, delivery, count, mark }: Disclosure,
 ): Promise<readonly (readonly DisclosedCell[])[]> => {
   // A loop, as flatMap over every cell made three arrays a row.
   const keys: { readonly keyId: string; readonly computerName: string }[] = [];
@@ -45,6 +47,7 @@ export const disclose = async (
         command,
         how: delivery.how,
         ...(reason === undefined ? {} : { reason }),
+        ...recordOf(party),
         keys,
       });
     } catch (error) {

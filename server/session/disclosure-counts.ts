@@ -1,12 +1,13 @@
 import { EndpointError } from "../errors.ts";
+import { identitiesOf, type Party, type RecordedParty } from "../identity/party.ts";
 
 const hourMs = 60 * 60_000;
 /** The largest limit a roles file can set (roles-schema.ts): who was shown so many keys is over any limit, so no more are remembered. */
 const mostRemembered = 10_000;
 
-/** A key that was shown to a user, as the record has it. */
+/** A key that was shown to somebody, as the record has it. */
 export interface ShownKey {
-  readonly connectedUser: string;
+  readonly party: RecordedParty;
   readonly keyId: string;
   readonly at: Date;
 }
@@ -20,22 +21,22 @@ export interface DisclosureLimit {
 const counted = (count: number): string => `${count} different recovery ${count === 1 ? "key" : "keys"}`;
 
 /**
- * How many different keys each user was shown within the last hour, in all sessions and by whatever role: split into
+ * How many different keys each identity of a party was shown within the last hour, in all sessions and by whatever role: split into
  * many commands or many sessions it is the same number. A key that is shown again counts once, from the last time.
  */
 export class DisclosureCounts {
   readonly #now: () => Date;
-  /** User → key id → when it was shown last; oldest first. */
+  /** Identity → key id → when it was shown last; oldest first. */
   readonly #shown = new Map<string, Map<string, number>>();
 
   /** @param earlier what the record says of the hour before this start: a restart frees nobody */
   constructor(now: () => Date, earlier: readonly ShownKey[]) {
     this.#now = now;
     const nowMs = now().getTime();
-    for (const { connectedUser, keyId, at } of earlier) {
+    for (const { party, keyId, at } of earlier) {
       if (at.getTime() <= nowMs - hourMs) continue;
       // A wall clock that was set back must not keep keys counted for longer than an hour from now.
-      this.#remember(this.#of(connectedUser), keyId, Math.min(at.getTime(), nowMs));
+      for (const shown of this.#of(party)) this.#remember(shown, keyId, Math.min(at.getTime(), nowMs));
     }
   }
 
@@ -45,11 +46,16 @@ export class DisclosureCounts {
    * @returns takes the batch back: it could not be recorded, so it was not shown
    * @throws EndpointError LimitsExceeded; then nothing of the batch counts
    */
-  reserve(connectedUser: string, keyIds: readonly string[], limit: DisclosureLimit | undefined): () => void {
+  reserve(party: Party, keyIds: readonly string[], limit: DisclosureLimit | undefined): () => void {
     const nowMs = this.#now().getTime();
     this.#forget(nowMs);
-    const shown = this.#of(connectedUser);
-    if (limit !== undefined) this.#check(shown, new Set(keyIds), limit);
+    const all = this.#of(party);
+    if (limit !== undefined) for (const shown of all) this.#check(shown, new Set(keyIds), limit);
+    const takeBacks = all.map((shown) => this.#mark(shown, keyIds, nowMs));
+    return () => takeBacks.forEach((takeBack) => takeBack());
+  }
+
+  #mark(shown: Map<string, number>, keyIds: readonly string[], nowMs: number): () => void {
     const fresh: string[] = [];
     for (const keyId of keyIds) {
       if (!shown.has(keyId)) fresh.push(keyId);
@@ -96,18 +102,20 @@ export class DisclosureCounts {
 
   /** Once a batch: for each key it took 14 s of a start after some exports, as finding the oldest does (see `#remember`). */
   #forget(nowMs: number): void {
-    for (const [user, shown] of this.#shown) {
+    for (const [identity, shown] of this.#shown) {
       for (const [keyId, atMs] of shown) {
         if (atMs > nowMs - hourMs) break;
         shown.delete(keyId);
       }
-      if (shown.size === 0) this.#shown.delete(user);
+      if (shown.size === 0) this.#shown.delete(identity);
     }
   }
 
-  #of(connectedUser: string): Map<string, number> {
-    const shown = this.#shown.get(connectedUser) ?? new Map<string, number>();
-    this.#shown.set(connectedUser, shown);
-    return shown;
+  #of(party: RecordedParty): readonly Map<string, number>[] {
+    return identitiesOf(party).map((identity) => {
+      const shown = this.#shown.get(identity) ?? new Map<string, number>();
+      this.#shown.set(identity, shown);
+      return shown;
+    });
   }
 }

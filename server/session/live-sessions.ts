@@ -2,6 +2,7 @@ import type { VisibleCommands } from "../authorization/contract.ts";
 import type { Elevation } from "../authorization/elevation-port.ts";
 import type { Elevations } from "../authorization/elevation.ts";
 import { Refusal } from "../errors.ts";
+import { sameParty } from "../identity/party.ts";
 import type { AuthenticatedConnection } from "./contract.ts";
 import { startExpiryTimer } from "./expiry-timer.ts";
 import { whyToLeave } from "./standing.ts";
@@ -72,12 +73,12 @@ const expiresSoon = "The key or certificate you are logged in with expires in a 
 export const createLiveSessions = (elevations: Elevations, now: () => Date): LiveSessions => {
   const live = new Set<Live>();
 
-  elevations.onChange((elevation, requesterKey) => {
+  elevations.onChange((elevation, requester) => {
     for (const { connection, visibleCommands, notify } of live) {
       if (connection.connectedUser === elevation.requester) {
         const news = newsForRequester(elevation);
         if (news !== undefined) notify(news);
-      } else if (elevation.state === "pending" && elevation.isCounted && connection.keyFingerprint !== requesterKey) {
+      } else if (elevation.state === "pending" && elevation.isCounted && !sameParty(connection, requester)) {
         // Who could not decide it, or not see it, is not told of it.
         if (visibleCommands().descriptions.some(({ name }) => name === "Approve-Elevation")) {
           notify(newsForApprover(elevation));

@@ -2,6 +2,7 @@ import type { CommandContext, RowsResult } from "../../commands/define-command.t
 import type { VisibleCommands } from "../authorization/contract.ts";
 import type { ElevationGate } from "../authorization/elevation-gate.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
+import type { Party } from "../identity/party.ts";
 import type { OnRecord } from "../audit/on-record.ts";
 import { EndpointError } from "../errors.ts";
 import type { Admitted } from "./admit.ts";
@@ -20,6 +21,8 @@ export interface RunDependencies {
   /** Of all sessions: what each user was shown lately. */
   readonly disclosures: DisclosureCounts;
   readonly connectedUser: string;
+  /** Whom limits count for. */
+  readonly party: Party;
   readonly origin: Origin;
 }
 
@@ -62,19 +65,19 @@ const contextOf = (
 
 /** Rows as they are disclosed: a batch is on the record before it is yielded. */
 const disclosedRows = (dependencies: RunDependencies, started: Started, shaped: RowsResult): Answer => {
-  const { log, origin, disclosures, connectedUser } = dependencies;
+  const { log, origin, disclosures, party } = dependencies;
   const { admitted, invocationId, delivery, signal, progress } = started;
   const { command } = admitted.bound;
   const disclosure = {
     log,
     origin,
+    party,
     invocationId,
     command: command.name,
     reason: command.reason,
     delivery,
     mark: shaped.mark,
-    count: (keyIds: readonly string[]) =>
-      disclosures.reserve(connectedUser, keyIds, admitted.grantedNow().disclosureLimit),
+    count: (keyIds: readonly string[]) => disclosures.reserve(party, keyIds, admitted.grantedNow().disclosureLimit),
   };
   const cut =
     shaped.live === true

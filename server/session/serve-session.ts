@@ -7,6 +7,7 @@ import { createElevationGate } from "../authorization/elevation-gate.ts";
 import type { Elevations } from "../authorization/elevation.ts";
 import type { ReviewFor } from "../audit-review/review.ts";
 import { EndpointError } from "../errors.ts";
+import { identitiesOf, type Party } from "../identity/party.ts";
 import type { TranscriptPort } from "../audit-review/transcript-port.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
 import type { AuthenticatedConnection, SessionChannel, SessionHost, SessionRequest } from "./contract.ts";
@@ -71,6 +72,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
   const running = new Set<Promise<void>>();
   const disclosures = new DisclosureCounts(dependencies.now, dependencies.shownKeys);
   const turns = new CommandTurns(() => roles().session.commandsPerUser);
+  /** Identity → sessions. */
   const sessionsOf = new Map<string, number>();
   const live = createLiveSessions(dependencies.elevations, dependencies.now);
   // A role's time may end in the middle of a session; nothing but the clock tells.
@@ -127,9 +129,14 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       throw new EndpointError("OperationStopped", refused.message);
     }
     const visibleCommands = rightsOf(connection);
-    const { connectedUser, keyFingerprint } = connection;
-    const party = { connectedUser, keyFingerprint, origin };
-    const elevation = createElevationGate(dependencies.elevations, party, visibleCommands, ports.forEstimate);
+    const { connectedUser, keyFingerprint, certificate } = connection;
+    const party: Party = { connectedUser, keyFingerprint, certificate };
+    const elevation = createElevationGate(
+      dependencies.elevations,
+      { ...party, origin },
+      visibleCommands,
+      ports.forEstimate,
+    );
     const invoke = createInvoke({
       log,
       uptimeMs: dependencies.uptimeMs,
@@ -139,6 +146,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       turns,
       visibleCommands,
       connectedUser,
+      party,
       origin,
     });
     const line = request.kind === "exec" ? request.commandLine : undefined;
@@ -195,11 +203,10 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
   };
 
   /** A session too many is refused, on the record, and never begins. */
-  const whileCounted = async (
-    { connectionId, connectedUser, clientAddress }: AuthenticatedConnection,
-    session: () => Promise<void>,
-  ): Promise<void> => {
-    const others = sessionsOf.get(connectedUser) ?? 0;
+  const whileCounted = async (connection: AuthenticatedConnection, session: () => Promise<void>): Promise<void> => {
+    const { connectionId, connectedUser, clientAddress } = connection;
+    const identities = identitiesOf(connection);
+    const others = Math.max(...identities.map((identity) => sessionsOf.get(identity) ?? 0));
     const most = roles().session.sessionsPerUser;
     if (others >= most) {
       const request = { request: "session", reason: "too many sessions", detail: `sessionsPerUser: ${most}` } as const;
@@ -209,13 +216,15 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
         `You have ${others} sessions, and ${most} is the most a user has at a time (sessionsPerUser). End one first.`,
       );
     }
-    sessionsOf.set(connectedUser, others + 1);
+    for (const identity of identities) sessionsOf.set(identity, (sessionsOf.get(identity) ?? 0) + 1);
     try {
       await session();
     } finally {
-      const left = (sessionsOf.get(connectedUser) ?? 1) - 1;
-      if (left === 0) sessionsOf.delete(connectedUser);
-      else sessionsOf.set(connectedUser, left);
+      for (const identity of identities) {
+        const left = (sessionsOf.get(identity) ?? 1) - 1;
+        if (left === 0) sessionsOf.delete(identity);
+        else sessionsOf.set(identity, left);
+      }
     }
   };
 

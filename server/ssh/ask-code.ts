@@ -1,4 +1,5 @@
 import type { KeyboardAuthContext, Prompt } from "ssh2";
+import type { Party } from "../identity/party.ts";
 import type { CodeVerdict, SecondFactor } from "../session/contract.ts";
 
 /** Nobody reads a code over a shoulder that isn't shown. */
@@ -23,8 +24,7 @@ const round = (
 
 export interface CodeQuestion {
   readonly secondFactor: SecondFactor;
-  readonly user: string;
-  readonly keyFingerprint: string;
+  readonly party: Party;
   /** Said above the question. */
   readonly hint: string | undefined;
 }
@@ -32,12 +32,12 @@ export interface CodeQuestion {
 /** Asks for a code and judges it. @returns undefined when there was no answer */
 export const askForCode = async (
   context: KeyboardAuthContext,
-  { secondFactor, user, keyFingerprint, hint }: CodeQuestion,
+  { secondFactor, party, hint }: CodeQuestion,
 ): Promise<CodeVerdict | undefined> => {
   const [answer] = (await round(context, hint ?? "", [question])) ?? [];
   if (answer === undefined) return undefined;
   if (answer.length > longestAnswer) return { kind: "refused", reason: "the code is wrong", detail: "too long" };
-  return secondFactor.judge({ user, keyFingerprint, answer });
+  return secondFactor.judge({ ...party, answer });
 };
 
 /** They are few, and whoever uses one should know how many are left. */

@@ -14,6 +14,7 @@ import type { ClientSocket } from "./client-socket.ts";
 import type { Limits } from "./limits.ts";
 import { readableText } from "./readable-text.ts";
 import type { Recorder } from "./recorder.ts";
+import { partyOf, readableDetail, shownOf, type Shown } from "./shown-key.ts";
 import { wholeSignature } from "./signature.ts";
 import { disconnectReason } from "./ssh2-internals.ts";
 import type { Transport } from "./ssh2-internals.ts";
@@ -66,20 +67,6 @@ const judge = async (
   const verdict = await authenticator.judge(attempt);
   return verdict.kind === "proved" ? { attempt, verdict } : verdict;
 };
-
-/** What the record shows of a key. A key id is text of whoever runs the authority. */
-const shownOf = (verdict: Exclude<KeyVerdict, { readonly kind: "probe" }>) => ({
-  ...(verdict.keyFingerprint === undefined ? {} : { keyFingerprint: verdict.keyFingerprint }),
-  ...(verdict.certificate === undefined
-    ? {}
-    : { certificate: { ...verdict.certificate, keyId: readableText(verdict.certificate.keyId) } }),
-  ...(verdict.kind === "proved" && verdict.fido !== undefined ? { fido: verdict.fido } : {}),
-});
-
-type Shown = ReturnType<typeof shownOf> & { readonly detail?: string };
-
-const readableDetail = (detail: string | undefined): Pick<Shown, "detail"> =>
-  detail === undefined ? {} : { detail: readableText(detail, 200) };
 
 const notRecorded = "the log-in could not be recorded";
 
@@ -160,7 +147,7 @@ export const decideLogin = (options: LoginOptions): void => {
     { attempt, verdict }: ProvedKey,
     code?: Extract<CodeVerdict, { kind: "accepted" }>,
   ): Promise<void> => {
-    const { connectedUser, keyFingerprint } = verdict;
+    const { connectedUser } = verdict;
     const shown = shownOf(verdict);
     const durable = recorder.record({
       type: "authentication",
@@ -181,9 +168,8 @@ export const decideLogin = (options: LoginOptions): void => {
     const offered = { ...attempt, proof: undefined };
     options.onProved({
       connectionId: client.connectionId,
-      connectedUser,
       clientAddress: client.address,
-      keyFingerprint,
+      ...partyOf(verdict),
       ...(verdict.mayHaveTerminal ? {} : { withoutTerminal: true }),
       ...(code === undefined ? {} : { secondFactor: true }),
       ...(verdict.forcedCommand === undefined ? {} : { forcedCommand: verdict.forcedCommand }),
@@ -246,16 +232,17 @@ export const decideLogin = (options: LoginOptions): void => {
       return;
     }
     const { attempt } = provedKey;
-    const { connectedUser: user, keyFingerprint } = provedKey.verdict;
+    const party = partyOf(provedKey.verdict);
+    const { keyFingerprint } = party;
     const { secondFactor } = options;
-    const waitMs = secondFactor.waitMs(user, keyFingerprint);
+    const waitMs = secondFactor.waitMs(party);
     if (waitMs > 0) {
       // A refusal would make OpenSSH sign and ask again, three times; these words it shows once.
       recordRefusal(context, "too many wrong codes", { keyFingerprint });
       end(`Too many wrong codes. Try again in ${Math.ceil(waitMs / 1000)} seconds.`);
       return;
     }
-    const code = await askForCode(context, { secondFactor, user, keyFingerprint, hint });
+    const code = await askForCode(context, { secondFactor, party, hint });
     const used = code?.kind === "accepted" && code.factor === "recovery-code" ? code : undefined;
     const isRecorded = used === undefined || (await recordUse(context, used, keyFingerprint));
     if (!stillThere()) return;

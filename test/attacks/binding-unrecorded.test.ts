@@ -52,7 +52,10 @@ test("a client that hangs up while it waits for a decision, or for its turn", as
   expect((await forDecision.ran).outcome.exitStatus).toBe(130);
   await stage.approve(idIn(forDecision.told));
   const limits = oneTurn();
-  const other = await limits.turns.take("alice", new AbortController().signal);
+  const other = await limits.turns.take(
+    { connectedUser: "alice", keyFingerprint: "SHA256:alice" },
+    new AbortController().signal,
+  );
   const forTurn = await waitingLine(stage, `${line} -RequestId ${idIn(forDecision.told)}`, limits);
   forTurn.stop.abort();
   expect((await forTurn.ran).outcome.exitStatus).toBe(130);

@@ -23,7 +23,10 @@ test("an approval that waits behind other commands runs out as any other", async
   const limits = oneAtATime();
   const id = await stage.ask("alice", line);
   await stage.approve(id);
-  const other = await limits.turns.take("alice", new AbortController().signal);
+  const other = await limits.turns.take(
+    { connectedUser: "alice", keyFingerprint: "SHA256:alice" },
+    new AbortController().signal,
+  );
   let told = "";
   const waiting = stage.run("alice", `${line} -RequestId ${id}`, {
     limits,
@@ -42,7 +45,10 @@ test("who gives up in the queue still has the approval, and it runs when its tur
   const limits = oneAtATime();
   const id = await stage.ask("alice", line);
   await stage.approve(id);
-  const other = await limits.turns.take("alice", new AbortController().signal);
+  const other = await limits.turns.take(
+    { connectedUser: "alice", keyFingerprint: "SHA256:alice" },
+    new AbortController().signal,
+  );
   const stop = new AbortController();
   const given = stage.run("alice", `${line} -RequestId ${id}`, { limits, signal: stop.signal });
   stop.abort();

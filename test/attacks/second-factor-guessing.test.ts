@@ -52,13 +52,13 @@ test("guesses side by side are counted as if one came after the other", async ()
   const stage = stageSecondFactors();
   const { secret } = await stage.enrol("support");
   const give = (answer: string): Promise<CodeVerdict> =>
-    stage.secondFactor.judge({ user: "support", keyFingerprint: "SHA256:stolen", answer });
+    stage.secondFactor.judge({ connectedUser: "support", keyFingerprint: "SHA256:stolen", answer });
   const wrong = Array.from({ length: 20 }, () => give(wrongCodeOf(stage, secret)));
   const right = give(stage.codeOf(secret));
   const verdicts = (await Promise.all([...wrong, right])).map(outcomeOf);
   expect(verdicts.filter((verdict) => verdict === "the code is wrong")).toHaveLength(3);
   expect(verdicts.filter((verdict) => verdict === "too many wrong codes")).toHaveLength(18);
-  const own = { user: "support", keyFingerprint: "SHA256:own", answer: stage.codeOf(secret) };
+  const own = { connectedUser: "support", keyFingerprint: "SHA256:own", answer: stage.codeOf(secret) };
   expect(outcomeOf(await stage.secondFactor.judge(own))).toBe("in");
 });
 

@@ -42,7 +42,7 @@ test("of ten connections with the same code at once, one gets in", async () => {
   const answer = stage.codeOf(secret);
   const verdicts = await Promise.all(
     Array.from({ length: 10 }, (_, index) =>
-      stage.secondFactor.judge({ user: "support", keyFingerprint: `SHA256:${index}`, answer }),
+      stage.secondFactor.judge({ connectedUser: "support", keyFingerprint: `SHA256:${index}`, answer }),
     ),
   );
   expect(verdicts.map(outcomeOf).sort()).toEqual([
@@ -70,7 +70,9 @@ test("of two connections that race with the same recovery code, one gets in", as
   const { recoveryCodes } = await stage.enrol("support");
   const answer = recoveryCodes[0] ?? "";
   const verdicts = await Promise.all(
-    [1, 2].map((index) => stage.secondFactor.judge({ user: "support", keyFingerprint: `SHA256:${index}`, answer })),
+    [1, 2].map((index) =>
+      stage.secondFactor.judge({ connectedUser: "support", keyFingerprint: `SHA256:${index}`, answer }),
+    ),
   );
   expect(verdicts.map(outcomeOf).sort()).toEqual(["in", "the recovery code was used before"]);
 });
@@ -83,7 +85,7 @@ test("of two connections that race with the same recovery code, one gets in", as
 test("a code that was accepted before a crash is refused after it", async () => {
   const stage = stageSecondFactors();
   const { secret } = await stage.enrol("support");
-  const attempt = { user: "support", keyFingerprint: laptop, answer: stage.codeOf(secret) };
+  const attempt = { connectedUser: "support", keyFingerprint: laptop, answer: stage.codeOf(secret) };
   expect(outcomeOf(await stage.secondFactor.judge(attempt))).toBe("in");
   expect(outcomeOf(await stage.restarted().judge(attempt))).toBe("the code was used before");
 });
@@ -98,11 +100,11 @@ test("a code whose use can't be stored is refused", async () => {
   const { secret, recoveryCodes } = await stage.enrol("support");
   const broken = stage.restarted(() => Promise.reject(new Error("ENOSPC: no space left on device")));
   for (const answer of [stage.codeOf(secret), recoveryCodes[0] ?? ""]) {
-    expect(outcomeOf(await broken.judge({ user: "support", keyFingerprint: laptop, answer }))).toBe(
+    expect(outcomeOf(await broken.judge({ connectedUser: "support", keyFingerprint: laptop, answer }))).toBe(
       "the code's use could not be stored",
     );
   }
-  const attempt = { user: "support", keyFingerprint: laptop, answer: stage.codeOf(secret) };
+  const attempt = { connectedUser: "support", keyFingerprint: laptop, answer: stage.codeOf(secret) };
   expect(outcomeOf(await stage.secondFactor.judge(attempt))).toBe("in");
   expect(outcomeOf(await stage.secondFactor.judge(attempt))).toBe("the code was used before");
   expect(readdirSync(join(stage.directory, "state", "uses"))).toHaveLength(1); // no temporary file stays
@@ -119,10 +121,10 @@ test("a clock set back makes no code good again", async () => {
   const seen = stage.codeOf(secret);
   const then = stage.now.at;
   stage.now.at += 3_600_000;
-  const now = { user: "support", keyFingerprint: laptop, answer: stage.codeOf(secret) };
+  const now = { connectedUser: "support", keyFingerprint: laptop, answer: stage.codeOf(secret) };
   expect(outcomeOf(await stage.secondFactor.judge(now))).toBe("in");
   stage.now.at = then;
-  const attempt = { user: "support", keyFingerprint: laptop, answer: seen };
+  const attempt = { connectedUser: "support", keyFingerprint: laptop, answer: seen };
   expect(outcomeOf(await stage.secondFactor.judge(attempt))).toBe("the code was used before");
 });
 
@@ -138,7 +140,7 @@ test("a factor that was copied to another user's name opens for nobody", async (
   await stage.enrol("support");
   const factors = join(stage.directory, "state", "factors");
   copyFileSync(join(factors, "guest"), join(factors, "support"));
-  const attempt = { user: "support", keyFingerprint: laptop, answer: stage.codeOf(secret) };
+  const attempt = { connectedUser: "support", keyFingerprint: laptop, answer: stage.codeOf(secret) };
   expect(outcomeOf(await stage.secondFactor.judge(attempt))).toBe("the second factor can't be read");
 });
 
@@ -175,5 +177,7 @@ test.each([-3, -2, 2, 3])("a code %d steps from now is wrong", async (steps) => 
   // Two steps may share a code, once in a million.
   const near = [-1, 0, 1].map((step) => stage.codeOf(secret, step));
   const expected = near.includes(answer) ? "in" : "the code is wrong";
-  expect(outcomeOf(await stage.secondFactor.judge({ user: "support", keyFingerprint: laptop, answer }))).toBe(expected);
+  expect(outcomeOf(await stage.secondFactor.judge({ connectedUser: "support", keyFingerprint: laptop, answer }))).toBe(
+    expected,
+  );
 });

@@ -12,6 +12,7 @@ export interface CertifiedEndpoint {
   authorize(user: DemoUser, keyOptions: string): Promise<readonly string[]>;
   /** Puts another text in the place of a file of the data directory. */
   replace(name: string, content: string | Uint8Array): void;
+  read(name: string): string;
   /** Revokes by a KRL that ssh-keygen makes. */
   revoke(publicKeyPath: string): Promise<void>;
   /** SIGHUP; resolves when it is on the record. */
@@ -58,6 +59,7 @@ export const startCertifiedEndpoint = async (): Promise<CertifiedEndpoint> => {
   return {
     endpoint,
     replace,
+    read: (name) => readFileSync(at(name), "utf8"),
     async certify(user, more = []) {
       const path = await newKey();
       const signed = await run("ssh-keygen", ["-q", "-s", authority, "-I", user, "-n", user, ...more, `${path}.pub`]);

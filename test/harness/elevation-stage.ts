@@ -14,6 +14,7 @@ import type { Delivery, Outcome } from "../../server/session/delivery.ts";
 import { encodeAnswer } from "../../server/session/format/encode.ts";
 import { createInvoke } from "../../server/session/invoke.ts";
 import type { RecoveryKey, SiteDatabase } from "../../server/site-database/port.ts";
+import type { CertifiedIdentity } from "../../server/identity/party.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
 import { portsOf } from "./closed-ports.ts";
 import { limitsOf } from "./limits.ts";
@@ -52,6 +53,7 @@ interface Ran {
 interface RunOptions {
   /** Another than the user's own. */
   readonly key?: string;
+  readonly certificate?: CertifiedIdentity;
   readonly delivery?: Partial<Delivery>;
   readonly signal?: AbortSignal;
   /** Shared by several lines of one test. */
@@ -65,7 +67,7 @@ export interface Stage {
   /** One line of one user's session, through the real `invoke`, the real store and the real log. */
   run(user: string, line: string, options?: RunOptions): Promise<Ran>;
   /** Asks as `user` and returns the id of the request. */
-  ask(user: string, line: string): Promise<string>;
+  ask(user: string, line: string, options?: RunOptions): Promise<string>;
   approve(id: string, user?: string): Promise<Ran>;
   events(): readonly AuditEvent[];
   setRoles(text: string): void;
@@ -115,21 +117,22 @@ export const createStage = async (): Promise<Stage> => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  const run: Stage["run"] = async (user, line, { key = `SHA256:${user}`, delivery, signal, limits } = {}) => {
+  const run: Stage["run"] = async (
+    user,
+    line,
+    { key = `SHA256:${user}`, certificate, delivery, signal, limits } = {},
+  ) => {
     const origin = { connectionId: "C-1", sessionId: `S-${user}`, connectedUser: user };
     const visibleCommands = () => roles.commandsFor(user);
     const ports = portsOf(site, now);
+    const party = { connectedUser: user, keyFingerprint: key, certificate };
     const invoke = createInvoke({
       log,
       ports,
       visibleCommands,
-      elevation: createElevationGate(
-        elevations,
-        { connectedUser: user, keyFingerprint: key, origin },
-        visibleCommands,
-        ports.forEstimate,
-      ),
+      elevation: createElevationGate(elevations, { ...party, origin }, visibleCommands, ports.forEstimate),
       connectedUser: user,
+      party,
       ...(limits ?? limitsOf(roles, now)),
       origin,
       uptimeMs: () => performance.now(),
@@ -166,7 +169,7 @@ export const createStage = async (): Promise<Stage> => {
     storePath,
     elevations: () => elevations,
     run,
-    ask: async (user, line) => idIn((await run(user, line)).message),
+    ask: async (user, line, options) => idIn((await run(user, line, options)).message),
     approve: (id, user = "dave") => run(user, `Approve-Elevation ${id} -Comment ok -Confirm`),
     events: () =>
       readdirSync(logDirectory)

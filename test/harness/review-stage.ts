@@ -100,6 +100,7 @@ export const createReviewStage = async ({
       elevation: noElevation,
       ...limitsOf(roles),
       connectedUser: user,
+      party: { connectedUser: user, keyFingerprint: `SHA256:${user}` },
       origin: { connectionId: "C-1", sessionId: `S-${user}`, clientAddress: "192.0.2.1", connectedUser: user },
       uptimeMs: () => performance.now(),
     });

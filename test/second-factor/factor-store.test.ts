@@ -21,7 +21,7 @@ const filesOf = ({ directory }: Stage): string[] =>
   });
 
 const give = async (stage: Stage, user: string, answer: string): Promise<string> =>
-  outcomeOf(await stage.secondFactor.judge({ user, keyFingerprint: "SHA256:laptop", answer }));
+  outcomeOf(await stage.secondFactor.judge({ connectedUser: user, keyFingerprint: "SHA256:laptop", answer }));
 
 test("neither secret nor recovery code stands in a file, and only the owner may read them", async () => {
   const stage = stageSecondFactors();

@@ -15,7 +15,8 @@ const stage = (most: () => number = () => 2) => {
     begun.push(name);
     held.set(name, turn);
   };
-  const ask = (name: string, user = "support", signal = never): Promise<void> => note(name, turns.take(user, signal));
+  const ask = (name: string, user = "support", signal = never): Promise<void> =>
+    note(name, turns.take({ connectedUser: user, keyFingerprint: `SHA256:${user}` }, signal));
   return { turns, begun, ask, held: (name: string) => held.get(name) };
 };
 

@@ -92,7 +92,10 @@ test("a page on a screen holds up no other command of its reader", async () => {
 
 test("rights that went away while a command waited let nothing run", async () => {
   const limits = limitsOf({ session: { ...limitedSession, commandsPerUser: 1 } });
-  const holding = await limits.turns.take("exporter", new AbortController().signal);
+  const holding = await limits.turns.take(
+    { connectedUser: "exporter", keyFingerprint: "SHA256:exporter" },
+    new AbortController().signal,
+  );
   let mayStill = true;
   let told = "";
   const waiting = runLine(bulk, {

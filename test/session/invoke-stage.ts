@@ -95,6 +95,7 @@ export const runLine = async (line: string, stage: Stage = {}): Promise<Run> => 
     },
     elevation: noElevation,
     connectedUser: user,
+    party: { connectedUser: user, keyFingerprint: `SHA256:${user}` },
     ...(stage.limits ?? limitsOf(roles)),
     origin: { connectionId: "C-1", sessionId: "S-1", connectedUser: user },
     uptimeMs: () => performance.now(),

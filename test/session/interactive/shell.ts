@@ -222,6 +222,7 @@ export const startShell = (options: ShellOptions = {}): Shell => {
     visibleCommands: () => visible,
     elevation: noElevation,
     connectedUser,
+    party: { connectedUser, keyFingerprint: "SHA256:x" },
     ...limitsOf(),
     origin: {},
     uptimeMs: () => performance.now(),
