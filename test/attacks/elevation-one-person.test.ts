@@ -35,7 +35,9 @@ test("two real certificates of one key id don't approve each other; another pers
   expect((await asRequester(`${line} -RequestId ${id}`)).status).toBe(0);
   const recorded = it.endpoint.events().filter((event) => event.type === "elevation");
   expect(recorded[0]).toMatchObject({ state: "requested", requesterCertificate: { keyId: "alice@corp" } });
-  expect(recorded[1]).toMatchObject({ state: "approved", approverCertificate: { keyId: "bob@corp" } });
+  expect(recorded.find(({ state }) => state === "approved")).toMatchObject({
+    approverCertificate: { keyId: "bob@corp" },
+  });
 }, 120_000);
 
 test("nor after a restart, nor through a certificate for a whole group", async () => {
