@@ -90,6 +90,10 @@ export const requesterOf = ({ request }: Held): RecordedParty => ({
 /** Whether the one who asked can be this very person. */
 export const isOwn = (held: Held, party: Party): boolean => sameParty(requesterOf(held), party);
 
+/** Whether it was asked by this very user with this very key: only they use it. */
+export const isAskedBy = ({ request }: Held, party: Party): boolean =>
+  request.requester === party.connectedUser && request.keyFingerprint === party.keyFingerprint;
+
 /** Whether the one who decided can be this very person. */
 export const isDecidedBy = ({ decidedBy, decidedWith }: Held, party: Party): boolean =>
   sameParty({ ...decidedWith, connectedUser: decidedBy }, party);

@@ -1,6 +1,6 @@
 import { EndpointError } from "../errors.ts";
 import type { Party } from "../identity/party.ts";
-import { isDecidedBy, isOwn, type ElevationParty, type Held } from "./elevation-held.ts";
+import { isAskedBy, isDecidedBy, isOwn, type ElevationParty, type Held } from "./elevation-held.ts";
 import type { ElevationState } from "./elevation-port.ts";
 
 /** Enough for honest work; more would only bury what an approver should read. */
@@ -57,13 +57,7 @@ export function refuseUnlessUsable(
   party: ElevationParty,
 ): asserts held is Held {
   // Another user's request is answered as one that does not exist: ids that are guessed tell nothing.
-  if (
-    held === undefined ||
-    held.request.requester !== party.connectedUser ||
-    held.request.keyFingerprint !== party.keyFingerprint
-  ) {
-    throw refuseUse("You have no such request.");
-  }
+  if (held === undefined || !isAskedBy(held, party)) throw refuseUse("You have no such request.");
   if (held.request.digest !== digest) {
     throw refuseUse(`Request ${requestId} is for another invocation: ${held.request.invocation}`);
   }

@@ -2,7 +2,17 @@ import { randomBytes } from "node:crypto";
 import type { EventLog, Origin } from "../audit/event.ts";
 import { OnRecord } from "../audit/on-record.ts";
 import { recordOf, type RecordedParty } from "../identity/party.ts";
-import { changeOf, eventOf, heldOf, isOpen, isOwn, isUncounted, notCounted, requesterOf } from "./elevation-held.ts";
+import {
+  changeOf,
+  eventOf,
+  heldOf,
+  isAskedBy,
+  isOpen,
+  isOwn,
+  isUncounted,
+  notCounted,
+  requesterOf,
+} from "./elevation-held.ts";
 import { shown, shownToRequester } from "./elevation-held.ts";
 import { refuseOneMore, refuseToDecide, refuseUnlessUsable, refuseUnreadable } from "./elevation-refusals.ts";
 import type { ElevationParty, Held } from "./elevation-held.ts";
@@ -80,12 +90,7 @@ export class Elevations {
       refuseUnreadable(asked.invocation);
       const open = [...this.#held.values()].filter(isOpen);
       const own = open.filter((held) => isOwn(held, party));
-      const same = own.find(
-        ({ request }) =>
-          request.digest === asked.digest &&
-          request.requester === party.connectedUser &&
-          request.keyFingerprint === party.keyFingerprint,
-      );
+      const same = own.find((held) => held.request.digest === asked.digest && isAskedBy(held, party));
       if (same !== undefined) {
         // Asked for while the site database was away, or before a restart: on the record again, and counted.
         if (count !== undefined && isUncounted(same) && same.counting === undefined) {
