@@ -12,10 +12,12 @@ import {
   isUncounted,
   notCounted,
   requesterOf,
+  shown,
+  shownToRequester,
+  type ElevationParty,
+  type Held,
 } from "./elevation-held.ts";
-import { shown, shownToRequester } from "./elevation-held.ts";
 import { refuseOneMore, refuseToDecide, refuseUnlessUsable, refuseUnreadable } from "./elevation-refusals.ts";
-import type { ElevationParty, Held } from "./elevation-held.ts";
 import type { Elevation, ElevationState } from "./elevation-port.ts";
 import type { ElevationStore, StoredRequest } from "./elevation-store.ts";
 import { orStopped, RowCounts, type Counted } from "./row-counts.ts";
