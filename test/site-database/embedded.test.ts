@@ -107,7 +107,7 @@ describe("making and opening", () => {
 
   test("refuses a database of a later version", async () => {
     const site = await newSite();
-    site.tamper("PRAGMA user_version = 2");
+    site.tamper("PRAGMA user_version = 3");
     await expect(site.open()).rejects.toMatchObject({
       category: "ResourceUnavailable",
       message: expect.stringContaining("version"),

@@ -10,7 +10,7 @@ import {
   openEmbeddedSiteDatabase,
   openRecoveryRecordWriter,
 } from "../../server/site-database/embedded/index.ts";
-import type { OpenDatabase } from "../../server/site-database/embedded/database.ts";
+import type { EmbeddedSiteDatabase, OpenDatabase } from "../../server/site-database/embedded/database.ts";
 import type { ImportResult } from "../../server/site-database/embedded/write-records.ts";
 import type { RecoveryKey, SiteDatabase } from "../../server/site-database/port.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
@@ -82,7 +82,7 @@ export interface TestSite {
   readonly file: string;
   readonly masterKeyFile: string;
   readonly backupDirectory: string;
-  open(options?: Pick<OpenDatabase, "lockWaitMs" | "reading">): Promise<SiteDatabase>;
+  open(options?: Pick<OpenDatabase, "lockWaitMs" | "reading">): Promise<EmbeddedSiteDatabase>;
   importRecords(records: Iterable<RecoveryRecord>): Promise<ImportResult>;
   /** Edits the file as someone would who has the file but not the key. */
   tamper(sql: string, ...parameters: (string | number | Uint8Array | null)[]): void;

@@ -6,7 +6,8 @@ import type { NewCertificate } from "./certificate.ts";
 import { decodeInteger } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";
 import { copyAddress, copyKey, ownerName, readerName, wrapDataKey, writerName } from "./principals.ts";
-import type { Grantee, KeySource } from "./principals.ts";
+import type { KeySource } from "./master-key.ts";
+import type { Grantee } from "./principals.ts";
 import { certificateName } from "./schema.ts";
 
 /*

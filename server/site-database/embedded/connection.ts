@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { EndpointError } from "../../errors.ts";
 import type { RawRow } from "./columns.ts";
 import { asEndpointError, isLockFailure, throwIfStopped, unavailable } from "./failures.ts";
-import { applicationId, schemaVersion } from "./schema.ts";
+import { applicationId, schemaVersion, versionWithoutDigests } from "./schema.ts";
 
 /** How long to try again while another process holds the lock. */
 export interface LockPatience {
@@ -89,11 +89,14 @@ export const openNewConnection = (file: string, readOnly = false): DatabaseSync 
 
 const pragma = (database: DatabaseSync, name: string): unknown => prepareArrays(database, `PRAGMA ${name}`)()[0]?.[0];
 
+/** The version of the tables in an open file. */
+export const versionOf = (database: DatabaseSync): unknown => pragma(database, "user_version");
+
 const checkIsSiteDatabase = (database: DatabaseSync): void => {
   if (pragma(database, "application_id") !== applicationId)
     throw unavailable("The site database file is not a site database.", "application_id differs");
-  const version = pragma(database, "user_version");
-  if (version !== schemaVersion)
+  const version = versionOf(database);
+  if (version !== schemaVersion && version !== versionWithoutDigests)
     throw unavailable(
       "The site database was made by another version of this product, or was not made completely.",
       `user_version is ${String(version)}, wanted ${schemaVersion}`,

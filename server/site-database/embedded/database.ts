@@ -1,5 +1,6 @@
 import { open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { EndpointError } from "../../errors.ts";
 import { checkIsOutside } from "../backup-files.ts";
@@ -12,19 +13,25 @@ import {
   openExistingConnection,
   openNewConnection,
   prepareArrays,
+  versionOf,
   withLockPatience,
   writeTransaction,
 } from "./connection.ts";
 import type { LockPatience } from "./connection.ts";
 import { asEndpointError, unavailable } from "./failures.ts";
-import { createMasterKey, openMasterKey } from "./master-key.ts";
+import { addRowDigests } from "./add-row-digests.ts";
+import { examineRows } from "./examine-rows.ts";
+import type { RowsExamined } from "./examine-rows.ts";
+import { computeCheck, createMasterKey, openMasterKey } from "./master-key.ts";
 import type { MasterKeySource } from "./master-key.ts";
 import { CertificateAccess } from "./principals.ts";
 import { createKeyReader } from "./read-keys.ts";
 import type { InLine } from "./read-keys.ts";
 import { ReadingThreads } from "./reading-thread.ts";
 import type { ThreadOptions } from "./reading-thread.ts";
-import { createSchemaSql, masterKeyName } from "./schema.ts";
+import { addDigestFunctions, createRowDigests, rowDigestKey } from "./row-digests.ts";
+import type { RowDigests } from "./row-digests.ts";
+import { createSchemaSql, masterKeyName, schemaVersion, versionWithoutDigests } from "./schema.ts";
 import { placeCertificate } from "./certificate-rows.ts";
 import { createCertificate, findCertificate, restoreCertificate } from "./make-certificate.ts";
 import { createCertificateVerifier } from "./verify-certificate.ts";
@@ -91,6 +98,8 @@ export const createEmbeddedSiteDatabase = async ({
 export interface UnlockedDatabase {
   readonly database: DatabaseSync;
   readonly access: CertificateAccess;
+  readonly rowDigestKey: KeyObject;
+  readonly digests: RowDigests;
   /** A key from the master key for one purpose; the caller zeroes it. */
   readonly deriveKey: (purpose: string) => Uint8Array;
   close(): void;
@@ -104,7 +113,7 @@ export const unlockDatabase = async (
 ): Promise<UnlockedDatabase> => {
   const database = await openExistingConnection(file, patience);
   try {
-    const { keyDerivation, keyCheck, plainTextAllowed } = await withLockPatience(patience, () => {
+    const { keyDerivation, keyCheck, plainTextAllowed, version } = await withLockPatience(patience, () => {
       const row = prepareArrays(
         database,
         `SELECT k.key_derivation, k.key_check, s.plain_text_allowed
@@ -115,13 +124,23 @@ export const unlockDatabase = async (
         keyDerivation: decodeText(row[0], "key_derivation"),
         keyCheck: decodeBytes(row[1], "key_check"),
         plainTextAllowed: decodeInteger(row[2], "plain_text_allowed") === 1,
+        version: decodeInteger(versionOf(database), "user_version"),
       };
     });
-    const masterKey = await openMasterKey(source, { keyDerivation, keyCheck }, plainTextAllowed);
+    const masterKey = await openMasterKey(source, { keyDerivation, keyCheck }, plainTextAllowed, version);
+    const digestKey = rowDigestKey(masterKey);
+    const digests = createRowDigests(digestKey);
+    addDigestFunctions(database, digests);
+    if (version === versionWithoutDigests) {
+      const newCheck = computeCheck(masterKey, keyDerivation, plainTextAllowed, schemaVersion);
+      await withLockPatience(patience, () => addRowDigests(database, newCheck));
+    }
     const access = new CertificateAccess(database, masterKey, plainTextAllowed);
     return {
       database,
       access,
+      rowDigestKey: digestKey,
+      digests,
       deriveKey: (purpose) => masterKey.deriveKey(purpose),
       close: () => {
         access.close();
@@ -145,6 +164,12 @@ export interface OpenDatabase {
   readonly reading?: { readonly inLine?: InLine; readonly threads?: ThreadOptions };
 }
 
+/** The embedded site database, with the check that its file makes necessary. */
+export interface EmbeddedSiteDatabase extends SiteDatabase {
+  /** Compares rows with their digests: all of them, or a sample. */
+  examineRows(whole: boolean, signal: AbortSignal): Promise<RowsExamined>;
+}
+
 /** Opens the embedded site database for the server. Close it to zero its keys and empty the write-ahead log. */
 export const openEmbeddedSiteDatabase = async ({
   file,
@@ -152,18 +177,25 @@ export const openEmbeddedSiteDatabase = async ({
   backupDirectory,
   lockWaitMs = 5000,
   reading,
-}: OpenDatabase): Promise<SiteDatabase> => {
+}: OpenDatabase): Promise<EmbeddedSiteDatabase> => {
   if (backupDirectory !== undefined) await checkIsOutside(backupDirectory, dirname(file));
   const { signal } = new AbortController();
   const unlocked = await unlockDatabase(file, masterKey, { signal, lockWaitMs });
-  const { database, access } = unlocked;
+  const { database, access, digests, rowDigestKey: digestKey } = unlocked;
   const threads = new ReadingThreads(
-    { file, identity: await fileIdentity(file), plainTextAllowed: access.plainTextAllowed, lockWaitMs },
+    {
+      file,
+      identity: await fileIdentity(file),
+      plainTextAllowed: access.plainTextAllowed,
+      rowDigestKey: digestKey,
+      lockWaitMs,
+    },
     reading?.threads ?? {},
   );
   const reader = createKeyReader({
     database,
     access,
+    digests,
     lockWaitMs,
     threads,
     ...(reading?.inLine === undefined ? {} : { inLine: reading.inLine }),
@@ -188,6 +220,7 @@ export const openEmbeddedSiteDatabase = async ({
     createCertificate: (request, signal) => createCertificate(parts, request, signal),
     restoreCertificate: async (request, signal) =>
       restoreCertificate({ ...parts, backupDirectory: await checkedBackupDirectory() }, request, signal),
+    examineRows: (whole, signal) => examineRows(database, whole, { signal, lockWaitMs }),
     close: async () => {
       // First, so that ours is the last connection: only that one can empty the write-ahead log.
       await threads.close();

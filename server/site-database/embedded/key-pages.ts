@@ -33,12 +33,18 @@ export const at = {
   lastUpdateTime: 8,
   disclosed: 9,
   protectorKind: 10,
-  recoveryKey: 11,
+  derived: 11,
+  linkVolumeId: 12,
+  linkDigest: 13,
+  lastUpdateTimeGiven: 14,
+  keyDigest: 15,
+  recoveryKey: 16,
 } as const;
 
 const columns = (withCells: boolean): string =>
   `m.Id, m.NameFolded, m.Name, v.Id, v.VolumeGuid, v.VolumeTypeId, k.Id, k.RecoveryKeyId, k.LastUpdateTime, k.Disclosed,
-   k.ProtectorKind, ${withCells ? "k.RecoveryKey" : "NULL"}`;
+   k.ProtectorKind, v.Derived, mv.VolumeId, mv.RowDigest, k.LastUpdateTimeGiven, k.RowDigest,
+   ${withCells ? "k.RecoveryKey" : "NULL"}`;
 
 const password = protectorKinds.NumericalPassword;
 const machines = "RecoveryAndHardwareCore_Machines";
@@ -68,7 +74,8 @@ export const pageQueries = (withCells: boolean) =>
     machineNamed: `SELECT ${columns(withCells)} ${fromMachine} WHERE m.NameFolded = ? ${machineOrder}`,
     restOfMachine: `SELECT ${columns(withCells)} ${fromMachine} WHERE m.Id = ? AND mv.VolumeId > ?
       ORDER BY mv.VolumeId, k.LastUpdateTime DESC, k.Id DESC LIMIT ? + 0`,
-    restOfVolume: `SELECT ${columns(withCells)} FROM ${machines} m CROSS JOIN ${volumes} v CROSS JOIN ${keys} k
+    restOfVolume: `SELECT ${columns(withCells)} FROM ${machines} m CROSS JOIN ${volumes} v
+      CROSS JOIN ${links} mv ON mv.MachineId = m.Id AND mv.VolumeId = v.Id CROSS JOIN ${keys} k
       WHERE m.Id = ? AND v.Id = ? AND k.VolumeId = ? AND k.ProtectorKind = ${password}
         AND (k.LastUpdateTime, k.Id) < (?, ?)
       ORDER BY k.LastUpdateTime DESC, k.Id DESC LIMIT ? + 0`,

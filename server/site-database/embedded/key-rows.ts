@@ -6,10 +6,11 @@ import { openCell } from "./cells.ts";
 import { decodeInteger, decodeText, decodeTime } from "./columns.ts";
 import type { RawRow } from "./columns.ts";
 import { foldComputerName } from "./computer-name.ts";
-import { prepareArrays } from "./connection.ts";
-import type { ArrayQuery } from "./connection.ts";
 import { UnreadableCell, unavailable } from "./failures.ts";
 import { at } from "./key-pages.ts";
+import { prepareRowCheck } from "./row-check.ts";
+import type { RowCheck } from "./row-check.ts";
+import type { RowDigests } from "./row-digests.ts";
 import { cellColumns, protectorKinds, volumeTypeIds } from "./schema.ts";
 
 const volumeTypeNames: ReadonlyMap<number, VolumeType> = new Map<number, VolumeType>([
@@ -69,21 +70,22 @@ export const readRecoveryPassword = (
   }
 };
 
-/** Makes the test whether a row of a page is an answer to the query. */
-export const prepareRowFilter = (database: DatabaseSync): ((query: RecoveryKeyQuery) => (row: RawRow) => boolean) => {
-  const newestOfVolume = prepareArrays(
-    database,
-    `SELECT Id FROM RecoveryAndHardwareCore_Keys WHERE VolumeId = ? AND ProtectorKind = ${protectorKinds.NumericalPassword}
-      ORDER BY LastUpdateTime DESC, Id DESC LIMIT 1`,
-  );
-  return (query) => rowFilter(query, newestOfVolume);
+/** Makes the test whether a row of a page is an answer to the query. It throws `UnreadableCell` for a row that was changed. */
+export const prepareRowFilter = (
+  database: DatabaseSync,
+  digests: RowDigests,
+): ((query: RecoveryKeyQuery) => (row: RawRow) => boolean) => {
+  const startCheck = prepareRowCheck(database, digests);
+  return (query) => rowFilter(query, startCheck());
 };
 
-const rowFilter = (query: RecoveryKeyQuery, newestOfVolume: ArrayQuery): ((row: RawRow) => boolean) => {
+const rowFilter = (query: RecoveryKeyQuery, { check, newestOfVolume }: RowCheck): ((row: RawRow) => boolean) => {
   const names = query.computerNames === undefined ? undefined : new Set(query.computerNames.map(foldComputerName));
   const types = query.volumeTypes === undefined ? undefined : new Set(query.volumeTypes);
   const since = query.since?.getTime();
   return (row) => {
+    // Before the filters: a changed name, type or time must not make a row one of those that are left out.
+    check(row);
     // Placeholder rows of the LEFT JOINs, and protectors without a password.
     if (row[at.machineId] === null || row[at.protectorKind] !== protectorKinds.NumericalPassword) return false;
     if (names !== undefined && !names.has(decodeText(row[at.nameFolded], "NameFolded"))) return false;
@@ -91,7 +93,7 @@ const rowFilter = (query: RecoveryKeyQuery, newestOfVolume: ArrayQuery): ((row: 
     if (since !== undefined && decodeInteger(row[at.lastUpdateTime], "LastUpdateTime") < since) return false;
     // "Newest" is a property of the key, not of the answer: an old key asked for by its id is not the volume's newest.
     return (
-      query.latest !== true || newestOfVolume(decodeInteger(row[at.volumeId], "VolumeId"))[0]?.[0] === row[at.keyId]
+      query.latest !== true || newestOfVolume(decodeInteger(row[at.volumeId], "VolumeId")) === row[at.keyId]
     );
   };
 };

@@ -17,7 +17,8 @@ import { decodeBytes, decodeInteger } from "./columns.ts";
 import { prepareArrays, withLockPatience, writeTransaction } from "./connection.ts";
 import { throwIfStopped, UnreadableCell, unavailable } from "./failures.ts";
 import { unwrapDataKey } from "./principals.ts";
-import type { CertificateAccess, Grantee, KeySource } from "./principals.ts";
+import type { KeySource } from "./master-key.ts";
+import type { CertificateAccess, Grantee } from "./principals.ts";
 import { certificateName } from "./schema.ts";
 import { countUnreadableCells } from "./unreadable-cells.ts";
 

@@ -7,6 +7,7 @@ import { revealSecret } from "../../secret.ts";
 import type { Secret } from "../../secret.ts";
 import { isAcceptablePassword, passwordRule } from "../password-policy.ts";
 import { unavailable } from "./failures.ts";
+import { schemaVersion, versionWithoutDigests } from "./schema.ts";
 
 export type MasterKeySource =
   | { readonly kind: "file"; readonly path: string }
@@ -51,6 +52,9 @@ export class MasterKey {
     this.#root.fill(0);
   }
 }
+
+/** The master key, as far as anybody but its owner needs it. */
+export type KeySource = Pick<MasterKey, "deriveKey">;
 
 /** Writes 32 random bytes into a new file that only its owner may read. */
 export const createMasterKeyFile = async (path: string): Promise<void> => {
@@ -146,13 +150,21 @@ const deriveRoot = async (source: MasterKeySource, derivation: KeyDerivation): P
 
 /**
  * The check covers the plain-text option too: whoever can edit the file but does not hold the master key can't allow
- * plain text, and so can't put a recovery key of their own in the place of an encrypted one.
+ * plain text, and so can't put a recovery key of their own in the place of an encrypted one. From version 2 it covers the
+ * version as well: a file with digests can't be passed off as one whose rows get theirs at the next start.
  */
-const computeCheck = (masterKey: MasterKey, derivation: string, plainTextAllowed: boolean): Uint8Array => {
+export const computeCheck = (
+  masterKey: KeySource,
+  derivation: string,
+  plainTextAllowed: boolean,
+  version: number,
+): Uint8Array => {
   const checkKey = masterKey.deriveKey("pep master key check 1");
   try {
     return createHmac("sha256", checkKey)
-      .update(JSON.stringify([derivation, plainTextAllowed]))
+      .update(JSON.stringify(
+          version === versionWithoutDigests ? [derivation, plainTextAllowed] : [derivation, plainTextAllowed, version],
+        ))
       .digest();
   } finally {
     checkKey.fill(0);
@@ -174,7 +186,7 @@ export const createMasterKey = async (
     source.kind === "file" ? { kind: "file", salt } : { kind: "password", salt, ...scryptCost };
   const masterKey = new MasterKey(await deriveRoot(source, derivation));
   const text = JSON.stringify(derivation);
-  return { masterKey, record: { keyDerivation: text, keyCheck: computeCheck(masterKey, text, plainTextAllowed) } };
+  return { masterKey, record: { keyDerivation: text, keyCheck: computeCheck(masterKey, text, plainTextAllowed, schemaVersion) } };
 };
 
 const decodeKeyDerivation = (text: string): KeyDerivation => {
@@ -194,9 +206,10 @@ export const openMasterKey = async (
   source: MasterKeySource,
   record: MasterKeyRecord,
   plainTextAllowed: boolean,
+  version: number,
 ): Promise<MasterKey> => {
   const masterKey = new MasterKey(await deriveRoot(source, decodeKeyDerivation(record.keyDerivation)));
-  const expected = computeCheck(masterKey, record.keyDerivation, plainTextAllowed);
+  const expected = computeCheck(masterKey, record.keyDerivation, plainTextAllowed, version);
   // Digests first, because timingSafeEqual throws on lengths that differ.
   if (timingSafeEqual(digest(expected), digest(record.keyCheck))) return masterKey;
   masterKey.close();

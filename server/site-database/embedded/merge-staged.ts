@@ -1,11 +1,13 @@
 import type { DatabaseSync } from "node:sqlite";
 import { decodeInteger, decodeText } from "./columns.ts";
 import { prepareArrays, writeTransaction } from "./connection.ts";
+import { UnreadableCell } from "./failures.ts";
+import { keyFields, linkFields } from "./row-digests.ts";
 import { conflictOf } from "./stage-records.ts";
 
 /*
  * The second half of an import: one short transaction that moves the staged records into the site database.
- * Every statement is a set operation of SQLite, nothing is encrypted or decoded here: the write lock is held all the while,
+ * Every statement is a set operation of SQLite, nothing is encrypted or decoded here, rows get their digests by it: the write lock is held all the while,
  * and the server's own marks wait for it.
  */
 
@@ -125,6 +127,41 @@ const mergeSql = [
    ON CONFLICT (MachineId, Fingerprint) DO NOTHING`,
 ] as const;
 
+// What stood there before and this import touches: volumes that it names, and those of the keys that it names.
+const touchedSql = `
+CREATE TEMP TABLE Touched AS
+SELECT v.Id AS VolumeId FROM temp.StagedVolumes s CROSS JOIN ${volumes} v ON v.VolumeGuid = s.VolumeGuid
+ UNION SELECT VolumeId FROM temp.Placed`;
+
+// None of it may be changed by somebody without the master key: the digests written below would make the change good.
+const wrongRowsSql = `
+SELECT 'key ' || k.RecoveryKeyId FROM temp.Placed p CROSS JOIN ${keys} k ON k.Id = p.KeyId
+ WHERE k.RowDigest IS NOT key_digest(${keyFields})
+UNION ALL
+SELECT 'volume ' || t.VolumeId FROM temp.Touched t LEFT JOIN ${links} mv ON mv.VolumeId = t.VolumeId
+  LEFT JOIN ${machines} m ON m.Id = mv.MachineId LEFT JOIN ${volumes} v ON v.Id = mv.VolumeId
+ WHERE mv.MachineId IS NULL OR mv.RowDigest IS NOT link_digest(${linkFields})
+UNION ALL
+SELECT 'computer ' || m.Id FROM temp.StagedMachines s CROSS JOIN ${machines} m ON m.NameFolded = s.NameFolded
+  CROSS JOIN ${links} mv ON mv.MachineId = m.Id LEFT JOIN ${volumes} v ON v.Id = mv.VolumeId
+ WHERE mv.RowDigest IS NOT link_digest(${linkFields})
+LIMIT 1`;
+
+// A computer without a link has no digest that vouches for its spelling.
+const respellSql = `
+UPDATE ${machines} SET Name = s.Name FROM temp.StagedMachines s
+ WHERE s.NameFolded = ${machines}.NameFolded AND NOT EXISTS (SELECT 1 FROM ${links} mv WHERE mv.MachineId = ${machines}.Id)`;
+
+const digestSql = [
+  `UPDATE ${keys} AS k SET RowDigest = key_digest(${keyFields}) WHERE k.Id IN (SELECT KeyId FROM temp.Placed)`,
+  `UPDATE ${links} AS mv SET RowDigest =
+     (SELECT link_digest(${linkFields}) FROM ${machines} m CROSS JOIN ${volumes} v
+       WHERE m.Id = mv.MachineId AND v.Id = mv.VolumeId)
+    WHERE mv.VolumeId IN (SELECT VolumeId FROM temp.Touched UNION SELECT VolumeId FROM temp.Placed
+      UNION SELECT v.Id FROM temp.StagedVolumes s CROSS JOIN ${volumes} v ON v.VolumeGuid = s.VolumeGuid)`,
+  "DROP TABLE temp.Touched",
+] as const;
+
 /** Moves what is staged into the site database, all or nothing. @returns how many keys are new */
 export const mergeStaged = (database: DatabaseSync): number =>
   writeTransaction(database, () => {
@@ -132,7 +169,11 @@ export const mergeStaged = (database: DatabaseSync): number =>
     const [conflict] = prepareArrays(database, conflictSql)();
     if (conflict !== undefined)
       throw conflictOf(decodeText(conflict[0], "KeyGuid"), decodeInteger(conflict[1], "Line"));
-    for (const sql of mergeSql) database.exec(sql);
+    database.exec(touchedSql);
+    const [wrong] = prepareArrays(database, wrongRowsSql)();
+    if (wrong !== undefined)
+      throw new UnreadableCell(`a row of ${String(wrong[0])} was changed by somebody without the master key`);
+    for (const sql of [respellSql, ...mergeSql, ...digestSql]) database.exec(sql);
     const [counted] = prepareArrays(database, "SELECT count(*) FROM temp.Placed WHERE IsNew = 1")();
     return decodeInteger(counted?.[0], "count");
   });

@@ -10,7 +10,7 @@ import { decodeBytes, decodeInteger } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";
 import type { ArrayQuery } from "./connection.ts";
 import { asEndpointError, UnreadableCell, unavailable } from "./failures.ts";
-import type { MasterKey } from "./master-key.ts";
+import type { KeySource, MasterKey } from "./master-key.ts";
 import { certificateName } from "./schema.ts";
 
 export const ownerName = "RecoveryAndHardwareCore";
@@ -18,9 +18,6 @@ export const readerName = "RecoveryAndHardwareRead";
 export const writerName = "RecoveryAndHardwareWrite";
 /** Those that hold CONTROL by a permission row; the owner holds it by owning. */
 export type Grantee = typeof readerName | typeof writerName;
-
-/** The master key, as far as anybody but its owner needs it. */
-export type KeySource = Pick<MasterKey, "deriveKey">;
 
 const oaep = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: "sha256" } as const;
 

@@ -15,6 +15,7 @@ import { readerName, writerName } from "./principals.ts";
 import type { CertificateAccess } from "./principals.ts";
 import type { ReadingThread, ReadingThreads } from "./reading-thread.ts";
 import type { FoundKeys } from "./reading-worker.ts";
+import type { RowDigests } from "./row-digests.ts";
 
 /** Rows decrypted in one go on the server's own thread: about a millisecond of the event loop. */
 const decodedRows = 64;
@@ -58,6 +59,7 @@ export interface KeyReader {
 interface ReaderParts {
   readonly database: DatabaseSync;
   readonly access: CertificateAccess;
+  readonly digests: RowDigests;
   readonly lockWaitMs: number;
   readonly threads: ReadingThreads;
   readonly inLine?: InLine;
@@ -95,12 +97,13 @@ const fromColumns = (keys: FoundKeys): readonly RecoveryKey[] =>
 export const createKeyReader = ({
   database,
   access,
+  digests,
   lockWaitMs,
   threads,
   inLine = rowsInLine,
 }: ReaderParts): KeyReader => {
   const pages: KeyPages = prepareKeyPages(database);
-  const filterFor = prepareRowFilter(database);
+  const filterFor = prepareRowFilter(database, digests);
   const setDisclosed = database.prepare("UPDATE RecoveryAndHardwareCore_Keys SET Disclosed = 1 WHERE Id = ?");
   const addDisclosure = database.prepare(
     "INSERT INTO RecoveryAndHardwareCore_Disclosures (KeyId, Reason, DisclosedAt) VALUES (?, ?, ?)",

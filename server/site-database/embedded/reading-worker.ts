@@ -10,11 +10,14 @@ import { pageRows, prepareKeyPages } from "./key-pages.ts";
 import type { KeyPosition, KeyWalk } from "./key-pages.ts";
 import { decodeKeyRow, prepareRowFilter } from "./key-rows.ts";
 import type { FoundKey, StoragePolicy } from "./key-rows.ts";
+import { createRowDigests } from "./row-digests.ts";
 
 /** What a thread reads: one query, over a connection of its own. */
 export interface ReadingTask extends StoragePolicy {
   readonly file: string;
   readonly identity: string;
+  /** Of the row digests: it checks rows and opens nothing. */
+  readonly rowDigestKey: KeyObject;
   readonly query: RecoveryKeyQuery;
   readonly lockWaitMs: number;
 }
@@ -73,7 +76,7 @@ const work = async (task: ReadingTask, requests: AsyncIterable<PageRequest>): Pr
     throw unavailable("The site database is not available.", "another file was put in the place of the open one");
   const database = await openExistingConnection(task.file, patience, true);
   const pages = prepareKeyPages(database);
-  const matches = prepareRowFilter(database)(task.query);
+  const matches = prepareRowFilter(database, createRowDigests(task.rowDigestKey))(task.query);
   post({ kind: "ready" });
   let walk: KeyWalk | undefined;
   for await (const { from, dataKey } of requests) {

@@ -5,7 +5,10 @@
 
 /** "PEPS": tells `file` and us what kind of SQLite file this is (https://www.sqlite.org/pragma.html#pragma_application_id). */
 export const applicationId = 0x50455053;
-export const schemaVersion = 1;
+/** 2: rows have digests. */
+export const schemaVersion = 2;
+/** The version before, which opening the database raises. */
+export const versionWithoutDigests = 1;
 
 export const masterKeyName = "##MS_DatabaseMasterKey##";
 export const certificateName = "BitLockerManagement_CERT";
@@ -86,9 +89,11 @@ CREATE TABLE RecoveryAndHardwareCore_Volumes (
   VolumeTypeId INTEGER NOT NULL REFERENCES RecoveryAndHardwareCore_VolumeTypes (Id),
   Derived INTEGER NOT NULL
 ) STRICT;
+-- RowDigest (ours, here and in _Keys): keyed, of what ties a key to its computer, see row-digests.ts.
 CREATE TABLE RecoveryAndHardwareCore_Machines_Volumes (
   MachineId INTEGER NOT NULL REFERENCES RecoveryAndHardwareCore_Machines (Id),
   VolumeId INTEGER NOT NULL REFERENCES RecoveryAndHardwareCore_Volumes (Id),
+  RowDigest BLOB,
   PRIMARY KEY (MachineId, VolumeId)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX RecoveryAndHardwareCore_Machines_Volumes_Volume
@@ -107,7 +112,8 @@ CREATE TABLE RecoveryAndHardwareCore_Keys (
   CertificateThumbprint TEXT,
   LastUpdateTime INTEGER NOT NULL,
   LastUpdateTimeGiven INTEGER NOT NULL,
-  Disclosed INTEGER NOT NULL DEFAULT 0
+  Disclosed INTEGER NOT NULL DEFAULT 0,
+  RowDigest BLOB
 ) STRICT;
 CREATE INDEX RecoveryAndHardwareCore_Keys_Volume
   ON RecoveryAndHardwareCore_Keys (VolumeId, ProtectorKind, LastUpdateTime DESC, Id DESC);

@@ -244,6 +244,7 @@ const stagingTables = [
   "StagedPackages",
   "StagedTpm",
   "Placed",
+  "Touched",
 ];
 
 /** Takes the staging tables away, whatever state they are in. */

@@ -1,0 +1,93 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { RawRow } from "./columns.ts";
+import { prepareArrays } from "./connection.ts";
+import { UnreadableCell } from "./failures.ts";
+import { at } from "./key-pages.ts";
+import { isDigest, keyFields } from "./row-digests.ts";
+import type { RowDigests } from "./row-digests.ts";
+import { protectorKinds } from "./schema.ts";
+
+const linkColumns = [
+  at.machineId,
+  at.name,
+  at.nameFolded,
+  at.volumeId,
+  at.volumeGuid,
+  at.volumeTypeId,
+  at.derived,
+] as const;
+
+const changed = (what: string): UnreadableCell =>
+  new UnreadableCell(`${what} was changed by somebody without the master key, or is damaged`);
+
+/** The checks of one walk. */
+export interface RowCheck {
+  /** Throws `UnreadableCell` unless what a page's row says of computer, volume, kind and time is what an import wrote. */
+  readonly check: (row: RawRow) => void;
+  /** The newest password of a volume. Every key of the volume is checked: any of them may claim to be the newest. */
+  readonly newestOfVolume: (volumeId: number) => number | undefined;
+}
+
+/** Makes the checks of a walk; each walk has its own, because it remembers what it has seen. */
+export const prepareRowCheck = (database: DatabaseSync, digests: RowDigests): (() => RowCheck) => {
+  const table = "RecoveryAndHardwareCore_Keys";
+  const ofVolume = `SELECT ${keyFields}, k.RowDigest FROM ${table} k WHERE k.VolumeId = ?`;
+  const keysOfVolume = prepareArrays(database, ofVolume);
+  // A page has passwords alone: a key that is passed off as another kind would only be missing from it.
+  const otherKinds = prepareArrays(database, `${ofVolume} AND k.ProtectorKind <> ${protectorKinds.NumericalPassword}`);
+
+  const checkKey = (fields: readonly unknown[], digest: unknown): void => {
+    if (!isDigest(digest, digests.ofKey(fields))) throw changed(`Keys row ${String(fields[0])} (${String(fields[1])})`);
+  };
+  const checkKeyRow = (row: RawRow): void => checkKey(row.slice(0, -1), row.at(-1));
+
+  return () => {
+    let sound: RawRow | undefined;
+    let newest: { readonly volumeId: number; readonly keyId: number | undefined } | undefined;
+
+    const checkLink = (row: RawRow): void => {
+      if (linkColumns.every((column) => sound?.[column] === row[column])) return;
+      const fields = linkColumns.map((column) => row[column]);
+      if (row[at.linkVolumeId] !== row[at.volumeId] || !isDigest(row[at.linkDigest], digests.ofLink(fields)))
+        throw changed(`the link of machine ${String(fields[0])} to volume ${String(row[at.linkVolumeId])}`);
+      for (const other of otherKinds(row[at.volumeId] as number)) checkKeyRow(other); // a number, as its digest says
+      sound = row;
+    };
+
+    return {
+      check: (row) => {
+        if (row[at.keyId] !== null)
+          checkKey(
+            [
+              row[at.keyId],
+              row[at.recoveryKeyId],
+              row[at.volumeId],
+              row[at.protectorKind],
+              row[at.lastUpdateTime],
+              row[at.lastUpdateTimeGiven],
+            ],
+            row[at.keyDigest],
+          );
+        // A computer without a volume has no link; a key always has one.
+        if (row[at.linkVolumeId] !== null) checkLink(row);
+        else if (row[at.keyId] !== null)
+          throw changed(`Keys row ${String(row[at.keyId])} belongs to no computer: its link`);
+      },
+      newestOfVolume: (volumeId) => {
+        if (newest?.volumeId === volumeId) return newest.keyId;
+        let keyId: number | undefined;
+        let time = Number.NEGATIVE_INFINITY;
+        for (const row of keysOfVolume(volumeId)) {
+          checkKeyRow(row);
+          const [id, , , kind, lastUpdateTime] = row as readonly number[]; // integers, as the row's digest says
+          if (kind !== protectorKinds.NumericalPassword || id === undefined || lastUpdateTime === undefined) continue;
+          if (lastUpdateTime < time || (lastUpdateTime === time && keyId !== undefined && id < keyId)) continue;
+          keyId = id;
+          time = lastUpdateTime;
+        }
+        newest = { volumeId, keyId };
+        return keyId;
+      },
+    };
+  };
+};

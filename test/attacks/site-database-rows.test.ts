@@ -1,0 +1,262 @@
+/*
+ * ATTACK: someone can write the database file, but does not hold the master key. They leave every cell alone and change what stands
+ *   beside it: the computers' names, which computer a volume belongs to, a volume's id or type, a key's volume, kind or time.
+ *   Or they let the next import, or the upgrade of an old file, put a good digest on their change.
+ * DANGER: a support engineer reads the key of one computer to a caller who asked for another; the record names the wrong
+ *   computer; a role that is bound to a type of volume sees another's keys; "the newest key" is an old one.
+ * EXPECT: every such row is an error of the whole answer, of a count too, asked for by computer or by key id. Moved disks,
+ *   renamed computers and times that come later stay good. `pep doctor` finds a changed row without anybody asking for its key.
+ */
+import { copyFile } from "node:fs/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { RecoveryKeyQuery } from "../../server/site-database/port.ts";
+import {
+  collect,
+  createSiteMaker,
+  guid,
+  neverStopped,
+  passwordOf,
+  passwordRecord,
+  textOf,
+  waysToRead,
+} from "../site-database/fixture.ts";
+import type { SiteMaker, TestSite } from "../site-database/fixture.ts";
+
+const machines = "RecoveryAndHardwareCore_Machines";
+const links = "RecoveryAndHardwareCore_Machines_Volumes";
+const volumes = "RecoveryAndHardwareCore_Volumes";
+const keys = "RecoveryAndHardwareCore_Keys";
+const early = Date.parse("2026-01-01T00:00:00.000Z");
+const late = Date.parse("2026-09-01T00:00:00.000Z");
+
+const storages = [
+  ["encrypted cells", {}],
+  ["plain text", { plainText: true }],
+] as const;
+const makers: SiteMaker[] = [];
+const made: TestSite[] = [];
+
+beforeAll(async () => {
+  for (const [, options] of storages) makers.push(await createSiteMaker(options));
+});
+afterEach(async () => {
+  for (const site of made.splice(0)) await site.dispose();
+});
+afterAll(async () => {
+  for (const maker of makers) await maker.dispose();
+});
+
+/** PC-1 has keys 1 (newest) and 3 (older) on one volume, PC-2 has key 2. */
+const records = [
+  passwordRecord(1, { volumeId: guid("volume 1"), lastUpdateTime: new Date(late).toISOString() }),
+  passwordRecord(3, {
+    computerName: "PC-1",
+    volumeId: guid("volume 1"),
+    lastUpdateTime: new Date(early).toISOString(),
+  }),
+  passwordRecord(2, { volumeId: guid("volume 2"), lastUpdateTime: new Date(late).toISOString() }),
+];
+
+const siteWithKeys = async (storage: number): Promise<TestSite> => {
+  const site = await makers[storage]?.make();
+  if (site === undefined) throw new Error("no such storage");
+  made.push(site);
+  await site.importRecords(records);
+  return site;
+};
+
+const isRefused = {
+  category: "ResourceUnavailable",
+  message: "Stored recovery data could not be read; the log says which.",
+};
+const everything: RecoveryKeyQuery = {};
+const ofPc1: RecoveryKeyQuery = { computerNames: ["PC-1"] };
+const key = (number: number): RecoveryKeyQuery => ({ passwordIds: [guid(`key ${number}`)] });
+const idOf = (number: number): string => `RecoveryKeyId = '${guid(`key ${number}`)}'`;
+const volumeOf = (number: number): string => `(SELECT VolumeId FROM ${keys} WHERE ${idOf(number)})`;
+const machine = (number: number): string => `(SELECT Id FROM ${machines} WHERE Name = 'PC-${number}')`;
+
+const swapNames = [
+  `UPDATE ${machines} SET Name = 'x', NameFolded = 'x' WHERE Name = 'PC-1'`,
+  `UPDATE ${machines} SET Name = 'PC-1', NameFolded = 'PC-1' WHERE Name = 'PC-2'`,
+  `UPDATE ${machines} SET Name = 'PC-2', NameFolded = 'PC-2' WHERE Name = 'x'`,
+];
+const dayBefore = `${early} - 86400000`;
+
+// What is changed, and questions that used to get a wrong answer or one that lacks a key.
+const attacks: readonly (readonly [string, readonly string[], readonly RecoveryKeyQuery[]])[] = [
+  ["two computers' names exchanged", swapNames, [everything, ofPc1, key(1)]],
+  ["a computer shown under another name", [`UPDATE ${machines} SET Name = 'PC-7' WHERE Name = 'PC-1'`], [ofPc1, key(1)]],
+  [
+    "a volume tied to another computer",
+    [`UPDATE ${links} SET MachineId = ${machine(1)} WHERE MachineId = ${machine(2)}`],
+    [everything, ofPc1, key(2)],
+  ],
+  [
+    "a volume tied to a second computer",
+    [`INSERT INTO ${links} (MachineId, VolumeId) VALUES (${machine(1)}, ${volumeOf(2)})`],
+    [everything, ofPc1, key(2)],
+  ],
+  [
+    "a second computer's link with the first one's digest",
+    [
+      `UPDATE ${links} SET MachineId = 900 WHERE MachineId = ${machine(2)}`,
+      `INSERT INTO ${machines} VALUES (900, 'PC-9', 'PC-9')`,
+    ],
+    [everything, key(2), { computerNames: ["PC-9"] }],
+  ],
+  [
+    "a key moved to another computer's volume",
+    [`UPDATE ${keys} SET VolumeId = ${volumeOf(1)} WHERE ${idOf(2)}`],
+    [everything, ofPc1, key(2)],
+  ],
+  ["a volume's id changed", [`UPDATE ${volumes} SET VolumeGuid = '${guid("other")}' WHERE Id = ${volumeOf(1)}`], [ofPc1]],
+  [
+    "a volume's type changed",
+    [`UPDATE ${volumes} SET VolumeTypeId = 3 WHERE Id = ${volumeOf(1)}`],
+    [
+      { ...ofPc1, volumeTypes: ["Removable"] },
+      { ...ofPc1, volumeTypes: ["OperatingSystem"] },
+    ],
+  ],
+  [
+    "the newest key made the oldest",
+    [`UPDATE ${keys} SET LastUpdateTime = ${dayBefore} WHERE ${idOf(1)}`],
+    [ofPc1, { ...ofPc1, latest: true }, { ...key(3), latest: true }, { ...ofPc1, since: new Date(late) }],
+  ],
+  [
+    "an old key made the newest",
+    [`UPDATE ${keys} SET LastUpdateTime = ${late + 1} WHERE ${idOf(3)}`],
+    [ofPc1, { ...ofPc1, latest: true }, { ...key(1), latest: true }],
+  ],
+  [
+    "the newest key passed off as a protector without a password",
+    [`UPDATE ${keys} SET ProtectorKind = 1 WHERE ${idOf(1)}`],
+    [everything, ofPc1, key(1), { ...ofPc1, latest: true }, { ...key(3), latest: true }],
+  ],
+  ["a key taken from every computer", [`DELETE FROM ${links} WHERE VolumeId = ${volumeOf(1)}`], [key(1)]],
+  [
+    "digests taken away",
+    [`UPDATE ${links} SET RowDigest = NULL`],
+    [everything, ofPc1, key(1)],
+  ],
+  ["digests of keys taken away", [`UPDATE ${keys} SET RowDigest = NULL`], [everything, ofPc1, key(1)]],
+];
+
+describe.each(storages.map(([name], storage) => [name, storage] as const))("%s", (_storage, storage) => {
+  describe.each(waysToRead)("read %s", (_where, options) => {
+    test.each(attacks)("%s: no answer, no count, no mark", async (_name, changes, queries) => {
+      const site = await siteWithKeys(storage);
+      const database = await site.open(options);
+      for (const query of queries) await database.countRecoveryKeys(query, neverStopped);
+      for (const change of changes) site.tamper(change);
+      for (const query of queries) {
+        const asked = JSON.stringify(query);
+        await expect(collect(database.readRecoveryKeys(query, neverStopped)), asked).rejects.toMatchObject(isRefused);
+        await expect(collect(database.discloseRecoveryKeys(query, "x", neverStopped)), asked).rejects.toMatchObject(
+          isRefused,
+        );
+        await expect(database.countRecoveryKeys(query, neverStopped), asked).rejects.toMatchObject(isRefused);
+      }
+      expect(site.look(`SELECT sum(Disclosed) FROM ${keys}`)).toEqual([[0]]);
+    });
+  });
+
+  test.each(attacks)("%s: doctor finds it", async (_name, changes) => {
+    const site = await siteWithKeys(storage);
+    const database = await site.open();
+    for (const whole of [false, true])
+      await expect(database.examineRows(whole, neverStopped)).resolves.toMatchObject({ wrong: 0 });
+    for (const change of changes) site.tamper(change);
+    for (const whole of [false, true]) {
+      const { wrong, first } = await database.examineRows(whole, neverStopped);
+      expect(wrong).toBeGreaterThan(0);
+      expect(first).toMatch(/row|volume|key/);
+    }
+  });
+});
+
+describe("an import puts no good digest on a change", () => {
+  test.each(attacks.filter(([name]) => name !== "a volume tied to a second computer"))("%s", async (_name, changes) => {
+    const site = await siteWithKeys(0);
+    for (const change of changes) site.tamper(change);
+    const before = site.look(`SELECT Id, VolumeId, RowDigest FROM ${keys}`);
+    await expect(
+      site.importRecords([...records, passwordRecord(8, { computerName: "PC-1", volumeId: guid("volume 8") })]),
+    ).rejects.toMatchObject({ category: "ResourceUnavailable" });
+    expect(site.look(`SELECT Id, VolumeId, RowDigest FROM ${keys}`)).toEqual(before);
+  });
+
+  test("a new key of a computer whose shown name was changed", async () => {
+    const site = await siteWithKeys(0);
+    site.tamper(`UPDATE ${machines} SET Name = 'PC-7' WHERE Name = 'PC-1'`);
+    await expect(site.importRecords([passwordRecord(8, { computerName: "PC-1" })])).rejects.toMatchObject(isRefused);
+  });
+
+  test("a computer made ready under a false name, before its first import", async () => {
+    const site = await siteWithKeys(0);
+    site.tamper(`INSERT INTO ${machines} (Name, NameFolded) VALUES ('PC-1', 'PC-8')`);
+    await site.importRecords([passwordRecord(8)]);
+    const database = await site.open();
+    const [found] = await collect(database.readRecoveryKeys(key(8), neverStopped));
+    expect(found?.computerName).toBe("PC-8");
+  });
+
+  test("a volume made ready with a false type, before its first import", async () => {
+    const site = await siteWithKeys(0);
+    site.tamper(`INSERT INTO ${volumes} (VolumeGuid, VolumeTypeId, Derived) VALUES ('${guid("volume 8")}', 3, 0)`);
+    await expect(site.importRecords([passwordRecord(8, { volumeId: guid("volume 8") })])).rejects.toMatchObject(
+      isRefused,
+    );
+  });
+});
+
+describe("the upgrade", () => {
+  /** As a version before digests left it, but for the master key's check. */
+  const takeDigests = (site: TestSite): void => {
+    for (const table of [links, keys]) site.tamper(`ALTER TABLE ${table} DROP COLUMN RowDigest`);
+    site.tamper("PRAGMA user_version = 1");
+  };
+
+  test("a file with digests is not passed off as one without", async () => {
+    const site = await siteWithKeys(0);
+    for (const change of swapNames) site.tamper(change);
+    takeDigests(site);
+    await expect(site.open()).rejects.toThrow("changed by someone without it");
+    await expect(site.importRecords([passwordRecord(8)])).rejects.toThrow("changed by someone without it");
+  });
+});
+
+describe("what honest people do stays good", () => {
+  test("a disk moved to another computer, a time and a volume that come later, a renamed computer", async () => {
+    const site = await siteWithKeys(0);
+    await site.importRecords([passwordRecord(5), passwordRecord(6, { volumeType: "Unknown" })]);
+    await site.importRecords([
+      passwordRecord(2, { computerName: "PC-NEW", volumeId: guid("volume 2") }),
+      passwordRecord(5, { volumeId: guid("volume 5"), lastUpdateTime: new Date(late).toISOString() }),
+      passwordRecord(6, { volumeType: "FixedData" }),
+      passwordRecord(3, { computerName: "PC-1", volumeId: guid("volume 9") }),
+    ]);
+    const database = await site.open();
+    const found = await collect(database.readRecoveryKeys({}, neverStopped));
+    expect(found.map((one) => `${one.computerName} ${textOf(one) ?? ""}`).sort()).toEqual(
+      ["PC-1 1", "PC-1 3", "PC-2 2", "PC-NEW 2", "PC-5 5", "PC-6 6"]
+        .map((line) => line.split(" "))
+        .map(([name, number]) => `${name ?? ""} ${passwordOf(Number(number))}`)
+        .sort(),
+    );
+    await expect(database.examineRows(true, neverStopped)).resolves.toMatchObject({ wrong: 0 });
+    await collect(database.discloseRecoveryKeys({}, "x", neverStopped));
+    await expect(database.examineRows(true, neverStopped)).resolves.toMatchObject({ wrong: 0 });
+  });
+
+  test("a whole copy opens with its master key", async () => {
+    const site = await siteWithKeys(0);
+    const other = await makers[0]?.make();
+    if (other === undefined) throw new Error("no site");
+    made.push(other);
+    await copyFile(site.file, other.file);
+    await copyFile(site.masterKeyFile, other.masterKeyFile);
+    await expect(collect((await other.open()).readRecoveryKeys({}, neverStopped))).resolves.toHaveLength(3);
+  });
+});
