@@ -9,6 +9,7 @@
  */
 import { copyFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { computeCheck, openMasterKey } from "../../server/site-database/embedded/master-key.ts";
 import type { RecoveryKeyQuery } from "../../server/site-database/port.ts";
 import {
   collect,
@@ -217,6 +218,31 @@ describe("the upgrade", () => {
     for (const table of [links, keys]) site.tamper(`ALTER TABLE ${table} DROP COLUMN RowDigest`);
     site.tamper("PRAGMA user_version = 1");
   };
+
+  /** The same with the check that such a version wrote: honestly older. */
+  const makeOlder = async (site: TestSite): Promise<void> => {
+    const [record] = site.look("SELECT key_derivation, key_check FROM sys_symmetric_keys");
+    const [keyDerivation, keyCheck] = record ?? [];
+    if (typeof keyDerivation !== "string" || !(keyCheck instanceof Uint8Array)) throw new Error("no record");
+    const source = { kind: "file", path: site.masterKeyFile } as const;
+    const masterKey = await openMasterKey(source, { keyDerivation, keyCheck }, false, 2);
+    site.tamper("UPDATE sys_symmetric_keys SET key_check = ?", computeCheck(masterKey, keyDerivation, false, 1));
+    masterKey.close();
+    takeDigests(site);
+  };
+
+  test("an older file is upgraded once, by whoever opens it first, and is protected from then on", async () => {
+    const site = await siteWithKeys(0);
+    await makeOlder(site);
+    const [one, other] = await Promise.all([site.open(), site.open(), site.importRecords([passwordRecord(8)])]);
+    expect(site.look("PRAGMA user_version")).toEqual([[2]]);
+    await expect(collect(one.readRecoveryKeys({}, neverStopped))).resolves.toHaveLength(4);
+    await expect(other.examineRows(true, neverStopped)).resolves.toMatchObject({ wrong: 0 });
+    for (const change of swapNames) site.tamper(change);
+    await expect(collect(one.readRecoveryKeys({}, neverStopped))).rejects.toMatchObject(isRefused);
+    takeDigests(site);
+    await expect(site.open()).rejects.toThrow("changed by someone without it");
+  });
 
   test("a file with digests is not passed off as one without", async () => {
     const site = await siteWithKeys(0);

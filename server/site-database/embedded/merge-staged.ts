@@ -166,13 +166,13 @@ const digestSql = [
 export const mergeStaged = (database: DatabaseSync): number =>
   writeTransaction(database, () => {
     database.exec(placeKnownSql);
-    const [conflict] = prepareArrays(database, conflictSql)();
-    if (conflict !== undefined)
-      throw conflictOf(decodeText(conflict[0], "KeyGuid"), decodeInteger(conflict[1], "Line"));
     database.exec(touchedSql);
     const [wrong] = prepareArrays(database, wrongRowsSql)();
     if (wrong !== undefined)
       throw new UnreadableCell(`a row of ${String(wrong[0])} was changed by somebody without the master key`);
+    const [conflict] = prepareArrays(database, conflictSql)();
+    if (conflict !== undefined)
+      throw conflictOf(decodeText(conflict[0], "KeyGuid"), decodeInteger(conflict[1], "Line"));
     for (const sql of [respellSql, ...mergeSql, ...digestSql]) database.exec(sql);
     const [counted] = prepareArrays(database, "SELECT count(*) FROM temp.Placed WHERE IsNew = 1")();
     return decodeInteger(counted?.[0], "count");
