@@ -18,7 +18,7 @@ const usage = `pep: a privileged endpoint for BitLocker recovery keys, over SSH
   pep serve   [--data-dir DIR] [--config FILE] [--roles FILE] [--listen HOST:PORT] [--demo]
   pep import  [--data-dir DIR] [--computer-name NAME] [--skip-invalid] FILE...
   pep audit   list | show ID | play ID | verify | export | prune | rotate-key   [--data-dir DIR]
-  pep doctor  [--data-dir DIR]
+  pep doctor  [--data-dir DIR] [--whole]
   pep roles   test | show USER   [--data-dir DIR] [--roles FILE]
   pep users   enrol USER | list | remove USER   [--data-dir DIR]
 
@@ -82,12 +82,14 @@ rotate-key  A new log key, signed for by the old one; while no server runs.
 
 Everything but verify is on the record itself, unless DIR is a copy without its log-key.
 `,
-  doctor: `pep doctor [--data-dir DIR]
+  doctor: `pep doctor [--data-dir DIR] [--whole]
 
-Looks at a data directory and its site database and says what is wrong, in words; changes nothing.
+Looks at a data directory and its site database and says what is wrong, in words. It changes nothing, but for the
+upgrade of an embedded site database of an earlier version.
 Exit status 1 when something that is required is not right.
 
   --data-dir DIR   the directory made by pep init (${defaultDataDirectory})
+  --whole          checks every row of the embedded site database against its digest, not a sample
 `,
   users: `pep users enrol USER [--data-dir DIR] [--force] [--no-qr]
 pep users list [--data-dir DIR]
@@ -205,10 +207,14 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
       );
     }
     case "doctor": {
-      const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption });
+      const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption, whole: { type: "boolean" } });
       noPositionals(positionals);
       const { doctorCommand } = await import("./doctor.ts");
-      return doctorCommand(resolve(values["data-dir"] ?? defaultDataDirectory), signals.stop, io);
+      return doctorCommand(
+        { dataDirectory: resolve(values["data-dir"] ?? defaultDataDirectory), whole: values.whole ?? false },
+        signals.stop,
+        io,
+      );
     }
     case "users": {
       const { values, positionals } = parse(args, {

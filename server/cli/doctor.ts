@@ -10,13 +10,14 @@ import { pathsIn, readConfiguration, type Configuration } from "../configuration
 import { connectControl } from "../control/control-socket.ts";
 import { EndpointError } from "../errors.ts";
 import { FactorStore } from "../second-factor/factor-store.ts";
+import type { RowsExamined } from "../site-database/embedded/index.ts";
 import type { CertificateFinding } from "../site-database/port.ts";
 import { examineSqlServer } from "../site-database/sql-server/doctor.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { readTrustAnchors } from "../ssh/key-authenticator.ts";
 import type { Io } from "./io.ts";
 import { readPrivateKey } from "./private-key.ts";
-import { openSite, openSqlServer } from "./site.ts";
+import { openEmbeddedSite, openSqlServer } from "./site.ts";
 import { freeBytesIn } from "./storage.ts";
 
 const passed = (check: string, finding: string): CertificateFinding => ({
@@ -159,8 +160,18 @@ const examineForwarding = async (
   }
 };
 
+/** Whether keys still belong to the computers that an import named. */
+const rowsInWords = ({ looked, wrong, first }: RowsExamined, whole: boolean): CertificateFinding =>
+  wrong === 0
+    ? passed("site-rows", `${looked} rows looked at${whole ? ", all there are" : ""}: each is as an import wrote it.`)
+    : failedCheck(
+        "site-rows",
+        `${wrong} of ${looked} rows looked at were changed by somebody without the master key, or are damaged: ${first ?? ""}`,
+      );
+
 const examineSite = async (
   configuration: Configuration,
+  whole: boolean,
   io: Io,
   signal: AbortSignal,
 ): Promise<readonly CertificateFinding[]> => {
@@ -174,17 +185,22 @@ const examineSite = async (
       await site.close();
     }
   }
-  const site = await openSite(configuration, io);
+  const site = await openEmbeddedSite(siteDatabase, configuration);
   try {
     const { findings } = await site.verifyCertificate(signal);
-    return [passed("site-database", `${siteDatabase.file} opens with its master key.`), ...findings];
+    const opens = passed("site-database", `${siteDatabase.file} opens with its master key.`);
+    return [opens, ...findings, rowsInWords(await site.examineRows(whole, signal), whole)];
   } finally {
     await site.close();
   }
 };
 
-/** `pep doctor`: what is wrong, in words. Exit status 1 when a required check failed; changes nothing. */
-export const doctorCommand = async (dataDirectory: string, signal: AbortSignal, io: Io): Promise<number> => {
+/** `pep doctor`: what is wrong, in words. Exit status 1 when a required check failed. Changes nothing but an older site database's version. */
+export const doctorCommand = async (
+  { dataDirectory, whole }: { readonly dataDirectory: string; readonly whole: boolean },
+  signal: AbortSignal,
+  io: Io,
+): Promise<number> => {
   const paths = pathsIn(dataDirectory);
   const findings: CertificateFinding[] = [];
   let configuration: Configuration | undefined;
@@ -224,7 +240,7 @@ export const doctorCommand = async (dataDirectory: string, signal: AbortSignal, 
         : failedCheck("user-interface", `${bundle} is missing; run: npm run build`),
     );
     try {
-      findings.push(...(await examineSite(configuration, io, signal)));
+      findings.push(...(await examineSite(configuration, whole, io, signal)));
     } catch (error) {
       findings.push(failedCheck("site-database", inWords(error)));
     }

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { Configuration, EmbeddedSite } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
 import { openEmbeddedSiteDatabase } from "../site-database/embedded/index.ts";
+import type { EmbeddedSiteDatabase } from "../site-database/embedded/index.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
 import { openSqlServerSiteDatabase, type SqlServerSiteDatabase } from "../site-database/sql-server/database.ts";
 import type { SqlServerConfiguration } from "../site-database/sql-server/configuration.ts";
@@ -22,15 +23,17 @@ export const openSqlServer = (
     credentialsDirectory,
   });
 
+export const openEmbeddedSite = (
+  site: EmbeddedSite,
+  { backupDirectory }: Pick<Places, "backupDirectory">,
+): Promise<EmbeddedSiteDatabase> =>
+  openEmbeddedSiteDatabase({ file: site.file, masterKey: readMasterKey(site), backupDirectory });
+
 /** Opens the configured site database through its adapter. */
 export const openSite = (configuration: Configuration, io: Pick<Io, "credentialsDirectory">): Promise<SiteDatabase> => {
-  const { siteDatabase, backupDirectory } = configuration;
+  const { siteDatabase } = configuration;
   if (siteDatabase.kind === "sqlServer") return openSqlServer(siteDatabase, configuration, io);
-  return openEmbeddedSiteDatabase({
-    file: siteDatabase.file,
-    masterKey: readMasterKey(siteDatabase),
-    backupDirectory,
-  });
+  return openEmbeddedSite(siteDatabase, configuration);
 };
 
 /** What `pep import` writes into. @throws EndpointError InvalidArgument for SQL Server, which clients fill themselves */

@@ -87,7 +87,11 @@ const dayBefore = `${early} - 86400000`;
 // What is changed, and questions that used to get a wrong answer or one that lacks a key.
 const attacks: readonly (readonly [string, readonly string[], readonly RecoveryKeyQuery[]])[] = [
   ["two computers' names exchanged", swapNames, [everything, ofPc1, key(1)]],
-  ["a computer shown under another name", [`UPDATE ${machines} SET Name = 'PC-7' WHERE Name = 'PC-1'`], [ofPc1, key(1)]],
+  [
+    "a computer shown under another name",
+    [`UPDATE ${machines} SET Name = 'PC-7' WHERE Name = 'PC-1'`],
+    [ofPc1, key(1)],
+  ],
   [
     "a volume tied to another computer",
     [`UPDATE ${links} SET MachineId = ${machine(1)} WHERE MachineId = ${machine(2)}`],
@@ -111,7 +115,11 @@ const attacks: readonly (readonly [string, readonly string[], readonly RecoveryK
     [`UPDATE ${keys} SET VolumeId = ${volumeOf(1)} WHERE ${idOf(2)}`],
     [everything, ofPc1, key(2)],
   ],
-  ["a volume's id changed", [`UPDATE ${volumes} SET VolumeGuid = '${guid("other")}' WHERE Id = ${volumeOf(1)}`], [ofPc1]],
+  [
+    "a volume's id changed",
+    [`UPDATE ${volumes} SET VolumeGuid = '${guid("other")}' WHERE Id = ${volumeOf(1)}`],
+    [ofPc1],
+  ],
   [
     "a volume's type changed",
     [`UPDATE ${volumes} SET VolumeTypeId = 3 WHERE Id = ${volumeOf(1)}`],
@@ -136,11 +144,7 @@ const attacks: readonly (readonly [string, readonly string[], readonly RecoveryK
     [everything, ofPc1, key(1), { ...ofPc1, latest: true }, { ...key(3), latest: true }],
   ],
   ["a key taken from every computer", [`DELETE FROM ${links} WHERE VolumeId = ${volumeOf(1)}`], [key(1)]],
-  [
-    "digests taken away",
-    [`UPDATE ${links} SET RowDigest = NULL`],
-    [everything, ofPc1, key(1)],
-  ],
+  ["digests taken away", [`UPDATE ${links} SET RowDigest = NULL`], [everything, ofPc1, key(1)]],
   ["digests of keys taken away", [`UPDATE ${keys} SET RowDigest = NULL`], [everything, ofPc1, key(1)]],
 ];
 

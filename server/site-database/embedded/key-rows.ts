@@ -92,9 +92,7 @@ const rowFilter = (query: RecoveryKeyQuery, { check, newestOfVolume }: RowCheck)
     if (types !== undefined && !types.has(decodeVolumeType(row[at.volumeTypeId]))) return false;
     if (since !== undefined && decodeInteger(row[at.lastUpdateTime], "LastUpdateTime") < since) return false;
     // "Newest" is a property of the key, not of the answer: an old key asked for by its id is not the volume's newest.
-    return (
-      query.latest !== true || newestOfVolume(decodeInteger(row[at.volumeId], "VolumeId")) === row[at.keyId]
-    );
+    return query.latest !== true || newestOfVolume(decodeInteger(row[at.volumeId], "VolumeId")) === row[at.keyId];
   };
 };
 

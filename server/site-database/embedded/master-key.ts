@@ -162,9 +162,11 @@ export const computeCheck = (
   const checkKey = masterKey.deriveKey("pep master key check 1");
   try {
     return createHmac("sha256", checkKey)
-      .update(JSON.stringify(
+      .update(
+        JSON.stringify(
           version === versionWithoutDigests ? [derivation, plainTextAllowed] : [derivation, plainTextAllowed, version],
-        ))
+        ),
+      )
       .digest();
   } finally {
     checkKey.fill(0);
@@ -186,7 +188,10 @@ export const createMasterKey = async (
     source.kind === "file" ? { kind: "file", salt } : { kind: "password", salt, ...scryptCost };
   const masterKey = new MasterKey(await deriveRoot(source, derivation));
   const text = JSON.stringify(derivation);
-  return { masterKey, record: { keyDerivation: text, keyCheck: computeCheck(masterKey, text, plainTextAllowed, schemaVersion) } };
+  return {
+    masterKey,
+    record: { keyDerivation: text, keyCheck: computeCheck(masterKey, text, plainTextAllowed, schemaVersion) },
+  };
 };
 
 const decodeKeyDerivation = (text: string): KeyDerivation => {

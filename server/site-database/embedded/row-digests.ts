@@ -12,8 +12,7 @@ import type { KeySource } from "./master-key.ts";
 export const linkFields = "m.Id, m.Name, m.NameFolded, v.Id, v.VolumeGuid, v.VolumeTypeId, v.Derived";
 
 /** What a key's digest covers, with `k` the key. Not `Disclosed`: it changes, and each disclosure is on the record. */
-export const keyFields =
-  "k.Id, k.RecoveryKeyId, k.VolumeId, k.ProtectorKind, k.LastUpdateTime, k.LastUpdateTimeGiven";
+export const keyFields = "k.Id, k.RecoveryKeyId, k.VolumeId, k.ProtectorKind, k.LastUpdateTime, k.LastUpdateTimeGiven";
 
 const digestBytes = 16;
 

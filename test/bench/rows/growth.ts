@@ -32,7 +32,9 @@ const fill = (file: string, count: number): void => {
   site.exec(
     `INSERT INTO RecoveryAndHardwareCore_Volumes SELECT ${base} + i, ${guid("h")}, 1, 1 FROM filler ORDER BY 2`,
   );
-  site.exec(`INSERT INTO RecoveryAndHardwareCore_Machines_Volumes SELECT ${base} + i, ${base} + i FROM filler`);
+  site.exec(
+    `INSERT INTO RecoveryAndHardwareCore_Machines_Volumes (MachineId, VolumeId) SELECT ${base} + i, ${base} + i FROM filler`,
+  );
   site.exec(`INSERT INTO RecoveryAndHardwareCore_Keys
       (Id, VolumeId, RecoveryKeyId, ProtectorKind, RecoveryKey, LastUpdateTime, LastUpdateTimeGiven)
     SELECT ${base} + i, ${base} + i, ${guid("h")}, (SELECT min(ProtectorKind) FROM RecoveryAndHardwareCore_Keys WHERE RecoveryKey IS NOT NULL), randomblob(84), 1700000000000 + i, 1 FROM filler ORDER BY 3`);
