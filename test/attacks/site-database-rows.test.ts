@@ -144,8 +144,8 @@ const attacks: readonly (readonly [string, readonly string[], readonly RecoveryK
     [everything, ofPc1, key(1), { ...ofPc1, latest: true }, { ...key(3), latest: true }],
   ],
   ["a key taken from every computer", [`DELETE FROM ${links} WHERE VolumeId = ${volumeOf(1)}`], [key(1)]],
-  ["digests taken away", [`UPDATE ${links} SET RowDigest = NULL`], [everything, ofPc1, key(1)]],
-  ["digests of keys taken away", [`UPDATE ${keys} SET RowDigest = NULL`], [everything, ofPc1, key(1)]],
+  ["digests taken away", [`UPDATE ${links} SET RowDigest = x''`], [everything, ofPc1, key(1)]],
+  ["digests of keys taken away", [`UPDATE ${keys} SET RowDigest = x''`], [everything, ofPc1, key(1)]],
 ];
 
 describe.each(storages.map(([name], storage) => [name, storage] as const))("%s", (_storage, storage) => {

@@ -14,8 +14,8 @@ export const addRowDigests = (database: DatabaseSync, keyCheck: Uint8Array): voi
     // Another process may have been first, and its rows must not be vouched for twice.
     if (versionOf(database) === schemaVersion) return;
     database.exec(`
-      ALTER TABLE RecoveryAndHardwareCore_Machines_Volumes ADD COLUMN RowDigest BLOB;
-      ALTER TABLE RecoveryAndHardwareCore_Keys ADD COLUMN RowDigest BLOB;
+      ALTER TABLE RecoveryAndHardwareCore_Machines_Volumes ADD COLUMN RowDigest BLOB NOT NULL DEFAULT x'';
+      ALTER TABLE RecoveryAndHardwareCore_Keys ADD COLUMN RowDigest BLOB NOT NULL DEFAULT x'';
       UPDATE RecoveryAndHardwareCore_Keys AS k SET RowDigest = key_digest(${keyFields});
       UPDATE RecoveryAndHardwareCore_Machines_Volumes AS mv SET RowDigest =
         (SELECT link_digest(${linkFields})

@@ -89,11 +89,12 @@ CREATE TABLE RecoveryAndHardwareCore_Volumes (
   VolumeTypeId INTEGER NOT NULL REFERENCES RecoveryAndHardwareCore_VolumeTypes (Id),
   Derived INTEGER NOT NULL
 ) STRICT;
--- RowDigest (ours, here and in _Keys): keyed, of what ties a key to its computer, see row-digests.ts.
+-- RowDigest (ours, here and in _Keys): keyed, of what ties a key to its computer, see row-digests.ts. NOT NULL: SQLite would sort pages
+-- of this WITHOUT ROWID table because of a column that may be NULL.
 CREATE TABLE RecoveryAndHardwareCore_Machines_Volumes (
   MachineId INTEGER NOT NULL REFERENCES RecoveryAndHardwareCore_Machines (Id),
   VolumeId INTEGER NOT NULL REFERENCES RecoveryAndHardwareCore_Volumes (Id),
-  RowDigest BLOB,
+  RowDigest BLOB NOT NULL DEFAULT x'',
   PRIMARY KEY (MachineId, VolumeId)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX RecoveryAndHardwareCore_Machines_Volumes_Volume
@@ -113,7 +114,7 @@ CREATE TABLE RecoveryAndHardwareCore_Keys (
   LastUpdateTime INTEGER NOT NULL,
   LastUpdateTimeGiven INTEGER NOT NULL,
   Disclosed INTEGER NOT NULL DEFAULT 0,
-  RowDigest BLOB
+  RowDigest BLOB NOT NULL DEFAULT x''
 ) STRICT;
 CREATE INDEX RecoveryAndHardwareCore_Keys_Volume
   ON RecoveryAndHardwareCore_Keys (VolumeId, ProtectorKind, LastUpdateTime DESC, Id DESC);
