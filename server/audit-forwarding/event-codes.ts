@@ -57,6 +57,7 @@ const heavier: Partial<Record<AuditEvent["type"], Weight>> = {
   "log-adopted": 5,
   "configuration-refused": 8,
   "log-repaired": 8,
+  "loss-accepted": 8,
   storage: 8,
   checkpoint: 8,
 };

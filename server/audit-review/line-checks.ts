@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import type { LogLine } from "../audit/log-lines.ts";
-import { PrunedSegments, type Counted, type NamedSegment } from "../audit/permissions.ts";
+import { PrunedSegments, type Counted } from "../audit/permissions.ts";
+import type { NamedSegment } from "../audit/record-loss.ts";
 import { decodeLine, textOf, type ReadEvent } from "./decode-line.ts";
 import type { Findings } from "./findings.ts";
 
@@ -10,7 +11,7 @@ const placeOf = ({ segment, lineNumber }: LogLine): string => `audit/log/${segme
 export class LineChecks {
   readonly #directory: string;
   readonly #findings: Findings;
-  readonly #take: (event: ReadEvent, seq: number) => void;
+  readonly #take: (event: ReadEvent, seq: number, at: string) => void;
   #expected = 1;
   #torn: LogLine | undefined;
   readonly #pruned = new PrunedSegments();
@@ -18,7 +19,7 @@ export class LineChecks {
   /** Named by an event that says it was kept. */
   readonly #kept: { readonly name: string; readonly seq: number }[] = [];
 
-  constructor(directory: string, findings: Findings, take: (event: ReadEvent, seq: number) => void) {
+  constructor(directory: string, findings: Findings, take: (event: ReadEvent, seq: number, at: string) => void) {
     this.#directory = directory;
     this.#findings = findings;
     this.#take = take;
@@ -40,10 +41,10 @@ export class LineChecks {
       return;
     }
     this.#inTurn(line.seq, placeOf(place));
-    const { event, seq } = line;
+    const { event, seq, at } = line;
     if (event.type === "log-repaired") this.#kept.push({ name: textOf(event, "keptAs"), seq });
     // By its place, not by the number that it gives itself.
-    this.#take(event, place.seq);
+    this.#take(event, place.seq, at);
   }
 
   pruned(place: LogLine): void {

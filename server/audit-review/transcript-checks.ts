@@ -1,29 +1,9 @@
-import { createHash } from "node:crypto";
-import { closeSync, existsSync, readdirSync, readSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { openOfRecord } from "../audit/open-of-record.ts";
+import { digestOfRecord } from "../audit/open-of-record.ts";
 import type { Counted } from "../audit/permissions.ts";
 import { textOf, type ReadEvent } from "./decode-line.ts";
 import type { Findings } from "./findings.ts";
-
-const blockBytes = 256 * 1024;
-
-const digestOf = (path: string): string => {
-  const hash = createHash("sha256");
-  const { fd, bytes } = openOfRecord(path);
-  try {
-    const block = Buffer.allocUnsafe(blockBytes);
-    for (let left = bytes; left > 0;) {
-      const length = readSync(fd, block, 0, Math.min(left, block.length), null);
-      if (length === 0) break;
-      hash.update(block.subarray(0, length));
-      left -= length;
-    }
-    return hash.digest("hex");
-  } finally {
-    closeSync(fd);
-  }
-};
 
 /** Transcripts against the log: each one that the log names is there, is the one that was closed, and there are no others. */
 export class TranscriptChecks {
@@ -64,6 +44,13 @@ export class TranscriptChecks {
       this.#findings.notice(`session ${sessionId} has no end: it runs, or the server was killed and not started since`);
     }
     for (const name of this.#unnamed) {
+      const accepted = counted.extra.get(name);
+      if (accepted !== undefined) {
+        if (accepted !== this.#digestOrNone(name)) {
+          this.#findings.problem(`audit/transcripts/${name} is no session's, and not the one that was accepted`);
+        }
+        continue;
+      }
       const text = `audit/transcripts/${name} is no session's on the record`;
       if (counted.oldThroughSeq === 0) {
         this.#findings.problem(text);
@@ -103,11 +90,19 @@ export class TranscriptChecks {
   /** A digest that fits none where it can't be read. */
   #digestOf(transcript: string, seq: number): string {
     try {
-      return digestOf(join(this.#directory, transcript));
+      return digestOfRecord(join(this.#directory, transcript));
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       this.#findings.problem(`audit/transcripts/${transcript} can't be read (event ${seq}): ${why}`);
       return "";
+    }
+  }
+
+  #digestOrNone(name: string): string {
+    try {
+      return digestOfRecord(join(this.#directory, name));
+    } catch {
+      return ""; // no regular file
     }
   }
 

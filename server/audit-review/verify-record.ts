@@ -1,7 +1,9 @@
 import type { KeyObject } from "node:crypto";
 import { logLines, type LogLine } from "../audit/log-lines.ts";
 import { CompactRange, leafHash } from "../audit/merkle-tree.ts";
-import { Permissions, type PrunedBefore } from "../audit/permissions.ts";
+import { lossOf, Permissions, type PrunedBefore } from "../audit/permissions.ts";
+import { describeLoss } from "../audit/record-loss.ts";
+import { textOf, type ReadEvent } from "./decode-line.ts";
 import { CheckpointTrail, type Trusted } from "./checkpoint-trail.ts";
 import { Findings } from "./findings.ts";
 import { LineChecks } from "./line-checks.ts";
@@ -66,7 +68,8 @@ export const verifyRecord = (options: VerifyOptions): Verification => {
   const transcripts = new TranscriptChecks(paths.transcripts, findings);
   const tree = new CompactRange();
   const adopted: { readonly seq: number; readonly from: number; readonly to: number }[] = [];
-  const checks = new LineChecks(paths.log, findings, (event, seq) => {
+  const accepted: { readonly seq: number; readonly at: string; readonly event: ReadEvent }[] = [];
+  const checks = new LineChecks(paths.log, findings, (event, seq, at) => {
     permissions.take(event, seq);
     if (event.type === "log-adopted") {
       const { from, to, root } = event;
@@ -74,6 +77,7 @@ export const verifyRecord = (options: VerifyOptions): Verification => {
         findings.problem(`event ${seq} says that lines before it were adopted, but those are others`);
       } else adopted.push({ seq, from: Number(from), to });
     }
+    if (event.type === "loss-accepted") accepted.push({ seq, at, event });
     transcripts.take(event, seq);
     trail.takeEvent(event, seq);
   });
@@ -96,6 +100,12 @@ export const verifyRecord = (options: VerifyOptions): Verification => {
     findings.notice(
       `events ${from} to ${to} were adopted at a start (event ${seq}): a crash had left them unsigned. Whoever could write to the machine until then could have written them; they permit nothing`,
     );
+  }
+  for (const { seq, at, event } of accepted) {
+    if (permissions.isWorthless(seq, trail.signedThrough)) continue;
+    for (const what of describeLoss(lossOf(event))) {
+      findings.notice(`${what}: accepted by ${textOf(event, "localUser")} at ${at} (event ${seq})`);
+    }
   }
   return {
     problems: findings.problems,

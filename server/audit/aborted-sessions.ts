@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, existsSync, fsyncSync, fstatSync, ftruncateSync, openSync, readdirSync } from "node:fs";
 import { lstatSync, readSync, rmSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
-import * as z from "zod";
 import { failures } from "../errors.ts";
 import { ofRecord, readTextOfRecord } from "./open-of-record.ts";
 import { recordedEvent, type AuditEvent } from "./event.ts";
+import type { LooseEvent } from "./permissions.ts";
 
 type Started = Extract<AuditEvent, { type: "session-started" }>;
 type Removed = Extract<AuditEvent, { type: "transcript-removed" }>;
@@ -14,13 +14,15 @@ type Ended = Extract<AuditEvent, { type: "session-ended" }>;
 /** A header has the terminal's name in it, which is the client's text, but clamped. */
 const longestHeader = 4096;
 const blockBytes = 64 * 1024;
-const bookend = z.looseObject({ event: z.looseObject({ type: z.string(), sessionId: z.string() }) });
 
 /** As far as a look tells. */
 const isHeader = (path: string): boolean => {
   const found = lstatSync(path);
   return found.isFile() && found.size <= longestHeader;
 };
+
+/** Whether it is what a crash leaves between a transcript's header and its session's start: nothing had been shown. */
+export const isUnbegun = (path: string): boolean => isHeader(path) && !readTextOfRecord(path).trimEnd().includes("\n");
 
 /** SHA-256 of a file, and what stands after its last newline. */
 const readTranscript = (fd: number) => {
@@ -80,13 +82,11 @@ export const findAbortedSessions = () => {
   const open = new Map<string, Started>();
   let stoppedCleanly = true;
   return {
-    take(line: Buffer): void {
+    /** @param event what is in it, where somebody had to decode it: that of a session always */
+    take(line: Buffer, event: LooseEvent | undefined): void {
       stoppedCleanly = line.includes('"type":"server-stopped"');
-      // Most lines are something else; parsing them all would triple the time of a start.
-      if (!line.includes('"type":"session-')) return;
-      const found = bookend.safeParse(JSON.parse(line.toString("utf8")));
-      if (!found.success) return;
-      const { type, sessionId } = found.data.event;
+      if (typeof event?.["sessionId"] !== "string") return;
+      const { type, sessionId } = event;
       if (type === "session-ended") open.delete(sessionId);
       if (type !== "session-started") return;
       const whole = recordedEvent.safeParse(JSON.parse(line.toString("utf8")));
@@ -101,11 +101,10 @@ export const findAbortedSessions = () => {
       const begun = new Set([...open.values()].map(({ transcript }) => transcript));
       for (const name of readdirSync(transcripts)) {
         const path = join(transcripts, name);
-        if (begun.has(name) || !name.endsWith(".cast") || !isHeader(path)) continue;
-        const text = readTextOfRecord(path);
-        if (text.trimEnd().includes("\n")) continue;
+        if (begun.has(name) || !name.endsWith(".cast") || !isUnbegun(path)) continue;
+        const { size } = lstatSync(path);
         rmSync(path);
-        yield { type: "transcript-removed", transcript: name, bytes: Buffer.byteLength(text) };
+        yield { type: "transcript-removed", transcript: name, bytes: size };
       }
     },
     /** Closes their transcripts, and makes the events that say so. */

@@ -45,4 +45,22 @@ export const logEvents = [
     /** Torn lines that were kept beside these segments. */
     tornFiles: z.array(z.string()),
   }),
+  /**
+   * An administrator of the machine accepted that the record is not whole, or has too much, so that the server may start again.
+   * Exactly what is named here is forgiven, and `pep audit verify` goes on saying so.
+   */
+  z.strictObject({
+    type: z.literal("loss-accepted"),
+    localUser: z.string(),
+    /** Of these, hashes are left only; as in `log-pruned`. */
+    segments: z.array(
+      z.strictObject({ file: z.string(), firstSeq: z.number().int(), lastSeq: z.number().int(), digest: z.string() }),
+    ),
+    /** Transcripts that sessions had, with the digests in the log; empty where it has none. */
+    missing: z.array(z.strictObject({ name: z.string(), digest: z.string() })),
+    /** Transcripts that no session has, with their digests; empty where it is no regular file. */
+    extra: z.array(z.strictObject({ name: z.string(), digest: z.string() })),
+    /** `gone`: nothing was left that signed the events before this one. */
+    checkpoints: z.enum(["kept", "gone"]),
+  }),
 ] as const;

@@ -1,8 +1,11 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 
 /** A link is not followed, and a FIFO that nobody writes to is not waited for. */
 export const ofRecord = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+const blockBytes = 256 * 1024;
 
 const irregular = (): Error => new Error("it is no regular file");
 
@@ -42,6 +45,24 @@ export const readTextOfRecord = (path: string): string => {
   const { fd } = openOfRecord(path);
   try {
     return readFileSync(fd, "utf8");
+  } finally {
+    closeSync(fd);
+  }
+};
+
+/** SHA-256 of a file of the record, hexadecimal. */
+export const digestOfRecord = (path: string): string => {
+  const hash = createHash("sha256");
+  const { fd, bytes } = openOfRecord(path);
+  try {
+    const block = Buffer.allocUnsafe(blockBytes);
+    for (let left = bytes; left > 0;) {
+      const length = readSync(fd, block, 0, Math.min(left, block.length), null);
+      if (length === 0) break;
+      hash.update(block.subarray(0, length));
+      left -= length;
+    }
+    return hash.digest("hex");
   } finally {
     closeSync(fd);
   }

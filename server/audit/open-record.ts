@@ -1,15 +1,13 @@
 import type { KeyObject } from "node:crypto";
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import * as z from "zod";
 import { findAbortedSessions } from "./aborted-sessions.ts";
+import { lossEvents, refuseLoss } from "./accept-loss.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import type { AuditEvent, EventLog } from "./event.ts";
 import { openEventLog, type EventLogOptions } from "./event-log.ts";
-import { EndpointError } from "../errors.ts";
-import { logLines } from "./log-lines.ts";
-import { leafHash } from "./merkle-tree.ts";
-import { Permissions, PrunedSegments, type LooseEvent } from "./permissions.ts";
+import { adopt, readThrough } from "./read-through.ts";
+import type { RecordLoss } from "./record-loss.ts";
 import { rescueSpaceIn } from "./rescue-space.ts";
 
 export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened" | "onWritten" | "giveUpSpace"> {
@@ -20,6 +18,8 @@ export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOp
   /** A checkpoint is due after this many events, and after this time when there are any. */
   readonly checkpointEvents?: number;
   readonly checkpointMs?: number;
+  /** A loss that an administrator accepts; with any other the record is refused. */
+  readonly acceptLoss?: { readonly loss: RecordLoss; readonly localUser: string };
   /** Called with the number of the last event that is durable by now. Must not throw: it is called in the middle of an append. */
   readonly onDurable?: (lastSeq: number) => void;
   /** For the operator: a checkpoint could not be written. The next one is tried all the same. */
@@ -40,94 +40,6 @@ export interface OpenRecord extends EventLog {
 
 const defaultCheckpointEvents = 1000;
 const defaultCheckpointMs = 30_000;
-
-interface Found {
-  readonly lastSeq: number;
-  readonly permissions: Permissions;
-  /** The segment that the last signed line is in. */
-  readonly signedSegment: string;
-}
-
-const looseLine = z.looseObject({ event: z.looseObject({ type: z.string() }) });
-
-/** A line that is damaged permits nothing. */
-const decodeLoosely = (line: Buffer): LooseEvent | undefined => {
-  try {
-    return looseLine.safeParse(JSON.parse(line.toString("utf8"))).data?.event;
-  } catch {
-    return undefined;
-  }
-};
-
-const permits = Buffer.from('"type":"log-');
-
-/**
- * Reads the whole log, for its tree and for what is to be done after a crash.
- *
- * @throws EndpointError AuditUnavailable when it is not the one that was signed, or less of it is left than signed events say
- */
-const readThrough = (directory: string, checkpointer: Checkpointer, takeLine: (line: Buffer) => void): Found => {
-  const permissions = new Permissions();
-  const pruned = new PrunedSegments();
-  let lastSeq = 0;
-  let signedSegment = "";
-  for (const line of logLines(directory)) {
-    const { content, seq, segment } = line;
-    if (content.kind !== "pruned" && content.kind !== "line") continue;
-    lastSeq = seq;
-    if (seq <= checkpointer.signedSize) signedSegment = segment;
-    pruned.take(line);
-    if (content.kind === "pruned") {
-      checkpointer.append(Buffer.from(content.leaf));
-      continue;
-    }
-    checkpointer.append(leafHash(content.bytes));
-    takeLine(content.bytes);
-    if (!content.bytes.includes(permits)) continue;
-    const found = decodeLoosely(content.bytes);
-    if (found !== undefined) permissions.take(found, seq);
-  }
-  checkpointer.refuseShorterLog();
-  const [problem] = pruned.problems(permissions.counted(checkpointer.signedSize));
-  if (problem !== undefined) {
-    throw new EndpointError(
-      "AuditUnavailable",
-      `In the log ${problem}. The endpoint does not go on with such a log; restore it, or keep it for the investigation and start with an empty audit directory.`,
-    );
-  }
-  return { lastSeq, permissions, signedSegment };
-};
-
-/**
- * What a start says first where it found lines, or torn lines set aside, that no checkpoint covers.
- *
- * @param keptAs named by an event of its own in a moment
- */
-const adopt = (
-  directory: string,
-  { tree, signedSize }: Checkpointer,
-  { permissions, signedSegment }: Found,
-  keptAs: string | undefined,
-): AuditEvent | undefined => {
-  const { keptTornFiles, goneTornFiles } = permissions.counted(signedSize);
-  // A crash leaves one at the log's end only; one beside an older segment was put there, and pep audit verify says so.
-  const tornFiles = readdirSync(directory).filter(
-    (name) =>
-      name.includes(".torn-at-") &&
-      name >= signedSegment &&
-      name !== keptAs &&
-      !keptTornFiles.has(name) &&
-      !goneTornFiles.has(name),
-  );
-  if (tree.size === signedSize && tornFiles.length === 0) return undefined;
-  return {
-    type: "log-adopted",
-    from: signedSize + 1,
-    to: tree.size,
-    root: tree.root().toString("base64"),
-    tornFiles,
-  };
-};
 
 /**
  * Opens the record for writing: the log, checked against its newest checkpoint while the tree over it is made again, with
@@ -184,9 +96,13 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     onOpened: (keptAs) => {
       // Under the log's lock: another process may have written a checkpoint until now.
       checkpointer = new Checkpointer({ ...options, giveUpSpace });
-      const found = readThrough(join(directory, "log"), checkpointer, (line) => aborted.take(line));
+      const found = readThrough(directory, checkpointer, (line, event) => aborted.take(line, event));
       ({ lastSeq } = found);
-      return adopt(join(directory, "log"), checkpointer, found, keptAs);
+      refuseLoss(found.loss, options.acceptLoss?.loss);
+      return [
+        ...adopt(join(directory, "log"), checkpointer, found, keptAs),
+        ...(options.acceptLoss === undefined ? [] : lossEvents(found.loss, options.acceptLoss.localUser)),
+      ];
     },
     onWritten: (lines) => {
       const underCheckpoint = checkpointer?.take(lines);

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import type { LogLine } from "./log-lines.ts";
+import type { NamedSegment, NamedTranscript, RecordLoss } from "./record-loss.ts";
 
 /** An event as a reader has it: whichever version wrote it, and perhaps not one of ours. */
 export interface LooseEvent {
@@ -7,21 +8,11 @@ export interface LooseEvent {
   readonly [field: string]: unknown;
 }
 
-/** A segment of which hashes are left. */
-export interface NamedSegment {
-  /** Its name when it had lines. */
-  readonly file: string;
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-  /** SHA-256 over the hashes of its lines, one after the other, which is that of the file that is left of it. */
-  readonly digest: string;
-}
-
 /** What earlier prunings left, as a verification just found it and found it permitted. */
 export interface PrunedBefore {
   readonly segments: readonly NamedSegment[];
   /** Transcripts that pruned events may have named: development versions left some behind. */
-  readonly transcripts: readonly { readonly name: string; readonly digest: string }[];
+  readonly transcripts: readonly NamedTranscript[];
 }
 
 interface Adopted {
@@ -34,7 +25,7 @@ interface Adopted {
 interface Pruned {
   readonly seq: number;
   readonly segments: readonly NamedSegment[];
-  readonly transcripts: ReadonlyMap<string, string>;
+  readonly transcripts: readonly NamedTranscript[];
   readonly tornFiles: readonly string[];
   /** Of development versions: every line up to it, no segment by name. */
   readonly throughSeq: number;
@@ -46,6 +37,10 @@ export interface Counted {
   readonly segments: ReadonlyMap<string, NamedSegment>;
   /** Digest by name; an empty one where an event of the old form names it. */
   readonly transcripts: ReadonlyMap<string, string>;
+  /** Digest by name of transcripts that no session has, and that were accepted. */
+  readonly extra: ReadonlyMap<string, string>;
+  /** Files of segments whose loss was accepted. */
+  readonly acceptedSegments: ReadonlySet<string>;
   readonly goneTornFiles: ReadonlySet<string>;
   /** Kept and named by an event, or adopted at a start. */
   readonly keptTornFiles: ReadonlySet<string>;
@@ -71,14 +66,28 @@ const segmentOf = (value: unknown): NamedSegment => {
   };
 };
 
+const transcriptsOf = (value: unknown): NamedTranscript[] =>
+  array(value).map((one) =>
+    typeof one === "string"
+      ? { name: one, digest: "" }
+      : { name: text(fieldsOf(one)["name"]), digest: text(fieldsOf(one)["digest"]) },
+  );
+
+/** What a `loss-accepted` event names. */
+export const lossOf = (event: LooseEvent): RecordLoss => ({
+  segments: array(event["segments"]).map(segmentOf),
+  missing: transcriptsOf(event["missing"]),
+  extra: transcriptsOf(event["extra"]),
+  checkpoints: event["checkpoints"] === "gone" ? "gone" : "kept",
+});
+
+const digestByName = (transcripts: readonly NamedTranscript[]): [string, string][] =>
+  transcripts.map(({ name, digest }) => [name, digest]);
+
 const prunedOf = (event: LooseEvent, seq: number): Pruned => ({
   seq,
   segments: array(event["segments"]).map(segmentOf),
-  transcripts: new Map(
-    array(event["transcripts"]).map((one) =>
-      typeof one === "string" ? [one, ""] : [text(fieldsOf(one)["name"]), text(fieldsOf(one)["digest"])],
-    ),
-  ),
+  transcripts: transcriptsOf(event["transcripts"]),
   tornFiles: array(event["tornFiles"]).map(text),
   throughSeq: number(event["throughSeq"]),
   isOldForm: event["segments"] === undefined,
@@ -91,13 +100,16 @@ const prunedOf = (event: LooseEvent, seq: number): Pruned => ({
  */
 export class Permissions {
   readonly #pruned: Pruned[] = [];
+  readonly #accepted: (RecordLoss & { readonly seq: number })[] = [];
   readonly #adopted: Adopted[] = [];
   readonly #repaired: { readonly seq: number; readonly keptAs: string }[] = [];
 
   take(event: LooseEvent, seq: number): void {
     if (event.type === "log-pruned") this.#pruned.push(prunedOf(event, seq));
     else if (event.type === "log-repaired") this.#repaired.push({ seq, keptAs: text(event["keptAs"]) });
-    else if (event.type === "log-adopted") {
+    else if (event.type === "loss-accepted") {
+      this.#accepted.push({ seq, ...lossOf(event) });
+    } else if (event.type === "log-adopted") {
       const { from, to, tornFiles } = event;
       this.#adopted.push({ seq, from: number(from), to: number(to), tornFiles: array(tornFiles).map(text) });
     }
@@ -121,13 +133,19 @@ export class Permissions {
   counted(signedThrough: number): Counted {
     const counts = ({ seq }: { readonly seq: number }): boolean => !this.isWorthless(seq, signedThrough);
     const pruned = this.#pruned.filter(counts);
+    const accepted = this.#accepted.filter(counts);
     return {
       segments: new Map(
-        pruned
+        [...pruned, ...accepted]
           .flatMap(({ segments, seq }) => segments.filter(({ lastSeq }) => lastSeq < seq))
           .map((one) => [one.file, one]),
       ),
-      transcripts: new Map(pruned.flatMap(({ transcripts }) => [...transcripts])),
+      transcripts: new Map([
+        ...pruned.flatMap(({ transcripts }) => digestByName(transcripts)),
+        ...accepted.flatMap(({ missing }) => digestByName(missing)),
+      ]),
+      extra: new Map(accepted.flatMap(({ extra }) => digestByName(extra))),
+      acceptedSegments: new Set(accepted.flatMap(({ segments }) => segments.map(({ file }) => file))),
       goneTornFiles: new Set(pruned.flatMap(({ tornFiles }) => tornFiles)),
       keptTornFiles: new Set([
         ...this.#repaired.filter(counts).map(({ keptAs }) => keptAs),
@@ -146,21 +164,30 @@ interface FoundSegment {
   readonly firstSeq: number;
   lastSeq: number;
   readonly hash: Hash;
+  /** Lines stand before it: pruning takes the oldest first. */
+  readonly afterLines: boolean;
 }
+
+const isPermitted = (
+  { file, firstSeq, lastSeq, digest }: NamedSegment,
+  { segments, oldThroughSeq }: Counted,
+): boolean => {
+  const named = segments.get(file);
+  if (named === undefined) return lastSeq <= oldThroughSeq;
+  return named.firstSeq === firstSeq && named.lastSeq === lastSeq && named.digest === digest;
+};
 
 /** Segments of which hashes are left, held against what permits that. */
 export class PrunedSegments {
   readonly #found: FoundSegment[] = [];
-  #lineBefore = "";
-  #afterLines = "";
+  #lineBefore = false;
 
   take({ segment, seq, content }: LogLine): void {
-    if (content.kind === "line") this.#lineBefore = segment;
+    if (content.kind === "line") this.#lineBefore = true;
     if (content.kind !== "pruned") return;
-    if (this.#lineBefore !== "" && this.#afterLines === "") this.#afterLines = segment;
     let last = this.#found.at(-1);
     if (last?.name !== segment) {
-      last = { name: segment, firstSeq: seq, lastSeq: seq, hash: createHash("sha256") };
+      last = { name: segment, firstSeq: seq, lastSeq: seq, hash: createHash("sha256"), afterLines: this.#lineBefore };
       this.#found.push(last);
     }
     last.lastSeq = seq;
@@ -182,21 +209,30 @@ export class PrunedSegments {
     }));
   }
 
-  /** What is missing without permission, in words. */
-  problems({ segments, oldThroughSeq }: Counted): string[] {
-    const problems = this.named.flatMap(({ file, firstSeq, lastSeq, digest }) => {
-      const named = segments.get(file);
-      const isExact = named?.firstSeq === firstSeq && named.lastSeq === lastSeq && named.digest === digest;
-      const name = file.replace(/\.ndjson$/, ".hashes");
-      return isExact || (named === undefined && lastSeq <= oldThroughSeq)
-        ? []
-        : [`events ${firstSeq} to ${lastSeq} are hashes only (audit/log/${name}), and no signed event says so`];
-    });
-    if (this.#afterLines !== "") {
-      problems.push(
-        `audit/log/${this.#afterLines} holds hashes, but lines stand before it: pruning takes the oldest first`,
+  /** What is missing without permission. */
+  unpermitted(counted: Counted): NamedSegment[] {
+    const outOfOrder = new Set(this.#outOfOrder(counted).map(({ firstSeq }) => firstSeq));
+    return this.named.filter((one) => !isPermitted(one, counted) || outOfOrder.has(one.firstSeq));
+  }
+
+  /** The same, in words. */
+  problems(counted: Counted): string[] {
+    const problems = this.named
+      .filter((one) => !isPermitted(one, counted))
+      .map(
+        ({ file, firstSeq, lastSeq }) =>
+          `events ${firstSeq} to ${lastSeq} are hashes only (audit/log/${file.replace(/\.ndjson$/, ".hashes")}), and no signed event says so`,
       );
+    const [first] = this.#outOfOrder(counted);
+    if (first !== undefined) {
+      problems.push(`audit/log/${first.name} holds hashes, but lines stand before it: pruning takes the oldest first`);
     }
     return problems;
+  }
+
+  #outOfOrder({ acceptedSegments }: Counted): FoundSegment[] {
+    return this.#found.filter(
+      ({ name, afterLines }) => afterLines && !acceptedSegments.has(name.replace(/\.hashes$/, ".ndjson")),
+    );
   }
 }

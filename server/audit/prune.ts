@@ -32,6 +32,7 @@ const line = z.looseObject({
     sessionId: z.string().optional(),
     transcript: z.string().optional(),
     transcriptDigest: z.string().optional(),
+    extra: z.array(z.looseObject({ name: z.string(), digest: z.string() })).optional(),
   }),
 });
 
@@ -73,6 +74,10 @@ export const planPrune = (directory: string, beforeMs: number, signedSize: numbe
       if (!(Date.parse(at) < beforeMs)) return plan();
       through = seq;
       const { type, sessionId = "", transcript = "", transcriptDigest: digest = "" } = event;
+      // What was accepted beside the sessions' own goes with the event that says so.
+      if (type === "loss-accepted") {
+        for (const one of event.extra ?? []) ended.push({ name: basename(one.name), digest: one.digest });
+      }
       if (type === "session-started") open.set(sessionId, basename(transcript));
       if (type === "session-ended") {
         const name = open.get(sessionId) ?? "";

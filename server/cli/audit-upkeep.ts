@@ -3,14 +3,18 @@ import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, r
 import { join } from "node:path";
 import { findForwarded } from "../audit-forwarding/examine.ts";
 import { decodeCheckpoint } from "../audit/checkpoint.ts";
+import { Checkpointer } from "../audit/checkpointer.ts";
 import { openRecord } from "../audit/open-record.ts";
 import { planPrune, prune, prunedEvents, type PrunePlan } from "../audit/prune.ts";
+import { readThrough } from "../audit/read-through.ts";
+import { describeLoss, type RecordLoss } from "../audit/record-loss.ts";
 import { rescueSpaceIn } from "../audit/rescue-space.ts";
 import { rawPublicKey } from "../audit/signed-note.ts";
 import { verifyRecord } from "../audit-review/verify-record.ts";
 import { pathsIn } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
 import type { Io } from "./io.ts";
+import { plain } from "./plain.ts";
 import { openLocalRecord } from "./local-record.ts";
 import { writeNewFile } from "./new-file.ts";
 import { readLogKey } from "./private-key.ts";
@@ -65,6 +69,56 @@ export const pruneCommand = async (dataDirectory: string, before: string | undef
   io.stdout.write(
     `Pruned events to ${plan.throughSeq} and ${plan.transcripts.length} transcripts; their hashes stay.\n`,
   );
+  return 0;
+};
+
+/** What the record misses or has too much. @throws EndpointError when it is worse than that: shorter, or changed */
+const findLoss = (audit: string, key: KeyObject): RecordLoss => {
+  const checkpointer = new Checkpointer({ directory: audit, key, giveUpSpace: () => false });
+  return readThrough(audit, checkpointer, () => undefined).loss;
+};
+
+const confirmLoss = async (stop: AbortSignal, { stdin, stderr }: Io): Promise<void> => {
+  if (!stdin.isTTY) {
+    throw new EndpointError("InvalidArgument", "Nothing was accepted. To accept this loss, add --confirm.");
+  }
+  const stopped = new Promise<undefined>((resolve) => {
+    stop.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+  stderr.write('Type "accept" to accept this loss, on the record: ');
+  const answer = stop.aborted ? undefined : await Promise.race([stdin.readLine(), stopped]);
+  stdin.close();
+  if (answer?.trim() !== "accept") throw new EndpointError("OperationStopped", "Nothing was accepted.");
+};
+
+/** `pep audit accept-loss`: lets the server start again on a record that is not whole, and says so on it. Only while no server runs. */
+export const acceptLossCommand = async (
+  dataDirectory: string,
+  confirmed: boolean,
+  stop: AbortSignal,
+  io: Io,
+): Promise<number> => {
+  const { audit, logKey } = pathsIn(dataDirectory);
+  const key = readLogKey(logKey);
+  const loss = findLoss(audit, key);
+  const what = describeLoss(loss);
+  if (what.length === 0) {
+    io.stdout.write("Nothing is missing that the record does not explain, and nothing is too much.\n");
+    return 0;
+  }
+  for (const one of what) io.stdout.write(plain(`${one}\n`));
+  if (!confirmed) await confirmLoss(stop, io);
+  const record = await openRecord({
+    directory: audit,
+    key,
+    now: io.now,
+    uptimeMs: io.uptimeMs,
+    server: io.hostName,
+    report: (problem) => io.stderr.write(`pep: ${problem}\n`),
+    acceptLoss: { loss, localUser: io.localUser },
+  });
+  await record.close();
+  io.stdout.write("Accepted, on the record: the server starts again, and pep audit verify goes on naming it.\n");
   return 0;
 };
 

@@ -14,6 +14,7 @@ import { exportReport } from "./audit-report.ts";
 import type { Io } from "./io.ts";
 import { openLocalRecord } from "./local-record.ts";
 import { writeNewFile } from "./new-file.ts";
+import { plain } from "./plain.ts";
 
 /** What was written after `pep audit VERB`, checked by name only. */
 export interface AuditOptions {
@@ -42,13 +43,6 @@ export const auditOptions = [
 export type AuditOption = (typeof auditOptions)[number];
 
 type Review = Extract<AuditEvent, { type: "review" }>;
-
-/** A terminal must not act on what a client put into a name: everything but printable text is escaped. */
-const plain = (text: string): string =>
-  text.replace(
-    /[^\P{C}\n]|[\u2028\u2029]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 
 const readText = (path: string): string => {
   try {
@@ -269,7 +263,7 @@ export const auditCommand = async (verb: string, options: AuditOptions, io: Io):
     default:
       throw new EndpointError(
         "InvalidArgument",
-        "Write: pep audit verify, list, show, play, export, prune or rotate-key.",
+        "Write: pep audit verify, list, show, play, export, prune, rotate-key or accept-loss.",
       );
   }
 };

@@ -17,7 +17,7 @@ const usage = `pep: a privileged endpoint for BitLocker recovery keys, over SSH
   pep init    [--data-dir DIR] [--demo]
   pep serve   [--data-dir DIR] [--config FILE] [--roles FILE] [--listen HOST:PORT] [--demo]
   pep import  [--data-dir DIR] [--computer-name NAME] [--skip-invalid] FILE...
-  pep audit   list | show ID | play ID | verify | export | prune | rotate-key   [--data-dir DIR]
+  pep audit   list | show ID | play ID | verify | export | prune | rotate-key | accept-loss   [--data-dir DIR]
   pep doctor  [--data-dir DIR] [--whole]
   pep roles   test | show USER   [--data-dir DIR] [--roles FILE]
   pep users   enrol USER | list | remove USER   [--data-dir DIR]
@@ -64,6 +64,7 @@ pep audit export --receipts DIR [the options of list]
 pep audit export --html DIR [the options of list] [--public-key FILE] [--since-checkpoint FILE]
 pep audit prune --before DATE
 pep audit rotate-key
+pep audit accept-loss [--confirm]
 
 verify      Shows that nothing on the record was changed, removed or reordered, and names what was. Works on a copy of the
             data directory. Exit status 0: it holds; 1: it does not.
@@ -79,6 +80,9 @@ export      --receipts DIR   a receipt for each disclosure: who received which k
 prune       Takes away segments of the log, and their transcripts, that are wholly older; their hashes stay.
             Also while the server runs, and on a full disk.
 rotate-key  A new log key, signed for by the old one; while no server runs.
+accept-loss For a record that the server does not start with: shows which transcripts or lines are missing or too many, asks,
+            and puts it on the record that you accept exactly this. verify goes on naming it. While no server runs.
+            --confirm                 does not ask
 
 Everything but verify is on the record itself, unless DIR is a copy without its log-key.
 `,
@@ -192,12 +196,14 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
         ...dataDirectoryOption,
         ...(asText as Record<AuditOption, { type: "string" }>), // fromEntries forgets the names
         v2: { type: "boolean" },
+        confirm: { type: "boolean" },
       });
       const [verb = "", ...rest] = positionals;
       const dataDirectory = resolve(values["data-dir"] ?? defaultDataDirectory);
-      if (verb === "prune" || verb === "rotate-key") {
+      if (verb === "prune" || verb === "rotate-key" || verb === "accept-loss") {
         noPositionals(rest);
-        const { pruneCommand, rotateKeyCommand } = await import("./audit-upkeep.ts");
+        const { acceptLossCommand, pruneCommand, rotateKeyCommand } = await import("./audit-upkeep.ts");
+        if (verb === "accept-loss") return acceptLossCommand(dataDirectory, values.confirm ?? false, signals.stop, io);
         return verb === "prune" ? pruneCommand(dataDirectory, values.before, io) : rotateKeyCommand(dataDirectory, io);
       }
       return auditCommand(

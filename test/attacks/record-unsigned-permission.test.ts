@@ -235,7 +235,7 @@ test("a link to a device that never ends, left for the start after a crash to cl
   const made = await smallRecord();
   forge(made, { type: "connection-opened", clientSoftware: "as a crash leaves it" });
   symlinkSync("/dev/zero", join(transcriptsOf(made), "S-9.cast"));
-  await restart(made);
+  await expect(restart(made)).rejects.toMatchObject({ category: "AuditUnavailable" });
   expect(problemsOf(made)).toContain("S-9.cast is no session's on the record");
 });
 

@@ -1,0 +1,106 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod";
+import type { Checkpointer } from "./checkpointer.ts";
+import type { AuditEvent } from "./event.ts";
+import { logLines } from "./log-lines.ts";
+import { leafHash } from "./merkle-tree.ts";
+import { Permissions, PrunedSegments, type LooseEvent } from "./permissions.ts";
+import type { RecordLoss } from "./record-loss.ts";
+import { findSignedPast } from "./signed-past.ts";
+import { TranscriptsOnDisk } from "./transcripts-on-disk.ts";
+
+interface Found {
+  readonly lastSeq: number;
+  readonly permissions: Permissions;
+  /** The segment that the last signed line is in. */
+  readonly signedSegment: string;
+  readonly loss: RecordLoss;
+}
+
+const looseLine = z.looseObject({ event: z.looseObject({ type: z.string() }) });
+
+/** A line that is damaged permits nothing. */
+const decodeLoosely = (line: Buffer): LooseEvent | undefined => {
+  try {
+    return looseLine.safeParse(JSON.parse(line.toString("utf8"))).data?.event;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Events that are worth decoding; most lines are something else, and decoding them all would triple the time of a start. */
+const worthDecoding = ['"type":"session-', '"type":"log-', '"type":"loss-accepted"'].map((text) => Buffer.from(text));
+
+/**
+ * Reads the whole log, for its tree and for what is to be done after a crash.
+ *
+ * @param directory `audit/`
+ * @throws EndpointError AuditUnavailable when it is not the one that was signed
+ */
+export const readThrough = (
+  directory: string,
+  checkpointer: Checkpointer,
+  takeLine: (line: Buffer, event: LooseEvent | undefined) => void,
+): Found => {
+  const transcripts = new TranscriptsOnDisk(join(directory, "transcripts"));
+  const past = findSignedPast();
+  const permissions = new Permissions();
+  const pruned = new PrunedSegments();
+  let lastSeq = 0;
+  let signedSegment = "";
+  for (const line of logLines(join(directory, "log"))) {
+    const { content, seq, segment } = line;
+    if (content.kind !== "pruned" && content.kind !== "line") continue;
+    lastSeq = seq;
+    if (seq <= checkpointer.signedSize) signedSegment = segment;
+    pruned.take(line);
+    if (content.kind === "pruned") {
+      checkpointer.append(Buffer.from(content.leaf));
+      continue;
+    }
+    checkpointer.append(leafHash(content.bytes));
+    const { bytes } = content;
+    if (checkpointer.signedSize === 0) past.take(bytes);
+    const event = worthDecoding.some((text) => bytes.includes(text)) ? decodeLoosely(bytes) : undefined;
+    takeLine(bytes, event);
+    if (event === undefined) continue;
+    permissions.take(event, seq);
+    transcripts.take(event);
+  }
+  checkpointer.refuseShorterLog();
+  const counted = permissions.counted(checkpointer.signedSize);
+  const loss: RecordLoss = {
+    segments: pruned.unpermitted(counted),
+    missing: transcripts.missing(counted),
+    extra: transcripts.extra(counted),
+    checkpoints: past.wasSigned ? "gone" : "kept",
+  };
+  return { lastSeq, permissions, signedSegment, loss };
+};
+
+/**
+ * What a start says first where it found lines, or torn lines set aside, that no checkpoint covers.
+ *
+ * @param keptAs named by an event of its own in a moment
+ */
+export const adopt = (
+  directory: string,
+  { tree, signedSize }: Checkpointer,
+  { permissions, signedSegment }: Found,
+  keptAs: string | undefined,
+): AuditEvent[] => {
+  const { keptTornFiles, goneTornFiles } = permissions.counted(signedSize);
+  // A crash leaves one at the log's end only; one beside an older segment was put there, and pep audit verify says so.
+  const tornFiles = readdirSync(directory).filter(
+    (name) =>
+      name.includes(".torn-at-") &&
+      name >= signedSegment &&
+      name !== keptAs &&
+      !keptTornFiles.has(name) &&
+      !goneTornFiles.has(name),
+  );
+  if (tree.size === signedSize && tornFiles.length === 0) return [];
+  const root = tree.root().toString("base64");
+  return [{ type: "log-adopted", from: signedSize + 1, to: tree.size, root, tornFiles }];
+};

@@ -1,0 +1,37 @@
+/** A segment of which hashes are left. */
+export interface NamedSegment {
+  /** Its name when it had lines. */
+  readonly file: string;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  /** SHA-256 over the hashes of its lines, one after the other, which is that of the file that is left of it. */
+  readonly digest: string;
+}
+
+export interface NamedTranscript {
+  readonly name: string;
+  readonly digest: string;
+}
+
+/** What a record misses, or has too much, that no signed event explains. */
+export interface RecordLoss {
+  /** Hashes in the place of lines. */
+  readonly segments: readonly NamedSegment[];
+  /** With the digests that the log has of them; an empty one where it has none. */
+  readonly missing: readonly NamedTranscript[];
+  /** With their digests; an empty one where it is no regular file. */
+  readonly extra: readonly NamedTranscript[];
+  /** `gone`: no checkpoint is left, though events in the log came after the first one. */
+  readonly checkpoints: "kept" | "gone";
+}
+
+/** What is gone or too much, in words. */
+export const describeLoss = ({ checkpoints, segments, missing, extra }: RecordLoss): string[] => [
+  ...(checkpoints === "gone" ? ["audit/checkpoint and audit/checkpoint-history are gone"] : []),
+  ...segments.map(
+    ({ file, firstSeq, lastSeq }) =>
+      `events ${firstSeq} to ${lastSeq} are hashes only (audit/log/${file.replace(/\.ndjson$/, ".hashes")}), and no signed event says so`,
+  ),
+  ...missing.map(({ name }) => `audit/transcripts/${name} is missing`),
+  ...extra.map(({ name }) => `audit/transcripts/${name} is no session's on the record`),
+];

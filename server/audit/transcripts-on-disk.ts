@@ -1,0 +1,68 @@
+import { existsSync, readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import { isUnbegun } from "./aborted-sessions.ts";
+import { digestOfRecord } from "./open-of-record.ts";
+import type { Counted, LooseEvent } from "./permissions.ts";
+import type { NamedTranscript } from "./record-loss.ts";
+
+const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
+
+const digestOrNone = (path: string): string => {
+  try {
+    return digestOfRecord(path);
+  } catch {
+    return ""; // no regular file
+  }
+};
+
+/** The names of the transcripts that are there, held against those in the log, line by line of it. */
+export class TranscriptsOnDisk {
+  readonly #directory: string;
+  readonly #names: ReadonlySet<string>;
+  readonly #unnamed: Set<string>;
+  readonly #open = new Map<string, string>();
+  readonly #missing = new Map<string, string>();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.#names = new Set(existsSync(directory) ? readdirSync(directory) : []);
+    this.#unnamed = new Set(this.#names);
+  }
+
+  take(event: LooseEvent): void {
+    const sessionId = textOf(event["sessionId"]);
+    if (event.type === "session-started") {
+      const name = basename(textOf(event["transcript"]));
+      if (name === "") return;
+      this.#open.set(sessionId, name);
+      this.#unnamed.delete(name);
+    } else if (event.type === "session-ended") {
+      const digest = textOf(event["transcriptDigest"]);
+      // Where the start was pruned, the file's name follows from the session's.
+      const name = this.#open.get(sessionId) ?? (digest === "" ? "" : `${basename(sessionId)}.cast`);
+      this.#open.delete(sessionId);
+      this.#unnamed.delete(name);
+      if (name !== "" && !this.#names.has(name)) this.#missing.set(name, digest);
+    }
+  }
+
+  /** Of sessions that ended. One of a session without an end, the disk may have lost: the start ends it, and says so. */
+  missing({ transcripts }: Counted): NamedTranscript[] {
+    return [...this.#missing]
+      .map(([name, digest]) => ({ name, digest }))
+      .filter(({ name, digest }) => {
+        const permitted = transcripts.get(name);
+        return permitted === undefined || !(permitted === "" || digest === "" || permitted === digest);
+      });
+  }
+
+  /** One that holds a header only shows nothing: a crash leaves it, and the next start takes it away. */
+  extra({ transcripts, extra, oldThroughSeq }: Counted): NamedTranscript[] {
+    if (oldThroughSeq > 0) return []; // events of development versions that named them may be gone
+    return [...this.#unnamed]
+      .filter((name) => name.endsWith(".cast") && !transcripts.has(name) && !extra.has(name))
+      .map((name) => ({ name, path: join(this.#directory, name) }))
+      .filter(({ path }) => !isUnbegun(path))
+      .map(({ name, path }) => ({ name, digest: digestOrNone(path) }));
+  }
+}
