@@ -55,8 +55,9 @@ const mergeSql = [
      FROM temp.StagedKeys s CROSS JOIN ${volumes} v ON v.VolumeGuid = coalesce(s.VolumeGuid, s.DerivedGuid)
     WHERE s.KeyRow NOT IN (SELECT KeyRow FROM temp.Placed)`,
   `INSERT INTO ${keys} (Id, VolumeId, RecoveryKeyId, ProtectorKind, RecoveryKey, Fingerprint, FileName,
-      CertificateThumbprint, LastUpdateTime, LastUpdateTimeGiven)
-   SELECT s.KeyRow, p.VolumeId, s.KeyGuid, s.Kind, s.Cell, s.Fingerprint, s.FileName, s.Thumbprint, s.LastUpdateTime, s.TimeGiven
+      CertificateThumbprint, LastUpdateTime, LastUpdateTimeGiven, RowDigest)
+   SELECT s.KeyRow, p.VolumeId, s.KeyGuid, s.Kind, s.Cell, s.Fingerprint, s.FileName, s.Thumbprint, s.LastUpdateTime, s.TimeGiven,
+      key_digest(s.KeyRow, s.KeyGuid, p.VolumeId, s.Kind, s.LastUpdateTime, s.TimeGiven)
      FROM temp.Placed p CROSS JOIN temp.StagedKeys s ON s.KeyRow = p.KeyRow WHERE p.IsNew = 1`,
 
   // Known keys under a made-up volume, of which the file names the real one: computers and key move there.
@@ -138,28 +139,43 @@ const wrongRowsSql = `
 SELECT 'key ' || k.RecoveryKeyId FROM temp.Placed p CROSS JOIN ${keys} k ON k.Id = p.KeyId
  WHERE k.RowDigest IS NOT key_digest(${keyFields})
 UNION ALL
-SELECT 'volume ' || t.VolumeId FROM temp.Touched t LEFT JOIN ${links} mv ON mv.VolumeId = t.VolumeId
-  LEFT JOIN ${machines} m ON m.Id = mv.MachineId LEFT JOIN ${volumes} v ON v.Id = mv.VolumeId
- WHERE mv.MachineId IS NULL OR mv.RowDigest IS NOT link_digest(${linkFields})
+SELECT 'volume ' || VolumeId FROM temp.Touched WHERE VolumeId NOT IN (SELECT VolumeId FROM ${links})
 UNION ALL
-SELECT 'computer ' || m.Id FROM temp.StagedMachines s CROSS JOIN ${machines} m ON m.NameFolded = s.NameFolded
-  CROSS JOIN ${links} mv ON mv.MachineId = m.Id LEFT JOIN ${volumes} v ON v.Id = mv.VolumeId
+SELECT 'computer ' || mv.MachineId FROM (
+    SELECT mv.MachineId, mv.VolumeId FROM temp.Touched t CROSS JOIN ${links} mv ON mv.VolumeId = t.VolumeId
+    UNION
+    SELECT mv.MachineId, mv.VolumeId FROM temp.StagedMachines s
+      CROSS JOIN ${machines} m ON m.NameFolded = s.NameFolded CROSS JOIN ${links} mv ON mv.MachineId = m.Id) known
+  CROSS JOIN ${links} mv ON mv.MachineId = known.MachineId AND mv.VolumeId = known.VolumeId
+  LEFT JOIN ${machines} m ON m.Id = mv.MachineId LEFT JOIN ${volumes} v ON v.Id = mv.VolumeId
  WHERE mv.RowDigest IS NOT link_digest(${linkFields})
 LIMIT 1`;
+
+// From here on a change of what a digest covers takes the digest away, whichever statement below makes it.
+const voidingSql = `
+CREATE TEMP TRIGGER VoidKey AFTER UPDATE OF VolumeId, LastUpdateTime, LastUpdateTimeGiven ON main.${keys}
+  BEGIN UPDATE ${keys} SET RowDigest = x'' WHERE Id = NEW.Id; END;
+CREATE TEMP TRIGGER VoidLinks AFTER UPDATE OF VolumeTypeId ON main.${volumes}
+  BEGIN UPDATE ${links} SET RowDigest = x'' WHERE VolumeId = NEW.Id; END`;
 
 // A computer without a link has no digest that vouches for its spelling.
 const respellSql = `
 UPDATE ${machines} SET Name = s.Name FROM temp.StagedMachines s
  WHERE s.NameFolded = ${machines}.NameFolded AND NOT EXISTS (SELECT 1 FROM ${links} mv WHERE mv.MachineId = ${machines}.Id)`;
 
+// New links and changed rows are those without a digest: a known one without was refused above.
 const digestSql = [
-  `UPDATE ${keys} AS k SET RowDigest = key_digest(${keyFields}) WHERE k.Id IN (SELECT KeyId FROM temp.Placed)`,
+  `UPDATE ${keys} AS k SET RowDigest = key_digest(${keyFields}) 
+    WHERE k.Id IN (SELECT KeyId FROM temp.Placed) AND k.RowDigest = x''`,
   `UPDATE ${links} AS mv SET RowDigest =
      (SELECT link_digest(${linkFields}) FROM ${machines} m CROSS JOIN ${volumes} v
        WHERE m.Id = mv.MachineId AND v.Id = mv.VolumeId)
     WHERE mv.VolumeId IN (SELECT VolumeId FROM temp.Touched UNION SELECT VolumeId FROM temp.Placed
-      UNION SELECT v.Id FROM temp.StagedVolumes s CROSS JOIN ${volumes} v ON v.VolumeGuid = s.VolumeGuid)`,
+      UNION SELECT v.Id FROM temp.StagedVolumes s CROSS JOIN ${volumes} v ON v.VolumeGuid = s.VolumeGuid)
+      AND mv.RowDigest = x''`,
   "DROP TABLE temp.Touched",
+  "DROP TRIGGER temp.VoidKey",
+  "DROP TRIGGER temp.VoidLinks",
 ] as const;
 
 /** Moves what is staged into the site database, all or nothing. @returns how many keys are new */
@@ -173,7 +189,7 @@ export const mergeStaged = (database: DatabaseSync): number =>
     const [conflict] = prepareArrays(database, conflictSql)();
     if (conflict !== undefined)
       throw conflictOf(decodeText(conflict[0], "KeyGuid"), decodeInteger(conflict[1], "Line"));
-    for (const sql of [respellSql, ...mergeSql, ...digestSql]) database.exec(sql);
+    for (const sql of [voidingSql, respellSql, ...mergeSql, ...digestSql]) database.exec(sql);
     const [counted] = prepareArrays(database, "SELECT count(*) FROM temp.Placed WHERE IsNew = 1")();
     return decodeInteger(counted?.[0], "count");
   });
