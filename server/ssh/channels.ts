@@ -5,6 +5,7 @@ import type { ClientSocket } from "./client-socket.ts";
 import type { Limits } from "./limits.ts";
 import { createOutputTurns } from "./output-turns.ts";
 import { readableText } from "./readable-text.ts";
+import type { Reading } from "./reading.ts";
 import { OpenChannel } from "./session-channel.ts";
 import { createSession } from "./session.ts";
 import type { Session } from "./session.ts";
@@ -18,6 +19,8 @@ import type { Transport } from "./ssh2-internals.ts";
 const openFailure = { prohibited: 1, unknownType: 3, resourceShortage: 4 } as const; // RFC 4254 §5.1
 const forwardingTypes = new Set(["direct-tcpip", "direct-streamlocal@openssh.com", "forwarded-tcpip", "x11"]);
 const forwardingRequests = /^(cancel-)?(tcpip|streamlocal)-forward(@openssh\.com)?$/;
+/** Bounded by the window that the other side grants; all other messages are counted. */
+const windowed = new Set(["CHANNEL_DATA", "CHANNEL_WINDOW_ADJUST"]);
 /** Asked by every OpenSSH client; answered, and not worth a line in the log. */
 const ordinaryGlobalRequests = new Set(["keepalive@openssh.com", "hostkeys-prove-00@openssh.com"]);
 
@@ -25,6 +28,7 @@ export interface ChannelsOptions {
   readonly client: ClientSocket;
   readonly transport: Transport;
   readonly limits: Limits;
+  readonly reading: Reading;
   readonly refusals: Refusals;
   readonly sessions: SessionHost;
   readonly report: (problem: string) => void;
@@ -194,6 +198,7 @@ export const serveChannels = (options: ChannelsOptions): Channels => {
     transport.handle(name, (...args) => {
       // ssh2 goes on parsing what is left of a segment after a drop.
       if (client.gone) return;
+      if (!windowed.has(name)) options.reading.message();
       const identity = options.identity();
       if (identity === undefined || !transport.authenticated()) {
         client.drop("pre-authentication-message");

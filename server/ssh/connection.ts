@@ -7,6 +7,7 @@ import { serveChannels } from "./channels.ts";
 import type { ClientSocket } from "./client-socket.ts";
 import type { Limits } from "./limits.ts";
 import { readableText } from "./readable-text.ts";
+import { createReading } from "./reading.ts";
 import type { Recorder } from "./recorder.ts";
 import { createRefusals } from "./refusals.ts";
 import { disconnectReason, openTransport } from "./ssh2-internals.ts";
@@ -63,11 +64,13 @@ export const serveConnection = (
     clientSoftware: readableText(software, 255),
   });
 
+  const reading = createReading(client.socket, limits, () => performance.now());
   const refusals = createRefusals(recorder, origin, limits);
   const channels = serveChannels({
     client,
     transport,
     limits,
+    reading,
     refusals,
     report,
     sessions: options.sessions,
@@ -89,6 +92,7 @@ export const serveConnection = (
     connection,
     transport,
     limits,
+    reading,
     resumeOutput: () => channels.resumeOutput(),
     inUse: () => channels.inUse(),
     onIdle: () =>

@@ -27,6 +27,9 @@ export interface Limits {
   /** Bytes waiting in one socket: output of sessions waits above the first, the client is not read on above the second. */
   readonly socketHighWater: number;
   readonly answersWaiting: number;
+  /** Messages of one client that are no data: so many at once, then so many a second. */
+  readonly messagesAtOnce: number;
+  readonly messagesASecond: number;
   /** A client that accepts only smaller packets would make us send a byte at a time. */
   readonly smallestPacket: number;
   readonly channelsPerConnection: number;
@@ -77,6 +80,8 @@ export const defaultLimits: Limits = {
   failureDelayMs: 300,
   socketHighWater: 1024 * 1024,
   answersWaiting: 1536 * 1024,
+  messagesAtOnce: 1_000,
+  messagesASecond: 400,
   smallestPacket: 256,
   channelsPerConnection: 10,
   refusedOpens: 32,

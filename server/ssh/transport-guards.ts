@@ -1,6 +1,7 @@
 import type { Connection, NegotiatedAlgorithms } from "ssh2";
 import type { ClientSocket } from "./client-socket.ts";
 import type { Limits } from "./limits.ts";
+import type { Reading } from "./reading.ts";
 import type { Transport } from "./ssh2-internals.ts";
 
 export interface TransportOptions {
@@ -8,6 +9,7 @@ export interface TransportOptions {
   readonly connection: Connection;
   readonly transport: Transport;
   readonly limits: Limits;
+  readonly reading: Reading;
   /** Output that waited for the socket or for a key exchange may go on. */
   readonly resumeOutput: () => void;
   /** Whether the connection has a session. */
@@ -38,7 +40,7 @@ export const guardTransport = (options: TransportOptions): void => {
   // nothing more of it is read, as sshd does, and its keepalive time runs.
   socket.on("data", () => {
     if (client.authenticated) {
-      if (socket.writableLength > limits.answersWaiting) socket.pause();
+      if (socket.writableLength > limits.answersWaiting) options.reading.hold();
     } else if (socket.bytesRead > limits.preAuthenticationBytesIn) {
       client.drop("pre-authentication-bytes");
     } else if (socket.writableLength > limits.preAuthenticationBytesOut) {
@@ -47,7 +49,7 @@ export const guardTransport = (options: TransportOptions): void => {
   });
   socket.on("drain", () => {
     options.resumeOutput();
-    if (socket.isPaused() && !client.gone) socket.resume();
+    if (!client.gone) options.reading.release();
   });
 
   let bytesAtExchange = 0;
