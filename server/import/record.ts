@@ -1,6 +1,6 @@
 import { Secret } from "../secret.ts";
 import type { VolumeType } from "../site-database/port.ts";
-import { canonicalRecoveryPassword } from "../site-database/recovery-password.ts";
+import { canonicalRecoveryPassword } from "../model/recovery-password.ts";
 import type { KeyProtector, RecoveryRecord } from "../site-database/recovery-record.ts";
 import { decodeComputerName, decodeGuid } from "./fields.ts";
 import type { Reading } from "./reading.ts";

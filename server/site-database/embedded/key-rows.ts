@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import type { RecoveryKey, RecoveryKeyQuery, VolumeType } from "../port.ts";
-import { canonicalRecoveryPassword } from "../recovery-password.ts";
+import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
 import { openCell } from "./cells.ts";
 import { decodeInteger, decodeText, decodeTime } from "./columns.ts";
 import type { RawRow } from "./columns.ts";

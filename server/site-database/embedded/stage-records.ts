@@ -3,7 +3,7 @@ import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { EndpointError } from "../../errors.ts";
 import { revealSecret } from "../../secret.ts";
-import { canonicalRecoveryPassword } from "../recovery-password.ts";
+import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
 import type { RecoveryRecord } from "../recovery-record.ts";
 import { fingerprint, sealCell } from "./cells.ts";
 import type { CellAddress } from "./cells.ts";

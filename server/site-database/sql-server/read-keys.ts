@@ -1,7 +1,7 @@
 import { EndpointError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import type { RecoveryKey, RecoveryKeyQuery, VolumeType } from "../port.ts";
-import { canonicalRecoveryPassword } from "../recovery-password.ts";
+import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
 import { decodeNumber, decodeText, decodeTime, unreadable } from "./columns.ts";
 import { unavailable } from "./errors.ts";
 import type { Site } from "./introspection.ts";
