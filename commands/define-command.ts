@@ -6,7 +6,7 @@ import type { ReviewPort } from "../server/audit-review/review-port.ts";
 import type { ElevationPort } from "../server/authorization/elevation-port.ts";
 import type { OpenedTranscript, TranscriptPort } from "../server/audit-review/transcript-port.ts";
 import type { SiteDatabase } from "../server/site-database/port.ts";
-import { isKeyShaped, maskKeyShapedText } from "./mask-key-shaped-text.ts";
+import { valueHoldsKey } from "../server/model/key-shaped-text.ts";
 import type { Parameter, Parameters, RawParameters, Values } from "./parameters.ts";
 
 /** What a cell of a result can be. A `Secret` leaves the server only through `disclose()`. */
@@ -176,6 +176,9 @@ interface Checked<P extends Parameters> {
 const refuse = (command: string, message: string): Refusal =>
   new Refusal("InvalidArgument", message, { reason: "parameter", command });
 
+const holdsKeyMessage = (parameter: string): string =>
+  `-${parameter} must not hold a recovery key: what stood there looks like one. It is neither repeated nor recorded here.`;
+
 /** The one place where typed texts become typed values. */
 const check = <P extends Parameters>(
   command: string,
@@ -197,6 +200,9 @@ const check = <P extends Parameters>(
     }
     const decoded = parameter.decode(given);
     if ("problem" in decoded) {
+      if (given !== true && valueHoldsKey(typeof given === "string" ? [given] : given)) {
+        throw refuse(command, holdsKeyMessage(name));
+      }
       const allowed = narrowed?.get(name) ?? parameter.values;
       throw refuse(
         command,
@@ -205,14 +211,12 @@ const check = <P extends Parameters>(
           : `-${name} must be ${decoded.problem === "value" ? parameter.expects : decoded.problem}.`,
       );
     }
+    if (valueHoldsKey(decoded.texts)) throw refuse(command, holdsKeyMessage(name));
     values.push([name, decoded.value]);
     texts.set(name, decoded.texts);
-    // A key given as a list of its groups is a key all the same.
-    const whole = isKeyShaped(decoded.texts.join(","));
-    const masked = decoded.texts.map((text) => (whole ? text.replace(/[0-9]/g, "•") : maskKeyShapedText(text)));
     recorded.push([
       name,
-      parameter.shape === "switch" ? true : parameter.shape === "list" ? masked : (masked[0] ?? ""),
+      parameter.shape === "switch" ? true : parameter.shape === "list" ? decoded.texts : (decoded.texts[0] ?? ""),
     ]);
   }
   return {

@@ -1,5 +1,4 @@
 import { EndpointError } from "../server/errors.ts";
-import { isKeyShaped } from "./mask-key-shaped-text.ts";
 import type { RecoveryKey, RecoveryKeyQuery } from "../server/site-database/port.ts";
 import { defineCommand, outputFormats } from "./define-command.ts";
 import type { Cell, Column, EstimateContext, Row } from "./define-command.ts";
@@ -169,9 +168,6 @@ export const getRecoveryKeys = defineCommand({
     await refuseWhatIsNotThere(query, () => Promise.resolve(rows), context);
     return rows;
   },
-  // A reason stands in the log, which holds no key.
-  conflict: ({ Reason }) =>
-    Reason !== undefined && isKeyShaped(Reason) ? "-Reason must not hold a recovery key." : undefined,
   run: async (values, context) => {
     const { siteDatabase, signal } = context;
     const query = queryOf(values, context.now());

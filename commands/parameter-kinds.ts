@@ -1,4 +1,6 @@
-import { isKeyShaped, maskKeyShapedText } from "./mask-key-shaped-text.ts";
+import { isNameWithoutTricks } from "../server/model/harmless-text.ts";
+import { canonicalGuidOrPrefix } from "../server/model/guid.ts";
+import { isUserName } from "../server/model/user-name.ts";
 import type { Kind } from "./parameters.ts";
 
 const mismatch = { problem: "value" } as const;
@@ -34,8 +36,7 @@ export const freeText = (kind: {
   decode: (typed) => {
     if (typed.trim() === "" || typed.length > kind.longest || /\p{Cc}/u.test(typed)) return mismatch;
     const suggested = kind.suggestions.find((words) => words.toLowerCase() === typed.trim().toLowerCase());
-    // Masked here already: a reason goes into the site database too, not only into the log.
-    const kept = suggested ?? maskKeyShapedText(typed.trim());
+    const kept = suggested ?? typed.trim();
     return { value: kept, text: kept };
   },
 });
@@ -64,25 +65,9 @@ export const computerName: Kind<string> = {
     typed.length <= 255 &&
     /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}._-]*$/u.test(typed) &&
     typed.normalize("NFKC") === typed &&
-    !isKeyShaped(typed)
+    isNameWithoutTricks(typed)
       ? { value: typed, text: typed }
       : mismatch,
-};
-
-const guidGroups = [8, 12, 16, 20] as const;
-
-/** Upper case, without braces, hyphens where a GUID has them. `undefined` when the text is no GUID and begins none. */
-const canonicalId = (typed: string): string | undefined => {
-  const inside = typed.startsWith("{") && typed.endsWith("}") ? typed.slice(1, -1) : typed;
-  const digits = inside.replaceAll("-", "").toUpperCase();
-  if (!/^[0-9A-F]{8,32}$/.test(digits)) return undefined;
-  const cuts = [0, ...guidGroups.filter((at) => at < digits.length), digits.length];
-  const canonical = cuts
-    .slice(1)
-    .map((end, index) => digits.slice(cuts[index], end))
-    .join("-");
-  const asTyped = inside.toUpperCase().replace(/-$/, "");
-  return asTyped === canonical || asTyped === digits ? canonical : undefined;
 };
 
 /** A key id: a GUID, or at least its first eight digits, with or without braces. */
@@ -90,11 +75,8 @@ export const keyIdOrPrefix: Kind<string> = {
   placeholder: "<GUID>",
   expects: "a key id: a GUID with or without braces, or its first 8 or more hexadecimal digits",
   decode: (typed) => {
-    const canonical = canonicalId(typed);
-    if (canonical !== undefined) return { value: canonical, text: canonical };
-    return isKeyShaped(typed)
-      ? { problem: "a key id; that was a recovery key, which is neither repeated nor recorded here" }
-      : mismatch;
+    const canonical = canonicalGuidOrPrefix(typed);
+    return canonical === undefined ? mismatch : { value: canonical, text: canonical };
   },
 };
 
@@ -120,10 +102,7 @@ export const sessionId: Kind<string> = {
 export const userName: Kind<string> = {
   placeholder: "<user>",
   expects: "a user's name: up to 64 letters, digits, dots, hyphens, underscores and @",
-  decode: (typed) =>
-    /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/.test(typed) && !isKeyShaped(typed)
-      ? { value: typed.toLowerCase(), text: typed.toLowerCase() }
-      : mismatch,
+  decode: (typed) => (isUserName(typed) ? { value: typed.toLowerCase(), text: typed.toLowerCase() } : mismatch),
 };
 
 /** A command's whole name; whether there is such a one is not said, as its asker may not see it. */

@@ -92,10 +92,10 @@ test("a package is imported in its own folder only", () => {
   expect(shown(strays)).toEqual([]);
 });
 
-test("commands import no package, no node: module, and of the server only errors and types", () => {
+test("commands import no package, no node: module, and of the server only errors, the vocabulary and types", () => {
   const strays = within("commands/").filter(({ to, typeOnly }) => {
     if (!isOurs(to)) return true;
-    return !(to.startsWith("commands/") || to === "server/errors.ts" || typeOnly);
+    return !(to.startsWith("commands/") || to === "server/errors.ts" || to.startsWith("server/model/") || typeOnly);
   });
   expect(shown(strays)).toEqual([]);
 });
@@ -105,13 +105,19 @@ test("no command reaches a package or a node: module through something it import
   expect(reached.filter((path) => !isOurs(path))).toEqual([]);
 });
 
-test("the UI knows nothing of the server but the protocol, and has no way out of its process", () => {
+test("the UI knows nothing of the server but the protocol and the vocabulary, and has no way out of its process", () => {
   const reached = [...reachableFrom(sources.filter((file) => file.startsWith("ui/")))];
-  expect(reached.filter((path) => path.startsWith("server/") || path.startsWith("commands/"))).toEqual([]);
+  const foreign = reached.filter((path) => /^(server|commands)\//.test(path));
+  expect(foreign.filter((path) => !path.startsWith("server/model/"))).toEqual([]);
   const outside = reached.filter(
     (path) => !isOurs(path) && !["ink", "react", "string-width", "@xterm/headless"].includes(path),
   );
   expect(outside.filter((path) => !["node:stream", "node:process", "node:string_decoder"].includes(path))).toEqual([]);
+});
+
+test("the vocabulary is pure: it imports nothing but itself", () => {
+  expect(within("server/model/").length).toBeGreaterThan(0);
+  expect(shown(within("server/model/").filter(({ to }) => !to.startsWith("server/model/")))).toEqual([]);
 });
 
 test("the network side reaches neither the site database nor a command nor the UI", () => {

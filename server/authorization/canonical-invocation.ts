@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { BoundCommand, BoundShaping, CheckedTexts } from "../../commands/define-command.ts";
 import type { BoundLine } from "./contract.ts";
-import { maskKeyShapedText } from "../../commands/mask-key-shaped-text.ts";
+import { maskKey } from "../model/key-shaped-text.ts";
 
 /** What needs no quotes wherever it stands. */
 const plain = /^[A-Za-z0-9][A-Za-z0-9._]*(?:-[A-Za-z0-9._]+)*$/;
@@ -13,7 +13,7 @@ const stageInWords = (name: string, texts: CheckedTexts): string =>
   [
     name,
     ...[...texts].map(([parameter, values]) =>
-      values.length === 0 ? `-${parameter}` : `-${parameter} ${values.map(quoted).map(maskKeyShapedText).join(",")}`,
+      values.length === 0 ? `-${parameter}` : `-${parameter} ${values.map(quoted).map(maskKey).join(",")}`,
     ),
   ].join(" ");
 

@@ -1,3 +1,4 @@
+import { isCanonicalUserName } from "../model/user-name.ts";
 import type { AnyDefinition } from "../../commands/define-command.ts";
 import { checkCondition as checkCircumstances, conditionInWords } from "./circumstances.ts";
 import type { Circumstances } from "./circumstances.ts";
@@ -145,8 +146,7 @@ const checkDefinitions = (
     if (seen.has(key.toLowerCase())) complain(path, "differs from another in upper and lower case only.");
     seen.add(key.toLowerCase());
     if (key.startsWith("group:") && !groups.has(name)) complain(path, `there is no group ${name}.`);
-    if (key.startsWith("user:") && !/^[a-z0-9][a-z0-9._@-]{0,63}$/.test(name))
-      complain(path, "names no possible user.");
+    if (key.startsWith("user:") && !isCanonicalUserName(name)) complain(path, "names no possible user.");
     roleCapabilities.forEach((role, index) => {
       if (!Object.hasOwn(file.roleCapabilities, role)) {
         complain([...path, "roleCapabilities", index], `there is no role capability ${role}.`);

@@ -1,3 +1,4 @@
+import { userName } from "../model/user-name.ts";
 import * as z from "zod";
 
 /** A letter first: such keys keep the file's order in a JavaScript object, and none is `__proto__`. */
@@ -8,13 +9,7 @@ const roleName = z
     "must be a name: a letter, then up to 63 letters, digits, dots, underscores or hyphens",
   );
 
-/** As design §10: what names a file of authorized keys. */
-const userName = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/,
-    "must be a user's name: letters, digits, dots, underscores, @ or hyphens",
-  );
+const user = z.string().regex(userName, "must be a user's name: letters, digits, dots, underscores, @ or hyphens");
 
 const commandOrParameterName = z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, "must be a name, without wildcards");
 
@@ -144,7 +139,7 @@ export const rolesFile = z
     roleDefinitions: z
       .record(z.string().regex(/^(?:user|group):.+$/, 'must be "user:NAME" or "group:NAME"'), roleDefinition)
       .describe('Who has which roles: "user:NAME" or "group:NAME".'),
-    groups: z.record(roleName, z.array(userName).max(10_000)).optional().describe("The members of each group."),
+    groups: z.record(roleName, z.array(user).max(10_000)).optional().describe("The members of each group."),
     requiredGroups: groupCondition
       .optional()
       .describe('Who may connect at all: a group, or {"And": […]} or {"Or": […]} of such conditions.'),

@@ -1,4 +1,4 @@
-import { maskKeyShapedText } from "../../commands/mask-key-shaped-text.ts";
+import { maskKey } from "../model/key-shaped-text.ts";
 import { createHash } from "node:crypto";
 import type { AuditEvent, EventLog } from "../audit/event.ts";
 import { EndpointError } from "../errors.ts";
@@ -138,7 +138,7 @@ export const importCommand = async (command: ImportCommand): Promise<number> => 
     await log.append({
       type: "import-started",
       localUser,
-      files: files.map(({ name, sha256 }) => ({ name: maskKeyShapedText(name), sha256 })),
+      files: files.map(({ name, sha256 }) => ({ name: maskKey(name), sha256 })),
     });
     const imported: ImportedFile[] = [];
     const failure = await importFiles(files, command, imported);
@@ -154,7 +154,7 @@ export const importCommand = async (command: ImportCommand): Promise<number> => 
       type: "import-finished",
       localUser,
       outcome: failure === undefined ? "succeeded" : "failed",
-      files: imported.map((file) => ({ ...file, name: maskKeyShapedText(file.name) })),
+      files: imported.map((file) => ({ ...file, name: maskKey(file.name) })),
       ...(failure !== undefined && { error: wordsFor(failure) }),
     });
     if (failure instanceof EndpointError) return failure.exitStatus;

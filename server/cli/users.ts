@@ -5,6 +5,7 @@ import type { AuditEvent } from "../audit/event.ts";
 import { loadRolesFile } from "../authorization/roles-file.ts";
 import { pathsIn, readConfiguration } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
+import { isCanonicalUserName } from "../model/user-name.ts";
 import { FactorStore, type Factor } from "../second-factor/factor-store.ts";
 import { makeRecoveryCodes } from "../second-factor/recovery-codes.ts";
 import { base32Of, findStep, secretBytes, uriOf } from "../second-factor/totp.ts";
@@ -179,7 +180,7 @@ export const usersCommand = async (options: UsersOptions, stop: AbortSignal, io:
       "Write: pep users enrol USER, pep users list, or pep users remove USER.",
     );
   }
-  if (!/^[a-z0-9][a-z0-9._@-]{0,63}$/.test(user)) {
+  if (!isCanonicalUserName(user)) {
     throw new EndpointError(
       "InvalidArgument",
       "A user's name has up to 64 letters, digits, dots, underscores, @ and hyphens, and begins with a letter or digit.",

@@ -1,16 +1,6 @@
-import { isKeyShaped } from "../../commands/mask-key-shaped-text.ts";
+import { isNameWithoutTricks } from "../model/harmless-text.ts";
+import { holdsKey } from "../model/key-shaped-text.ts";
 import type { VolumeType } from "../site-database/port.ts";
-
-const guid = /[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}/i;
-const wholeGuid = new RegExp(`^(?:${guid.source}|\\{${guid.source}\\})$`, "i");
-const bracedGuid = new RegExp(`\\{(${guid.source})\\}`, "i");
-
-/** A GUID with or without braces, in any case → upper case without; undefined when it isn't one. */
-export const decodeGuid = (text: string): string | undefined =>
-  wholeGuid.test(text) ? text.replace(/[{}]/g, "").toUpperCase() : undefined;
-
-/** The GUID at the end of the name of a recovery object: `2021-11-28T15:37:06-00:00{…}`. */
-export const guidInName = (text: string): string | undefined => bracedGuid.exec(text)?.[1]?.toUpperCase();
 
 /** 16 bytes as Active Directory keeps a GUID: the first three fields little-endian (MS-DTYP 2.3.4.2). */
 export const guidFromBytes = (bytes: Uint8Array): string | undefined => {
@@ -30,7 +20,7 @@ const computerName = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.$!#%&()@^{}~-]{0,254}$/u;
 export const decodeComputerName = (text: string): string | undefined => {
   const name = text.trim().normalize("NFC");
   // A column shifted by one would put a key where every log shows it.
-  return computerName.test(name) && !isKeyShaped(name) ? name : undefined;
+  return computerName.test(name) && isNameWithoutTricks(name) && !holdsKey(name) ? name : undefined;
 };
 
 const generalizedTime = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d{4})$/;

@@ -1,6 +1,7 @@
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 import { parseDistinguishedName } from "./distinguished-name.ts";
-import { decodeBase64, decodeGuid, decodeTime, guidFromBytes, guidInName } from "./fields.ts";
+import { decodeGuid, guidInName } from "../model/guid.ts";
+import { decodeBase64, decodeTime, guidFromBytes } from "./fields.ts";
 import { readLines, type Line } from "./lines.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
 import { checkRecord } from "./record.ts";

@@ -1,6 +1,7 @@
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 import { parseDistinguishedName } from "./distinguished-name.ts";
-import { decodeTime, decodeVolumeType, guidInName } from "./fields.ts";
+import { guidInName } from "../model/guid.ts";
+import { decodeTime, decodeVolumeType } from "./fields.ts";
 import type { Reading } from "./reading.ts";
 import { checkRecord } from "./record.ts";
 

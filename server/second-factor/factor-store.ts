@@ -4,12 +4,11 @@ import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as z from "zod";
 import { EndpointError } from "../errors.ts";
+import { isCanonicalUserName } from "../model/user-name.ts";
 import { synchronizeDirectory } from "../synchronize-directory.ts";
 import { readSealingKey, seal, unseal } from "./sealing.ts";
 import type { HashedCodes } from "./recovery-codes.ts";
 
-/** As design §10: a user's name, in lower case, names a file. Temporary files begin with a dot, which no name does. */
-const fileName = /^[a-z0-9][a-z0-9._@-]{0,63}$/;
 const factorId = /^[0-9a-f]{16}$/;
 
 const sealedFactor = z.strictObject({
@@ -86,7 +85,7 @@ export class FactorStore {
   }
 
   #factorPath(user: string): string {
-    if (!fileName.test(user)) throw new EndpointError("InvalidArgument", "That is no user's name.");
+    if (!isCanonicalUserName(user)) throw new EndpointError("InvalidArgument", "That is no user's name.");
     return join(this.#places.factors, user);
   }
 
@@ -130,13 +129,13 @@ export class FactorStore {
     const { factors } = this.#places;
     return existsSync(factors)
       ? readdirSync(factors)
-          .filter((name) => fileName.test(name))
+          .filter((name) => isCanonicalUserName(name))
           .sort()
       : [];
   }
 
   isEnrolled(user: string): boolean {
-    return fileName.test(user) && existsSync(this.#factorPath(user));
+    return isCanonicalUserName(user) && existsSync(this.#factorPath(user));
   }
 
   /** @returns undefined when the user has none @throws EndpointError ResourceUnavailable when it can't be read */

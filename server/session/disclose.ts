@@ -3,7 +3,7 @@ import { recordOf, type Party } from "../identity/party.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
 import type { Row } from "../../commands/define-command.ts";
 import type { Delivery, DisclosedCell } from "./delivery.ts";
-import { withoutPrivateUse } from "./printable.ts";
+import { withoutPrivateUse } from "../model/harmless-text.ts";
 
 export interface Disclosure {
   readonly log: EventLog;

@@ -7,7 +7,7 @@ import type { Answer, Delivery, Invoke } from "./delivery.ts";
 import { encodeAnswer, notForTerminal } from "./format/encode.ts";
 import { transcriptPieces } from "./format/transcript-pieces.ts";
 import { LineReader, longestHiddenLine, type Typed } from "./interactive/line-reader.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../model/harmless-text.ts";
 
 /** Rows disclosed by one event of the record: large enough that an export is not bound by fsync, small enough to stop. */
 const bulkRows = 1024;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { maskKeyShapedText } from "../../commands/mask-key-shaped-text.ts";
+import { maskKey } from "../model/key-shaped-text.ts";
 import { EndpointError } from "../errors.ts";
 import type { Outcome } from "./delivery.ts";
 
@@ -11,7 +11,7 @@ export const describe = (error: unknown): string => {
   for (let at: unknown = error; at instanceof Error && causes.length < 4; at = at.cause) {
     causes.push(`${at.name}: ${at.message}`);
   }
-  return maskKeyShapedText(causes.length === 0 ? String(error) : causes.join(" ← ")).slice(0, 1000);
+  return maskKey(causes.length === 0 ? String(error) : causes.join(" ← ")).slice(0, 1000);
 };
 
 /** A failure's two messages: what the user reads, and what the log has. A failure that is no EndpointError is a bug. */

@@ -2,14 +2,13 @@ import { createHash } from "node:crypto";
 import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
+import { userName } from "../model/user-name.ts";
 import { readKeyLine } from "./key-line.ts";
 import { decodeKeyOptions, splitOptions } from "./key-options.ts";
 import type { KeyOptions } from "./key-options.ts";
 import { decodePublicKey } from "./public-key.ts";
 import { distrust, explain, readTrusted } from "./trusted-file.ts";
 
-/** A user's name as a client may type it; lower-cased it is also a file name, so it holds no path. */
-export const userName = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 const largestFileBytes = 256 * 1024;
 
 /** One line of `authorized-keys/<user>`. */

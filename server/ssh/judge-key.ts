@@ -1,6 +1,6 @@
 import type { KeyRefusal } from "../audit/refusal-reasons.ts";
 import type { KeyAttempt, KeyVerdict } from "../session/contract.ts";
-import { userName } from "./authorized-keys.ts";
+import { userName } from "../model/user-name.ts";
 import type { AuthorizedKey } from "./authorized-keys.ts";
 import { decodeCertificate, plainAlgorithmOf } from "./certificate.ts";
 import type { Certificate } from "./certificate.ts";

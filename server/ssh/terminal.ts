@@ -1,8 +1,11 @@
+import { holdsKey } from "../model/key-shaped-text.ts";
 import type { PseudoTerminal, TerminalSize } from "../session/contract.ts";
 
 const largest = 1000;
 /** TERM names a terminfo entry; anything else is not one. */
 const termName = /^[A-Za-z0-9][A-Za-z0-9+._-]{0,63}$/;
+/** A transcript's header has it, so it must be no key that somebody pasted into the wrong variable. */
+const isTermName = (raw: unknown): raw is string => typeof raw === "string" && termName.test(raw) && !holdsKey(raw);
 
 const clamp = (raw: unknown, unset: number): number => {
   if (typeof raw !== "number" || !Number.isInteger(raw) || raw <= 0) return unset;
@@ -20,7 +23,7 @@ export const decodeSize = (raw: unknown): TerminalSize => ({
 
 export const decodePseudoTerminal = (raw: unknown): PseudoTerminal => {
   const term = field(raw, "term");
-  return { ...decodeSize(raw), term: typeof term === "string" && termName.test(term) ? term : "" };
+  return { ...decodeSize(raw), term: isTermName(term) ? term : "" };
 };
 
 export interface Resizes {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { commands } from "../../commands/index.ts";
 import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import { Refusal } from "../../server/errors.ts";
-import { unprintable } from "../../server/session/command-line/characters.ts";
+import { findUnprintable } from "../../server/model/harmless-text.ts";
 import { maximumLineLength, parseCommandLine } from "../../server/session/command-line/parse.ts";
 import type { Stage, Word } from "../../server/session/command-line/parse.ts";
 import type { Value } from "../../server/session/command-line/read-value.ts";
@@ -16,7 +16,7 @@ const text = fc
     fc.string({ unit: "grapheme", maxLength: 20 }),
     fc.constantFrom("-raw", "a,b", "$x", "'", '"', "`", "|"),
   )
-  .filter((one) => !unprintable.test(one));
+  .filter((one) => findUnprintable(one) === undefined);
 const value: fc.Arbitrary<Value> = fc.oneof(text, fc.array(text, { minLength: 2, maxLength: 4 }));
 const word: fc.Arbitrary<Word> = fc.oneof(
   value.map((one) => ({ kind: "value" as const, value: one })),

@@ -1,12 +1,13 @@
-import { holdsTypedKey } from "../text/typed-keys.ts";
+import { holdsKey, wasMasked } from "../../server/model/key-shaped-text.ts";
 
 const maximumLines = 200;
 
-/** The lines of this session, oldest first. What looks like a recovery key never gets in (design §5). */
+/** The lines of this session, oldest first. What looks like a recovery key never gets in. */
 export type History = readonly string[];
 
 export const remember = (history: History, line: string): History =>
-  line.trim() === "" || line === history.at(-1) || holdsTypedKey(line)
+  // The server masks the rest of a key that was begun.
+  line.trim() === "" || line === history.at(-1) || holdsKey(line) || wasMasked(line)
     ? history
     : [...history, line].slice(-maximumLines);
 

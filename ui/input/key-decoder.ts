@@ -1,4 +1,4 @@
-import { typable } from "../text/printable.ts";
+import { typable } from "../../server/model/harmless-text.ts";
 
 type KeyName =
   | "enter"

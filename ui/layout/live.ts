@@ -1,9 +1,9 @@
+import { maskBegunKey, maskDigits } from "../../server/model/key-shaped-text.ts";
 import { complete } from "../language/complete.ts";
 import { hintFor } from "../language/hint.ts";
 import { type Editor, ghostOf } from "../input/line-editor.ts";
 import type { UiCommand } from "../protocol.ts";
 import { cellsOf, cutTo, graphemes, padTo, wrapTo } from "../text/cells.ts";
-import { maskTypedKeys } from "../text/typed-keys.ts";
 import { printable } from "../text/printable.ts";
 import { type Line, type Span, span, type Tone } from "../text/tones.ts";
 
@@ -90,7 +90,7 @@ const windowOf = ({ lines, cursor }: Flow, height: number): Flow => {
 
 const editorFlow = (editor: Editor, prompt: string, ghost: string, width: number): Flow => {
   // Masking keeps every index, so the cursor's place in the text is also its place in what is shown.
-  const shown = maskTypedKeys(editor.text);
+  const shown = maskBegunKey(editor.text);
   return flow(
     [
       span(prompt, "prompt"),
@@ -138,7 +138,9 @@ const underPrompt = (
   if (editor.search !== undefined) return [];
   const hint = hintFor(editor.text, editor.cursor, commands);
   if (hint === undefined) return [];
-  const lines = wrapTo(maskTypedKeys(printable(hint.text)), width);
+  // A quoted word may be a part of a key that the whole line shows to be one.
+  const isKey = maskBegunKey(editor.text) !== editor.text;
+  const lines = wrapTo((isKey ? maskDigits : maskBegunKey)(printable(hint.text)), width);
   const most = Math.min(height, mostHintLines);
   return lines
     .slice(0, most)
@@ -200,7 +202,7 @@ export const viewLive = (
   const prompt =
     editor.search === undefined
       ? promptText(view.prompt, width)
-      : `(search) ${cutTo(maskTypedKeys(editor.search.query), Math.max(1, Math.floor(width / 3)))}: `;
+      : `(search) ${cutTo(maskBegunKey(editor.search.query), Math.max(1, Math.floor(width / 3)))}: `;
   const typed = windowOf(editorFlow(editor, prompt, ghostOf(editor, completeHere), width), height);
   return {
     lines: [...typed.lines, ...underPrompt(editor, view.commands, width, height - typed.lines.length)],
@@ -211,6 +213,6 @@ export const viewLive = (
 /** What stays of a line that was run. */
 export const echoLine = (prompt: Prompt, line: string, columns: number, mark = ""): Line => [
   span(promptText(prompt, columns), "prompt"),
-  span(maskTypedKeys(line)),
+  span(maskBegunKey(line)),
   span(mark, "quiet"),
 ];

@@ -14,12 +14,6 @@ export const isQuote = (character: string): boolean => isSingleQuote(character) 
 /** Space, tab, and every space separator of Unicode: the no-break space of a web page parts words too. */
 export const isBlank = (character: string): boolean => character !== "" && /^[\t\p{Zs}]$/u.test(character);
 
-/**
- * What no line may hold: control, format (zero-width, right-to-left), private-use and surrogate code points, line and
- * paragraph separators. They would let a line look other than it is on a screen, in the log and in a transcript.
- */
-export const unprintable = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/u;
-
 /** `U+200B`: how a character that can't be shown is named in a message. */
 export const codePointName = (character: string): string =>
   `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;

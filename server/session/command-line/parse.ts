@@ -1,4 +1,5 @@
-import { codePointName, isBlank, isDash, isQuote, unprintable } from "./characters.ts";
+import { findUnprintable } from "../../model/harmless-text.ts";
+import { codePointName, isBlank, isDash, isQuote } from "./characters.ts";
 import { peek, readValue, skipBlanks, startsParameter } from "./read-value.ts";
 import type { Cursor, Value } from "./read-value.ts";
 import { notRecognised, refuseLanguage, scriptsNotAllowed, syntax, tooMuch } from "./refusals.ts";
@@ -31,7 +32,7 @@ const parameterName = /^(?:[A-Za-z][A-Za-z0-9]*|\?)$/;
 
 const checkCharacters = (line: string): void => {
   if (/[\r\n\u0085\u2028\u2029]/.test(line)) throw scriptsNotAllowed("lines");
-  const found = unprintable.exec(line.replaceAll("\t", " "))?.[0];
+  const found = findUnprintable(line.replaceAll("\t", " "));
   if (found !== undefined) {
     throw syntax(`The line holds a control character or an invisible one (${codePointName(found)}). Type it anew.`);
   }

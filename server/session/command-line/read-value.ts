@@ -1,4 +1,5 @@
-import { isBlank, isDash, isDoubleQuote, isQuote, isSingleQuote, unprintable } from "./characters.ts";
+import { findUnprintable } from "../../model/harmless-text.ts";
+import { isBlank, isDash, isDoubleQuote, isQuote, isSingleQuote } from "./characters.ts";
 import { refuseLanguage, scriptsNotAllowed, syntax, tooMuch } from "./refusals.ts";
 
 /** Where the reader stands in a line. Every reader below moves it on by at least one character or throws: linear work. */
@@ -55,7 +56,8 @@ const readEscape = (cursor: Cursor): string => {
         ? (escapes[character] ?? "")
         : character
       : String.fromCodePoint(codePoint);
-  if (unprintable.test(text)) throw syntax("A value can't hold control characters or invisible ones, escaped or not.");
+  if (findUnprintable(text) !== undefined)
+    throw syntax("A value can't hold control characters or invisible ones, escaped or not.");
   cursor.at += unicode === null ? 2 : unicode[0].length;
   return text;
 };

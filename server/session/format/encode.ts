@@ -2,7 +2,7 @@ import { stringify } from "csv-stringify/sync";
 import type { Column } from "../../../commands/define-command.ts";
 import { EndpointError } from "../../errors.ts";
 import type { Answer, DisclosedCell } from "../delivery.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../../model/harmless-text.ts";
 import { listEncoder, tableEncoder } from "./for-people.ts";
 import type { DisclosedRow, RowEncoder } from "./row-encoder.ts";
 

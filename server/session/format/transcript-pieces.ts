@@ -1,5 +1,5 @@
 import type { Answer } from "../delivery.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../../model/harmless-text.ts";
 
 const pieceBytes = 64 * 1024;
 const encoder = new TextEncoder();

@@ -1,5 +1,5 @@
 import type { Outcome } from "../delivery.ts";
-import { printable, withoutPrivateUse } from "../printable.ts";
+import { printable, withoutPrivateUse } from "../../model/harmless-text.ts";
 
 /** What a transcript's boundary says: the command by name, never what was typed. */
 export const boundaryLabel = ({ command, exitStatus, rowCount }: Outcome): string =>

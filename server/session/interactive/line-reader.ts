@@ -34,7 +34,9 @@ export class LineReader {
   #pending = "";
   #over = false;
   #room: PromiseWithResolvers<void> | undefined;
-  #reading: { readonly echo: Echo; readonly done: (typed: Typed) => void; mask: (text: string) => string } | undefined;
+  #reading: { readonly echo: Echo; readonly done: (typed: Typed) => void } | undefined;
+  /** Of all lines that are shown: a key may come in several. */
+  readonly #mask = createKeyMask();
   #line: string[] = [];
   #tooLong = false;
   #escape: "none" | "begun" | "control" | "single-shift" = "none";
@@ -85,7 +87,6 @@ export class LineReader {
     this.#tooLong = false;
     this.#reading = {
       echo,
-      mask: this.#terminal && echo === "command" ? createKeyMask() : (text) => text,
       done: (typed) => {
         this.#reading = undefined;
         resolve(typed);
@@ -135,8 +136,9 @@ export class LineReader {
     if (reading === undefined || this.#pending === "") return;
     const end = this.#pending.search(/[\r\n]/);
     const cut = end < 0 ? this.#pending.length : end + 1;
-    const keys = reading.mask(this.#pending.slice(0, cut));
+    const typedKeys = this.#pending.slice(0, cut);
     const rest = this.#pending.slice(cut);
+    const keys = reading.echo === "command" ? this.#mask(typedKeys, rest) : typedKeys;
     let echo = "";
     let used = 0;
     let typed: Typed | undefined;

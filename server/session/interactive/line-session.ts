@@ -2,7 +2,7 @@ import { EndpointError } from "../../errors.ts";
 import type { PseudoTerminal, TerminalSize } from "../contract.ts";
 import type { Answer, Delivery, Outcome } from "../delivery.ts";
 import { encodeAnswer } from "../format/encode.ts";
-import { withoutPrivateUse } from "../printable.ts";
+import { withoutPrivateUse } from "../../model/harmless-text.ts";
 import { Glyphs } from "./glyphs.ts";
 import { maximumLineLength } from "./from-ui.ts";
 import { LineReader } from "./line-reader.ts";

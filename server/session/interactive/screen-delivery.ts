@@ -3,7 +3,7 @@ import { EndpointError } from "../../errors.ts";
 import type { TerminalSize } from "../contract.ts";
 import type { Answer, Delivery, DisclosedCell } from "../delivery.ts";
 import { encodeAnswer, notForTerminal } from "../format/encode.ts";
-import { printable, withoutPrivateUse } from "../printable.ts";
+import { printable, withoutPrivateUse } from "../../model/harmless-text.ts";
 import { refuseTooManyKeys } from "./glyphs.ts";
 import type { ScreenFace } from "./screen.ts";
 import { type TranscriptTurns, feedTranscript } from "./transcript-turns.ts";

@@ -2,7 +2,7 @@ import type { ToUi } from "../../../ui/protocol.ts";
 import { EndpointError } from "../../errors.ts";
 import type { TerminalSize } from "../contract.ts";
 import type { Outcome } from "../delivery.ts";
-import { withoutPrivateUse } from "../printable.ts";
+import { withoutPrivateUse } from "../../model/harmless-text.ts";
 import type { ScreenMessage } from "./from-ui.ts";
 import { createKeyMask } from "./key-mask.ts";
 import { LineReader } from "./line-reader.ts";

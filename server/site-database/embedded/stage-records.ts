@@ -3,6 +3,7 @@ import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { EndpointError } from "../../errors.ts";
 import { revealSecret } from "../../secret.ts";
+import { isCanonicalGuid } from "../../model/guid.ts";
 import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
 import type { RecoveryRecord } from "../recovery-record.ts";
 import { fingerprint, sealCell } from "./cells.ts";
@@ -53,7 +54,6 @@ const derivedVolumeGuid = (keyId: string): string => {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 };
 
-const guidPattern = /^[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}$/;
 const longestPackage = 7000;
 
 const invalid = (record: RecoveryRecord, what: string): EndpointError =>
@@ -61,8 +61,8 @@ const invalid = (record: RecoveryRecord, what: string): EndpointError =>
 
 /** The importer's decoders have checked this already; the table relies on it, so it is not taken on trust. */
 const checkRecord = (record: RecoveryRecord): void => {
-  if (!guidPattern.test(record.protector.keyId)) throw invalid(record, "the key id is not a GUID.");
-  if (record.volumeId !== undefined && !guidPattern.test(record.volumeId))
+  if (!isCanonicalGuid(record.protector.keyId)) throw invalid(record, "the key id is not a GUID.");
+  if (record.volumeId !== undefined && !isCanonicalGuid(record.volumeId))
     throw invalid(record, "the volume id is not a GUID.");
   if (record.computerName.trim() === "") throw invalid(record, "the computer name is empty.");
   if (record.recoveryPackage !== undefined && record.recoveryPackage.length > longestPackage)

@@ -29,7 +29,7 @@ export const fixture = (name: string): string => join(import.meta.dirname, "fixt
 
 /** Eight groups of six digits, different for each index. */
 export const recoveryKeyAt = (index: number): string =>
-  Array.from({ length: 8 }, (_, group) => String(100_000 + (((index * 8 + group) * 7919) % 900_000))).join("-");
+  Array.from({ length: 8 }, (_, group) => String((10_000 + (((index * 8 + group) * 7919) % 55_000)) * 11)).join("-");
 
 const describe = (name: string): CommandDescription => ({
   name,
