@@ -41,6 +41,10 @@ export class EndpointError extends Error {
   }
 }
 
+/** Somebody or something stopped it: Ctrl-C, a hang-up, the end of a session. */
+export const stopped = (message = "Stopped.", cause?: unknown): EndpointError =>
+  new EndpointError("OperationStopped", message, { cause });
+
 /** A line that was refused before anything ran. */
 export class Refusal extends EndpointError {
   readonly reason: CommandRefusal;

@@ -1,6 +1,6 @@
 import { on } from "node:events";
 import { Worker } from "node:worker_threads";
-import { EndpointError } from "../errors.ts";
+import { stopped } from "../errors.ts";
 import type { ReviewTask } from "./review-task.ts";
 import type { FromWorker } from "./review-worker.ts";
 
@@ -8,8 +8,6 @@ import type { FromWorker } from "./review-worker.ts";
 const entry = new URL(`./review-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
 /** Reading needs a few; a log that made it need more is damaged, and must not take the server with it. */
 const mostMemoryMb = 256;
-
-const stopped = (): EndpointError => new EndpointError("OperationStopped", "Stopped.");
 
 /**
  * Does a task in a thread of its own, an item for each time one is asked for. The server's own thread serves every session:

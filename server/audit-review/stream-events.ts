@@ -1,4 +1,4 @@
-import { EndpointError } from "../errors.ts";
+import { stopped } from "../errors.ts";
 import { decodeLine, textOf, type ReadLine } from "./decode-line.ts";
 import type { LiveFeed } from "./live-feed.ts";
 import { LogReader, type NumberedLine } from "../audit/log-reader.ts";
@@ -46,8 +46,6 @@ const firstSeqOf = (directory: string, query: EventQuery, throughSeq: number): n
   if (last !== undefined && unfiltered) return throughSeq - last + 1;
   return segment?.firstSeq ?? 1;
 };
-
-const stopped = (): EndpointError => new EndpointError("OperationStopped", "Stopped.");
 
 /**
  * Events that match, as the log has them, a block of it at a time; with `follow` also those to come. What is to come is read

@@ -1,4 +1,4 @@
-import { EndpointError, Refusal } from "../errors.ts";
+import { EndpointError, Refusal, stopped } from "../errors.ts";
 import { describe, translate } from "../session/failed.ts";
 import type { ClosedPorts } from "../session/open-ports.ts";
 import type { ApprovalNeeded, BoundLine, VisibleCommands } from "./contract.ts";
@@ -44,7 +44,7 @@ const waitUntilDecided = async (
   const look = (): void => {
     if (elevations.own(party).find((one) => one.requestId === requestId)?.state !== "pending") resolve();
   };
-  const stop = (): void => reject(new EndpointError("OperationStopped", "Stopped."));
+  const stop = (): void => reject(stopped());
   const stopListening = elevations.onChange(look);
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();

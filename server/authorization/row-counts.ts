@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { EndpointError } from "../errors.ts";
+import { stopped } from "../errors.ts";
 
 /** What was found when the rows of a request were counted. */
 export interface Counted {
@@ -84,7 +84,7 @@ export class RowCounts {
 /** @throws EndpointError OperationStopped when the signal aborts first */
 export const orStopped = async (work: Promise<void> | undefined, signal: AbortSignal): Promise<void> => {
   const { promise, reject } = Promise.withResolvers<never>();
-  const stop = (): void => reject(new EndpointError("OperationStopped", "Stopped."));
+  const stop = (): void => reject(stopped());
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
   try {

@@ -1,4 +1,4 @@
-import { EndpointError } from "../errors.ts";
+import { stopped } from "../errors.ts";
 import { identitiesOf, type Party } from "../identity/party.ts";
 
 /** The right of one command to run. */
@@ -72,7 +72,7 @@ export class CommandTurns {
     const waiting: Waiting = { identities, go: resolve };
     const stop = (): void => {
       if (!this.#waiting.delete(waiting)) return; // its turn has come
-      reject(new EndpointError("OperationStopped", "Stopped."));
+      reject(stopped());
       this.#wake();
     };
     this.#waiting.add(waiting);

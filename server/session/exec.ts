@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { EndpointError } from "../errors.ts";
+import { EndpointError, stopped } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import type { PseudoTerminal, SessionChannel } from "./contract.ts";
 import type { Answer, Delivery, Invoke } from "./delivery.ts";
@@ -53,7 +53,7 @@ const createInput = (channel: SessionChannel, terminal: PseudoTerminal | undefin
 /** A client that reads nothing must not keep a command from being stopped. */
 const orAborted = async (work: Promise<void>, signal: AbortSignal): Promise<void> => {
   const aborted = Promise.withResolvers<void>();
-  const onAbort = (): void => aborted.reject(new EndpointError("OperationStopped", "Stopped."));
+  const onAbort = (): void => aborted.reject(stopped());
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     await Promise.race([work, aborted.promise]);
@@ -112,7 +112,7 @@ export const serveExec = async (
       if (terminal !== undefined) await channel.write(text.encode(`${question}: `));
       const typed = await input.line(signal);
       if (terminal !== undefined) await channel.write(text.encode("\r\n"));
-      if (typed.kind === "interrupt") throw new EndpointError("OperationStopped", "Stopped.");
+      if (typed.kind === "interrupt") throw stopped();
       if (typed.kind === "too-long")
         throw new EndpointError(
           "InvalidArgument",

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { maskKey } from "../model/key-shaped-text.ts";
-import { EndpointError } from "../errors.ts";
+import { EndpointError, stopped } from "../errors.ts";
 import type { Outcome } from "./delivery.ts";
 
 const newReference = (): string => `R-${randomBytes(5).toString("hex").toUpperCase()}`;
@@ -20,7 +20,7 @@ export const translate = (
   signal: AbortSignal,
 ): { readonly failure: EndpointError; reference?: string } => {
   if (error instanceof EndpointError && error.category !== "InvalidResult") return { failure: error };
-  if (signal.aborted) return { failure: new EndpointError("OperationStopped", "Stopped.", { cause: error }) };
+  if (signal.aborted) return { failure: stopped(undefined, error) };
   const reference = newReference();
   return {
     failure: new EndpointError("InvalidResult", `The command failed. Reference ${reference}.`, { cause: error }),

@@ -4,7 +4,7 @@ import type { ElevationGate } from "../authorization/elevation-gate.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
 import type { Party } from "../identity/party.ts";
 import type { OnRecord } from "../audit/on-record.ts";
-import { EndpointError } from "../errors.ts";
+import { EndpointError, stopped } from "../errors.ts";
 import type { Admitted } from "./admit.ts";
 import type { Answer, Delivery } from "./delivery.ts";
 import { disclose } from "./disclose.ts";
@@ -127,7 +127,7 @@ export const runCommand = async (dependencies: RunDependencies, started: Started
   const { log, origin, connectedUser } = dependencies;
   const { admitted, delivery, signal } = started;
   // Stopped while its start was recorded: a command hears of an abort, not that there was one.
-  if (signal.aborted) throw new EndpointError("OperationStopped", "Stopped.");
+  if (signal.aborted) throw stopped();
   const result = await admitted.bound.command.run(contextOf(dependencies, started));
   switch (result.kind) {
     case "rows":

@@ -1,4 +1,4 @@
-import { EndpointError } from "../../errors.ts";
+import { stopped } from "../../errors.ts";
 import type { PseudoTerminal, TerminalSize } from "../contract.ts";
 import type { Answer, Delivery, Outcome } from "../delivery.ts";
 import { encodeAnswer } from "../format/encode.ts";
@@ -18,8 +18,6 @@ const rowsAtATime = 50;
 const widthWithoutTerminal = 120;
 /** What comes of a paste after the Enter that unlocked. */
 const quietMs = 200;
-
-const stopped = (): EndpointError => new EndpointError("OperationStopped", "Stopped.");
 
 /**
  * A session in plain lines, without a UI process: for a terminal that knows no escape sequences (`TERM=dumb`, screen

@@ -1,5 +1,5 @@
 import { piecesOf, type UiColumn } from "../../../ui/protocol.ts";
-import { EndpointError } from "../../errors.ts";
+import { stopped } from "../../errors.ts";
 import type { TerminalSize } from "../contract.ts";
 import type { Answer, Delivery, DisclosedCell } from "../delivery.ts";
 import { encodeAnswer, notForTerminal } from "../format/encode.ts";
@@ -76,7 +76,7 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
   const pageRows = (): number => Math.max(1, Math.floor((size().rows - linesBesidesRows) / linesPerRow()));
 
   const throwIfStopped = (): void => {
-    if (signal.aborted || !face.ui.isAlive) throw new EndpointError("OperationStopped", "Stopped.");
+    if (signal.aborted || !face.ui.isAlive) throw stopped();
   };
 
   const showText = async (text: string): Promise<void> => {

@@ -1,5 +1,5 @@
 import type { ToUi } from "../../../ui/protocol.ts";
-import { EndpointError } from "../../errors.ts";
+import { stopped } from "../../errors.ts";
 import type { TerminalSize } from "../contract.ts";
 import type { Outcome } from "../delivery.ts";
 import { withoutPrivateUse } from "../../model/harmless-text.ts";
@@ -32,8 +32,6 @@ const farewellMs = 1_000;
 const quietMs = 200;
 /** After the client's input is over, a session without a running command ends when nothing came for so long. */
 const afterInputMs = 500;
-
-const stopped = (): EndpointError => new EndpointError("OperationStopped", "Stopped.");
 
 /** A session on a screen: lines from the UI process → `invoke` → parts of an answer for the UI process. */
 export class ScreenSession implements ShownSession {

@@ -1,5 +1,5 @@
 import type { OpenedTranscript } from "../../audit-review/transcript-port.ts";
-import { EndpointError } from "../../errors.ts";
+import { EndpointError, stopped } from "../../errors.ts";
 import { label } from "./labels.ts";
 import type { ScreenFace } from "./screen.ts";
 
@@ -41,7 +41,7 @@ export class TranscriptTurns {
   async next(signal: AbortSignal): Promise<number | undefined> {
     const wake = Promise.withResolvers<void>();
     this.#wake = wake;
-    const stop = (): void => wake.reject(new EndpointError("OperationStopped", "Stopped."));
+    const stop = (): void => wake.reject(stopped());
     signal.addEventListener("abort", stop, { once: true });
     try {
       if (signal.aborted) stop();

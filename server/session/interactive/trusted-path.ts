@@ -1,4 +1,4 @@
-import { EndpointError } from "../../errors.ts";
+import { EndpointError, stopped } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import { longestHiddenLine, type Echo, type Typed } from "./line-reader.ts";
 import type { RecordedTerminal } from "./recorded-terminal.ts";
@@ -30,8 +30,6 @@ const attempts = 3;
 const linesOut = "\r\n".repeat(100);
 /** The scrollback too; after the screen, because some terminals push what they clear into it. */
 const clearScreen = "\u001b[0m\u001b[H\u001b[2J\u001b[3J";
-
-const stopped = (message = "Stopped."): EndpointError => new EndpointError("OperationStopped", message);
 
 /** Rejects with `OperationStopped` when the signal aborts first. */
 const orStopped = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
