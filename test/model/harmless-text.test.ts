@@ -1,34 +1,6 @@
 import { expect, test } from "vitest";
 import { findUnprintable, isNameWithoutTricks, printable, typable } from "../../server/model/harmless-text.ts";
-
-/** Without ink: Hangul fillers, variation selectors, the joiner that joins nothing, tags, the braille blank. */
-const inkless = [
-  "\u115f",
-  "\u1160",
-  "\u3164",
-  "\uffa0",
-  "\u2800",
-  "\u2d7f",
-  "\u{1107f}",
-  "\u{13441}",
-  "\u{13442}",
-  "\u{16fe4}",
-  "\u{1d159}",
-  "\ufe0f",
-  "\ufe00",
-  "\u{e0100}",
-  "\u034f",
-  "\u{e0041}",
-  "\u00ad",
-  "\u17b4",
-  "\u180b",
-  "\u200b",
-  "\u2060",
-  "\ufeff",
-  "\u061c",
-  "\u{1d173}",
-  "\ue000",
-];
+import { inkless } from "./inkless.ts";
 
 test.each(inkless)("%j is in no name", (character) => {
   expect(isNameWithoutTricks(`PC-00${character}01`)).toBe(false);

@@ -19,7 +19,7 @@ export const writings = {
   "numbered, in groups of three": groups
     .map((group, index) => `${index + 1}) ${group.slice(0, 3)} ${group.slice(3)}`)
     .join(", "),
-  "numbered": groups.map((group, index) => `${index + 1}. ${group}`).join(" "),
+  numbered: groups.map((group, index) => `${index + 1}. ${group}`).join(" "),
   "half of it, digit by digit": groups.slice(0, 4).join("").split("").join(" "),
 } as const;
 

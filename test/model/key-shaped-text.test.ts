@@ -51,7 +51,10 @@ describe("a list", () => {
 test.each([
   ["a letter before it", `bad${key.replaceAll("-", "")}`],
   ["letters that make it as long as a digest", `${"a".repeat(16)}${key.replaceAll("-", "")}`],
-  ["signs that are digits", key.replace(/[1-9]/g, (digit) => String.fromCodePoint(0x245f + Number(digit))).replaceAll("0", "⓪")],
+  [
+    "signs that are digits",
+    key.replace(/[1-9]/g, (digit) => String.fromCodePoint(0x245f + Number(digit))).replaceAll("0", "⓪"),
+  ],
   ["a digit too many before it", `7${key.replaceAll("-", "")}`],
 ])("a key with %s is found", (_, text) => {
   expect(holdsKey(text)).toBe(true);

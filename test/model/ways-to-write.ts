@@ -13,7 +13,7 @@ export const numbersFrom = (seed: number): ((below: number) => number) => {
 
 export type Below = (below: number) => number;
 
-export const pick = <T>(below: Below, from: readonly T[]): T => {
+const pick = <T>(below: Below, from: readonly T[]): T => {
   const found = from[below(from.length)];
   if (found === undefined) throw new Error("nothing to pick from");
   return found;

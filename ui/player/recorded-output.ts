@@ -1,3 +1,5 @@
+import { findUnprintable } from "../../server/model/harmless-text.ts";
+
 /** Where a sequence was left by the end of a piece of output. */
 export interface OutputState {
   readonly inside: "ground" | "escape" | "intermediate" | "control" | "string";
@@ -16,12 +18,6 @@ const longestSequence = 128;
  */
 const trustedMark = "\u25c6";
 const recordedMark = "\u25c7";
-
-/**
- * Private use (a glyph would be a key's character), lone surrogates, and invisible and reordering characters. Variation
- * selectors stay: they belong to the emoji before them.
- */
-const special = /(?![\ufe00-\ufe0f])[\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u061c\ufff9-\ufffb]/u;
 
 const movesOrErases = /^[0-9]{0,4}(?:;[0-9]{0,4})?[A-HfdJKX]$/;
 const rendition = /^[0-9:;]*m$/;
@@ -81,7 +77,7 @@ export const filterOutput = (
         else if (code >= 0x80 && code <= 0x9f) {
           inside = afterC1(code);
           sequence = "";
-        } else if (code > 0x9f) kept += special.test(character) ? "\ufffd" : character;
+        } else if (code > 0x9f) kept += findUnprintable(character) === undefined ? character : "\ufffd";
         break;
       case "escape":
         inside = afterEscape(character);
