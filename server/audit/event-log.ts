@@ -2,7 +2,7 @@ import { fstatSync, mkdirSync, statSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
-import { synchronizeDirectory } from "../synchronize-directory.ts";
+import { synchronizeDirectory } from "../files/synchronize-directory.ts";
 import { eventText } from "./event-text.ts";
 import type { AuditEvent, EventLog } from "./event.ts";
 import { takeLock } from "./lock.ts";

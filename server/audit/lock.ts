@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { EndpointError } from "../errors.ts";
-import { takeFileLock } from "../site-database/file-lock.ts";
+import { takeFileLock } from "../files/file-lock.ts";
 
 const readHolder = (path: string): string => {
   try {

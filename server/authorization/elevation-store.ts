@@ -4,7 +4,7 @@ import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as z from "zod";
 import { EndpointError } from "../errors.ts";
-import { synchronizeDirectory } from "../synchronize-directory.ts";
+import { synchronizeDirectory } from "../files/synchronize-directory.ts";
 import { elevationStates } from "./elevation-port.ts";
 
 const certificate = z.strictObject({ authority: z.string(), keyId: z.string() });

@@ -16,7 +16,7 @@ import { EndpointError } from "../errors.ts";
 import type { Io } from "./io.ts";
 import { plain } from "./plain.ts";
 import { openLocalRecord } from "./local-record.ts";
-import { writeNewFile } from "./new-file.ts";
+import { writeNewFile } from "../files/new-file.ts";
 import { readLogKey } from "./private-key.ts";
 import { freeBytesIn } from "./storage.ts";
 

@@ -13,7 +13,7 @@ import { EndpointError } from "../errors.ts";
 import { exportReport } from "./audit-report.ts";
 import type { Io } from "./io.ts";
 import { openLocalRecord } from "./local-record.ts";
-import { writeNewFile } from "./new-file.ts";
+import { writeNewFile } from "../files/new-file.ts";
 import { plain } from "./plain.ts";
 
 /** What was written after `pep audit VERB`, checked by name only. */

@@ -17,7 +17,7 @@ import { generateSshKeyPair } from "../ssh/generate-key.ts";
 import { fingerprintOf } from "../ssh/public-key.ts";
 import { readMasterKey } from "./master-key.ts";
 import type { Io } from "./io.ts";
-import { writeNewFile } from "./new-file.ts";
+import { writeNewFile } from "../files/new-file.ts";
 import { readLogKey } from "./private-key.ts";
 import { findEmbeddedSite } from "./site.ts";
 

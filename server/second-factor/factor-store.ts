@@ -4,8 +4,8 @@ import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as z from "zod";
 import { EndpointError } from "../errors.ts";
+import { synchronizeDirectory } from "../files/synchronize-directory.ts";
 import { isCanonicalUserName } from "../model/user-name.ts";
-import { synchronizeDirectory } from "../synchronize-directory.ts";
 import { readSealingKey, seal, unseal } from "./sealing.ts";
 import type { HashedCodes } from "./recovery-codes.ts";
 

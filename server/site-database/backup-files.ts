@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { lstat, open, readFile, realpath, rm } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { EndpointError } from "../errors.ts";
-import { synchronizeDirectory } from "../synchronize-directory.ts";
+import { synchronizeDirectory } from "../files/synchronize-directory.ts";
 import type { CertificateBackup } from "./port.ts";
 
 export interface BackupFile {
