@@ -1,8 +1,9 @@
-import { readFileSync, statSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import * as z from "zod";
 import { syslogReceiver, type SyslogReceiver } from "./audit-forwarding/configuration.ts";
 import { EndpointError } from "./errors.ts";
+import { openFile } from "./files/judge.ts";
+import { readTrustedSync, refuseOpenFolder } from "./files/trusted-file.ts";
 import { penaltySettings, perSourcePenalties, perSourcePenaltyExemptList } from "./ssh/penalty-configuration.ts";
 import type { PenaltySettings } from "./ssh/penalties.ts";
 import { sqlServerSiteDatabase, type SqlServerConfiguration } from "./site-database/sql-server/configuration.ts";
@@ -130,18 +131,6 @@ const lies = (path: string, directory: string): boolean => {
   return way === "" || (way !== ".." && !way.startsWith("../") && !isAbsolute(way));
 };
 
-/** Refuses a file that someone else could have written. @throws EndpointError InvalidArgument */
-const refuseWritableByOthers = (path: string, name: string): void => {
-  const { mode, uid } = statSync(path);
-  const own = process.geteuid?.();
-  if (own !== undefined && uid !== own && uid !== 0) {
-    throw new EndpointError("InvalidArgument", `${name} belongs to another account, which could exchange it: ${path}`);
-  }
-  if ((mode & 0o022) !== 0) {
-    throw new EndpointError("InvalidArgument", `${name} may be written by group or others; run: chmod go-w ${path}`);
-  }
-};
-
 type Issue = z.core.$ZodIssue;
 
 /** A union's failure, as that of the branch that was meant: the one whose `kind` fits, or that got furthest. */
@@ -197,25 +186,12 @@ const resolveSite = (
  * Reads and checks endpoint.json.
  *
  * @param path `endpoint.json`, usually in the data directory
- * @throws EndpointError InvalidArgument with one line that says what to change
+ * @throws EndpointError with one line that says what to change; UntrustedFile
  */
 export const readConfiguration = (dataDirectory: string, path: string): Configuration => {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-    refuseWritableByOthers(dataDirectory, "The data directory");
-    refuseWritableByOthers(path, "The configuration");
-  } catch (error) {
-    if (error instanceof EndpointError) throw error;
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw new EndpointError(
-      "ObjectNotFound",
-      missing
-        ? `There is no ${path}. Make a data directory with: pep init --data-dir ${dataDirectory}`
-        : `${path} can't be read${error instanceof Error && "code" in error ? ` (${String(error.code)})` : ""}.`,
-      { cause: error },
-    );
-  }
+  const hint = `make a data directory with: pep init --data-dir ${dataDirectory}`;
+  const text = readTrustedSync(path, openFile("configuration", undefined, hint)).toString("utf8");
+  refuseOpenFolder(dataDirectory, { what: "data directory", links: "trusted" });
   const file = decode(text, path);
   const from = (relativePath: string): string => resolve(dataDirectory, relativePath);
   const secondFactorKey = from(

@@ -69,10 +69,11 @@ test("the test itself sees the imports", () => {
 });
 
 test("a package is imported in its own folder only", () => {
-  const homes: Record<string, string> = {
+  const homes: Record<string, string | readonly string[]> = {
     ssh2: "server/ssh/",
     tedious: "server/site-database/",
-    "node:sqlite": "server/site-database/",
+    // A file lock is SQLite's.
+    "node:sqlite": ["server/site-database/", "server/files/file-lock.ts"],
     ink: "ui/",
     react: "ui/",
     pkijs: "server/site-database/",
@@ -88,7 +89,7 @@ test("a package is imported in its own folder only", () => {
   };
   const strays = [...imports.values()]
     .flat()
-    .filter(({ from, to }) => to in homes && !from.startsWith(homes[to] ?? ""));
+    .filter(({ from, to }) => to in homes && ![homes[to] ?? ""].flat().some((home) => from.startsWith(home)));
   expect(shown(strays)).toEqual([]);
 });
 
@@ -168,6 +169,7 @@ test("what sends the record on only reads it, and knows nothing of sessions", ()
       isOurs(to) &&
       !typeOnly &&
       ![...readers, "server/errors.ts"].includes(to) &&
+      !to.startsWith("server/files/") &&
       !to.startsWith("server/audit-forwarding/"),
   );
   expect(shown(strays)).toEqual([]);
@@ -208,6 +210,64 @@ test("a secret's text is opened in the few files that must", () => {
   expect(opening.filter((file) => !allowed.test(file))).toEqual([]);
   expect(opening).toContain("server/session/disclose.ts");
   expect(opening.length).toBeLessThanOrEqual(6);
+});
+
+/** What opens a file to read it, or puts one in the place of another. */
+const opening = [
+  "readFile",
+  "readFileSync",
+  "open",
+  "openSync",
+  "openAsBlob",
+  "createReadStream",
+  "rename",
+  "renameSync",
+];
+
+/** Judged one by one. Everything else asks server/files/, which never waits for a pipe and knows whose a file must be. */
+const judgedOpeners: readonly (readonly [RegExp, string])[] = [
+  [/^server\/files\//, "the room itself"],
+  [/^server\/audit(-review)?\//, "the record: its readers have rules of their own"],
+  [/^server\/bundle\/load\.ts$/, "the program's own text: whoever may change it need not change a file"],
+  [/^server\/main\.ts$/, "package.json beside the program"],
+  [/^server\/cli\/init\.ts$/, "the roles that the package brings"],
+  [
+    /^server\/cli\/audit(-upkeep|-report)?\.ts$/,
+    "the record, and what an administrator names on the command line, pipes too",
+  ],
+  [/^server\/import\/read-recovery-file\.ts$/, "what an administrator names on the command line; judged there"],
+  [/^server\/session\/interactive\/(ui-process|descriptors|ui-pool)\.ts$/, "/proc and /dev/null"],
+  [/^server\/control\/control-socket\.ts$/, "renames a socket"],
+  [/^server\/authorization\/elevation-store\.ts$/, "appends to the file that was judged, in a folder of ours"],
+  [/^server\/site-database\/backup-files\.ts$/, "makes new files and reads them back"],
+  [/^server\/site-database\/embedded\/(database|master-key)\.ts$/, "makes new files"],
+];
+
+test("a file is opened by server/files/, or by one of the few that were judged", () => {
+  const openers = [...sources].filter((file) => {
+    const text = readFileSync(join(root, file), "utf8");
+    const fromFs = [
+      ...text.matchAll(/import\s+(?:type\s+)?(\{[^}]*\}|[^;"]*?)\s+from\s+"(?:node:)?fs(?:\/promises)?";/g),
+    ];
+    return fromFs.some(([, what = ""]) => {
+      if (!what.startsWith("{")) return true;
+      const names = what
+        .slice(1, -1)
+        .split(",")
+        .map((name) => name.trim().split(/\s+as\s+/)[0] ?? "");
+      return names.some((name) => opening.includes(name) || name === "promises" || name === "default");
+    });
+  });
+  expect(openers.filter((file) => !judgedOpeners.some(([judged]) => judged.test(file)))).toEqual([]);
+  const idle = judgedOpeners.filter(([judged]) => !openers.some((file) => judged.test(file)));
+  expect(idle.map(([, why]) => why)).toEqual([]);
+});
+
+test("what says whether a file may be trusted knows nothing of the rest of the server", () => {
+  const strays = within("server/files/").filter(
+    ({ to }) => isOurs(to) && !to.startsWith("server/files/") && to !== "server/errors.ts",
+  );
+  expect(shown(strays)).toEqual([]);
 });
 
 test("process.env and process.argv are read by main.ts and the UI's entry only", () => {

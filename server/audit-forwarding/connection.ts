@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { EndpointError } from "../errors.ts";
+import { mountedSecret, openFile, type FileRule } from "../files/judge.ts";
+import { readTrustedSync } from "../files/trusted-file.ts";
 import type { SyslogReceiver } from "./configuration.ts";
 
 export interface Credentials {
@@ -137,23 +137,13 @@ export class Connection {
   }
 }
 
-/** @throws EndpointError when a file can't be read or the key may be read by others */
-export const readCredentials = (
-  receiver: SyslogReceiver,
-  readPrivateKey: (path: string, name: string) => string,
-): Credentials => {
-  const read = (path: string, name: string): string => {
-    try {
-      return readFileSync(path, "utf8");
-    } catch (error) {
-      const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-      throw new EndpointError("ResourceUnavailable", `The ${name} ${path} can't be read (${code}).`, { cause: error });
-    }
-  };
+/** @throws UntrustedFile */
+export const readCredentials = (receiver: SyslogReceiver): Credentials => {
+  const read = (path: string, rule: FileRule): string => readTrustedSync(path, rule).toString("utf8");
   return {
-    ca: read(receiver.ca, "syslog receiver's authority"),
-    certificate: read(receiver.certificate, "syslog certificate"),
-    key: readPrivateKey(receiver.key, "syslog key"),
+    ca: read(receiver.ca, openFile("syslog receiver's authority")),
+    certificate: read(receiver.certificate, openFile("syslog certificate")),
+    key: read(receiver.key, mountedSecret("syslog key", "owner")),
   };
 };
 

@@ -1,8 +1,10 @@
-import { readFileSync } from "node:fs";
-import { mkdir, open, rename } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as z from "zod";
 import { EndpointError } from "../errors.ts";
+import { openFile } from "../files/judge.ts";
+import { replaceFile } from "../files/replace-file.ts";
+import { readTrustedSync, UntrustedFile } from "../files/trusted-file.ts";
 
 const cursorFile = z.strictObject({
   /** Name of the log it is a place in. A log that was begun anew is sent from its beginning. */
@@ -16,9 +18,9 @@ export type Cursor = Readonly<z.infer<typeof cursorFile>>;
 /** @throws EndpointError InvalidArgument when the file is there and no cursor: to begin anew would send the whole log again */
 export const readCursor = (path: string): Cursor | undefined => {
   try {
-    return cursorFile.parse(JSON.parse(readFileSync(path, "utf8")));
+    return cursorFile.parse(JSON.parse(readTrustedSync(path, openFile("place in the log")).toString("utf8")));
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (error instanceof UntrustedFile && error.isMissing) return undefined;
     throw new EndpointError(
       "InvalidArgument",
       `${path} can't be read as a cursor. Remove it, and the whole log is sent to the syslog receiver again.`,
@@ -27,18 +29,8 @@ export const readCursor = (path: string): Cursor | undefined => {
   }
 };
 
-/**
- * Replaces it at once. The directory is not synchronised: when the rename is lost in a crash the older cursor is there, and
- * what follows it is sent again.
- */
+/** Replaces it at once. */
 export const writeCursor = async (path: string, cursor: Cursor): Promise<void> => {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const file = await open(`${path}.new`, "w", 0o600);
-  try {
-    await file.writeFile(`${JSON.stringify(cursor)}\n`);
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
+  await replaceFile(path, `${JSON.stringify(cursor)}\n`, (file) => file.datasync());
 };

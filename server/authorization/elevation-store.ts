@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
-import { open, rename, rm, type FileHandle } from "node:fs/promises";
+import { open, rm, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as z from "zod";
 import { EndpointError } from "../errors.ts";
+import { ownSecret } from "../files/judge.ts";
+import { writeNewFile } from "../files/new-file.ts";
+import { renameDurably } from "../files/replace-file.ts";
 import { synchronizeDirectory } from "../files/synchronize-directory.ts";
+import { readTrustedSync, UntrustedFile } from "../files/trusted-file.ts";
 import { elevationStates } from "./elevation-port.ts";
 
 const certificate = z.strictObject({ authority: z.string(), keyId: z.string() });
@@ -68,19 +71,16 @@ const damaged = (path: string, what: string): EndpointError =>
     `${path} ${what}, so nobody can tell which approvals were used. Move it away to start without any; the log has them all.`,
   );
 
-const readTrusted = (path: string): string => {
-  const file = openSync(path, constants.O_RDONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o600);
+const readAll = (path: string): string => {
+  writeNewFile(path, "", 0o600);
   try {
-    const about = fstatSync(file);
-    const own = process.getuid?.();
-    if (!about.isFile()) throw damaged(path, "is no regular file");
-    // Windows has no owner and no mode bits: there the folder's access list has to protect the file.
-    if (own !== undefined && (about.mode & 0o022) !== 0) throw damaged(path, "may be written by group or others");
-    if (own !== undefined && about.uid !== own) throw damaged(path, "belongs to another account");
-    if (about.size > mostBytes) throw damaged(path, `is larger than ${mostBytes} bytes`);
-    return readFileSync(file, "utf8");
-  } finally {
-    closeSync(file);
+    return readTrustedSync(path, {
+      ...ownSecret("file of approvals"),
+      mayRead: "everyone",
+      largest: mostBytes,
+    }).toString("utf8");
+  } catch (error) {
+    throw error instanceof UntrustedFile ? damaged(path, `can't be trusted: ${error.why}`) : error;
   }
 };
 
@@ -144,7 +144,7 @@ export const openElevationStore = async (
   path: string,
   synchronize: (file: FileHandle) => Promise<void> = (file) => file.datasync(),
 ): Promise<ElevationStore> => {
-  const text = readTrusted(path);
+  const text = readAll(path);
   const whole = text.slice(0, text.lastIndexOf("\n") + 1);
   const decoded = decode(path, whole);
   let file = await open(path, "r+");
@@ -180,9 +180,8 @@ export const openElevationStore = async (
       if (broken) throw unavailable(new Error("an earlier write failed"));
       const written = await writeBeside(path, changes, synchronize);
       try {
-        await rename(written.path, path);
-        // Without this a power failure could bring the old file back, without what is appended from here on.
-        await synchronizeDirectory(dirname(path));
+        // Durably: a power failure could bring the old file back, without what is appended from here on.
+        await renameDurably(written.path, path);
         await file.close();
       } catch (error) {
         broken = true;

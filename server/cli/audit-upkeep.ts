@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { findForwarded } from "../audit-forwarding/examine.ts";
 import { decodeCheckpoint } from "../audit/checkpoint.ts";
@@ -17,6 +17,7 @@ import type { Io } from "./io.ts";
 import { plain } from "./plain.ts";
 import { openLocalRecord } from "./local-record.ts";
 import { writeNewFile } from "../files/new-file.ts";
+import { renameDurably } from "../files/replace-file.ts";
 import { readLogKey } from "./private-key.ts";
 import { freeBytesIn } from "./storage.ts";
 
@@ -122,16 +123,6 @@ export const acceptLossCommand = async (
   return 0;
 };
 
-const replace = (from: string, to: string): void => {
-  renameSync(from, to);
-  const folder = openSync(join(to, ".."), "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
-};
-
 /**
  * `pep audit rotate-key`: a new log key, announced in the log and signed for by the old one. Only while no server runs. The
  * checkpoint under which it happens has both signatures: whichever key a crash leaves in place goes on with the log.
@@ -165,8 +156,8 @@ export const rotateKeyCommand = async (dataDirectory: string, io: Io): Promise<n
   } finally {
     await record.close();
   }
-  replace(`${next}.pub`, `${logKey}.pub`);
-  replace(next, logKey);
+  await renameDurably(`${next}.pub`, `${logKey}.pub`);
+  await renameDurably(next, logKey);
   io.stdout.write(`The log's key is ${text(pair.publicKey)} from now on. Keep a copy of ${logKey}.pub elsewhere.\n`);
   return 0;
 };

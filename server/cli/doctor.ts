@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../../commands/index.ts";
 import { readCredentials } from "../audit-forwarding/connection.ts";
@@ -47,14 +47,13 @@ const inWords = (error: unknown): string => {
   return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
 };
 
-const examinePrivateKey = (path: string, check: string): CertificateFinding => {
+const examinePrivateKey = (path: string, name: string): CertificateFinding => {
+  const check = name.replace(" ", "-");
   try {
-    const { mode } = statSync(path);
-    return (mode & 0o077) === 0
-      ? passed(check, `${path} is there, for its owner only.`)
-      : failedCheck(check, `${path} may be read by others; run: chmod 600 ${path}`);
+    readPrivateKey(path, name);
+    return passed(check, `${path} is there, for its owner only.`);
   } catch (error) {
-    return failedCheck(check, `${path} can't be read: ${inWords(error)}`);
+    return failedCheck(check, inWords(error));
   }
 };
 
@@ -152,7 +151,7 @@ const examineForwarding = async (
 ): Promise<readonly CertificateFinding[]> => {
   if (syslog === undefined) return [];
   try {
-    const credentials = readCredentials(syslog, readPrivateKey);
+    const credentials = readCredentials(syslog);
     const found = [await examineReceiver(syslog, credentials, signal), examineLag(syslog, pathsIn(dataDirectory))];
     return found.map(({ passed: fine, finding }) => (fine ? passed("syslog", finding) : advice("syslog", finding)));
   } catch (error) {
@@ -217,8 +216,8 @@ export const doctorCommand = async (
       keyFile: configuration.secondFactorKey,
     });
     findings.push(
-      examinePrivateKey(paths.hostKey, "host-key"),
-      examinePrivateKey(paths.logKey, "log-key"),
+      examinePrivateKey(paths.hostKey, "host key"),
+      examinePrivateKey(paths.logKey, "log key"),
       ...examineRoles(paths.roles, paths.authorizedKeys, factors.users()),
       ...examineKeys(paths.authorizedKeys),
       ...examineTrustAnchors(configuration),

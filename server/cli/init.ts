@@ -17,7 +17,9 @@ import { generateSshKeyPair } from "../ssh/generate-key.ts";
 import { fingerprintOf } from "../ssh/public-key.ts";
 import { readMasterKey } from "./master-key.ts";
 import type { Io } from "./io.ts";
+import { openFile } from "../files/judge.ts";
 import { writeNewFile } from "../files/new-file.ts";
+import { readTrustedSync } from "../files/trusted-file.ts";
 import { readLogKey } from "./private-key.ts";
 import { findEmbeddedSite } from "./site.ts";
 
@@ -37,7 +39,7 @@ const makeDirectory = (path: string): void => {
 
 const isDemo = (endpoint: string): boolean => {
   try {
-    const file: unknown = JSON.parse(readFileSync(endpoint, "utf8"));
+    const file: unknown = JSON.parse(readTrustedSync(endpoint, openFile("configuration")).toString("utf8"));
     return typeof file === "object" && file !== null && "demo" in file && file.demo === true;
   } catch {
     return false;
@@ -188,7 +190,7 @@ export const initDataDirectory = async ({ dataDirectory, demo }: InitOptions, io
     for (const user of demoUsers) {
       const key = join(paths.demoKeys, user);
       note(key, makeSshKey(key, `pep demo ${user}`));
-      writeNewFile(join(paths.authorizedKeys, user), readFileSync(`${key}.pub`), 0o600);
+      writeNewFile(join(paths.authorizedKeys, user), readTrustedSync(`${key}.pub`, openFile("demo key")), 0o600);
     }
   }
   const configuration = readConfiguration(dataDirectory, paths.endpoint);
@@ -226,7 +228,7 @@ export const initCommand = async (options: InitOptions, io: Io): Promise<number>
   const made = await initDataDirectory({ ...options, dataDirectory }, io);
   const paths = pathsIn(dataDirectory);
   if (!made) io.stderr.write(`${dataDirectory} is complete; nothing was changed.\n`);
-  const publicKey = readFileSync(`${paths.hostKey}.pub`, "utf8").trim();
+  const publicKey = readTrustedSync(`${paths.hostKey}.pub`, openFile("host key's public half")).toString("utf8").trim();
   io.stdout.write(proofsOf(publicKey, readConfiguration(dataDirectory, paths.endpoint).listen));
   io.stderr.write(
     options.demo

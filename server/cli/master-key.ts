@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from "node:fs";
 import type { EmbeddedSite } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
+import { ownSecret } from "../files/judge.ts";
+import { readTrustedSync } from "../files/trusted-file.ts";
 import { Secret } from "../secret.ts";
 import type { MasterKeySource } from "../site-database/embedded/index.ts";
 
@@ -11,20 +12,8 @@ import type { MasterKeySource } from "../site-database/embedded/index.ts";
 export const readMasterKey = ({ masterKey }: Pick<EmbeddedSite, "masterKey">): MasterKeySource => {
   if ("file" in masterKey) return { kind: "file", path: masterKey.file };
   const path = masterKey.passwordFile;
-  try {
-    if ((statSync(path).mode & 0o077) !== 0) {
-      throw new EndpointError(
-        "InvalidArgument",
-        `The master key's password file may be read by others; run: chmod 600 ${path}`,
-      );
-    }
-    const [password = ""] = readFileSync(path, "utf8").split(/\r?\n/);
-    if (password === "") throw new EndpointError("InvalidArgument", `${path} has no password in its first line.`);
-    return { kind: "password", password: new Secret(password) };
-  } catch (error) {
-    if (error instanceof EndpointError) throw error;
-    throw new EndpointError("ResourceUnavailable", `The master key's password file ${path} can't be read.`, {
-      cause: error,
-    });
-  }
+  const text = readTrustedSync(path, ownSecret("master key's password file")).toString("utf8");
+  const [password = ""] = text.split(/\r?\n/);
+  if (password === "") throw new EndpointError("InvalidArgument", `${path} has no password in its first line.`);
+  return { kind: "password", password: new Secret(password) };
 };

@@ -1,20 +1,11 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
 import { EndpointError } from "../errors.ts";
+import { ownSecret } from "../files/judge.ts";
+import { readTrustedSync } from "../files/trusted-file.ts";
 
-/** @throws EndpointError when the key can be read by others or not at all */
-export const readPrivateKey = (path: string, name: string): string => {
-  try {
-    if ((statSync(path).mode & 0o077) !== 0) {
-      throw new EndpointError("InvalidArgument", `The ${name} may be read by others; run: chmod 600 ${path}`);
-    }
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (error instanceof EndpointError) throw error;
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-    throw new EndpointError("ResourceUnavailable", `The ${name} ${path} can't be read (${code}).`, { cause: error });
-  }
-};
+/** A key that `pep` made. @throws UntrustedFile */
+export const readPrivateKey = (path: string, name: string): string =>
+  readTrustedSync(path, ownSecret(name, "pep init makes one")).toString("utf8");
 
 /** The key that signs the log's checkpoints: Ed25519, PKCS #8 in PEM. */
 export const readLogKey = (path: string): KeyObject => {

@@ -1,14 +1,9 @@
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import type { EventLog } from "../audit/event.ts";
-import type { CheckedRoles } from "../authorization/decode-roles.ts";
-import { loadRolesFile } from "../authorization/roles-file.ts";
+import { loadRolesFile, type LoadedRoles } from "../authorization/roles-file.ts";
 import { commands } from "../../commands/index.ts";
 import type { AuthorizedKeys } from "../ssh/authorized-keys.ts";
 import type { TrustAnchors } from "../ssh/key-authenticator.ts";
 import type { Io } from "./io.ts";
-
-export const digestOf = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
 
 /** Which certificate authorities and revoked keys count from now on; on the record where there are any. */
 export const recordAnchors = async (anchors: TrustAnchors, log: EventLog, io: Io): Promise<void> => {
@@ -24,7 +19,7 @@ export const recordAnchors = async (anchors: TrustAnchors, log: EventLog, io: Io
 /** Reads roles and keys again on SIGHUP; what is broken never replaces what is good (design §8). */
 export const createReload = (
   rolesPath: string,
-  apply: (roles: CheckedRoles) => void,
+  apply: (roles: LoadedRoles) => void,
   keys: AuthorizedKeys,
   anchors: TrustAnchors,
   log: EventLog,
@@ -40,10 +35,12 @@ export const createReload = (
       problems = [`kept the keys in force: ${error instanceof Error ? error.message : String(error)}`];
     }
     for (const problem of problems) io.stderr.write(`pep: ${problem}\n`);
-    let refused: string | undefined;
+    let refused = "";
+    let digest: string | undefined;
     try {
       const roles = loadRolesFile(rolesPath, commands);
       apply(roles);
+      ({ digest } = roles);
       io.stderr.write(`pep: reloaded ${rolesPath}\n`);
     } catch (error) {
       refused = error instanceof Error ? error.message : String(error);
@@ -52,8 +49,8 @@ export const createReload = (
     await recordAnchors(anchors, log, io);
     await log.append({ type: "configuration-loaded", what: "authorized-keys", digest: keys.digest });
     await log.append(
-      refused === undefined
-        ? { type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) }
+      digest !== undefined
+        ? { type: "configuration-loaded", what: "roles", digest }
         : { type: "configuration-refused", what: "roles", problem: refused.slice(0, 1000) },
     );
   };

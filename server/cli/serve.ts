@@ -28,7 +28,7 @@ import { startSshServer } from "../ssh/server.ts";
 import { demoUsers, initDataDirectory } from "./init.ts";
 import type { Io } from "./io.ts";
 import { readLogKey, readPrivateKey } from "./private-key.ts";
-import { createReload, digestOf, recordAnchors } from "./reload.ts";
+import { createReload, recordAnchors } from "./reload.ts";
 import { openSite } from "./site.ts";
 import { startStorageLadder } from "./storage.ts";
 
@@ -124,7 +124,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
   });
 
   const { syslog } = configuration;
-  const syslogCredentials = syslog && (() => readCredentials(syslog, readPrivateKey));
+  const syslogCredentials = syslog && (() => readCredentials(syslog));
   syslogCredentials?.();
   let forwarding: Forwarding | undefined;
 
@@ -236,7 +236,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       closers.add(() => started.close());
       forwarding = started;
     }
-    await log.append({ type: "configuration-loaded", what: "roles", digest: digestOf(rolesPath) });
+    await log.append({ type: "configuration-loaded", what: "roles", digest: roles.digest });
     await recordAnchors(anchors, log, io);
 
     const reload = createReload(

@@ -1,6 +1,8 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathsIn, type Configuration } from "../configuration.ts";
+import { openFile } from "../files/judge.ts";
+import { readTrustedSync } from "../files/trusted-file.ts";
 
 /** ssh_config(5) quoting: a path may hold blanks. */
 const quoted = (path: string): string => `"${path}"`;
@@ -13,7 +15,10 @@ export const greetDemo = (
   stderr: { write(text: string): unknown },
 ): void => {
   const paths = pathsIn(configuration.dataDirectory);
-  const [type = "", blob = ""] = readFileSync(`${paths.hostKey}.pub`, "utf8").trim().split(" ");
+  const [type = "", blob = ""] = readTrustedSync(`${paths.hostKey}.pub`, openFile("host key's public half"))
+    .toString("utf8")
+    .trim()
+    .split(" ");
   writeFileSync(paths.knownHosts, `[127.0.0.1]:${port} ${type} ${blob}\n`);
   writeFileSync(
     paths.sshConfiguration,

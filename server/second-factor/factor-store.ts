@@ -1,10 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { open, rename, rm, type FileHandle } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { rm, type FileHandle } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import * as z from "zod";
 import { EndpointError } from "../errors.ts";
+import { openFile } from "../files/judge.ts";
+import { replaceFile } from "../files/replace-file.ts";
 import { synchronizeDirectory } from "../files/synchronize-directory.ts";
+import { readTrustedSync } from "../files/trusted-file.ts";
 import { isCanonicalUserName } from "../model/user-name.ts";
 import { readSealingKey, seal, unseal } from "./sealing.ts";
 import type { HashedCodes } from "./recovery-codes.ts";
@@ -63,7 +66,7 @@ const damaged = (path: string, cause?: unknown): EndpointError =>
 
 const readJson = <T>(path: string, shape: z.ZodType<T>): T => {
   try {
-    return shape.parse(JSON.parse(readFileSync(path, "utf8")));
+    return shape.parse(JSON.parse(readTrustedSync(path, openFile("second factor")).toString("utf8")));
   } catch (error) {
     throw damaged(path, error);
   }
@@ -95,20 +98,7 @@ export class FactorStore {
 
   async #write(path: string, content: unknown): Promise<void> {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const partial = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString("hex")}`);
-    try {
-      const file = await open(partial, "wx", 0o600);
-      try {
-        await file.writeFile(`${JSON.stringify(content)}\n`);
-        await this.#synchronize(file);
-      } finally {
-        await file.close();
-      }
-      await rename(partial, path);
-      await synchronizeDirectory(dirname(path));
-    } finally {
-      await rm(partial, { force: true });
-    }
+    await replaceFile(path, `${JSON.stringify(content)}\n`, this.#synchronize);
   }
 
   #withKey<T>(act: (key: Buffer) => T): T {

@@ -1,40 +1,18 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { EndpointError } from "../errors.ts";
+import { ownSecret } from "../files/judge.ts";
+import { readTrustedSync } from "../files/trusted-file.ts";
 
 export const sealingKeyBytes = 32;
 const nonceBytes = 12;
 const tagBytes = 16;
 
-const unusable = (message: string, cause?: unknown): EndpointError =>
-  new EndpointError("ResourceUnavailable", message, { cause });
-
-/** The key file, as `pep init` made it. The caller zeroes it. @throws EndpointError ResourceUnavailable */
+/** The key file, as `pep init` made it. The caller zeroes it. @throws EndpointError ResourceUnavailable, ObjectNotFound */
 export const readSealingKey = (path: string): Buffer => {
-  let file: number;
-  try {
-    // O_NOFOLLOW: whoever may write beside it must not put another key in its place by a link.
-    file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
-  } catch (error) {
-    throw unusable(`The second factors' key ${path} is missing or can't be opened; pep init makes one.`, error);
-  }
-  try {
-    const about = fstatSync(file);
-    const own = process.geteuid?.();
-    if (!about.isFile() || about.size !== sealingKeyBytes) {
-      throw unusable(`The second factors' key ${path} must be a file of ${sealingKeyBytes} bytes.`);
-    }
-    // Windows has no owner and no mode bits: there the file's access list has to protect it.
-    if (own !== undefined && (about.mode & 0o077) !== 0) {
-      throw unusable(`The second factors' key may be read by others; run: chmod 600 ${path}`);
-    }
-    if (own !== undefined && about.uid !== own && about.uid !== 0) {
-      throw unusable(`The second factors' key ${path} belongs to another account.`);
-    }
-    return readFileSync(file);
-  } finally {
-    closeSync(file);
-  }
+  const key = readTrustedSync(path, ownSecret("second factors' key", "pep init makes one"));
+  if (key.length === sealingKeyBytes) return key;
+  key.fill(0);
+  throw new EndpointError("ResourceUnavailable", `The second factors' key ${path} must have ${sealingKeyBytes} bytes.`);
 };
 
 /**

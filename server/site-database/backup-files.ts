@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
 import { lstat, open, readFile, realpath, rm } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { EndpointError } from "../errors.ts";
+import { ownSecret } from "../files/judge.ts";
 import { synchronizeDirectory } from "../files/synchronize-directory.ts";
+import { readTrusted, UntrustedFile } from "../files/trusted-file.ts";
 import type { CertificateBackup } from "./port.ts";
 
 export interface BackupFile {
@@ -130,41 +131,23 @@ export const writeBackupFiles = async (
 /** Far above any certificate or key: a file this long is something else. */
 const longestFile = 64 * 1024;
 
-const notUsable = (fileName: string, why: string): EndpointError =>
-  new EndpointError("ResourceUnavailable", `${fileName} can't be used as a backup: ${why}.`);
+const notUsable = (fileName: string, cause: UntrustedFile): EndpointError =>
+  new EndpointError("ResourceUnavailable", `${fileName} can't be used as a backup; the log says why.`, { cause });
 
 /**
- * Reads one file of a backup. Everything is checked on the open file and read from it once, so that nobody can put another in
- * its place between check and use. A private key that others may read is refused, as one that they know: backup-cert writes
- * 0600, so somebody opened it up.
+ * Reads one file of a backup. A private key that others may read is refused, as one that they know: backup-cert writes 0600, so
+ * somebody opened it up.
  */
 const readOne = async (directory: string, fileName: string): Promise<Uint8Array> => {
-  // O_NONBLOCK: a pipe of this name must not hold the command for ever.
-  const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
-  const handle = await open(join(directory, fileName), flags).catch((cause: unknown) => {
-    const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-    throw missing
-      ? new EndpointError("ObjectNotFound", `${fileName} is not in the backup directory.`, { cause })
-      : notWritable(cause);
-  });
+  const rule = { ...ownSecret("backup file"), largest: longestFile };
+  const path = join(directory, fileName);
   try {
-    const found = await handle.stat();
-    if (!found.isFile()) throw notUsable(fileName, "it is not a regular file");
-    // POSIX modes say nothing about access on Windows, where the file's ACL does and Node can't read it.
-    if (process.platform !== "win32") {
-      const open = fileName.endsWith(".cer") ? 0o022 : 0o077;
-      if ((found.mode & open) !== 0)
-        throw notUsable(fileName, "others than its owner may read or change it; allow its owner only (chmod 600)");
-      const userId = process.geteuid?.();
-      if (userId !== undefined && found.uid !== userId && found.uid !== 0)
-        throw notUsable(fileName, "it belongs to another user");
-    }
-    if (found.size > longestFile) throw notUsable(fileName, "it is too long");
-    const bytes = new Uint8Array(found.size);
-    const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
-    return bytes.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
+    return await readTrusted(path, fileName.endsWith(".cer") ? { ...rule, mayRead: "everyone" } : rule);
+  } catch (cause) {
+    if (!(cause instanceof UntrustedFile)) throw cause;
+    throw cause.isMissing
+      ? new EndpointError("ObjectNotFound", `${fileName} is not in the backup directory.`, { cause })
+      : notUsable(fileName, cause);
   }
 };
 

@@ -1,15 +1,40 @@
 import { createHash } from "node:crypto";
-import { lstatSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
+import type { FileRule } from "../files/judge.ts";
+import { readTrustedSync, refuseOpenFolder } from "../files/trusted-file.ts";
 import { userName } from "../model/user-name.ts";
+import { explain } from "./explain.ts";
 import { readKeyLine } from "./key-line.ts";
 import { decodeKeyOptions, splitOptions } from "./key-options.ts";
 import type { KeyOptions } from "./key-options.ts";
 import { decodePublicKey } from "./public-key.ts";
-import { distrust, explain, readTrusted } from "./trusted-file.ts";
 
-const largestFileBytes = 256 * 1024;
+/** One name only: whoever may make links could give a user's file the content of any other. */
+const fileRule: FileRule = {
+  what: "file of authorized keys",
+  mayRead: "everyone",
+  links: "refused",
+  largest: 256 * 1024,
+};
+
+/**
+ * A file that is not text was not written by an administrator: a program wrote it that could choose a part of it, a database say,
+ * and one line of it may well read as a key.
+ */
+const textOf = (bytes: Buffer): string => {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new Error("it is not text in UTF-8, so none of its keys counts", { cause });
+  }
+  if (/[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F]/.test(text)) {
+    throw new Error("it holds control characters, so it is no text and none of its keys counts");
+  }
+  return text;
+};
 
 /** One line of `authorized-keys/<user>`. */
 export interface AuthorizedKey {
@@ -57,7 +82,7 @@ const readKeysOf = (path: string, problem: (where: string, what: string) => void
   const keys: AuthorizedKey[] = [];
   let text: string;
   try {
-    text = readTrusted(path, largestFileBytes).toString("utf8");
+    text = textOf(readTrustedSync(path, fileRule));
   } catch (error) {
     problem(path, explain(error));
     return keys;
@@ -79,11 +104,10 @@ const load = (directory: string): Loaded => {
   const keys = new Map<string, readonly AuthorizedKey[]>();
   let names: string[];
   try {
-    const why = distrust(lstatSync(directory));
-    if (why !== undefined) throw new Error(why);
+    refuseOpenFolder(directory, { what: "folder of authorized keys", links: "refused" });
     names = readdirSync(directory).sort();
   } catch (cause) {
-    const message = `The folder of authorized keys ${directory} can't be used: ${explain(cause)}.`;
+    const message = `The folder of authorized keys ${directory} can't be used: ${explain(cause)}`;
     throw new EndpointError("ResourceUnavailable", message, { cause });
   }
   const hash = createHash("sha256");

@@ -7,7 +7,9 @@ import { readKeyLine } from "./key-line.ts";
 import { decodePublicKey } from "./public-key.ts";
 import { decodeRevocations } from "./revocation-list.ts";
 import type { Revocations } from "./revocation-list.ts";
-import { explain, readTrusted } from "./trusted-file.ts";
+import { openFile } from "../files/judge.ts";
+import { readTrustedSync } from "../files/trusted-file.ts";
+import { explain } from "./explain.ts";
 
 const largestListBytes = 16 * 1024 * 1024;
 
@@ -58,7 +60,7 @@ const load = (files: TrustFiles): Loaded => {
   const configured = files.trustedUserCAKeys !== undefined || files.revokedKeys !== undefined;
   const hash = createHash("sha256");
   const read = (path: string): Buffer => {
-    const bytes = readTrusted(path, largestListBytes);
+    const bytes = readTrustedSync(path, openFile("list of keys", largestListBytes));
     hash.update(createHash("sha256").update(bytes).digest());
     return bytes;
   };

@@ -5,7 +5,6 @@ import { syslogReceiver, type SyslogReceiver } from "../../server/audit-forwardi
 import { defaultWaits, readCredentials, type Waits } from "../../server/audit-forwarding/connection.ts";
 import { startForwarding } from "../../server/audit-forwarding/forwarding.ts";
 import type { OpenRecord, RecordOptions } from "../../server/audit/open-record.ts";
-import { readPrivateKey } from "../../server/cli/private-key.ts";
 import { emptyRecord, openAt, type MadeRecord } from "../audit-review/record.ts";
 import { makeAuthority, rsyslogdIn, type Driver } from "../harness/rsyslogd.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
@@ -67,7 +66,7 @@ export const forward = async (
   const cursorPath = join(made.dataDirectory, "state", "syslog-cursor");
   forwarding = await startForwarding({
     receiver,
-    credentials: () => readCredentials(receiver, readPrivateKey),
+    credentials: () => readCredentials(receiver),
     log: record,
     logDirectory: join(made.dataDirectory, "audit", "log"),
     cursorPath,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { commands } from "../../commands/index.ts";
 import type { CommandContext } from "../../commands/define-command.ts";
+import type { CheckedRoles } from "../../server/authorization/decode-roles.ts";
 import { loadRolesFile } from "../../server/authorization/roles-file.ts";
 import { createMemorySite } from "../commands/memory-site.ts";
 import { portsOf, startOnRecord } from "../harness/closed-ports.ts";
@@ -12,7 +13,7 @@ import { decode, withEntries } from "./roles-text.ts";
 const root = join(import.meta.dirname, "../..");
 const shipped = loadRolesFile(join(root, "jea-roles.json"), commands);
 
-const helpOf = async (roles: typeof shipped, user: string, line: string): Promise<string> => {
+const helpOf = async (roles: CheckedRoles, user: string, line: string): Promise<string> => {
   const visible = roles.commandsFor(user);
   const opening = await startOnRecord();
   const { signal } = new AbortController();

@@ -1,8 +1,9 @@
 import { createHmac, createHash, hkdfSync, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
-import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import * as z from "zod";
 import { EndpointError } from "../../errors.ts";
+import { ownSecret } from "../../files/judge.ts";
+import { readTrusted } from "../../files/trusted-file.ts";
 import { revealSecret } from "../../secret.ts";
 import type { Secret } from "../../secret.ts";
 import { isAcceptablePassword, passwordRule } from "../password-policy.ts";
@@ -77,39 +78,13 @@ export const createMasterKeyFile = async (path: string): Promise<void> => {
   }
 };
 
-// POSIX modes say nothing about access on Windows, where the file's ACL does and Node can't read it.
-const hasPosixModes = process.platform !== "win32";
-
 const readMasterKeyFile = async (path: string): Promise<Uint8Array> => {
-  // O_NOFOLLOW: whoever may write next to the file must not be able to put another key in its place by a link.
-  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)).catch((error: unknown) => {
-    throw new EndpointError("ResourceUnavailable", "The master key file is missing or can't be opened.", {
-      cause: error,
-    });
+  const key = await readTrusted(path, ownSecret("master key")).catch((cause: unknown) => {
+    throw new EndpointError("ResourceUnavailable", "The master key file can't be used.", { cause });
   });
-  try {
-    const found = await file.stat();
-    if (!found.isFile()) throw unavailable("The master key is not a regular file.", path);
-    if (hasPosixModes && (found.mode & 0o066) !== 0)
-      throw unavailable(
-        "The master key file may be read or changed by others. Allow its owner only (chmod 600), and consider the key known.",
-        `${path} has mode ${(found.mode & 0o777).toString(8)}`,
-      );
-    const userId = process.geteuid?.();
-    if (userId !== undefined && found.uid !== userId && found.uid !== 0)
-      throw unavailable("The master key file belongs to another user.", `${path} belongs to uid ${found.uid}`);
-    if (found.size !== keyBytes)
-      throw unavailable(
-        `The master key file must hold exactly ${keyBytes} bytes.`,
-        `${path} holds ${found.size} bytes`,
-      );
-    const key = new Uint8Array(keyBytes);
-    const { bytesRead } = await file.read(key, 0, keyBytes, 0);
-    if (bytesRead !== keyBytes) throw unavailable("The master key file could not be read.", path);
-    return key;
-  } finally {
-    await file.close();
-  }
+  if (key.length === keyBytes) return key;
+  key.fill(0);
+  throw unavailable(`The master key file must hold exactly ${keyBytes} bytes.`, `${path} holds ${key.length} bytes`);
 };
 
 const stretch = (password: Uint8Array, derivation: Extract<KeyDerivation, { kind: "password" }>): Promise<Uint8Array> =>

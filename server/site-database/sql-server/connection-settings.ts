@@ -1,6 +1,7 @@
-import { readFile } from "node:fs/promises";
 import type { ConnectionAuthentication, ConnectionConfiguration } from "tedious";
 import { EndpointError } from "../../errors.ts";
+import { openFile } from "../../files/judge.ts";
+import { readTrusted } from "../../files/trusted-file.ts";
 import type { Authentication, Places, SqlServerConfiguration } from "./configuration.ts";
 import { readSecret } from "./secret-file.ts";
 
@@ -41,7 +42,7 @@ const authenticationOf = async (given: Authentication, places: Places): Promise<
 
 const readAuthorities = async (path: string): Promise<string> => {
   try {
-    const pem = await readFile(path, "utf8");
+    const pem = (await readTrusted(path, openFile("list of authorities"))).toString("utf8");
     // An empty list would mean "trust nobody" at best; a file without a certificate is a mistake worth a word of its own.
     if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw new Error(`${path} holds no certificate in PEM form`);
     return pem;

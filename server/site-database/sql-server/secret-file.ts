@@ -1,14 +1,13 @@
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../../errors.ts";
+import { mountedSecret } from "../../files/judge.ts";
+import { readTrusted } from "../../files/trusted-file.ts";
 import type { Places, SecretSource } from "./configuration.ts";
 
-const longestSecret = 64 * 1024;
-
 /** For the log: which file, and what is wrong with it. */
-const unusable = (what: string, cause?: unknown): EndpointError =>
+const unusable = (what: string): EndpointError =>
   new EndpointError("ResourceUnavailable", "The site database is not available.", {
-    cause: new Error(what, { cause }),
+    cause: new Error(what),
   });
 
 const pathOf = (source: SecretSource, places: Places): string => {
@@ -24,19 +23,10 @@ const pathOf = (source: SecretSource, places: Places): string => {
  */
 export const readSecret = async (source: SecretSource, places: Places): Promise<string> => {
   const path = pathOf(source, places);
-  const handle = await open(path, "r").catch((error: unknown) => {
-    throw unusable(`${path} can't be read`, error);
+  const bytes = await readTrusted(path, mountedSecret("password file", "group")).catch((error: unknown) => {
+    throw new EndpointError("ResourceUnavailable", "The site database is not available.", { cause: error });
   });
-  try {
-    // Of the open file, not of the name: it can't be exchanged between look and read.
-    const { mode, size } = await handle.stat();
-    if (process.platform !== "win32" && (mode & 0o026) !== 0)
-      throw unusable(`${path} may be read by others or written by its group; run: chmod 600 ${path}`);
-    if (size > longestSecret) throw unusable(`${path} is too long for a password`);
-    const [line = ""] = (await handle.readFile("utf8")).split(/\r?\n/, 1);
-    if (line === "") throw unusable(`${path} is empty`);
-    return line;
-  } finally {
-    await handle.close();
-  }
+  const [line = ""] = bytes.toString("utf8").split(/\r?\n/, 1);
+  if (line === "") throw unusable(`${path} is empty`);
+  return line;
 };

@@ -124,7 +124,7 @@ describe("a password's file", () => {
     await writeFile(join(directory, "empty"), "\n", { mode: 0o600 });
     await writeFile(join(directory, "open"), "Geheim-17!");
     await chmod(join(directory, "open"), 0o644);
-    expect(await causeOf(from("nothing"))).toContain("can't be read");
+    expect(await causeOf(from("nothing"))).toContain("is missing");
     expect(await causeOf(from("empty"))).toContain("is empty");
     expect(await causeOf(from("open"))).toContain("chmod 600");
   });
