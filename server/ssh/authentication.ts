@@ -15,10 +15,9 @@ import type { Limits } from "./limits.ts";
 import { readableText } from "./readable-text.ts";
 import type { Recorder } from "./recorder.ts";
 import { partyOf, readableDetail, shownOf, type Shown } from "./shown-key.ts";
-import { wholeSignature } from "./signature.ts";
 import { disconnectReason } from "./ssh2-internals.ts";
 import type { Transport } from "./ssh2-internals.ts";
-import { WireError } from "./wire.ts";
+import { WireError, WireReader } from "./wire.ts";
 
 /** The name the client sent: ssh2 rewrites both rsa-sha2 names to `ssh-rsa` and keeps the hash beside. */
 const requestedAlgorithm = (context: PublicKeyAuthContext): string => {
@@ -27,7 +26,15 @@ const requestedAlgorithm = (context: PublicKeyAuthContext): string => {
   return typeof raw === "string" ? raw : "";
 };
 
-/** What ssh2 read, put together again as the client sent it. @throws WireError */
+/** The one string that stands behind the key, to the last byte. @throws WireError */
+const signatureIn = (behindTheKey: Buffer): Buffer => {
+  const reader = new WireReader(behindTheKey);
+  const signature = reader.bytes();
+  reader.end();
+  return signature;
+};
+
+/** What ssh2 read, as the client sent it. @throws WireError */
 const attemptOf = (context: PublicKeyAuthContext, clientAddress: string): KeyAttempt => {
   const rawKey: unknown = context.key.data; // undefined when the request held none
   const algorithm = requestedAlgorithm(context);
@@ -37,10 +44,7 @@ const attemptOf = (context: PublicKeyAuthContext, clientAddress: string): KeyAtt
     clientAddress,
     algorithm,
     keyBlob: Buffer.isBuffer(rawKey) ? rawKey : Buffer.alloc(0),
-    proof:
-      signature === undefined
-        ? undefined
-        : { signed: blob ?? Buffer.alloc(0), signature: wholeSignature(algorithm, signature) },
+    proof: signature === undefined ? undefined : { signed: blob ?? Buffer.alloc(0), signature: signatureIn(signature) },
   };
 };
 

@@ -1,6 +1,6 @@
 import { createHash, verify } from "node:crypto";
 import type { PublicKey } from "./public-key.ts";
-import { uint32, WireError, WireReader, wireString } from "./wire.ts";
+import { uint32, WireError, WireReader } from "./wire.ts";
 
 interface Rule {
   readonly keyType: string;
@@ -91,49 +91,4 @@ export const checkSignature = (
   const covered = Buffer.concat([sha256(key.application), Buffer.of(flags), uint32(counter), sha256(signed)]);
   if (!isRight(key, rule, covered, raw)) return { right: false };
   return { right: true, fido: { userPresent: (flags & 1) !== 0, userVerified: (flags & 4) !== 0, counter } };
-};
-
-/** Two ASN.1 integers in a sequence, the form ssh2 turns ECDSA signatures into, back to SSH's two integers. */
-const integersOfDer = (der: Buffer): Buffer => {
-  let at = 0;
-  const next = (): number => {
-    const byte = der[at];
-    if (byte === undefined) throw new WireError("short read");
-    at += 1;
-    return byte;
-  };
-  const length = (): number => {
-    const first = next();
-    // A P-521 signature has up to 139 bytes, so its sequence takes one byte more for the length.
-    return first === 0x81 ? next() : first < 0x80 ? first : der.length + 1;
-  };
-  const integer = (): Buffer => {
-    if (next() !== 0x02) throw new WireError("not an ECDSA signature");
-    const end = length() + at;
-    if (end > der.length) throw new WireError("short read");
-    const bytes = der.subarray(at, end);
-    at = end;
-    return wireString(bytes);
-  };
-  if (next() !== 0x30 || length() !== der.length - at) throw new WireError("not an ECDSA signature");
-  const numbers = Buffer.concat([integer(), integer()]);
-  if (at !== der.length) throw new WireError("trailing bytes");
-  return numbers;
-};
-
-/**
- * The whole SSH signature again, from what ssh2 makes of it: nothing is cut off a certificate's, the algorithm's name and
- * a length off an sk- key's, both off any other's, and ECDSA is converted to DER.
- * @param algorithm the one name the client asked for
- */
-export const wholeSignature = (algorithm: string, given: Buffer): Buffer => {
-  if (algorithm.endsWith("-cert-v01@openssh.com")) return given;
-  if (algorithm.startsWith("sk-")) {
-    if (given.length < 5) throw new WireError("short read");
-    return Buffer.concat([wireString(algorithm), wireString(given.subarray(0, -5)), given.subarray(-5)]);
-  }
-  return Buffer.concat([
-    wireString(algorithm),
-    wireString(algorithm.startsWith("ecdsa-") ? integersOfDer(given) : given),
-  ]);
 };

@@ -1,7 +1,7 @@
 /* oxlint-disable no-underscore-dangle -- ssh2's private fields are this file's subject, and no other file's */
 import type { Socket } from "node:net";
 import type { Connection } from "ssh2";
-import { uint32, wireString } from "./wire.ts";
+import { uint32, WireReader, wireString } from "./wire.ts";
 
 /*
  * The private fields of ssh2 1.17.0 this folder stands on, in one place, behind names of our own. ssh2 is used for the
@@ -59,6 +59,8 @@ interface Protocol extends ChannelMessages {
       finalize(packet: Buffer, force: true): Buffer;
     };
   };
+  /** Taken anew by each key exchange: gets every payload that is not of a key exchange. Without compression it is the message. */
+  readonly _onPayload: (payload: Buffer) => unknown;
   readonly _cipher: { encrypt(packet: Buffer): void };
   rekey(): void;
 }
@@ -152,6 +154,42 @@ export const standBefore = (socket: Socket, line: string): void => {
   });
 };
 
+/**
+ * What stands behind the key in a public-key request (RFC 4252 §7): of a proof the signature with its length; of a probe nothing.
+ * @throws WireError
+ */
+const behindTheKey = (request: Buffer): Buffer => {
+  const reader = new WireReader(request);
+  reader.byte();
+  for (let string = 0; string < 3; string += 1) reader.bytes(); // user, service, method
+  reader.byte();
+  for (let string = 0; string < 2; string += 1) reader.bytes(); // algorithm, key
+  return request.subarray(reader.consumed);
+};
+
+/**
+ * Hands over signatures as they came. ssh2 looks neither at the two lengths in a signature nor at what stands behind a request,
+ * takes a signature without its algorithm's name, and makes DER of ECDSA's: 64 of 1,600 one-bit changes were accepted.
+ */
+const keepSignaturesWhole = (protocol: Protocol): void => {
+  const onPayload = protocol._onPayload;
+  let request: Buffer = Buffer.alloc(0);
+  Reflect.set(protocol, "_onPayload", (payload: Buffer): unknown => {
+    if (payload[0] === 50) request = payload;
+    return onPayload(payload);
+  });
+  const handler = protocol._handlers["USERAUTH_REQUEST"];
+  protocol._handlers["USERAUTH_REQUEST"] = (self, user, service, method, ...rest) => {
+    const [found] = rest;
+    if (method === "publickey" && typeof found === "object" && found !== null) {
+      // ssh2 has read the request up to there. A copy: the packet's memory is used again.
+      const signature = Buffer.from(behindTheKey(request));
+      if (signature.length > 0) Reflect.set(found, "signature", signature);
+    }
+    handler?.(self, user, service, method, ...rest);
+  };
+};
+
 /** Opens ssh2's client object. Throws when it isn't built as the pinned version is; a connection must then not go on. */
 export const openTransport = (connection: Connection): Transport => {
   const client = opened(connection);
@@ -165,11 +203,14 @@ export const openTransport = (connection: Connection): Transport => {
     typeof protocol._packetRW.write.alloc === "function" &&
     typeof protocol._packetRW.write.finalize === "function" &&
     typeof protocol._packetRW.write.allocStartKEX === "number" &&
+    typeof protocol._onPayload === "function" &&
+    typeof protocol._handlers["USERAUTH_REQUEST"] === "function" &&
     typeof protocol._cipher.encrypt === "function" &&
     typeof client.authenticated === "boolean" &&
     typeof protocol.rekey === "function" &&
     channelMethods.every((name) => typeof protocol[name] === "function");
   if (!whole) throw new Error("ssh2 is not the version that server/ssh was written for");
+  keepSignaturesWhole(protocol);
   return {
     messages: protocol,
     authenticated: () => client.authenticated,

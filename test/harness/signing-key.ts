@@ -70,6 +70,20 @@ const integer = (bytes: Buffer): Buffer => {
   return wireString((short[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.of(0), short]) : short);
 };
 
+export const ecdsaKey = (): SigningKey => {
+  const type = "ecdsa-sha2-nistp256";
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const { x = "", y = "" } = publicKey.export({ format: "jwk" });
+  const point = Buffer.concat([Buffer.of(4), Buffer.from(x, "base64url"), Buffer.from(y, "base64url")]);
+  return make(type, Buffer.concat([wireString("nistp256"), wireString(point)]), (bytes) => {
+    const raw = sign("sha256", bytes, { key: privateKey, dsaEncoding: "ieee-p1363" });
+    return Buffer.concat([
+      wireString(type),
+      wireString(Buffer.concat([integer(raw.subarray(0, 32)), integer(raw.subarray(32))])),
+    ]);
+  });
+};
+
 export const fidoEcdsaKey = (): SigningKey => {
   const type = "sk-ecdsa-sha2-nistp256@openssh.com";
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
