@@ -15,23 +15,16 @@ import type { Limits } from "./limits.ts";
 import { readableText } from "./readable-text.ts";
 import type { Recorder } from "./recorder.ts";
 import { partyOf, readableDetail, shownOf, type Shown } from "./shown-key.ts";
+import { signatureIn } from "./signature.ts";
 import { disconnectReason } from "./ssh2-internals.ts";
 import type { Transport } from "./ssh2-internals.ts";
-import { WireError, WireReader } from "./wire.ts";
+import { WireError } from "./wire.ts";
 
 /** The name the client sent: ssh2 rewrites both rsa-sha2 names to `ssh-rsa` and keeps the hash beside. */
 const requestedAlgorithm = (context: PublicKeyAuthContext): string => {
   const raw: unknown = context.key.algo; // undefined when the request held none, whatever the types say
   if (context.hashAlgo !== undefined) return `rsa-sha2-${context.hashAlgo.replace(/^sha/, "")}`;
   return typeof raw === "string" ? raw : "";
-};
-
-/** The one string that stands behind the key, to the last byte. @throws WireError */
-const signatureIn = (behindTheKey: Buffer): Buffer => {
-  const reader = new WireReader(behindTheKey);
-  const signature = reader.bytes();
-  reader.end();
-  return signature;
 };
 
 /** What ssh2 read, as the client sent it. @throws WireError */

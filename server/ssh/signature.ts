@@ -92,3 +92,11 @@ export const checkSignature = (
   if (!isRight(key, rule, covered, raw)) return { right: false };
   return { right: true, fido: { userPresent: (flags & 1) !== 0, userVerified: (flags & 4) !== 0, counter } };
 };
+
+/** The one string that stands behind the key in a proof (RFC 4252 §7), to the last byte. @throws WireError */
+export const signatureIn = (behindTheKey: Buffer): Buffer => {
+  const reader = new WireReader(behindTheKey);
+  const signature = reader.bytes();
+  reader.end();
+  return signature;
+};
