@@ -29,7 +29,7 @@ interface Reader {
   readonly read: (path: string) => unknown;
 }
 
-const pem = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+const pem = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" });
 const keyLine = generateSshKeyPair("authority").publicKey;
 
 const throwProblems = ({ problems }: { readonly problems: readonly string[] }): void => {

@@ -28,20 +28,18 @@ const speaker = async (it: TestServer) => {
     return attacker;
   };
   let attacker = await begin();
-  return {
-    /** @param make the request for this connection's session */
-    async send(make: (session: Buffer) => Buffer): Promise<Answer> {
-      const { promise, resolve } = Promise.withResolvers<Answer | "ended">();
-      answered = resolve;
-      attacker.send(make(attacker.sessionId()));
-      const answer = await promise;
-      if (answer === "refused") return answer;
-      answered = () => undefined;
-      attacker.client.destroy();
-      await attacker.closed;
-      attacker = await begin();
-      return answer === "accepted" ? answer : "refused";
-    },
+  /** @param make the request for this connection's session */
+  return async (make: (session: Buffer) => Buffer): Promise<Answer> => {
+    const { promise, resolve } = Promise.withResolvers<Answer | "ended">();
+    answered = resolve;
+    attacker.send(make(attacker.sessionId()));
+    const answer = await promise;
+    if (answer === "refused") return answer;
+    answered = () => undefined;
+    attacker.client.destroy();
+    await attacker.closed;
+    attacker = await begin();
+    return answer === "accepted" ? answer : "refused";
   };
 };
 
@@ -92,7 +90,7 @@ test.each(keys)(
     const it = await startTestServer(undefined, { limits });
     const key = make();
     it.authorize("support", key.line);
-    const { send } = await speaker(it);
+    const send = await speaker(it);
     expect(await send((session) => requestOf(key, algorithm, session))).toBe("accepted");
     const accepted: number[] = [];
     // ECDSA signatures differ in length; flips of a shorter one's end are flips of another place.
@@ -119,7 +117,7 @@ test.each(keys)(
     const it = await startTestServer(undefined, { limits });
     const key = make();
     it.authorize("support", key.line);
-    const { send } = await speaker(it);
+    const send = await speaker(it);
     const more = Buffer.of(0);
     const signatureOf = (session: Buffer): Buffer => key.sign(signedBytes("support", algorithm, key.blob, session));
     const withSignature = (signature: Buffer): Buffer =>
