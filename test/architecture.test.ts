@@ -229,6 +229,7 @@ const judgedOpeners: readonly (readonly [RegExp, string])[] = [
   [/^server\/files\//, "the room itself"],
   [/^server\/audit(-review)?\//, "the record: its readers have rules of their own"],
   [/^server\/bundle\/load\.ts$/, "the program's own text: whoever may change it need not change a file"],
+  [/^server\/(bundle\/start|cli\/doctor)\.ts$/, "/proc"],
   [/^server\/main\.ts$/, "package.json beside the program"],
   [/^server\/cli\/init\.ts$/, "the roles that the package brings"],
   [

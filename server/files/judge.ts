@@ -67,7 +67,7 @@ const isShared = ({ mode }: Stats): boolean => hasOwners && (mode & 0o022) !== 0
 const isSticky = (stats: Stats): boolean => isShared(stats) && (stats.mode & 0o1000) !== 0;
 
 const whyWritable = (path: string, stats: Stats): string | undefined =>
-  isShared(stats) ? `it may be written by group or others; run: chmod go-w ${quoted(path)}` : undefined;
+  isShared(stats) ? `group or others may write it; run: chmod go-w ${quoted(path)}` : undefined;
 
 const whyNames = (path: string, { nlink }: Stats): string | undefined =>
   nlink > 1 ? `it has ${nlink} names (hard links), so others may reach it; run: ${copyInPlace(path)}` : undefined;
@@ -79,7 +79,7 @@ const whyReadable = (path: string, stats: Stats, mayRead: FileRule["mayRead"]): 
   if (!hasOwners || mayRead === "everyone") return undefined;
   const forbidden = mayRead === "group" ? 0o007 : 0o077;
   if ((stats.mode & forbidden) === 0 || isCredential(stats)) return undefined;
-  return `it may be read by others; run: chmod 600 ${quoted(path)}, and consider what it holds known`;
+  return `others may read it; run: chmod 600 ${quoted(path)}, and consider what it holds known`;
 };
 
 const kindOf = (stats: Stats): string => {

@@ -154,7 +154,7 @@ test("a torn last line is cut off, as it was never acknowledged", async () => {
 });
 
 test.each<readonly [string, (path: string) => void, RegExp]>([
-  ["written by the group", (path) => chmodSync(path, 0o620), /may be written by group or others/],
+  ["written by the group", (path) => chmodSync(path, 0o620), /group or others may write it/],
   [
     "changed",
     (path) => writeFileSync(path, readFileSync(path, "utf8").replace('"pending"', '"denied"')),

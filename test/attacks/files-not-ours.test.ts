@@ -83,7 +83,7 @@ const swaps: Readonly<Record<string, readonly [(path: string) => void, RegExp]>>
     /symbolic link; run: cp -pL .* && mv /,
   ],
   "has a second name": [(path) => linkSync(path, `${path}.other`), /2 names.*run: cp -pL /],
-  "is readable for its group": [(path) => chmodSync(path, 0o640), /read by others; run: chmod 600 /],
+  "is readable for its group": [(path) => chmodSync(path, 0o640), /others may read it; run: chmod 600 /],
   "is writable for its group": [(path) => chmodSync(path, 0o620), /run: chmod /],
 };
 
@@ -105,7 +105,7 @@ describe.runIf(isRoot).each(Object.entries(ownSecrets))("%s", (_name, reader) =>
     chownSync(path, 0, 0);
     expect(() => reader.read(path)).not.toThrow();
     chownSync(path, 0, nobody);
-    expect(() => reader.read(path)).toThrow("read by others");
+    expect(() => reader.read(path)).toThrow("others may read it");
   });
 });
 

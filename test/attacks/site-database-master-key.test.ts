@@ -40,9 +40,9 @@ const refusal = (words: string) => ({ category: "ResourceUnavailable", message: 
 test.each([0o604, 0o640, 0o620, 0o602, 0o666])("a master key file of mode %o is refused", async (mode) => {
   const site = await newSite();
   await chmod(site.masterKeyFile, mode);
-  await expect(site.open()).rejects.toMatchObject(unusable(/may be (read|written) by .*chmod/));
+  await expect(site.open()).rejects.toMatchObject(unusable(/others may (read|write) it.*chmod/));
   await expect(site.importRecords([passwordRecord(1)])).rejects.toMatchObject(
-    unusable(/may be (read|written) by .*chmod/),
+    unusable(/others may (read|write) it.*chmod/),
   );
 });
 

@@ -26,7 +26,7 @@ describe("a roles file", () => {
   test.each([0o620, 0o602, 0o666, 0o664])("that group or others may write (%o) is refused", (mode) => {
     const path = newFile();
     chmodSync(path, mode);
-    expect(() => loadRolesFile(path, commands)).toThrow(/may be written by group or others.*chmod go-w/);
+    expect(() => loadRolesFile(path, commands)).toThrow(/group or others may write it.*chmod go-w/);
   });
 
   test("that is not there, or is a folder, is said so", () => {

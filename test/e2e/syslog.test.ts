@@ -143,12 +143,14 @@ test("a receiver's file that is missing, a key that others may read, and an unsa
     return stderr;
   };
   expect(await startWith({ ca: "/nowhere/ca.pem" })).toContain(
-    "The syslog receiver's authority /nowhere/ca.pem can't be read (ENOENT).",
+    "The syslog receiver's authority /nowhere/ca.pem can't be used: it is missing",
   );
   expect(await startWith({ transport: "tcp" })).toContain("syslog: ");
   expect(await startWith({ server: "siem.example.com/x" })).toContain(
     "syslog.server: must be a host name or an address",
   );
   chmodSync(stage.client.key, 0o644);
-  expect(await startWith({})).toContain(`The syslog key may be read by others; run: chmod 600 ${stage.client.key}`);
+  expect(await startWith({})).toContain(
+    `The syslog key ${stage.client.key} can't be used: others may read it; run: chmod 600 ${stage.client.key}`,
+  );
 });

@@ -79,7 +79,7 @@ describe("what is refused in a file", () => {
   ])("the whole file when %s it", (_who, mode) => {
     put("support", publicKey, mode);
     const keys = readAuthorizedKeys(directory);
-    expect(keys.problems).toEqual([expect.stringContaining("may be written by group or others")]);
+    expect(keys.problems).toEqual([expect.stringContaining("group or others may write it")]);
     expect(offerTo(keys, "support", blob)).toHaveProperty("reason");
   });
 
@@ -130,7 +130,7 @@ describe("reading again", () => {
     put("support", publicKey);
     const keys = readAuthorizedKeys(directory);
     chmodSync(directory, 0o777);
-    expect(() => keys.reload()).toThrow("may be written by group or others");
+    expect(() => keys.reload()).toThrow("group or others may write it");
     rmSync(directory, { recursive: true });
     expect(() => keys.reload()).toThrow("can't be used");
     expect(offerTo(keys, "support", blob)).toEqual({ kind: "probe" });
