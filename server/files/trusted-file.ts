@@ -10,6 +10,7 @@ import {
   type Stats,
 } from "node:fs";
 import { lstat, open, readlink } from "node:fs/promises";
+import { resolve } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { hasOwners, whyFolderOpen, whyNoFile, whyUntrusted, type FileRule } from "./judge.ts";
 import { walk, type Look, type Way } from "./way.ts";
@@ -26,7 +27,8 @@ export class UntrustedFile extends EndpointError {
     super(
       isMissing ? "ObjectNotFound" : "ResourceUnavailable",
       `The ${what} ${path} can't be used: ${why}`,
-      codeOf(cause) === undefined ? undefined : { cause },
+      // Of a file that is not there, the system's words say nothing new; of a link that leads nowhere they name its end.
+      codeOf(cause) === undefined || (isMissing && pathOf(cause) === resolve(path)) ? undefined : { cause },
     );
     this.name = "UntrustedFile";
     this.why = why;
@@ -36,6 +38,9 @@ export class UntrustedFile extends EndpointError {
 
 const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error ? String(error.code) : undefined;
+
+const pathOf = (error: unknown): string | undefined =>
+  error instanceof Error && "path" in error ? String(error.path) : undefined;
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "it is missing",

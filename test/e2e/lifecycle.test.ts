@@ -82,7 +82,7 @@ test("a port in use is one clear line and leaves nothing behind", async () => {
 test.each([
   ["a host key that others can read", "host-key", (path: string) => chmodSync(path, 0o644), "chmod 600"],
   ["a host key that is no key", "host-key", (path: string) => writeFileSync(path, "nonsense"), "host key"],
-  ["a missing host key", "host-key", (path: string) => rmSync(path), "can't be read"],
+  ["a missing host key", "host-key", (path: string) => rmSync(path), "it is missing; pep init makes one"],
   ["a configuration that is no JSON", "endpoint.json", (path: string) => writeFileSync(path, "{"), "not JSON"],
   [
     "a configuration with a misspelt name",
