@@ -6,7 +6,7 @@ import type { BackupFile } from "../backup-files.ts";
 import { decodeKeyFile, decodePfx, encodeKeyFile, encodePfx, isKeyOf, thumbprintOf } from "../key-files.ts";
 import { openBackup } from "../open-backup.ts";
 import type { OpenedBackup } from "../open-backup.ts";
-import { isAcceptablePassword, passwordRule } from "../password-policy.ts";
+import { problemOfNewPassword } from "../../model/new-password.ts";
 import type { CertificateBackup, CertificateBackupRequest, CertificateRestoreRequest } from "../port.ts";
 import { withLockPatience, writeTransaction } from "./connection.ts";
 import { throwIfStopped } from "./failures.ts";
@@ -63,7 +63,8 @@ export const backupCertificate = async (
 ): Promise<CertificateBackup> => {
   checkBackupName(request.name);
   const text = revealSecret(request.password);
-  if (!isAcceptablePassword(text)) throw new EndpointError("InvalidArgument", passwordRule);
+  const problem = problemOfNewPassword(text);
+  if (problem !== undefined) throw new EndpointError("InvalidArgument", problem);
   const owned = await withLockPatience({ signal, lockWaitMs }, () => access.ownedCertificate());
   const password = Buffer.from(text, "latin1");
   try {

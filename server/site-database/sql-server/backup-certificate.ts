@@ -7,7 +7,7 @@ import type { BackupFile } from "../backup-files.ts";
 import { decodeKeyFile, decodePfx, encodeKeyFile, encodePfx, isKeyOf } from "../key-files.ts";
 import { openBackup } from "../open-backup.ts";
 import type { OpenedBackup } from "../open-backup.ts";
-import { isAcceptablePassword, passwordRule } from "../password-policy.ts";
+import { problemOfNewPassword } from "../../model/new-password.ts";
 import type { CertificateBackup, CertificateBackupRequest, CertificateRestoreRequest } from "../port.ts";
 import {
   backupToFiles,
@@ -201,7 +201,8 @@ export const backupCertificate = async (
 ): Promise<CertificateBackup> => {
   checkBackupName(request.name);
   const text = revealSecret(request.password);
-  if (!isAcceptablePassword(text)) throw new EndpointError("InvalidArgument", passwordRule);
+  const problem = problemOfNewPassword(text);
+  if (problem !== undefined) throw new EndpointError("InvalidArgument", problem);
   return connections.use(signal, async ({ connection }, site) => {
     if (serverBackupDirectory !== undefined) {
       if (request.form === "Pfx" && site.session.majorVersion < firstVersionWithPfx)
