@@ -1,12 +1,11 @@
 import type { DatabaseSync } from "node:sqlite";
-import { EndpointError } from "../../errors.ts";
 import { revealSecret } from "../../secret.ts";
 import { checkAreFree, checkBackupName, writeBackupFiles } from "../backup-files.ts";
 import type { BackupFile } from "../backup-files.ts";
 import { decodeKeyFile, decodePfx, encodeKeyFile, encodePfx, isKeyOf, thumbprintOf } from "../key-files.ts";
 import { openBackup } from "../open-backup.ts";
 import type { OpenedBackup } from "../open-backup.ts";
-import { problemOfNewPassword } from "../../model/new-password.ts";
+import { refuseWeakPassword } from "../refuse-weak-password.ts";
 import type { CertificateBackup, CertificateBackupRequest, CertificateRestoreRequest } from "../port.ts";
 import { withLockPatience, writeTransaction } from "./connection.ts";
 import { throwIfStopped } from "./failures.ts";
@@ -63,8 +62,7 @@ export const backupCertificate = async (
 ): Promise<CertificateBackup> => {
   checkBackupName(request.name);
   const text = revealSecret(request.password);
-  const problem = problemOfNewPassword(text);
-  if (problem !== undefined) throw new EndpointError("InvalidArgument", problem);
+  refuseWeakPassword(text);
   const owned = await withLockPatience({ signal, lockWaitMs }, () => access.ownedCertificate());
   const password = Buffer.from(text, "latin1");
   try {

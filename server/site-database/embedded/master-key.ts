@@ -6,7 +6,7 @@ import { ownSecret } from "../../files/judge.ts";
 import { readTrusted } from "../../files/trusted-file.ts";
 import { revealSecret } from "../../secret.ts";
 import type { Secret } from "../../secret.ts";
-import { problemOfNewPassword } from "../../model/new-password.ts";
+import { refuseWeakPassword } from "../refuse-weak-password.ts";
 import { unavailable } from "./failures.ts";
 import { schemaVersion, versionWithoutDigests } from "./schema.ts";
 
@@ -156,8 +156,7 @@ export const createMasterKey = async (
   source: MasterKeySource,
   plainTextAllowed: boolean,
 ): Promise<{ readonly masterKey: MasterKey; readonly record: MasterKeyRecord }> => {
-  const problem = source.kind === "password" ? problemOfNewPassword(revealSecret(source.password)) : undefined;
-  if (problem !== undefined) throw new EndpointError("InvalidArgument", problem);
+  if (source.kind === "password") refuseWeakPassword(revealSecret(source.password));
   const salt = randomBytes(keyBytes).toString("base64");
   const derivation: KeyDerivation =
     source.kind === "file" ? { kind: "file", salt } : { kind: "password", salt, ...scryptCost };

@@ -7,7 +7,7 @@ import type { BackupFile } from "../backup-files.ts";
 import { decodeKeyFile, decodePfx, encodeKeyFile, encodePfx, isKeyOf } from "../key-files.ts";
 import { openBackup } from "../open-backup.ts";
 import type { OpenedBackup } from "../open-backup.ts";
-import { problemOfNewPassword } from "../../model/new-password.ts";
+import { refuseWeakPassword } from "../refuse-weak-password.ts";
 import type { CertificateBackup, CertificateBackupRequest, CertificateRestoreRequest } from "../port.ts";
 import {
   backupToFiles,
@@ -201,8 +201,7 @@ export const backupCertificate = async (
 ): Promise<CertificateBackup> => {
   checkBackupName(request.name);
   const text = revealSecret(request.password);
-  const problem = problemOfNewPassword(text);
-  if (problem !== undefined) throw new EndpointError("InvalidArgument", problem);
+  refuseWeakPassword(text);
   return connections.use(signal, async ({ connection }, site) => {
     if (serverBackupDirectory !== undefined) {
       if (request.form === "Pfx" && site.session.majorVersion < firstVersionWithPfx)

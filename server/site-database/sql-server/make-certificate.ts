@@ -2,7 +2,7 @@ import { EndpointError } from "../../errors.ts";
 import { revealSecret } from "../../secret.ts";
 import type { Secret } from "../../secret.ts";
 import { thumbprintOf } from "../key-files.ts";
-import { problemOfNewPassword } from "../../model/new-password.ts";
+import { refuseWeakPassword } from "../refuse-weak-password.ts";
 import type { CertificateCreateRequest, CertificateState } from "../port.ts";
 import {
   beginTransaction,
@@ -99,8 +99,7 @@ const missingGrants = async (
 
 const acceptable = (password: Secret): string => {
   const text = revealSecret(password);
-  const problem = problemOfNewPassword(text);
-  if (problem !== undefined) throw new EndpointError("InvalidArgument", problem);
+  refuseWeakPassword(text);
   return text;
 };
 
