@@ -3,7 +3,7 @@ import { open, rm, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as z from "zod";
 import { EndpointError } from "../errors.ts";
-import { ownSecret } from "../files/judge.ts";
+import { ownFile } from "../files/judge.ts";
 import { writeNewFile } from "../files/new-file.ts";
 import { renameDurably } from "../files/replace-file.ts";
 import { synchronizeDirectory } from "../files/synchronize-directory.ts";
@@ -74,11 +74,7 @@ const damaged = (path: string, what: string): EndpointError =>
 const readAll = (path: string): string => {
   writeNewFile(path, "", 0o600);
   try {
-    return readTrustedSync(path, {
-      ...ownSecret("file of approvals"),
-      mayRead: "everyone",
-      largest: mostBytes,
-    }).toString("utf8");
+    return readTrustedSync(path, ownFile("file of approvals", mostBytes)).toString("utf8");
   } catch (error) {
     throw error instanceof UntrustedFile ? damaged(path, `can't be trusted: ${error.why}`) : error;
   }

@@ -27,6 +27,14 @@ export const ownSecret = (what: string, missing?: string): FileRule => ({
   ...(missing === undefined ? {} : { missing }),
 });
 
+/** A file that is no secret, and that nobody may exchange by a link: whoever may make links could give it the content of any other. */
+export const ownFile = (what: string, largest: number): FileRule => ({
+  what,
+  mayRead: "everyone",
+  links: "refused",
+  largest,
+});
+
 /** A key or password that other tools put there and exchange: a mounted secret is a link, and its group the pod's. */
 export const mountedSecret = (what: string, mayRead: "owner" | "group"): FileRule => ({
   what,

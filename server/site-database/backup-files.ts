@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { lstat, open, readFile, realpath, rm } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { EndpointError } from "../errors.ts";
-import { ownSecret } from "../files/judge.ts";
+import { ownFile, ownSecret } from "../files/judge.ts";
 import { synchronizeDirectory } from "../files/synchronize-directory.ts";
 import { readTrusted, UntrustedFile } from "../files/trusted-file.ts";
 import type { CertificateBackup } from "./port.ts";
@@ -128,8 +128,8 @@ export const writeBackupFiles = async (
   }
 };
 
-/** Far above any certificate or key: a file this long is something else. */
-const longestFile = 64 * 1024;
+/** Far above any certificate: a file this long is something else. */
+const longestCertificate = 64 * 1024;
 
 const notUsable = (fileName: string, cause: UntrustedFile): EndpointError =>
   new EndpointError("ResourceUnavailable", `${fileName} can't be used as a backup; the log says why.`, { cause });
@@ -139,10 +139,10 @@ const notUsable = (fileName: string, cause: UntrustedFile): EndpointError =>
  * somebody opened it up.
  */
 const readOne = async (directory: string, fileName: string): Promise<Uint8Array> => {
-  const rule = { ...ownSecret("backup file"), largest: longestFile };
+  const what = "backup file";
   const path = join(directory, fileName);
   try {
-    return await readTrusted(path, fileName.endsWith(".cer") ? { ...rule, mayRead: "everyone" } : rule);
+    return await readTrusted(path, fileName.endsWith(".cer") ? ownFile(what, longestCertificate) : ownSecret(what));
   } catch (cause) {
     if (!(cause instanceof UntrustedFile)) throw cause;
     throw cause.isMissing

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
-import type { FileRule } from "../files/judge.ts";
+import { ownFile } from "../files/judge.ts";
 import { readTrustedSync, refuseOpenFolder } from "../files/trusted-file.ts";
 import { userName } from "../model/user-name.ts";
 import { explain } from "./explain.ts";
@@ -11,13 +11,7 @@ import { decodeKeyOptions, splitOptions } from "./key-options.ts";
 import type { KeyOptions } from "./key-options.ts";
 import { decodePublicKey } from "./public-key.ts";
 
-/** One name only: whoever may make links could give a user's file the content of any other. */
-const fileRule: FileRule = {
-  what: "file of authorized keys",
-  mayRead: "everyone",
-  links: "refused",
-  largest: 256 * 1024,
-};
+const fileRule = ownFile("file of authorized keys", 256 * 1024);
 
 /**
  * A file that is not text was not written by an administrator: a program wrote it that could choose a part of it, a database say,
