@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { ownFile } from "../files/judge.ts";
 import { readTrustedSync, refuseOpenFolder } from "../files/trusted-file.ts";
-import { userName } from "../model/user-name.ts";
+import { isCanonicalUserName } from "../model/user-name.ts";
 import { explain } from "./explain.ts";
 import { readKeyLine } from "./key-line.ts";
 import { decodeKeyOptions, splitOptions } from "./key-options.ts";
@@ -107,7 +107,7 @@ const load = (directory: string): Loaded => {
   const hash = createHash("sha256");
   for (const name of names) {
     const path = join(directory, name);
-    if (!userName.test(name) || name !== name.toLowerCase()) {
+    if (!isCanonicalUserName(name)) {
       problems.push(`${path}: skipped, its name is not a user's name in lower case`);
       continue;
     }

@@ -1,6 +1,6 @@
 import type { KeyRefusal } from "../audit/refusal-reasons.ts";
 import type { KeyAttempt, KeyVerdict } from "../session/contract.ts";
-import { userName } from "../model/user-name.ts";
+import { isUserName } from "../model/user-name.ts";
 import type { AuthorizedKey } from "./authorized-keys.ts";
 import { decodeCertificate, plainAlgorithmOf } from "./certificate.ts";
 import type { Certificate } from "./certificate.ts";
@@ -186,7 +186,7 @@ const judge = (attempt: KeyAttempt, trust: KeyTrust, nowMs: number): KeyVerdict 
   const user = attempt.claimedUser.slice(0, 64).toLowerCase();
   const grant = findGrant(offer, user, attempt, trust, nowMs);
   const revocation = trust.findRevocation(offer.key.blob, certificate);
-  if (!userName.test(attempt.claimedUser)) return refused("not a user name");
+  if (!isUserName(attempt.claimedUser)) return refused("not a user name");
   if (typeof grant === "string") return refused(grant);
   if (revocation !== undefined) return refused(revocation);
   if (!trust.mayConnect(user)) return refused("not in the required groups");
