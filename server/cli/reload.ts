@@ -1,4 +1,4 @@
-import type { EventLog } from "../audit/event.ts";
+import type { AuditEvent, EventLog } from "../audit/event.ts";
 import { loadRolesFile, type LoadedRoles } from "../authorization/roles-file.ts";
 import { commands } from "../../commands/index.ts";
 import type { AuthorizedKeys } from "../ssh/authorized-keys.ts";
@@ -35,23 +35,19 @@ export const createReload = (
       problems = [`kept the keys in force: ${error instanceof Error ? error.message : String(error)}`];
     }
     for (const problem of problems) io.stderr.write(`pep: ${problem}\n`);
-    let refused = "";
-    let digest: string | undefined;
+    let outcome: AuditEvent;
     try {
       const roles = loadRolesFile(rolesPath, commands);
       apply(roles);
-      ({ digest } = roles);
+      outcome = { type: "configuration-loaded", what: "roles", digest: roles.digest };
       io.stderr.write(`pep: reloaded ${rolesPath}\n`);
     } catch (error) {
-      refused = error instanceof Error ? error.message : String(error);
-      io.stderr.write(`pep: kept the roles in force: ${refused}\n`);
+      const problem = error instanceof Error ? error.message : String(error);
+      outcome = { type: "configuration-refused", what: "roles", problem: problem.slice(0, 1000) };
+      io.stderr.write(`pep: kept the roles in force: ${problem}\n`);
     }
     await recordAnchors(anchors, log, io);
     await log.append({ type: "configuration-loaded", what: "authorized-keys", digest: keys.digest });
-    await log.append(
-      digest !== undefined
-        ? { type: "configuration-loaded", what: "roles", digest }
-        : { type: "configuration-refused", what: "roles", problem: refused.slice(0, 1000) },
-    );
+    await log.append(outcome);
   };
 };
