@@ -1,8 +1,8 @@
+import { inScript } from "./ways-to-write.ts";
+
 /** One made-up recovery password, and what is left of it in a text: the tests' own reading, not the product's. */
 export const key = "235818-357951-253979-013365-241120-245575-342914-591910";
 const groups = key.split("-");
-const inScript = (text: string, zero: number): string =>
-  text.replace(/[0-9]/g, (digit) => String.fromCodePoint(zero + Number(digit)));
 const threes = groups.flatMap((group) => [group.slice(0, 3), group.slice(3)]);
 
 /** The key as people write and read it out. */

@@ -1,14 +1,10 @@
 import { isGroupValue } from "../../server/model/recovery-password.ts";
+import { createRandom } from "../import/recovery-data.ts";
 
-/** Numbers from a seed (mulberry32): a failure can be run again. */
-export const numbersFrom = (seed: number): ((below: number) => number) => {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4_294_967_296) * below);
-  };
+/** Whole numbers from a seed: a failure can be run again. */
+export const numbersFrom = (seed: number): Below => {
+  const random = createRandom(seed);
+  return (below) => Math.floor(random() * below);
 };
 
 export type Below = (below: number) => number;
@@ -30,7 +26,8 @@ const misread = (digits: string, below: Below): string => {
 
 /** Zeros of decimal digits: ASCII, full-width, Arabic-Indic, Persian, Devanagari, Bengali, Thai, Khmer, bold, Adlam. */
 const zeros = [0x30, 0xff10, 0x660, 0x6f0, 0x966, 0x9e6, 0xe50, 0x17e0, 0x1d7ce, 0x1e950];
-const inScript = (text: string, zero: number): string =>
+/** A text with other digits: those of a script by its zero. */
+export const inScript = (text: string, zero: number): string =>
   text.replace(/[0-9]/g, (digit) => String.fromCodePoint(zero + Number(digit)));
 
 const separators = [

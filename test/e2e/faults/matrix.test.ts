@@ -7,6 +7,7 @@ import { verified, type Client } from "../../harness/fault-load.ts";
 import { createMovingClock } from "../../harness/moving-clock.ts";
 import { mountSmallDisk, whyNoSmallDisk } from "../../harness/small-disk.ts";
 import { temporaryDirectory } from "../../harness/temporary-directory.ts";
+import { createRandom } from "../../import/recovery-data.ts";
 
 const noBrokenDisk = whyNoBrokenDisk();
 if (noBrokenDisk !== undefined) console.warn(`The failing-disk tests are skipped: ${noBrokenDisk}.`);
@@ -134,14 +135,6 @@ test(
   },
 );
 
-/** Mulberry32: the same points in every run. */
-const seeded = (seed: number) => (): number => {
-  seed = (seed + 0x6d2b79f5) | 0;
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-};
-
 const kills = 200;
 const clientsPerKill = 3;
 
@@ -159,7 +152,7 @@ test(
     const first = await launch({ dataDirectory });
     const keys = await findKeys(first);
     await first.end();
-    const random = seeded(20_261_122);
+    const random = createRandom(20_261_122);
     const clients: Client[] = [];
     for (let kill = 0; kill < kills; kill += 1) {
       const endpoint = await launch({ dataDirectory });
