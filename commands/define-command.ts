@@ -74,9 +74,6 @@ export interface EstimateContext {
   now(): Date;
 }
 
-/** `new`: judged at once, and asked for twice where a person types; `existing`: taken as it is given. */
-export type PasswordPurpose = "new" | "existing";
-
 /** What a command may use. No command imports a package or a `node:` module: everything comes from here. */
 export interface CommandContext extends EstimateContext {
   readonly opening: OnRecord<"command-started">;
@@ -91,9 +88,9 @@ export interface CommandContext extends EstimateContext {
   readonly interactive: boolean;
   /**
    * Asks for a password: on the trusted path, never through the UI process; in exec the first line of standard input.
-   * Throws `InvalidArgument` when standard input gives none, or none that is good enough.
+   * `repeat` asks twice where a person types. Throws `InvalidArgument` when standard input gives none.
    */
-  askPassword(prompt: string, purpose: PasswordPurpose): Promise<Secret>;
+  askPassword(prompt: string, options: { readonly repeat: boolean }): Promise<Secret>;
   /** Asks a person a question of consequence, on the trusted path. Always `false` in exec: a script says it by a switch. */
   confirm(question: string): Promise<boolean>;
   /** Approval by a second person, as far as the connected user has a part in it. */

@@ -7,12 +7,14 @@ export interface Problem {
 }
 
 export interface ReadOptions {
-  /** For the forms that name no computer (manage-bde, PowerShell); for Graph it replaces the device id. */
+  /** For texts and tables that name no computer; for Graph it replaces the device id. */
   readonly computerName?: string | undefined;
   /** Given (`--skip-invalid`): an invalid record is told here and left out. Absent: it stops the file. */
   readonly onSkipped?: ((problem: Problem) => void) | undefined;
   /** A protector that is no recovery information (TPM, PIN, passphrase, smart card). */
   readonly onPassedOver?: ((line: number) => void) | undefined;
+  /** A computer of which the file says that it has no key ("Key Not Found"). */
+  readonly onWithoutKey?: ((line: number) => void) | undefined;
   /** Every chunk as it is read, for progress and digest. */
   readonly onBytes?: ((bytes: Uint8Array) => void) | undefined;
   readonly signal?: AbortSignal | undefined;

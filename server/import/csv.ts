@@ -1,33 +1,13 @@
 import { pipeline } from "node:stream";
 import { CsvError, parse } from "csv-parse";
-import * as z from "zod";
+import { printable } from "../model/harmless-text.ts";
+import { maskKey } from "../model/key-shaped-text.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
+import { plainName } from "./column-names.ts";
+import { isHeaderAgain, isRuler, neededCells, type CsvForm } from "./csv-form.ts";
+import { findLayout, holdsPasswords, type GivenColumns, type Layout } from "./layout.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
-import { findColumns, readRow, type Columns } from "./rows.ts";
-
-const delimiters = [",", ";", "\t", "|"] as const;
-
-export interface CsvForm {
-  readonly delimiter: string;
-  /** Line of the header, from 1. */
-  readonly headerLine: number;
-}
-
-/** `#TYPE …` of Windows PowerShell's Export-Csv, `sep=;` of Excel, blank lines. */
-const preamble = /^(#TYPE\b.*|sep=.?|\s*)$/i;
-
-const unquoted = (name: string): string => name.trim().replace(/^"(.*)"$/, "$1");
-
-/** Finds the header row and the delimiter under which most of its names are known. @returns undefined for no CSV of keys */
-export const findCsvForm = (head: string): CsvForm | undefined => {
-  const lines = head.split("\n", 20);
-  const index = lines.findIndex((line) => !preamble.test(line));
-  const header = lines[index] ?? "";
-  const best = delimiters
-    .map((delimiter) => ({ delimiter, known: findColumns(header.split(delimiter).map(unquoted))?.size ?? 0 }))
-    .reduce((left, right) => (right.known > left.known ? right : left));
-  return best.known === 0 ? undefined : { delimiter: best.delimiter, headerLine: index + 1 };
-};
+import { readRow } from "./rows.ts";
 
 /** csv-parse's own errors quote the field they stumbled over, so only their code is told. */
 const explain = (error: CsvError, offset: number): BrokenFile => {
@@ -43,7 +23,12 @@ const explain = (error: CsvError, offset: number): BrokenFile => {
 };
 
 /** csv-parse with `info: true`; its declarations give the type without that option. */
-const parsedRow = z.object({ record: z.array(z.string()), info: z.object({ lines: z.number() }) });
+interface ParsedRow {
+  readonly record: readonly string[];
+  readonly info: { readonly lines: number };
+}
+const isParsedRow = (row: unknown): row is ParsedRow =>
+  typeof row === "object" && row !== null && "record" in row && "info" in row && Array.isArray(row.record);
 
 const newlinesIn = (cells: readonly string[]): number =>
   cells.reduce((sum, cell) => (cell.includes("\n") ? sum + cell.split("\n").length - 1 : sum), 0);
@@ -54,28 +39,31 @@ const recoveryPasswords = /(?<!\d)(?:\d{6}-){7}\d{6}(?!\d)/;
  * A quote that opens a field by mistake swallows the rows up to the next one, and their keys with them, without any
  * error. It shows as a recovery password where none belongs.
  */
-const swallowsRows = (columns: Columns, cells: readonly string[]): boolean =>
+const swallowsRows = ({ columns }: Layout, cells: readonly string[]): boolean =>
   newlinesIn(cells) > 0 &&
-  cells.some((cell, index) => index !== columns.get("password") && recoveryPasswords.test(cell));
+  cells.some((cell, index) => columns.get("password")?.includes(index) !== true && recoveryPasswords.test(cell));
 
 /** The cells of a row under the header; undefined when it was refused. */
 const fitRow = (
   cells: readonly string[],
-  header: readonly string[],
+  header: Header,
   delimiter: string,
   refuse: (message: string) => void,
 ): readonly string[] | undefined => {
-  if (cells.length < header.length) {
-    refuse(`this row has ${cells.length} of ${header.length} columns: is the file cut off?`);
+  const { names, needed } = header;
+  if (cells.length < needed) {
+    refuse(`this row has ${cells.length} of ${names.length} columns: is the file cut off?`);
     return undefined;
   }
-  if (cells.length === header.length) return cells;
+  if (cells.length <= names.length) return cells;
   // Scripts that write no quotes put the distinguished name last, with its own commas.
-  if (/^(.*distinguishedname|dn|bitlockerobject)$/i.test(header.at(-1)?.replace(/[^a-z]/gi, "") ?? "")) {
-    const last = header.length - 1;
+  if (/^(.*distinguishedname|dn|bitlockerobject)$/i.test(names.at(-1)?.replace(/[^a-z]/gi, "") ?? "")) {
+    const last = names.length - 1;
     return [...cells.slice(0, last), cells.slice(last).join(delimiter)];
   }
-  refuse(`this row has ${cells.length} columns, the header has ${header.length}.`);
+  // Scripts that write a delimiter behind every cell, and none in the header.
+  if (cells.slice(names.length).every((cell) => cell.trim() === "")) return cells;
+  refuse(`this row has ${cells.length} columns, the header has ${names.length}.`);
   return undefined;
 };
 
@@ -91,11 +79,60 @@ async function* withoutPreamble(pieces: AsyncIterable<string>, headerLine: numbe
   }
 }
 
+interface Header {
+  readonly names: readonly string[];
+  readonly layout: Layout;
+  readonly needed: number;
+  /** Of the first column of recovery passwords. */
+  readonly password: number;
+}
+
+const startsWithDigit = (cell: string): boolean => /^\d/.test(cell);
+
+const mostColumnsTold = 20;
+
+/** Names of columns are what an administrator needs to see; nothing in them may look like a key, or act on a terminal. */
+const columnsSeen = (names: readonly string[]): string => {
+  const told = names.slice(0, mostColumnsTold).map((name) => printable(name.trim().slice(0, 40)));
+  return `The columns are: ${maskKey(told.join(", "))}${names.length > mostColumnsTold ? ", …" : ""}.`;
+};
+
+const identifying = ["keyId", "objectName", "distinguishedName"] as const;
+const naming = ["computer", "objectName", "distinguishedName"] as const;
+
+const readHeader = (
+  line: number,
+  names: readonly string[],
+  samples: CsvForm["samples"],
+  given: GivenColumns,
+  reading: Reading,
+): Header => {
+  const layout = findLayout(names, samples, given);
+  const fail = (message: string): never => {
+    throw new BrokenFile(line, `${message} ${columnsSeen(names)}`);
+  };
+  const plain = names.map(plainName);
+  if ([...given.values()].some((name) => !plain.includes(plainName(name)))) {
+    fail("there is no column of the name that --column says.");
+  }
+  if (!holdsPasswords(layout)) fail("no column holds recovery passwords; name it with --column RecoveryPassword=NAME.");
+  if (!identifying.some((role) => layout.columns.has(role))) {
+    fail("no column holds key ids (PasswordID); name it with --column PasswordID=NAME.");
+  }
+  if (reading.computerName === undefined && !naming.some((role) => layout.columns.has(role))) {
+    fail(
+      "no column names the computers; name it with --column Computer=NAME, or give --computer-name for one computer's keys.",
+    );
+  }
+  return { names, layout, needed: neededCells(layout), password: layout.columns.get("password")?.[0] ?? -1 };
+};
+
 /** Reads CSV by its header row. Rows are streamed; a row is longer than 256 KiB only by mistake. */
 export async function* readCsv(
   pieces: AsyncIterable<string>,
   form: CsvForm,
   reading: Reading,
+  given: GivenColumns,
 ): AsyncGenerator<RecoveryRecord> {
   const offset = form.headerLine - 1;
   const parser = parse({
@@ -110,24 +147,26 @@ export async function* readCsv(
   });
   // An error of the source destroys the parser with it, so the loop below throws it; nothing is left to do here.
   pipeline(withoutPreamble(pieces, form.headerLine), parser, () => undefined);
-  let header: readonly string[] | undefined;
-  let columns: Columns | undefined;
+  let header: Header | undefined;
   try {
     for await (const raw of parser) {
-      const { record: cells, info } = parsedRow.parse(raw);
-      if (header === undefined || columns === undefined) {
-        header = cells;
-        columns = findColumns(cells);
-        if (columns === undefined) throw new BrokenFile(form.headerLine, "the header row's quotes are wrong.");
+      if (!isParsedRow(raw)) throw new TypeError("csv-parse gave no row with its line.");
+      const { record: cells, info } = raw;
+      const line = info.lines + offset - newlinesIn(cells);
+      if (header === undefined) {
+        header = readHeader(line, cells, form.samples, given, reading);
         continue;
       }
-      const line = info.lines + offset - newlinesIn(cells);
-      if (cells.every((cell) => cell.trim() === "")) continue;
-      if (swallowsRows(columns, cells)) {
+      if (cells.every((cell) => cell.trim() === "") || isRuler(cells)) continue;
+      if (!startsWithDigit(cells[header.password] ?? "") && isHeaderAgain(cells)) {
+        header = readHeader(line, cells, [], new Map(), reading);
+        continue;
+      }
+      if (swallowsRows(header.layout, cells)) {
         throw new BrokenFile(line, "a field beginning here holds other rows: a quote is missing or too many.");
       }
-      const row = fitRow(cells, header, form.delimiter, (message) => reading.refuse(line, message));
-      if (row !== undefined) yield* readRow(columns, row, line, reading);
+      const row = fitRow(cells, header, form.delimiter, (message) => reading.refuse(line, message, cells.join("\n")));
+      if (row !== undefined) yield* readRow(header.layout, row, line, reading);
     }
   } catch (error) {
     if (error instanceof CsvError) throw explain(error, offset);

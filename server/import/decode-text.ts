@@ -84,6 +84,15 @@ const withoutMark = (bytes: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncI
 };
 
 /**
+ * CR LF, CR alone (Excel's "CSV (Macintosh)") and CR CR LF (a text redirected twice) → LF. Files that were joined have
+ * a byte order mark each, and none of them is text.
+ */
+const withPlainLineEnds = (piece: string): string => {
+  const text = piece.includes("\r") ? piece.replace(/\r+\n|\r/g, "\n") : piece;
+  return text.includes("\uFEFF") ? text.replaceAll("\uFEFF", "") : text;
+};
+
+/**
  * Bytes → pieces of text, by byte order mark, with `\n` line ends and none of them empty.
  *
  * @throws BrokenFile on a NUL: an archive, a database, or UTF-16 without its mark
@@ -97,18 +106,18 @@ export async function* decodeText(chunks: AsyncIterable<Uint8Array>): AsyncGener
       if (next.done === true) break;
       start = Buffer.concat([start, next.value]);
     }
-    let carriageReturn = "";
+    let carriageReturns = "";
     for await (const decoded of withoutMark(start, iterator)) {
-      let piece = carriageReturn + decoded;
+      let piece = carriageReturns + decoded;
       // CR LF may be cut in two between pieces.
-      carriageReturn = piece.endsWith("\r") ? "\r" : "";
-      piece = piece.slice(0, piece.length - carriageReturn.length).replaceAll("\r\n", "\n");
+      carriageReturns = piece.endsWith("\r") ? (/\r+$/.exec(piece)?.[0] ?? "") : "";
+      piece = withPlainLineEnds(piece.slice(0, piece.length - carriageReturns.length));
       if (piece.includes("\0")) {
         throw new BrokenFile(undefined, "it is not a text file, or it is UTF-16 without a byte order mark.");
       }
       if (piece !== "") yield piece;
     }
-    if (carriageReturn !== "") yield "\n";
+    if (carriageReturns !== "") yield "\n";
   } finally {
     await iterator.return?.();
   }

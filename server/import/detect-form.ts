@@ -1,15 +1,13 @@
-import { findCsvForm, type CsvForm } from "./csv.ts";
+import { findCsvForm, type CsvForm } from "./csv-form.ts";
+import type { GivenColumns } from "./layout.ts";
 import { BrokenFile } from "./reading.ts";
 
-export type Form = { readonly kind: "json" | "ldif" | "manage-bde" } | { readonly kind: "csv"; readonly csv: CsvForm };
+export type Form = { readonly kind: "json" | "ldif" | "text" } | { readonly kind: "csv"; readonly csv: CsvForm };
 
+/** An object, or a list of something; `[2026-03-12 …` is a log, and `{1F2E…}` an id. */
+const json = /^(?:\{\s*(?:["}]|$)|\[\s*(?:[[{\]"\d-]|null|true|false|$))/;
+const log = /^\[\d[\d-]*[T \d:.,-]*\]/;
 const ldif = /^(?:version|dn):/i;
-/** By line, and blanks only as `[ \t]`: with `\s` these would look across lines, and take long over many empty ones. */
-const manageBde = [
-  /^[ \t]*ID[ \t]*[:：][ \t]*\{/im,
-  /^BitLocker.*Configuration Tool/im,
-  /^\S{1,40}[ \t]"?[A-Z]:\\?"?[ \t]\[/im,
-];
 
 /** The first line of LDIF that says something: comments, which may be folded, come before it (RFC 2849). */
 const firstLdifLine = (head: string): string =>
@@ -20,17 +18,18 @@ const firstLdifLine = (head: string): string =>
  *
  * @param head the beginning of the text
  */
-export const detectForm = (head: string): Form => {
+export const detectForm = (head: string, given: GivenColumns): Form => {
   const start = head.trimStart();
   if (start === "") throw new BrokenFile(undefined, "nothing to import: it is empty.");
-  if (start.startsWith("{") || start.startsWith("[")) return { kind: "json" };
+  if (json.test(start) && !log.test(start)) return { kind: "json" };
+  if (/^(?:<\?xml[^>]*>\s*|#< CLIXML\s*)?<Objs\b/i.test(start)) {
+    throw new BrokenFile(
+      undefined,
+      "this is CLIXML of PowerShell's Export-Clixml. Make JSON of it, and import that: " +
+        "Import-Clixml FILE | ConvertTo-Json -Depth 4 | Out-File keys.json",
+    );
+  }
   if (ldif.test(firstLdifLine(head))) return { kind: "ldif" };
-  const csv = findCsvForm(head);
-  if (csv !== undefined) return { kind: "csv", csv };
-  if (manageBde.some((pattern) => pattern.test(head))) return { kind: "manage-bde" };
-  throw new BrokenFile(
-    undefined,
-    "this is none of the forms that can be imported: the text of manage-bde -protectors -get, JSON of PowerShell or " +
-      "Microsoft Graph, LDIF of Active Directory, or CSV whose header row names a RecoveryPassword and a PasswordID.",
-  );
+  const csv = findCsvForm(head, given);
+  return csv === undefined ? { kind: "text" } : { kind: "csv", csv };
 };

@@ -1,6 +1,36 @@
+import { decodeGuid, guidPattern } from "../model/guid.ts";
 import { isNameWithoutTricks } from "../model/harmless-text.ts";
 import { holdsKey } from "../model/key-shaped-text.ts";
 import type { VolumeType } from "../site-database/port.ts";
+
+/** What mails, tickets, spreadsheets and web pages put in the place of hyphens and blanks, and between them. */
+const typography: readonly (readonly [RegExp, string])[] = [
+  [/[\u2010-\u2015\u2212\uFE58\uFE63\uFF0D]/g, "-"],
+  [/[\u00A0\u2000-\u200A\u202F\u205F\u3000]/g, " "],
+  [/[\u00AD\u200B-\u200D\u2060\uFEFF]/g, ""],
+];
+
+/** A text as a keyboard would have written it: plain hyphens and blanks, nothing invisible. */
+export const plainText = (text: string): string =>
+  /[^\0-\u007F]/.test(text)
+    ? typography.reduce((changed, [pattern, plain]) => changed.replace(pattern, plain), text)
+    : text;
+
+/** csvde writes the 16 bytes of a GUID as `X'…'`. */
+const csvdeBytes = /^X'([0-9A-F]{32})'$/i;
+/** Not in a path (`Volume{…}`, `NPF_{…}`), nor the name of a key's file (`….BEK`). */
+const standingGuid = new RegExp(`(?<![\\w\\\\/-]|[A-Za-z_\\\\/]\\{)${guidPattern}(?!\\w|-|\\}?\\.BEK)`, "gi");
+
+/** Every whole GUID that stands for itself in a text. */
+export const guidsIn = (text: string): readonly { readonly guid: string; readonly index: number }[] =>
+  [...text.matchAll(standingGuid)].map(({ 0: found, index }) => ({ guid: found.toUpperCase(), index }));
+
+/** A GUID as files have it: with or without braces, with a text program's dashes, or as bytes → upper case without braces. */
+export const decodeWrittenGuid = (text: string): string | undefined => {
+  const plain = plainText(text);
+  const bytes = csvdeBytes.exec(plain)?.[1];
+  return bytes === undefined ? decodeGuid(plain) : guidFromBytes(Buffer.from(bytes, "hex"));
+};
 
 /** 16 bytes as Active Directory keeps a GUID: the first three fields little-endian (MS-DTYP 2.3.4.2). */
 export const guidFromBytes = (bytes: Uint8Array): string | undefined => {
@@ -18,7 +48,12 @@ export const guidFromBytes = (bytes: Uint8Array): string | undefined => {
 const computerName = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.$!#%&()@^{}~-]{0,254}$/u;
 
 export const decodeComputerName = (text: string): string | undefined => {
-  const name = text.trim().normalize("NFC");
+  // `DOMAIN\\NAME` and the `$` of sAMAccountName are how accounts are written, and no part of a computer's name.
+  const name = plainText(text)
+    .trim()
+    .normalize("NFC")
+    .replace(/^[\p{L}\p{N}._-]+\\(?=[^\\]+$)/u, "")
+    .replace(/\$$/, "");
   // A column shifted by one would put a key where every log shows it.
   return computerName.test(name) && isNameWithoutTricks(name) && !holdsKey(name) ? name : undefined;
 };

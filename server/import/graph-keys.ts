@@ -1,14 +1,32 @@
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
-import { decodeTime, decodeVolumeType } from "./fields.ts";
-import type { JsonObject } from "./json-objects.ts";
+import { decodeTime } from "./fields.ts";
+import { cellText, type Layout } from "./layout.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
-import { checkRecord } from "./record.ts";
+import { readRow, type Surroundings } from "./rows.ts";
+
+type Properties = ReadonlyMap<string, unknown>;
+
+/** Properties of Graph's bitlockerRecoveryKey besides `id`. */
+const graphProperties = ["key", "deviceid", "createddatetime", "volumetype", "@odata.type"];
+
+const holdsObjects = (value: unknown): boolean =>
+  Array.isArray(value) && value.some((item) => typeof item === "object");
+
+/** A device with a list of its keys has an id and a device id, too, and is no key itself. */
+export const isGraphKey = (properties: Properties): boolean =>
+  properties.has("id") &&
+  graphProperties.some((name) => properties.has(name)) &&
+  (properties.has("key") || ![...properties.values()].some(holdsObjects));
 
 const textOf = (value: unknown): string | undefined =>
   typeof value === "string" ? value : typeof value === "number" ? String(value) : undefined;
 
 export interface GraphKeys {
-  read(object: JsonObject): RecoveryRecord[];
+  read(
+    object: { readonly line: number; readonly properties: Properties },
+    row: { readonly layout: Layout; readonly cells: readonly string[] },
+    around: Surroundings,
+  ): readonly RecoveryRecord[];
   /** Objects that had no key are judged when it is known whether any had one. */
   finish(): void;
 }
@@ -35,7 +53,7 @@ export const createGraphKeys = (reading: Reading): GraphKeys => {
   };
 
   return {
-    read: ({ line, properties }) => {
+    read: ({ line, properties }, { layout, cells }, around) => {
       const password = textOf(properties.get("key"));
       if (password === undefined || password.trim() === "") {
         withoutKey += 1;
@@ -46,24 +64,16 @@ export const createGraphKeys = (reading: Reading): GraphKeys => {
       const deviceId = textOf(properties.get("deviceid"));
       if (deviceId !== undefined) checkDevice(line, deviceId);
       const time = textOf(properties.get("createddatetime"));
-      const lastUpdateTime = time === undefined ? undefined : decodeTime(time);
-      if (time !== undefined && lastUpdateTime === undefined) {
-        reading.refuse(line, "createdDateTime is not a time.");
+      if (time !== undefined && decodeTime(time) === undefined) {
+        reading.refuse(line, "createdDateTime is not a time.", password);
         return [];
       }
-      const record = checkRecord(
-        {
-          line,
-          // Graph itself names devices by id; a script that collects keys often adds the name.
-          computerName: reading.computerName ?? textOf(properties.get("devicename")) ?? deviceId,
-          keyId: textOf(properties.get("id")),
-          protector: { kind: "NumericalPassword", password },
-          volumeType: decodeVolumeType(textOf(properties.get("volumetype")) ?? ""),
-          lastUpdateTime,
-        },
-        reading,
-      );
-      return record === undefined ? [] : [record];
+      // Graph itself names devices by id, which `--computer-name` replaces; a name that a script added is honoured.
+      const names = (layout.columns.get("computer") ?? []).filter((index) => cellText(cells[index] ?? "") !== deviceId);
+      const columns = new Map(layout.columns);
+      if (reading.computerName !== undefined && deviceId !== undefined) columns.set("computer", names);
+      const isOneComputer = deviceId !== undefined || around.isOneComputer === true;
+      return readRow({ ...layout, columns, isGraph: true }, cells, line, reading, { ...around, isOneComputer });
     },
     finish: () => {
       if (withoutKey > 0 && withKey === 0) {

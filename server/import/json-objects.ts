@@ -6,11 +6,17 @@ export interface JsonObject {
   readonly line: number;
   /** Keys in lower case: PowerShell's own scripts write `KeyProtectorId` and `KeyProtectorID`. */
   readonly properties: ReadonlyMap<string, unknown>;
+  /** What the object around it said before the list in which it stands. */
+  readonly around?: ReadonlyMap<string, unknown>;
+  /** The lists in it were read already, object by object. */
+  readonly isRead?: boolean;
 }
 
 /** An object of one key protector is below a kilobyte; one of a volume with forty of them below thirty. */
 const longestObject = 1024 * 1024;
 const deepest = 32;
+/** Lists of these names are read object by object, however long: Graph's pages and batches, and what others call them. */
+const lists = ["value", "responses", "results", "data", "items", "hosts", "devices", "computers", "records"];
 
 export const propertiesOf = (value: unknown): ReadonlyMap<string, unknown> | undefined =>
   typeof value === "object" && value !== null && !Array.isArray(value)
@@ -31,7 +37,7 @@ const createCollector = (): {
   /** Lines of the brackets that are open. */
   const opened: number[] = [];
   const tokenizer = new Tokenizer({ separator: "" });
-  const parser = new TokenParser({ separator: "", paths: ["$", "$.*", "$.value.*"] });
+  const parser = new TokenParser({ separator: "", paths: ["$", "$.*", ...lists.map((name) => `$.${name}.*`)] });
 
   // The library's errors quote the text they stumbled over: a recovery password, if bad luck will have it.
   const fail = (error: Error): never => {
@@ -41,29 +47,28 @@ const createCollector = (): {
   tokenizer.onError = fail;
   parser.onError = fail;
 
-  const keep = (value: unknown): void => {
+  const keep = (value: unknown, more: Pick<JsonObject, "around" | "isRead"> = {}): void => {
     const properties = propertiesOf(value);
     if (properties === undefined) throw new BrokenFile(line, "an object was expected here.");
-    found.push({ line: opened.at(-1) ?? line, properties });
+    found.push({ line: opened.at(-1) ?? line, properties, ...more });
     length = 0;
   };
 
-  parser.onValue = ({ value, key, parent, stack }) => {
-    const inList = Array.isArray(parent) && (stack.length === 1 || stack[1]?.key === "value");
+  parser.onValue = ({ value, parent, stack }) => {
+    const list = stack[1];
     if (stack.length === 0) {
-      const root = propertiesOf(value);
-      if (root === undefined && !Array.isArray(value)) keep(value);
-      // `{"value": [...]}` was taken element by element; `{"value": {...}}` and a bare object are taken here.
-      if (root !== undefined && !streamed)
-        keep(propertiesOf(root.get("value")) === undefined ? value : root.get("value"));
+      if (!Array.isArray(value)) keep(value, { isRead: streamed });
       streamed = false;
       length = 0;
-    } else if (inList) {
+    } else if (Array.isArray(parent) && stack.length === 1) {
       keep(value);
       // Given away, so not kept: a list of a million objects needs the memory of one.
       parent.length = 0;
-    } else if (stack.length === 1 && key === "value" && Array.isArray(value)) {
+    } else if (Array.isArray(parent) && stack.length === 2 && lists.includes(String(list?.key))) {
+      const around = propertiesOf(list?.value);
+      if (propertiesOf(value) !== undefined) keep(value, around === undefined ? {} : { around });
       streamed = true;
+      parent.length = 0;
     }
   };
 
@@ -97,8 +102,7 @@ const createCollector = (): {
 };
 
 /**
- * Streams the objects of a JSON text: the elements of a list, those of the list in `value`, the object in `value`, or the
- * object itself; and the same again for every further value, as a script makes that appends answer after answer.
+ * Streams the objects of a JSON text: the elements of a list, those of a list in an object, and the object itself; and the same again for every further value, as a script makes that appends answer after answer.
  */
 export async function* readJsonObjects(pieces: AsyncIterable<string>): AsyncGenerator<readonly JsonObject[]> {
   const collector = createCollector();

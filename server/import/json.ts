@@ -1,48 +1,139 @@
+import type { VolumeType } from "../site-database/port.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
-import { createGraphKeys } from "./graph-keys.ts";
-import { readJsonObjects, type JsonObject } from "./json-objects.ts";
-import { readKeyProtector, readVolume } from "./key-protectors.ts";
-import type { Reading } from "./reading.ts";
-import { findColumns, readRow } from "./rows.ts";
+import { guidFromBytes } from "./fields.ts";
+import { createGraphKeys, isGraphKey } from "./graph-keys.ts";
+import { propertiesOf, readJsonObjects, type JsonObject } from "./json-objects.ts";
+import { cellText, findLayout, holdsPasswords, isAbsent, type GivenColumns, type Layout } from "./layout.ts";
+import { BrokenFile, type Reading } from "./reading.ts";
+import { readRow, type Surroundings } from "./rows.ts";
 
-/** Properties of Graph's bitlockerRecoveryKey besides `id`. */
-const graphProperties = ["key", "deviceid", "createddatetime", "volumetype", "@odata.type"];
+type Properties = ReadonlyMap<string, unknown>;
 
-/** An object with the names of a CSV row's columns, such as this endpoint's own `-Format json`. */
-const readObjectRow = (object: JsonObject, reading: Reading): RecoveryRecord[] | undefined => {
-  const names = [...object.properties.keys()];
-  const columns = findColumns(names);
-  if (columns === undefined) return undefined;
-  const cells = names.map((name) => {
-    const value = object.properties.get(name);
-    return typeof value === "string" || typeof value === "number" ? String(value) : "";
-  });
-  return readRow(columns, cells, object.line, reading);
+const scalar = (value: unknown): string =>
+  typeof value === "string" || typeof value === "number" ? String(value) : "";
+
+const isByte = (value: unknown): value is number =>
+  typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255;
+
+/** A property as a cell: lists of texts one a line, and the 16 numbers that PowerShell makes of a GUID's bytes. */
+const asCell = (value: unknown): string => {
+  if (!Array.isArray(value)) return scalar(value);
+  const items: readonly unknown[] = value;
+  if (items.some((item) => propertiesOf(item) !== undefined)) return "";
+  if (items.length === 16 && items.every(isByte)) return guidFromBytes(Uint8Array.from(items)) ?? "";
+  return items.map(scalar).join("\n");
 };
 
-/** Reads JSON: PowerShell's protectors and volumes, Graph's keys, and rows under a CSV's names. */
-export async function* readJson(pieces: AsyncIterable<string>, reading: Reading): AsyncGenerator<RecoveryRecord> {
+interface Row {
+  readonly layout: Layout;
+  readonly cells: readonly string[];
+}
+
+const rowOf = (properties: Properties, given: GivenColumns): Row => {
+  const cells = [...properties.values()].map(asCell);
+  const samples = cells.some((cell) => cell.includes("\n")) ? [] : [cells];
+  return { layout: findLayout([...properties.keys()], samples, given), cells };
+};
+
+const cellIn = ({ layout, cells }: Row, role: Parameters<Layout["columns"]["get"]>[0]): string | undefined =>
+  layout.columns
+    .get(role)
+    ?.map((index) => cellText(cells[index] ?? ""))
+    .find((cell) => !isAbsent(cell));
+
+/** Whether an object is a key, a protector, or a report's row: it has one of a password, an id with a kind, or both columns. */
+const isRow = (row: Row): boolean => {
+  const { columns } = row.layout;
+  if (columns.has("protectorType") && columns.has("keyId")) return true;
+  if (!holdsPasswords(row.layout)) return false;
+  return columns.has("keyId") || /\d{6}/.test(cellIn(row, "password") ?? "");
+};
+
+/** `Get-BitLockerVolume`: 0 is its operating system volume, and `Data` (1) is either of the other two kinds. */
+const volumeTypeOf = (row: Row): VolumeType | undefined => {
+  const type = cellIn(row, "volumeType")?.toLowerCase();
+  if (type === undefined) return undefined;
+  return type === "0" || type === "operatingsystem" ? "OperatingSystem" : "Unknown";
+};
+
+/** What an object says of the objects in it. */
+const inside = (row: Row, around: Surroundings): Surroundings => {
+  const isVolume = row.layout.columns.has("protectors");
+  return {
+    computerName: cellIn(row, "computer") ?? around.computerName,
+    volumeType: isVolume ? volumeTypeOf(row) : around.volumeType,
+    isOneComputer: isVolume || row.layout.isOneComputer || around.isOneComputer === true,
+  };
+};
+
+/**
+ * Reads JSON by what its objects hold, at any depth: PowerShell's volumes and protectors, Graph's keys, pages and batches,
+ * rows under a CSV's names, and what remote management tools make of them. An object within names the computer of what
+ * stands in it.
+ */
+export async function* readJson(
+  pieces: AsyncIterable<string>,
+  reading: Reading,
+  given: GivenColumns,
+): AsyncGenerator<RecoveryRecord> {
   const graph = createGraphKeys(reading);
-  const readObject = (object: JsonObject): RecoveryRecord[] => {
-    const { properties, line } = object;
-    if (properties.has("keyprotectorid")) return readKeyProtector(object, reading);
-    if (properties.has("keyprotector")) return readVolume(object, reading);
-    if (properties.has("id") && graphProperties.some((name) => properties.has(name))) return graph.read(object);
-    if (properties.has("error")) {
+
+  /** @returns undefined when the object is none of what is known */
+  const readObject = (
+    line: number,
+    properties: Properties,
+    around: Surroundings,
+  ): readonly RecoveryRecord[] | undefined => {
+    const row = rowOf(properties, given);
+    if (isGraphKey(properties)) return graph.read({ line, properties }, row, around);
+    const error = properties.get("error");
+    if (error !== undefined && error !== null && !isRow(row)) {
       reading.refuse(line, "this is an error answer of Microsoft Graph, not a key.");
       return [];
     }
-    const rows = readObjectRow(object, reading);
-    if (rows === undefined) {
+    const own = isRow(row) ? readRow(row.layout, row.cells, line, reading, around) : undefined;
+    const within = inside(row, around);
+    const cutOff = row.layout.columns.get("protectors")?.some((index) => row.cells[index] !== "");
+    if (cutOff === true) {
+      reading.refuse(line, "this volume's protectors were cut off by ConvertTo-Json; use its option -Depth 4.");
+      return own ?? [];
+    }
+    const nested = [...properties.values()]
+      .flatMap((value) => (Array.isArray(value) ? value : [value]))
+      .flatMap((value) => propertiesOf(value) ?? [])
+      .map((object) => readObject(line, object, within));
+    if (own === undefined && nested.every((records) => records === undefined)) return undefined;
+    return [own ?? [], ...nested.map((records) => records ?? [])].flat();
+  };
+
+  const readTop = (
+    { line, properties, around, isRead }: JsonObject,
+    namedBefore: boolean,
+  ): readonly RecoveryRecord[] => {
+    if (isRead === true) {
+      if (!namedBefore && cellIn(rowOf(properties, given), "computer") !== undefined) {
+        throw new BrokenFile(line, "this object names its computer only after the list of its keys.");
+      }
+      return [];
+    }
+    const within = around === undefined ? {} : inside(rowOf(around, given), {});
+    const records = readObject(line, properties, within);
+    if (records === undefined) {
       reading.refuse(
         line,
-        "this object is neither a key protector of PowerShell nor a recovery key of Microsoft Graph.",
+        "this object is neither a key protector of PowerShell nor a recovery key of Microsoft Graph, and has no recovery " +
+          `password with its key id.`,
       );
     }
-    return rows ?? [];
+    return records ?? [];
   };
+
+  let namedBefore = false;
   for await (const objects of readJsonObjects(pieces)) {
-    for (const object of objects) yield* readObject(object);
+    for (const object of objects) {
+      if (object.around !== undefined) namedBefore = cellIn(rowOf(object.around, given), "computer") !== undefined;
+      yield* readTop(object, namedBefore);
+    }
   }
   graph.finish();
 }

@@ -1,6 +1,6 @@
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
-import { parseDistinguishedName } from "./distinguished-name.ts";
 import { decodeGuid, guidInName } from "../model/guid.ts";
+import { computerInName, computerInParts, parseDistinguishedName } from "./distinguished-name.ts";
 import { decodeBase64, decodeTime, guidFromBytes } from "./fields.ts";
 import { readLines, type Line } from "./lines.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
@@ -20,6 +20,8 @@ interface Entry {
 
 /** Far more than a computer's or a recovery object's attributes. */
 const longestEntry = 1024 * 1024;
+/** How many lines are remembered of entries without a password. */
+const remembered = 20;
 
 /** `name: text`, `name:: base64`, `name:< URL`; RFC 2849, attrval-spec. */
 const attributeLine = /^([A-Za-z0-9][A-Za-z0-9.-]*)(?:;[A-Za-z0-9;-]*)?:(:|<)? *(.*)$/s;
@@ -88,8 +90,18 @@ const textIn = (attribute: Attribute | undefined): string | undefined =>
 const guidIn = (attribute: Attribute): string | undefined =>
   typeof attribute.value === "string" ? decodeGuid(attribute.value.trim()) : guidFromBytes(attribute.value);
 
+/** Recovery objects whose password the file does not have. */
+interface WithoutPassword {
+  count: number;
+  readonly lines: number[];
+}
+
 /** @returns undefined when the entry is no recovery object, or was refused */
-const readEntry = ({ line, attributes }: Entry, reading: Reading): RecoveryRecord | undefined => {
+const readEntry = (
+  { line, attributes }: Entry,
+  without: WithoutPassword,
+  reading: Reading,
+): RecoveryRecord | undefined => {
   const first = (name: string): Attribute | undefined => attributes.get(name)?.[0];
   const parts = parseDistinguishedName(textIn(first("dn")) ?? "");
   const leaf = parts?.[0]?.value ?? "";
@@ -101,8 +113,9 @@ const readEntry = ({ line, attributes }: Entry, reading: Reading): RecoveryRecor
     // Cut off before the class that tells: its name does.
     (guidInName(leaf) !== undefined && classes.every((name) => name === "top"));
   if (!isRecovery) return undefined;
+  const passwords = attributes.get("msfve-recoverypassword");
   const refuse = (at: number, message: string): undefined => {
-    reading.refuse(at, message);
+    reading.refuse(at, message, passwords?.map((value) => textIn(value) ?? "").join("\n"));
     return undefined;
   };
 
@@ -111,8 +124,12 @@ const readEntry = ({ line, attributes }: Entry, reading: Reading): RecoveryRecor
   if (change !== undefined && textIn(change)?.toLowerCase() !== "add") {
     return refuse(change.line, "this is a change of an entry, not an entry.");
   }
-  const password = first("msfve-recoverypassword");
-  if (password === undefined) return refuse(line, "this entry's recovery password is missing: is the file cut off?");
+  const password = passwords?.[0];
+  if (password === undefined) {
+    without.count += 1;
+    if (without.lines.length < remembered) without.lines.push(line);
+    return undefined;
+  }
   for (const name of ["msfve-recoverypassword", "msfve-recoveryguid", "msfve-volumeguid"]) {
     const second = attributes.get(name)?.[1];
     if (second !== undefined) return refuse(second.line, "this entry has an attribute twice that it can have once.");
@@ -139,8 +156,8 @@ const readEntry = ({ line, attributes }: Entry, reading: Reading): RecoveryRecor
   return checkRecord(
     {
       line,
-      // The recovery object is a child of its computer.
-      computerName: parts[1]?.type === "CN" ? parts[1].value : undefined,
+      // The recovery object is a child of its computer, unless it was deleted.
+      computerName: computerInParts(parts) ?? computerInName(textIn(first("lastknownparent")) ?? ""),
       keyId,
       protector: { kind: "NumericalPassword", password: textIn(password) ?? "", passwordLine: password.line },
       volumeId,
@@ -151,10 +168,36 @@ const readEntry = ({ line, attributes }: Entry, reading: Reading): RecoveryRecor
   );
 };
 
+/** Objects without a password are judged when it is known whether any had one. */
+const judge = (without: WithoutPassword, withPassword: number, reading: Reading): void => {
+  const [first] = without.lines;
+  if (first === undefined) return;
+  if (withPassword === 0 && without.count > 1) {
+    throw new BrokenFile(
+      first,
+      `none of the ${without.count.toLocaleString("en-US")} recovery objects has a readable password: the account that ` +
+        "exported them may lack the right to read msFVE-RecoveryPassword.",
+    );
+  }
+  for (const line of without.lines) {
+    reading.refuse(
+      line,
+      "this entry's recovery password is missing: is the file cut off, or may the account not read msFVE-RecoveryPassword?",
+    );
+  }
+  const left = without.count - without.lines.length;
+  if (left > 0) reading.refuse(without.lines.at(-1) ?? first, `${left} more entries without a password follow.`);
+};
+
 /** Reads an LDIF export of Active Directory; other entries than msFVE-RecoveryInformation are left aside. */
 export async function* readLdif(pieces: AsyncIterable<string>, reading: Reading): AsyncGenerator<RecoveryRecord> {
+  const without: WithoutPassword = { count: 0, lines: [] };
+  let withPassword = 0;
   for await (const entry of readEntries(pieces)) {
-    const record = readEntry(entry, reading);
-    if (record !== undefined) yield record;
+    const record = readEntry(entry, without, reading);
+    if (record === undefined) continue;
+    withPassword += 1;
+    yield record;
   }
+  judge(without, withPassword, reading);
 }

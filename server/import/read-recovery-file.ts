@@ -8,8 +8,9 @@ import { detectForm, type Form } from "./detect-form.ts";
 import { decodeComputerName } from "./fields.ts";
 import { readJson } from "./json.ts";
 import { readLdif } from "./ldif.ts";
-import { readManageBde } from "./manage-bde.ts";
+import { PasswordAccount } from "./password-account.ts";
 import { BrokenFile, FileReading, type Reading } from "./reading.ts";
+import { readText } from "./text.ts";
 
 const chunkBytes = 64 * 1024;
 /** A header row, or the lines above the first protector, stand well within it. */
@@ -84,13 +85,13 @@ async function* tapped(
 const readForm = (form: Form, text: AsyncIterable<string>, reading: Reading): AsyncIterable<RecoveryRecord> => {
   switch (form.kind) {
     case "json":
-      return readJson(text, reading);
+      return readJson(text, reading, new Map());
     case "ldif":
       return readLdif(text, reading);
-    case "manage-bde":
-      return readManageBde(text, reading);
+    case "text":
+      return readText(text, reading);
     case "csv":
-      return readCsv(text, form.csv, reading);
+      return readCsv(text, form.csv, reading, new Map());
   }
 };
 
@@ -111,12 +112,13 @@ const checkComputerName = (text: string | undefined): string | undefined => {
  * @throws EndpointError, and nothing else, for whatever stands in the file
  */
 export async function* readRecoveryFile(path: string, options: ReadOptions = {}): AsyncGenerator<RecoveryRecord> {
-  const reading = new FileReading(printableFileName(path), checkComputerName(options.computerName), options);
+  const account = new PasswordAccount();
+  const reading = new FileReading(printableFileName(path), checkComputerName(options.computerName), options, account);
   const bytes = readFileBytes(path, options.signal);
   try {
     const chunks = options.onBytes === undefined ? bytes : tapped(bytes, options.onBytes);
-    const { head, text } = await lookAhead(decodeText(chunks), headCharacters);
-    for await (const record of readForm(detectForm(head), text, reading)) {
+    const { head, text } = await lookAhead(account.watch(decodeText(chunks)), headCharacters);
+    for await (const record of readForm(detectForm(head, new Map()), text, reading)) {
       if (reading.take()) yield record;
     }
     reading.finish();

@@ -1,5 +1,6 @@
 import { EndpointError } from "../errors.ts";
 import type { Problem, ReadOptions } from "./contract.ts";
+import type { PasswordAccount } from "./password-account.ts";
 
 /**
  * The file's structure is broken, so no more of it can be understood; `--skip-invalid` does not help.
@@ -20,10 +21,23 @@ export class BrokenFile extends Error {
 export interface Reading {
   /** As given with `--computer-name`. */
   readonly computerName: string | undefined;
-  /** A record that can't be taken: left out with `--skip-invalid`, else one of the problems that stop the file. */
-  refuse(line: number, message: string): void;
+  /**
+   * A record that can't be taken: left out with `--skip-invalid`, else one of the problems that stop the file.
+   *
+   * @param holds the text of the record: recovery passwords in it are told by this
+   */
+  refuse(line: number, message: string, holds?: string): void;
+  /**
+   * A key that names no computer is filed under `--computer-name`. Throws at a second one: nothing in the file shows that
+   * several are of one computer.
+   */
+  adopt(line: number, keyId: string): void;
   /** A protector that is no recovery information. */
   passOver(line: number): void;
+  /** A computer of which the file says that it has no key. */
+  withoutKey(line: number): void;
+  /** The recovery passwords in `text` are those of a record that is stored, or was refused. */
+  settle(text: string): void;
 }
 
 /** As many as fit on a screen; an administrator who sees twenty of a kind knows the kind. */
@@ -38,17 +52,24 @@ export class FileReading implements Reading {
   readonly #file: string;
   readonly #options: ReadOptions;
   readonly #problems: Problem[] = [];
+  readonly #account: PasswordAccount;
+  readonly #told = new Set<number>();
+  #adopted: string | undefined;
   #refused = 0;
   #passedOver = 0;
+  #withoutKey = 0;
   #taken = 0;
 
-  constructor(file: string, computerName: string | undefined, options: ReadOptions) {
+  constructor(file: string, computerName: string | undefined, options: ReadOptions, account: PasswordAccount) {
     this.#file = file;
+    this.#account = account;
     this.computerName = computerName;
     this.#options = options;
   }
 
-  refuse(line: number, message: string): void {
+  refuse(line: number, message: string, holds?: string): void {
+    if (holds !== undefined) this.settle(holds);
+    this.#told.add(line);
     this.#refused += 1;
     if (this.#options.onSkipped !== undefined) {
       this.#options.onSkipped({ line, message });
@@ -58,9 +79,28 @@ export class FileReading implements Reading {
     if (this.#problems.length >= mostProblems) throw this.#refusal("; there may be more");
   }
 
+  adopt(line: number, keyId: string): void {
+    this.#adopted ??= keyId;
+    if (this.#adopted === keyId) return;
+    throw new BrokenFile(
+      line,
+      "a second key begins here that names no computer, and nothing shows that several keys are of one computer: which " +
+        "computer each is of must be in the file. Add a column ComputerName, or name yours: --column Computer=NAME.",
+    );
+  }
+
   passOver(line: number): void {
     this.#passedOver += 1;
     this.#options.onPassedOver?.(line);
+  }
+
+  withoutKey(line: number): void {
+    this.#withoutKey += 1;
+    this.#options.onWithoutKey?.(line);
+  }
+
+  settle(text: string): void {
+    this.#account.settle(text);
   }
 
   /** A record was read. @returns false when it is of no use, because the file is refused anyway */
@@ -71,9 +111,17 @@ export class FileReading implements Reading {
 
   /** The whole file was read. Throws what has to be said about it. */
   finish(): void {
+    for (const line of this.#account.openLines) {
+      if (this.#told.has(line)) continue;
+      this.refuse(line, "a recovery password stands here whose key id can't be told.");
+    }
     if (this.#problems.length > 0) throw this.#refusal("");
     if (this.#taken > 0 || this.#refused > 0) return;
-    const others = this.#passedOver === 0 ? "" : ` (${count(this.#passedOver, "other protector")} passed over)`;
+    const left = [
+      ...(this.#passedOver === 0 ? [] : [`${count(this.#passedOver, "other protector")} passed over`]),
+      ...(this.#withoutKey === 0 ? [] : [`${count(this.#withoutKey, "computer")} without a key`]),
+    ];
+    const others = left.length === 0 ? "" : ` (${left.join(", ")})`;
     throw new EndpointError(
       "InvalidArgument",
       `${this.#file}: nothing to import: it holds no recovery password and no other recovery information${others}.`,

@@ -2,8 +2,7 @@ import { Secret } from "../secret.ts";
 import type { VolumeType } from "../site-database/port.ts";
 import { canonicalRecoveryPassword } from "../model/recovery-password.ts";
 import type { KeyProtector, RecoveryRecord } from "../site-database/recovery-record.ts";
-import { decodeGuid } from "../model/guid.ts";
-import { decodeComputerName } from "./fields.ts";
+import { decodeComputerName, decodeWrittenGuid, plainText } from "./fields.ts";
 import type { Reading } from "./reading.ts";
 
 /** A record as a file has it, before any of it is believed. */
@@ -13,6 +12,8 @@ export interface RawRecord {
   /** As in the file; undefined when the file names none. */
   readonly computerName: string | undefined;
   readonly keyId: string | undefined;
+  /** The file is of one computer by its nature, so `--computer-name` may name it for several keys. */
+  readonly isOneComputer?: boolean;
   readonly protector:
     | { readonly kind: "NumericalPassword"; readonly password: string; readonly passwordLine?: number }
     | { readonly kind: "ExternalKey"; readonly fileName?: string | undefined }
@@ -26,16 +27,23 @@ export interface RawRecord {
 /** MBAM's own limit for BitLockerRecoveryKeyPackage. */
 const largestPackage = 7000;
 
-const findComputerName = (raw: RawRecord, reading: Reading): string | undefined => {
+/** `PC-1` and `PC-1.corp.example` are one computer; `PC-1.a` and `PC-1.b` are two. */
+const isSameComputer = (left: string, right: string): boolean => {
+  const [one, other] = [left.toLowerCase(), right.toLowerCase()];
+  return one === other || one.startsWith(`${other}.`) || other.startsWith(`${one}.`);
+};
+
+const findComputerName = (raw: RawRecord, keyId: string, reading: Reading): string | undefined => {
   const given = reading.computerName;
   if (raw.computerName === undefined || raw.computerName.trim() === "") {
     if (given === undefined) reading.refuse(raw.line, "the computer's name is missing; give it with --computer-name.");
+    else if (raw.isOneComputer !== true) reading.adopt(raw.line, keyId);
     return given;
   }
   const name = decodeComputerName(raw.computerName);
   if (name === undefined) {
     reading.refuse(raw.line, "the computer's name has characters that no computer's name has, or is too long.");
-  } else if (given !== undefined && given.toLowerCase() !== name.toLowerCase()) {
+  } else if (given !== undefined && !isSameComputer(given, name)) {
     reading.refuse(raw.line, "this belongs to another computer than --computer-name says.");
     return undefined;
   }
@@ -50,7 +58,7 @@ const findProtector = (raw: RawRecord, keyId: string, name: string, reading: Rea
   const { protector } = raw;
   switch (protector.kind) {
     case "NumericalPassword": {
-      const password = canonicalRecoveryPassword(protector.password.trim());
+      const password = canonicalRecoveryPassword(plainText(protector.password).trim());
       if (password === undefined) {
         reading.refuse(
           protector.passwordLine ?? raw.line,
@@ -75,19 +83,18 @@ const findProtector = (raw: RawRecord, keyId: string, name: string, reading: Rea
 
 /** Checks a record. @returns undefined when it was refused; the reading knows why */
 export const checkRecord = (raw: RawRecord, reading: Reading): RecoveryRecord | undefined => {
-  const keyId = decodeGuid((raw.keyId ?? "").trim());
+  // Stored or refused, with a line: from here on no key can be lost without a word.
+  if (raw.protector.kind === "NumericalPassword") reading.settle(raw.protector.password.trim());
+  const keyId = decodeWrittenGuid((raw.keyId ?? "").trim());
   if (keyId === undefined) {
     const missing = raw.keyId === undefined || raw.keyId.trim() === "";
     reading.refuse(raw.line, missing ? "the key id is missing." : "the key id is not a whole GUID.");
     return undefined;
   }
-  const name = findComputerName(raw, reading);
+  const name = findComputerName(raw, keyId, reading);
   if (name === undefined) return undefined;
-  const volumeId = raw.volumeId === undefined ? undefined : decodeGuid(raw.volumeId);
-  if (raw.volumeId !== undefined && volumeId === undefined) {
-    reading.refuse(raw.line, "the volume's id is not a whole GUID.");
-    return undefined;
-  }
+  // Configuration Manager numbers its volumes: what is no id of a volume is no reason to lose a key.
+  const volumeId = raw.volumeId === undefined ? undefined : decodeWrittenGuid(raw.volumeId);
   if (raw.recoveryPackage !== undefined && raw.recoveryPackage.length > largestPackage) {
     reading.refuse(raw.line, `the recovery package is larger than ${largestPackage} bytes.`);
     return undefined;

@@ -1,145 +1,176 @@
+import type { VolumeType } from "../site-database/port.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
-import { parseDistinguishedName } from "./distinguished-name.ts";
+import { computerInName } from "./distinguished-name.ts";
+import type { Role } from "./column-names.ts";
 import { guidInName } from "../model/guid.ts";
-import { decodeTime, decodeVolumeType } from "./fields.ts";
+import { decodeTime, decodeVolumeType, decodeWrittenGuid } from "./fields.ts";
+import { cellText, isAbsent, type Layout } from "./layout.ts";
+import { recoveryPasswordsIn } from "./password-account.ts";
+import { isUserCertificate, protectorKind } from "./protector-kinds.ts";
 import type { Reading } from "./reading.ts";
-import { checkRecord } from "./record.ts";
+import { checkRecord, type RawRecord } from "./record.ts";
+
+/** What is known of a row besides its own cells: the objects around a JSON object tell it. */
+export interface Surroundings {
+  readonly computerName?: string | undefined;
+  readonly volumeType?: VolumeType | undefined;
+  readonly isOneComputer?: boolean;
+}
+
+type Read = (role: Role) => string | undefined;
 
 /**
- * Column names of published scripts, letters and digits only, the surest first. A name stands in one list only.
- * Seen in: Get-ADComputers-BitLockerInfo, `Get-ADObject | Export-Csv` of msFVE-RecoveryInformation, several collectors of
- * Graph keys, `(Get-BitLockerVolume).KeyProtector | Export-Csv`, MBAM table exports, and this endpoint's own output.
+ * Several values of one cell: one a line, or parted by blanks where a script made a text of a list. Lines that say nothing
+ * are kept, as they keep ids and passwords side by side.
  */
-const names = {
-  password: [
-    "recoverypassword",
-    "msfverecoverypassword",
-    "recoverykey",
-    "bitlockerrecoverypassword",
-    "bitlockerrecoverykey",
-    "bitlockerkey",
-    "numericalpassword",
-    "key",
-  ],
-  keyId: [
-    "passwordid",
-    "recoverypasswordid",
-    "recoverykeyid",
-    "keyprotectorid",
-    "bitlockerkeyid",
-    "bitlockerrecoverykeyid",
-    "bitlocerkeyid",
-    "recoveryid",
-    "recoveryguid",
-    "msfverecoveryguid",
-    "keyid",
-    "id",
-  ],
-  computer: [
-    "computername",
-    "computer",
-    "devicename",
-    "hostname",
-    "machinename",
-    "machine",
-    "pcname",
-    "device",
-    "displayname",
-    "deviceid",
-  ],
-  /** Of the computer in some scripts, of its recovery object in others; the value tells. */
-  objectName: ["name", "cn"],
-  distinguishedName: ["bitlockerobject", "distinguishedname", "dn", "computerdistinguishedname"],
-  volumeId: ["volumeid", "volumeguid", "msfvevolumeguid"],
-  volumeType: ["volumetype", "drivetype"],
-  time: ["lastupdatetime", "whencreated", "createddatetime", "keycreated", "created", "createdat", "backuptime"],
-  date: ["date"],
-  clock: ["time"],
-  offset: ["gmt"],
-} as const;
-
-type Role = keyof typeof names;
-/** Which cell of a row has what. */
-export type Columns = ReadonlyMap<Role, number>;
-
-const roles = Object.keys(names).filter((role): role is Role => role in names);
-
-/** Finds the columns by their names. @returns undefined when no column holds recovery passwords */
-export const findColumns = (header: readonly string[]): Columns | undefined => {
-  const plain = header.map((name) => name.toLowerCase().replace(/[^a-z0-9]/g, ""));
-  const columns = new Map<Role, number>();
-  for (const role of roles) {
-    const index = names[role].map((name) => plain.indexOf(name)).find((found) => found !== -1);
-    if (index !== undefined) columns.set(role, index);
-  }
-  return columns.has("password") ? columns : undefined;
+const valuesIn = (cell: string | undefined, split: (cell: string) => readonly string[] | undefined): string[] => {
+  if (cell === undefined) return [];
+  const values = cell.includes("\n") ? cell.split("\n") : (split(cell) ?? [cell]);
+  return values.map((value) => value.trim());
 };
 
-/** What PowerShell writes for a value that is no text: it isn't there. */
-const isAbsent = (cell: string): boolean => cell === "" || /^(System\.[\w.]+\[\]|N\/A|null)$/i.test(cell);
+const oneId = 40;
+const onePassword = 60;
 
-const linesOf = (cell: string): string[] =>
-  cell
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
+const idsByBlanks = (cell: string): readonly string[] | undefined => {
+  if (cell.length <= oneId) return undefined;
+  const words = cell.split(/[\s,;]+/);
+  return words.length > 1 && words.every((word) => decodeWrittenGuid(word) !== undefined) ? words : undefined;
+};
 
-/** `CN=2021-…{GUID},CN=PC-0001,…` is of the recovery object, `CN=PC-0001,…` of the computer. */
-const computerOf = (distinguishedName: string): string | undefined => {
-  const parts = parseDistinguishedName(distinguishedName);
-  const [first, second] = parts ?? [];
-  return first !== undefined && guidInName(first.value) !== undefined ? second?.value : first?.value;
+const passwordsByBlanks = (cell: string): readonly string[] | undefined => {
+  if (cell.length <= onePassword) return undefined;
+  const found = recoveryPasswordsIn(cell);
+  return found.length > 1 ? found.map(({ password }) => password) : undefined;
+};
+
+const isSaid = (value: string): boolean => !isAbsent(value);
+
+/** Ids and passwords side by side; undefined when there aren't as many. */
+const pair = (
+  ids: readonly string[],
+  passwords: readonly string[],
+): readonly (readonly [string, string])[] | undefined => {
+  if (ids.length === passwords.length) return ids.map((id, index) => [id, passwords[index] ?? ""] as const);
+  const [saidIds, saidPasswords] = [ids.filter(isSaid), passwords.filter(isSaid)];
+  if (saidIds.length !== saidPasswords.length) return undefined;
+  return saidIds.map((id, index) => [id, saidPasswords[index] ?? ""] as const);
+};
+
+const volumeTypeIn = (text: string | undefined, isGraph: boolean): VolumeType => {
+  if (text === undefined) return "Unknown";
+  if (isGraph || !/^\d+$/.test(text)) return decodeVolumeType(text);
+  // BitLockerVolumeType of PowerShell has two members only, and `Data` (1) is either of the other two kinds.
+  return text === "0" ? "OperatingSystem" : "Unknown";
+};
+
+/** A password in eight cells has lost the zeros that its groups began with. */
+const groupsOf = (cells: readonly string[], at: number): string | undefined => {
+  const groups = cells.slice(at, at + 8).map(cellText);
+  return groups.every((group) => group === "") ? undefined : groups.map((group) => group.padStart(6, "0")).join("-");
+};
+
+const timeIn = (read: Read): string | undefined => {
+  const split = [read("date"), read("clock"), read("offset")];
+  // A time in the form of some country is in doubt, and no reason to lose a key: it counts as not told.
+  return decodeTime(read("time") ?? (split.includes(undefined) ? "" : `${split[0]}T${split[1]}${split[2]}`));
+};
+
+/** A protector that is no recovery password. @returns undefined when the row says nothing of another kind */
+const readOther = (
+  read: Read,
+  common: Omit<RawRecord, "protector">,
+  reading: Reading,
+): readonly RecoveryRecord[] | undefined => {
+  const type = read("protectorType");
+  const kind = type === undefined ? undefined : protectorKind(type);
+  if (type === undefined || kind === "NumericalPassword" || /\s/.test(type)) return undefined;
+  if (kind === "ExternalKey") {
+    return [checkRecord({ ...common, protector: { kind, fileName: read("fileName") } }, reading) ?? []].flat();
+  }
+  if (kind === "DataRecoveryAgent" && !isUserCertificate(read("certificateType"))) {
+    const protector = { kind, certificateThumbprint: read("thumbprint") } as const;
+    return [checkRecord({ ...common, protector }, reading) ?? []].flat();
+  }
+  reading.passOver(common.line);
+  return [];
+};
+
+/** The name of a recovery object of Active Directory ends in its key id. */
+const idInName = (read: Read): string | undefined =>
+  guidInName(read("objectName") ?? "") ?? guidInName(read("distinguishedName") ?? "");
+
+const computerIn = (read: Read, around: Surroundings): string | undefined => {
+  const computer = read("computer");
+  if (computer !== undefined) return computer;
+  const objectName = read("objectName");
+  if (objectName !== undefined && guidInName(objectName) === undefined) return objectName;
+  const inName = [read("distinguishedName"), read("lastKnownParent")]
+    .map((name) => (name === undefined ? undefined : computerInName(name)))
+    .find((name) => name !== undefined);
+  return inName ?? around.computerName;
 };
 
 /**
- * Reads one row. Several protectors of one computer may share a row, one a line in the cells of id and password.
+ * Reads one row. Several protectors of one computer may share a row.
  *
  * @returns no record for a row without id and password (reports list computers that have none), or when it was refused
  */
 export const readRow = (
-  columns: Columns,
+  layout: Layout,
   cells: readonly string[],
   line: number,
   reading: Reading,
-): RecoveryRecord[] => {
-  const cell = (role: Role): string | undefined => {
-    const index = columns.get(role);
-    const text = index === undefined ? "" : (cells[index] ?? "").trim();
-    return isAbsent(text) ? undefined : text;
+  around: Surroundings = {},
+): readonly RecoveryRecord[] => {
+  const read: Read = (role) => {
+    for (const index of layout.columns.get(role) ?? []) {
+      const text = cellText(cells[index] ?? "");
+      if (isSaid(text)) return text;
+    }
+    return undefined;
   };
-  const passwords = linesOf(cell("password") ?? "");
-  const distinguishedName = cell("distinguishedName");
-  const objectName = cell("objectName");
-  const named = [objectName ?? "", distinguishedName ?? ""].map(guidInName).find((guid) => guid !== undefined);
-  const ids = linesOf(cell("keyId") ?? named ?? "");
-  if (passwords.length === 0 && ids.length === 0) return [];
-  if (passwords.length === 0) {
-    reading.refuse(line, "the recovery password is missing.");
+  const holds = (): string => cells.join("\n");
+  const passwordCell = layout.groupsAt === undefined ? read("password") : groupsOf(cells, layout.groupsAt);
+  const ids = valuesIn(read("keyId") ?? idInName(read), idsByBlanks);
+  const passwords = valuesIn(passwordCell, passwordsByBlanks);
+  const common = {
+    line,
+    computerName: computerIn(read, around),
+    keyId: ids[0],
+    isOneComputer: layout.isOneComputer || around.isOneComputer === true,
+    volumeId: read("volumeId"),
+    volumeType: around.volumeType ?? volumeTypeIn(read("volumeType"), layout.isGraph),
+    lastUpdateTime: timeIn(read),
+  };
+  if (passwords.every((password) => !isSaid(password))) {
+    if (!ids.some(isSaid)) {
+      reading.withoutKey(line);
+      return [];
+    }
+    const others = readOther(read, common, reading);
+    if (others !== undefined) return others;
+    const why =
+      layout.columns.has("protectorType") && read("protectorType") !== undefined
+        ? "the recovery password is empty: PowerShell reads it only while the volume is unlocked."
+        : "the recovery password is missing.";
+    reading.refuse(line, why, holds());
     return [];
   }
-  if (ids.length > 0 && ids.length !== passwords.length) {
-    reading.refuse(line, "this row has not as many key ids as recovery passwords.");
+  if (!ids.some(isSaid) && !/\d/.test(passwordCell ?? "")) {
+    reading.withoutKey(line);
     return [];
   }
-  const ownName = objectName !== undefined && guidInName(objectName) === undefined ? objectName : undefined;
-  const computerName =
-    cell("computer") ?? ownName ?? (distinguishedName === undefined ? undefined : computerOf(distinguishedName));
-  const split = [cell("date"), cell("clock"), cell("offset")];
-  const time = cell("time") ?? (split.includes(undefined) ? "" : `${split[0]}T${split[1]}${split[2]}`);
-  return passwords.flatMap(
-    (password, index) =>
-      checkRecord(
-        {
-          line,
-          computerName,
-          keyId: ids[index],
-          protector: { kind: "NumericalPassword", password },
-          volumeId: cell("volumeId"),
-          volumeType: decodeVolumeType(cell("volumeType") ?? ""),
-          // A time in the form of some country is in doubt, and no reason to lose a key: it counts as not told.
-          lastUpdateTime: decodeTime(time),
-        },
-        reading,
-      ) ?? [],
-  );
+  const pairs = ids.length === 0 ? passwords.map((password) => ["", password] as const) : pair(ids, passwords);
+  if (pairs === undefined) {
+    reading.refuse(line, "this row has not as many key ids as recovery passwords.", holds());
+    return [];
+  }
+  return pairs.flatMap(([keyId, password]) => {
+    if (!isSaid(password)) {
+      if (isSaid(keyId)) reading.passOver(line);
+      return [];
+    }
+    return checkRecord({ ...common, keyId, protector: { kind: "NumericalPassword", password } }, reading) ?? [];
+  });
 };

@@ -62,7 +62,7 @@ export const inTurns = (
     ...delivery,
     confirmBulk: (count) => whilePaused(delivery.confirmBulk(count)),
     confirm: (question) => whilePaused(delivery.confirm(question)),
-    askPassword: (prompt, purpose) => whilePaused(delivery.askPassword(prompt, purpose)),
+    askPassword: (prompt, options) => whilePaused(delivery.askPassword(prompt, options)),
     show: (answer) => delivery.show(paced(answer)),
   };
 };

@@ -35,6 +35,71 @@ describe("CSV by its header row", () => {
     }
   });
 
+  const eight = password.split("-").map(String).map(Number).join(";");
+  test.each([
+    ["German names", [`Computername;Schlüssel-ID;Wiederherstellungsschlüssel`, `PC-1;${id};${password}`]],
+    ["French names", [`Nom de l’ordinateur;ID de clé;Clé de récupération`, `PC-1;${id};${password}`]],
+    ["names that nobody listed", [`Title,Username,Password,URL`, `PC-1,${id},${password},`]],
+    ["a surer column in words that nobody listed", [`Key,Computer,Passwort,Nummer`, `x,PC-1,${password},${id}`]],
+    ["a report's title above the header", ["BitLocker report", "5/6/2024", "", header, row]],
+    ["a ruler of sqlcmd", [header, "------------,----,-----", row]],
+    ["the header again", [header, header, row]],
+    ["another header, as of a file joined to it", [header, "RecoveryKey,Computer,KeyID", `${password},PC-1,${id}`]],
+    ["a delimiter too many", [header, `${row},`]],
+    ["a row without its last, empty cell", [`${header},Comment`, row]],
+    ["Excel's formulas", [header, `="PC-1",="${id}",="${password}"`]],
+    ["apostrophes", [header, `'PC-1,'${id},'${password}`]],
+    ["dashes of a text program", [header, row.replaceAll("-", "\u2013")]],
+    ["a key in eight columns", ["Computer;KeyID;1;2;3;4;5;6;7;8", `PC-1;${id};${eight}`]],
+    [
+      "bytes of csvde",
+      [
+        "DN,msFVE-RecoveryGuid,msFVE-RecoveryPassword",
+        `"CN=x,CN=PC-1,DC=corp",X'7386fb00428b35c8484f3e32248c1e89',${password}`.replace("CN=x", `CN=2024{${id}}`),
+      ],
+    ],
+    ["an account's name", [header, `CORP\\PC-1$,${id},${password}`]],
+    ["a number for a volume", [`${header},VolumeId`, `${row},73`]],
+    ["rows of other protectors", [`KeyProtectorType,${header}`, `Tpm,PC-1,${other.id},`, `RecoveryPassword,${row}`]],
+    ["computers without a key", [header, `PC-2,,Key Not Found`, `PC-3,-,-`, `PC-4,,Kein Schlüssel`, row]],
+  ])("%s", async (_, lines) => {
+    for (const end of ["\n", "\r\n", "\r"]) {
+      const records = await readText(lines.join(end));
+      expect(pairs(records)).toEqual([[id, password]]);
+      expect(records[0]?.computerName).toMatch(/^PC[-\u2013]1$/);
+    }
+  });
+
+  test("several keys of a row, parted by blanks, and a computer known by its device id only", async () => {
+    const both = `PC-1,${id} ${other.id},${password} ${other.password}`;
+    expect(pairs(await readText(`${header}\n${both}`))).toEqual([
+      [id, password],
+      [other.id, other.password],
+    ]);
+    const text = `DeviceId,DisplayName,KeyId,RecoveryKey,VolumeType\n${other.id},,${id},${password},1`;
+    expect(await readText(text)).toMatchObject([{ computerName: other.id, volumeType: "OperatingSystem" }]);
+  });
+
+  test.each([
+    [
+      "no key ids",
+      [`Computer Name,whenCreated,msFVE-RecoveryPassword`, `PC-1,x,${password}`],
+      "no column holds key ids",
+    ],
+    [
+      "protectors lost by Export-Csv",
+      ["ComputerName,VolumeType,KeyProtector", "PC-1,Data,System.Object[]"],
+      "ConvertTo-Json",
+    ],
+    [
+      "several keys without computers",
+      ["Id,Key", `${id},${password}`, `${other.id},${other.password}`],
+      "which computer each is of",
+    ],
+  ])("%s: said once", async (_, lines, message) => {
+    await expect(readText(lines.join("\n"), { computerName: "PC-1" })).rejects.toThrow(message);
+  });
+
   test("an export of Get-ADObject: key id and computer from the distinguished name", async () => {
     const records = await readAll(fixture("get-adobject.csv"));
     expect(pairs(records)).toEqual([
@@ -63,7 +128,8 @@ describe("CSV by its header row", () => {
     const text = `"Id","Key"\r\n"${id}","${password}"\r\n`;
     expect(await readText(text, { computerName: "PC-5" })).toMatchObject([{ computerName: "PC-5" }]);
     await expect(readText(text)).rejects.toThrow(
-      "line 2: the computer's name is missing; give it with --computer-name",
+      ":1: no column names the computers; name it with --column Computer=NAME, or give --computer-name for one computer's " +
+        "keys. The columns are: Id, Key.",
     );
   });
 
@@ -75,7 +141,7 @@ describe("CSV by its header row", () => {
   });
 
   test("several protectors in one row, one a line, and the rows after them keep their lines", async () => {
-    const lines = [header, `PC-1,"${id}\r\n${other.id}","${password}\r\n${other.password}"`, `PC-2,${id},none`];
+    const lines = [header, `PC-1,"${id}\r\n${other.id}","${password}\r\n${other.password}"`, `PC-2,${id},x`];
     await expect(readText(lines.join("\r\n"))).rejects.toThrow("line 5: the recovery password is not well-formed");
     const records = await readText(lines.slice(0, 2).join("\r\n"));
     expect(pairs(records)).toEqual([
@@ -136,7 +202,6 @@ describe("CSV by its header row", () => {
     ["a header alone", [header], "nothing to import"],
     ["no password column", ["ComputerName,PasswordID", `PC-1,${id}`], "this is none of the forms"],
     ["no header", [row], "this is none of the forms"],
-    ["a volume id that is none", [`${header},VolumeId`, `${row},C:`], "line 2: the volume's id is not"],
   ])("%s: an error with its line that quotes no password", async (_, lines, message) => {
     const error: unknown = await readText(lines.join("\r\n")).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ category: "InvalidArgument", message: expect.stringContaining(message) });

@@ -193,6 +193,45 @@ describe("Microsoft Graph's recovery keys", () => {
 });
 
 describe("any JSON", () => {
+  const key = { Id: `{${id}}`, Password: password };
+  test.each([
+    ["a batch of Graph", { responses: [{ id: "1", status: 200, body: graphKey({ deviceName: "PC-9" }) }] }],
+    ["drives and keys of a tool", { Host: "PC-9", Drives: [{ Drive: "C:", Keys: [key] }], _meta: { v: "1.2" } }],
+    [
+      "lists of PowerShell 5.1",
+      { ComputerName: "PC-9", KeyProtector: { value: [protector(3, { RecoveryPassword: password })], Count: 1 } },
+    ],
+    ["a list below its computer", { computerName: "PC-9", value: [key] }],
+    [
+      "lists side by side",
+      [{ ComputerName: "PC-9", KeyProtectorId: [other.id, id], RecoveryPassword: ["", password] }],
+    ],
+    [
+      "bytes of a GUID",
+      [
+        {
+          Name: "PC-9",
+          "msFVE-RecoveryGuid": [115, 134, 251, 0, 66, 139, 53, 200, 72, 79, 62, 50, 36, 140, 30, 137],
+          "msFVE-RecoveryPassword": password,
+        },
+      ],
+    ],
+  ])("%s", async (_, value) => {
+    const records = await read(value);
+    expect(pairs(records)).toEqual([[id, password]]);
+    expect(records[0]?.computerName).toBe("PC-9");
+  });
+
+  test("1 is a data volume where it is not Graph's number", async () => {
+    const row = { ComputerName: "PC-9", VolumeType: 1, KeyID: id, RecoveryKey: password };
+    expect(await read([row])).toMatchObject([{ volumeType: "Unknown" }]);
+    expect(await read([{ ...row, VolumeType: 0 }])).toMatchObject([{ volumeType: "OperatingSystem" }]);
+  });
+
+  test("a key without an id is told", async () => {
+    await expect(read({ host_id: 8, encryption_key: { key: password } })).rejects.toThrow("the key id is missing");
+  });
+
   test("this endpoint's own output can be imported again", async () => {
     const row = {
       PasswordId: id,

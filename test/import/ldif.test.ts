@@ -109,6 +109,25 @@ describe("LDIF of Active Directory", () => {
     expect(String(error)).not.toMatch(/\d{6}-\d{6}/);
   });
 
+  test("objects that lost a conflict, and deleted ones, are of their computers", async () => {
+    const mark = "\\0ACNF:cd52897f-ef12-9170-2e58-294c03d5ced3";
+    expect((await readEntry(replaced(",CN=PC-7", `,CN=PC-7${mark}`)))[0]?.computerName).toBe("PC-7");
+    const deleted = (lines: string[]): string[] => [
+      ...replaced(",CN=PC-7", `${mark.replace("CNF", "DEL")},CN=Deleted Objects`)(lines),
+      "isDeleted: TRUE",
+      `lastKnownParent: CN=PC-7${mark.replace("CNF", "DEL")},CN=Deleted Objects,DC=corp`,
+    ];
+    expect((await readEntry(deleted))[0]?.computerName).toBe("PC-7");
+    await expect(readEntry((lines) => deleted(lines).slice(0, -1))).rejects.toThrow("the computer's name is missing");
+  });
+
+  test("an account that may not read passwords is told of, with the count", async () => {
+    const blind = without("msFVE-RecoveryPassword")([...entry]).join("\n");
+    await expect(readText(`${blind}\n\n${blind}\n\n${blind}`)).rejects.toThrow(
+      "none of the 3 recovery objects has a readable password: the account that exported them may lack the right",
+    );
+  });
+
   test("an export of other objects only: nothing to import", async () => {
     await expect(readText("dn: CN=PC-7,DC=corp\nobjectClass: computer\n")).rejects.toThrow("nothing to import");
   });

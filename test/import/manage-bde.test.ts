@@ -101,12 +101,15 @@ describe("manage-bde -protectors -get", () => {
       "line 4: the key id is not a whole GUID",
     ],
     ["after the label", oneProtector.slice(0, 4), ":4: the file ends here"],
-    ["an id without a label", ["Volume C: [OS]", ...oneProtector.slice(4)], ":2: an ID without a protector"],
   ])("cut off %s: an error with its line", async (_, lines, message) => {
     await expect(readText(lines)).rejects.toMatchObject({
       category: "InvalidArgument",
       message: expect.stringContaining(message),
     });
+  });
+
+  test("an id without a label above it has its password all the same", async () => {
+    expect(pairs(await readText(["Volume C: [OS]", ...oneProtector.slice(4)]))).toEqual([[id, password]]);
   });
 
   test("a second password that is missing under a label that had one is noticed in any language", async () => {

@@ -1,0 +1,44 @@
+import type { RecoveryRecord } from "../site-database/recovery-record.ts";
+import { BrokenFile, type Reading } from "./reading.ts";
+import { factsOf, type Facts } from "./text-facts.ts";
+import { readTextLines } from "./text-lines.ts";
+import { TextPairing } from "./text-pairing.ts";
+import { createTextTable } from "./text-table.ts";
+
+/** A paragraph is judged as one up to this length. */
+const longestParagraph = 100;
+
+const noKnownForm =
+  "this is none of the forms that can be imported: the text of manage-bde -protectors -get, a recovery key file of " +
+  "Windows, JSON of PowerShell or Microsoft Graph, LDIF of Active Directory, or CSV whose header row names a " +
+  "RecoveryPassword and a PasswordID.";
+
+/**
+ * Reads text in which ids stand before recovery passwords: manage-bde in any language of Windows, the recovery key files
+ * that Windows saves, lists and tables of PowerShell, reports of scripts, and tickets.
+ */
+export async function* readText(pieces: AsyncIterable<string>, reading: Reading): AsyncGenerator<RecoveryRecord> {
+  const pairing = new TextPairing(reading);
+  const table = createTextTable(reading, () => pairing.surroundings);
+  let paragraph: Facts[] = [];
+  let isTable = false;
+  for await (const lines of readTextLines(pieces)) {
+    for (const line of lines) {
+      const rows = table.take(line);
+      if (rows !== undefined) {
+        isTable = true;
+        yield* rows;
+        continue;
+      }
+      const facts = factsOf(line);
+      if (!facts.isBlank) paragraph.push(facts);
+      if ((facts.isBlank && paragraph.length > 0) || paragraph.length >= longestParagraph) {
+        yield* pairing.takeParagraph(paragraph);
+        paragraph = [];
+      }
+    }
+  }
+  yield* pairing.takeParagraph(paragraph);
+  yield* pairing.finish();
+  if (!pairing.isUnderstood && !isTable) throw new BrokenFile(undefined, noKnownForm);
+}
