@@ -22,7 +22,7 @@ export const backupCert = defineCommand({
   run: async (values, context) => {
     const password = await context.askPassword(
       "Password for the private key's backup (12 characters or more of three kinds: capitals, small letters, digits, others)",
-      { repeat: true },
+      "new",
     );
     const backup = await context.siteDatabase.backupCertificate(
       { name: values.Name, form: values.Form ?? "Pkcs8", password },

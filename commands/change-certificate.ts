@@ -57,7 +57,7 @@ export const changeRequest = async (
     : {
         masterKeyPassword: await context.askPassword(
           "Password for the new master key (12 characters or more of three kinds: capitals, small letters, digits, others)",
-          { repeat: true },
+          "new",
         ),
       }),
   ...(accepted === undefined ? {} : { acceptUnreadableKeysIn: accepted }),

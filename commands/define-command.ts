@@ -74,6 +74,9 @@ export interface EstimateContext {
   now(): Date;
 }
 
+/** `new`: judged at once, and asked for twice where a person types; `existing`: taken as it is given. */
+export type PasswordPurpose = "new" | "existing";
+
 /** What a command may use. No command imports a package or a `node:` module: everything comes from here. */
 export interface CommandContext extends EstimateContext {
   readonly opening: OnRecord<"command-started">;
@@ -88,9 +91,9 @@ export interface CommandContext extends EstimateContext {
   readonly interactive: boolean;
   /**
    * Asks for a password: on the trusted path, never through the UI process; in exec the first line of standard input.
-   * `repeat` asks twice where a person types. Throws `InvalidArgument` when standard input gives none.
+   * Throws `InvalidArgument` when standard input gives none, or none that is good enough.
    */
-  askPassword(prompt: string, options: { readonly repeat: boolean }): Promise<Secret>;
+  askPassword(prompt: string, purpose: PasswordPurpose): Promise<Secret>;
   /** Asks a person a question of consequence, on the trusted path. Always `false` in exec: a script says it by a switch. */
   confirm(question: string): Promise<boolean>;
   /** Approval by a second person, as far as the connected user has a part in it. */

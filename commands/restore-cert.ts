@@ -34,7 +34,7 @@ export const restoreCert = defineCommand({
       },
       context,
     );
-    const password = await context.askPassword("Password of the backup", { repeat: false });
+    const password = await context.askPassword("Password of the backup", "existing");
     const request = {
       name: values.Name,
       form: values.Form ?? "Pkcs8",

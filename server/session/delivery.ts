@@ -1,4 +1,4 @@
-import type { Column, CommandResult, OutputFormat } from "../../commands/define-command.ts";
+import type { Column, CommandResult, OutputFormat, PasswordPurpose } from "../../commands/define-command.ts";
 import type { FailureCategory } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 
@@ -35,7 +35,7 @@ export interface Delivery {
   confirm(question: string): Promise<boolean>;
   /** Says something beside the answer, while the command is still to run. */
   tell(text: string): Promise<void>;
-  askPassword(prompt: string, options: { readonly repeat: boolean }): Promise<Secret>;
+  askPassword(prompt: string, purpose: PasswordPurpose): Promise<Secret>;
   /** Shows the whole answer. Rejects with an EndpointError when it could not (channel closed, record unavailable). */
   show(answer: Answer): Promise<{ readonly sentBytes?: number; readonly sentDigest?: string }>;
 }

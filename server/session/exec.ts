@@ -7,6 +7,8 @@ import type { Answer, Delivery, Invoke } from "./delivery.ts";
 import { encodeAnswer, notForTerminal } from "./format/encode.ts";
 import { transcriptPieces } from "./format/transcript-pieces.ts";
 import { LineReader, longestHiddenLine, type Typed } from "./interactive/line-reader.ts";
+import { passwordAttempts } from "./interactive/trusted-path.ts";
+import { problemOfNewPassword } from "../model/new-password.ts";
 import { printable } from "../model/harmless-text.ts";
 
 /** Rows disclosed by one event of the record: large enough that an export is not bound by fsync, small enough to stop. */
@@ -107,7 +109,7 @@ export const serveExec = async (
     return { sentBytes, sentDigest: digest.digest("hex") };
   };
 
-  const askPassword: Delivery["askPassword"] = async (prompt, { repeat }) => {
+  const askPassword: Delivery["askPassword"] = async (prompt, purpose) => {
     const ask = async (question: string): Promise<string> => {
       if (terminal !== undefined) await channel.write(text.encode(`${question}: `));
       const typed = await input.line(signal);
@@ -121,11 +123,16 @@ export const serveExec = async (
       if (typed.kind === "end" || typed.text === "") throw noPassword();
       return typed.text;
     };
-    const password = await ask(prompt);
-    if (repeat && terminal !== undefined && (await ask(`${prompt}, again`)) !== password) {
-      throw new EndpointError("InvalidArgument", "The two passwords differ.");
+    for (let attempt = 1; ; attempt += 1) {
+      const password = await ask(prompt);
+      let problem = purpose === "new" ? problemOfNewPassword(password) : undefined;
+      if (problem === undefined && purpose === "new" && terminal !== undefined) {
+        if ((await ask(`${prompt}, again`)) !== password) problem = "The two passwords differ.";
+      }
+      if (problem === undefined) return new Secret(password);
+      if (terminal === undefined || attempt === passwordAttempts) throw new EndpointError("InvalidArgument", problem);
+      await channel.write(text.encode(`${problem}\r\n`));
     }
-    return new Secret(password);
   };
 
   const outcome = await invoke(

@@ -62,7 +62,7 @@ export const inTurns = (
     ...delivery,
     confirmBulk: (count) => whilePaused(delivery.confirmBulk(count)),
     confirm: (question) => whilePaused(delivery.confirm(question)),
-    askPassword: (prompt, options) => whilePaused(delivery.askPassword(prompt, options)),
+    askPassword: (prompt, purpose) => whilePaused(delivery.askPassword(prompt, purpose)),
     show: (answer) => delivery.show(paced(answer)),
   };
 };

@@ -57,7 +57,7 @@ const contextOf = (
     return visibleCommands().descriptions;
   },
   interactive: delivery.how !== "exec",
-  askPassword: (prompt, options) => delivery.askPassword(prompt, options),
+  askPassword: (prompt, purpose) => delivery.askPassword(prompt, purpose),
   confirm: (question) => delivery.confirm(question),
   elevation: elevation.portFor(signal),
   tell: (text) => delivery.tell(text),

@@ -1,5 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { EndpointError } from "../errors.ts";
+import { withoutStrayEnds } from "../model/new-password.ts";
 import { checkBackupName, readBackupFiles } from "./backup-files.ts";
 import { decodeKeyFile, decodePfx, isKeyOf } from "./key-files.ts";
 import type { CertificateRestoreRequest } from "./port.ts";
@@ -38,16 +39,26 @@ export const openBackup = async (
   checkBackupName(name);
   if (text === "") throw new EndpointError("InvalidArgument", "The password of the backup is needed.");
   const files = await readBackupFiles(directory, form === "Pfx" ? [`${name}.pfx`] : [`${name}.cer`, `${name}.key`]);
-  const bytes = Buffer.from(text, "latin1");
-  try {
-    const opened = await decode(files, form, bytes).catch((error: unknown) => {
+  const open = async (password: string): Promise<OpenedBackup> => {
+    const bytes = Buffer.from(password, "latin1");
+    try {
+      return await decode(files, form, bytes);
+    } finally {
+      bytes.fill(0);
+    }
+  };
+  const opened = await open(text)
+    .catch((error: unknown) => {
+      // As given first: an older backup may have been made with a blank at the end of its password.
+      const bare = withoutStrayEnds(text);
+      if (bare === text || bare === "") throw error;
+      return open(bare);
+    })
+    .catch((error: unknown) => {
       // A wrong password and a changed file look the same: the cipher's padding does not tell them apart.
       throw damaged("The password does not open the backup, or its files are damaged.", error);
     });
-    if (!isPair(opened))
-      throw damaged("The private key in the backup belongs to another certificate.", new Error("another public key"));
-    return opened;
-  } finally {
-    bytes.fill(0);
-  }
+  if (!isPair(opened))
+    throw damaged("The private key in the backup belongs to another certificate.", new Error("another public key"));
+  return opened;
 };

@@ -45,7 +45,7 @@ describe("backup-cert", () => {
     const asked = { prompts: [] };
     const { result, bound } = await runLine("backup-cert site-1 -Form pfx", site, asked);
     expect(asked.prompts).toEqual([
-      { prompt: expect.stringMatching(/^Password for the private key's backup \(12 characters/), repeat: true },
+      { prompt: expect.stringMatching(/^Password for the private key's backup \(12 characters/), purpose: "new" },
     ]);
     const backup = site.asked[0]?.backup;
     expect(backup).toMatchObject({ name: "site-1", form: "Pfx" });
@@ -67,7 +67,7 @@ describe.each([
   {
     command: "restore-cert",
     line: "restore-cert site-1",
-    password: [{ prompt: "Password of the backup", repeat: false }],
+    password: [{ prompt: "Password of the backup", purpose: "existing" }],
   },
 ])("$command", ({ command, line, password }) => {
   const changes = ({ asked }: ReturnType<typeof createMemorySite>): readonly string[] =>
@@ -103,7 +103,7 @@ describe.each([
       const site = createMemorySite([], undefined, { hasMasterKey });
       const asked = { prompts: [] };
       const { result, bound } = await runLine(`${line} -Force -AcceptLosing CM_ABC`, site, asked);
-      const forMasterKey = { prompt: expect.stringContaining("Password for the new master key"), repeat: true };
+      const forMasterKey = { prompt: expect.stringContaining("Password for the new master key"), purpose: "new" };
       expect(asked.prompts).toEqual(hasMasterKey ? password : [...password, forMasterKey]);
       const request = site.asked.at(-1)?.create ?? site.asked.at(-1)?.restore;
       expect(request?.acceptUnreadableKeysIn).toBe("CM_ABC");

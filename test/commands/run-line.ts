@@ -1,5 +1,5 @@
 import { commands } from "../../commands/index.ts";
-import type { Cell, CommandResult, RowsResult } from "../../commands/define-command.ts";
+import type { Cell, CommandResult, PasswordPurpose, RowsResult } from "../../commands/define-command.ts";
 import type { BoundLine, VisibleCommands } from "../../server/authorization/contract.ts";
 import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import { Secret } from "../../server/secret.ts";
@@ -28,7 +28,7 @@ export interface Ran {
 
 /** What a command asked, and how a person at a terminal answers; without `answer` there is none. */
 export interface Asked {
-  readonly prompts: { readonly prompt: string; readonly repeat: boolean }[];
+  readonly prompts: { readonly prompt: string; readonly purpose: PasswordPurpose }[];
   readonly questions?: string[];
   readonly answer?: boolean;
 }
@@ -56,8 +56,8 @@ export const runLine = async (
       asked.questions?.push(question);
       return asked.answer ?? false;
     },
-    askPassword: async (prompt, { repeat }) => {
-      asked.prompts.push({ prompt, repeat });
+    askPassword: async (prompt, purpose) => {
+      asked.prompts.push({ prompt, purpose });
       return new Secret("correct horse battery staple");
     },
     elevation: noElevationPort,

@@ -7,7 +7,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Secret } from "../../server/secret.ts";
 import { decodeKeyFile, decodePfx, encodeKeyFile, isKeyOf } from "../../server/site-database/key-files.ts";
-import { isAcceptablePassword } from "../../server/site-database/password-policy.ts";
+import { problemOfNewPassword } from "../../server/model/new-password.ts";
+import { openBackup } from "../../server/site-database/open-backup.ts";
 import { createBitLockerCertificate, parsePrivateKey } from "../../server/site-database/embedded/certificate.ts";
 import { createSiteMaker, neverStopped } from "./fixture.ts";
 import type { SiteMaker, TestSite } from "./fixture.ts";
@@ -121,6 +122,15 @@ test("two exports of one key differ in every encrypted byte", async () => {
   expect(Buffer.from(first).subarray(-512).equals(Buffer.from(second).subarray(-512))).toBe(false);
 });
 
+test("an older backup whose password ends with a blank opens as given only", async () => {
+  const privateKey = await decodeKeyFile(await readFile(fileOf("two.key")), Buffer.from(password));
+  await writeFile(fileOf("old.cer"), certificate.raw, { mode: 0o600 });
+  await writeFile(fileOf("old.key"), await encodeKeyFile(privateKey, Buffer.from(`${password} `)), { mode: 0o600 });
+  const open = (text: string) => openBackup(site.backupDirectory, { name: "old", form: "Pkcs8" }, text);
+  expect((await open(`${password} `)).privateKey.equals(privateKey)).toBe(true);
+  await expect(open(password)).rejects.toMatchObject({ category: "InvalidArgument" });
+});
+
 test.each([
   ["Correct-Horse-42", true],
   ["abcdefghij1K", true],
@@ -129,9 +139,12 @@ test.each([
   ["abcdefghijkl", false],
   ["abcdefghijk1", false],
   ["Contraseña-2026", false],
+  [" Correct-Horse-42", false],
+  ["Correct-Horse-42 ", false],
+  ["\ufeffCorrect-Horse-42", false],
   ["A1-\tabcdefghijk", false],
   [`Aa1${"x".repeat(125)}`, true],
   [`Aa1${"x".repeat(126)}`, false],
 ])("the password %j is acceptable: %s", (text, acceptable) => {
-  expect(isAcceptablePassword(text)).toBe(acceptable);
+  expect(problemOfNewPassword(text) === undefined).toBe(acceptable);
 });

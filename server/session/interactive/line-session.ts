@@ -202,7 +202,7 @@ export class LineSession implements ShownSession {
           : this.#trustedPath.confirm(`Show ${count} recovery keys?`, signal),
       confirm: (question) => this.#trustedPath.confirm(question, signal),
       tell: (text) => this.#show(`${screenText(text)}\n`),
-      askPassword: (question, options) => this.#trustedPath.askPassword(question, options, signal),
+      askPassword: (question, purpose) => this.#trustedPath.askPassword(question, purpose, signal),
       show: (answer) => this.#showAnswer(answer, signal),
     };
   }

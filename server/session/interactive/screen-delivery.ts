@@ -132,7 +132,7 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
     },
     confirm: (question) => trustedPath.confirm(question, signal),
     tell: (text) => showText(screenText(text)),
-    askPassword: (prompt, options) => trustedPath.askPassword(prompt, options, signal),
+    askPassword: (prompt, purpose) => trustedPath.askPassword(prompt, purpose, signal),
     async show(answer) {
       throwIfStopped();
       if (answer.kind === "session") parts.onAction(answer.action);

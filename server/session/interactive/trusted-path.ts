@@ -1,5 +1,7 @@
 import { EndpointError, stopped } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
+import type { PasswordPurpose } from "../../../commands/define-command.ts";
+import { problemOfNewPassword } from "../../model/new-password.ts";
 import { longestHiddenLine, type Echo, type Typed } from "./line-reader.ts";
 import type { RecordedTerminal } from "./recorded-terminal.ts";
 import { label } from "./labels.ts";
@@ -26,6 +28,8 @@ export interface PromptPlace {
 }
 
 const attempts = 3;
+/** At one password, new or existing. */
+export const passwordAttempts = 3;
 /** A screenful of them pushes everything out of a terminal that knows no escape sequences. */
 const linesOut = "\r\n".repeat(100);
 /** The scrollback too; after the screen, because some terminals push what they clear into it. */
@@ -69,25 +73,29 @@ export class TrustedPath {
   }
 
   /**
-   * Asks for a password; nothing at all is shown of it. Throws `OperationStopped` on Ctrl-C, Ctrl-D or an abort,
-   * `InvalidArgument` when two passwords differed three times.
+   * Asks for a password; nothing at all is shown of it. A new one is judged when it was typed once: refused back at the prompt, the
+   * next one would be typed there. Throws `OperationStopped` on Ctrl-C, Ctrl-D or an abort, `InvalidArgument` after three attempts.
    */
-  askPassword(prompt: string, { repeat }: { readonly repeat: boolean }, signal: AbortSignal): Promise<Secret> {
+  askPassword(prompt: string, purpose: PasswordPurpose, signal: AbortSignal): Promise<Secret> {
     return this.#inTurn(signal, async () => {
       if (this.#place.clientEchoes) await this.#say("This session has no terminal: your own may show what you type.");
-      for (let attempt = 0; attempt < attempts; attempt += 1) {
+      for (let attempt = 0; attempt < passwordAttempts; attempt += 1) {
         const first = await this.#ask(`${prompt}: `, "none", signal);
-        if (first === undefined) {
-          await this.#say(`A password has at most ${longestHiddenLine} characters.`);
-          continue;
+        let problem: string | undefined;
+        if (first === undefined) problem = `A password has at most ${longestHiddenLine} characters.`;
+        else if (purpose === "existing") return new Secret(first);
+        else {
+          problem = problemOfNewPassword(first);
+          if (problem === undefined) {
+            if ((await this.#ask(`${prompt}, again: `, "none", signal)) === first) return new Secret(first);
+            problem = "The two differ.";
+          }
         }
-        if (!repeat || (await this.#ask(`${prompt}, again: `, "none", signal)) === first) return new Secret(first);
-        await this.#say("The two differ.");
+        await this.#say(problem);
       }
-      throw new EndpointError(
-        "InvalidArgument",
-        "No password was given: three attempts, and the two differed or were too long.",
-      );
+      // A fourth password, typed in the hope that it is asked for, goes nowhere.
+      if (!this.#place.clientEchoes) await this.#ask("No password was given. Press Enter to go back. ", "none", signal);
+      throw new EndpointError("InvalidArgument", "No password was given: none of three attempts was good.");
     });
   }
 

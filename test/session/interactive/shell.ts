@@ -90,7 +90,10 @@ const run = async (
       return { kind: "text", text: "a\u{F0000}b\uE000c\u001b[31md\u0007e\n" };
     case "password":
     case "password-twice": {
-      const password = await context.askPassword("Password for the file", { repeat: name === "password-twice" });
+      const password = await context.askPassword(
+        "Password for the file",
+        name === "password-twice" ? "new" : "existing",
+      );
       onPassword();
       return { kind: "text", text: `got ${password instanceof Secret ? "a secret" : "nothing"}\n` };
     }

@@ -36,9 +36,9 @@ test("two different passwords are asked for again", async () => {
   const shell = startShell();
   await shell.sees("> ");
   shell.type("password-twice\r");
-  for (const [attempt, again] of ["two", "three", "one"].entries()) {
+  for (const [attempt, again] of ["Another-Horse-42", "Third-Horse-4242", "Correct-Horse-42"].entries()) {
     await shell.sees(new RegExp(`(?:Password for the file: [^]*){${attempt + 1}}`));
-    shell.type("one\r");
+    shell.type("Correct-Horse-42\r");
     await shell.sees(new RegExp(`(?:Password for the file, again: [^]*){${attempt + 1}}`));
     shell.type(`${again}\r`);
   }
@@ -46,17 +46,21 @@ test("two different passwords are asked for again", async () => {
   expect(shell.output().match(/The two differ\./g)?.length).toBe(2);
 });
 
-test("after three attempts without two equal passwords the command is refused", async () => {
+test("after three attempts without two equal passwords the command is refused, once Enter was pressed", async () => {
   const shell = startShell();
   await shell.sees("> ");
   shell.type("password-twice\r");
   for (let attempt = 1; attempt <= 3; attempt += 1) {
     await shell.sees(new RegExp(`(?:Password for the file: [^]*){${attempt}}`));
-    shell.type("one\r");
+    shell.type("Correct-Horse-42\r");
     await shell.sees(new RegExp(`(?:Password for the file, again: [^]*){${attempt}}`));
-    shell.type("other\r");
+    shell.type("Another-Horse-42\r");
   }
-  await expect(shell.sees("InvalidArgument: No password was given: three attempts")).resolves.toBeGreaterThan(0);
+  await shell.sees("Press Enter to go back.");
+  shell.type("Correct-Horse-42\r");
+  await expect(
+    shell.sees("InvalidArgument: No password was given: none of three attempts was good."),
+  ).resolves.toBeGreaterThan(0);
 });
 
 test("a password that is too long is asked for again, not cut", async () => {
