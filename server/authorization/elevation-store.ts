@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import * as z from "zod";
 import { EndpointError } from "../errors.ts";
 import { ownFile } from "../files/judge.ts";
-import { writeNewFile } from "../files/new-file.ts";
+import { openFresh, writeNewFile } from "../files/new-file.ts";
 import { renameDurably } from "../files/replace-file.ts";
 import { synchronizeDirectory } from "../files/synchronize-directory.ts";
 import { readTrustedSync, UntrustedFile } from "../files/trusted-file.ts";
@@ -114,8 +114,7 @@ const writeBeside = async (
     last = digestOf(line);
     text += `${line}\n`;
   }
-  await rm(beside, { force: true });
-  const file = await open(beside, "wx+", 0o600).catch((error: unknown) => {
+  const file = await openFresh(beside).catch((error: unknown) => {
     throw unavailable(error);
   });
   try {

@@ -253,7 +253,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       const reloaded = reload().finally(() => sessions.rolesChanged());
       reloaded.catch((error: unknown) => report(`the reload could not be recorded: ${String(error)}`));
     });
-    if (configuration.demo) greetDemo(configuration, server.address.port, demoUsers, io.stderr);
+    if (configuration.demo) await greetDemo(configuration, server.address.port, demoUsers, io.stderr);
     io.stdout.write(`listening on ${server.address.host}:${server.address.port} ${server.hostKeyFingerprint}\n`);
     // Neither before that line: together they take a processor for half a second, and no session needs them until one is logged in.
     uiPool.warm();
