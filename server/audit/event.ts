@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { logEvents } from "./log-events.ts";
 import { commandRefusals, loginRefusals, requestRefusals } from "./refusal-reasons.ts";
+import { siteEvents } from "./site-events.ts";
 
 /** Where an event comes from. `connectedUser` is there only once a signature proved it; before that it is `claimedUser`. */
 const origin = z.strictObject({
@@ -275,6 +276,7 @@ export const auditEvent = z.discriminatedUnion("type", [
     ),
     error: z.string().optional(),
   }),
+  ...siteEvents,
 ]);
 
 export type AuditEvent = z.infer<typeof auditEvent>;

@@ -9,6 +9,7 @@ import { openEventLog, type EventLogOptions } from "./event-log.ts";
 import { adopt, readThrough } from "./read-through.ts";
 import type { RecordLoss } from "./record-loss.ts";
 import { rescueSpaceIn } from "./rescue-space.ts";
+import type { SiteState } from "./site-events.ts";
 
 export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened" | "onWritten" | "giveUpSpace"> {
   /** `audit/` of a data directory. */
@@ -30,6 +31,8 @@ export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOp
 export interface OpenRecord extends EventLog {
   /** Number of the last event that is durable. */
   lastSeq(): number;
+  /** What the record says of the site database's rows: the newest state that is signed. */
+  siteState(): SiteState | undefined;
   /** Ends with a checkpoint, and gives the log's lock back. */
   close(): Promise<void>;
   /** Signs what is on the record by now; with the key that comes next too, when the key is changed. */
@@ -63,6 +66,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
   let pending = false;
   let failing = false;
   let lastSeq = 0;
+  let siteState: SiteState | undefined;
 
   const checkpoint = async (nextKey?: KeyObject): Promise<void> => {
     await checkpointer?.write(nextKey);
@@ -97,7 +101,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
       // Under the log's lock: another process may have written a checkpoint until now.
       checkpointer = new Checkpointer({ ...options, giveUpSpace });
       const found = readThrough(directory, checkpointer, (line, event) => aborted.take(line, event));
-      ({ lastSeq } = found);
+      ({ lastSeq, siteState } = found);
       refuseLoss(found.loss, options.acceptLoss?.loss);
       return [
         ...adopt(join(directory, "log"), checkpointer, found, keptAs),
@@ -133,8 +137,15 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
       await log.append(event);
       // What it permits is done next, and only a signed event permits anything.
       if (event.type === "log-pruned") await checkpoint();
+      if (event.type === "site-written" || event.type === "site-restore-accepted") {
+        // Whoever could cut it off the log could put the rows before it back.
+        await checkpoint();
+        const { counter, digest, keys, links } = event;
+        if (counter >= (siteState?.counter ?? 0)) siteState = { counter, digest, keys, links };
+      }
     },
     lastSeq: () => lastSeq,
+    siteState: () => siteState,
     checkpoint,
     giveUpSpace,
     async close() {

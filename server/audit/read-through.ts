@@ -8,6 +8,8 @@ import { leafHash } from "./merkle-tree.ts";
 import { Permissions, PrunedSegments, type LooseEvent } from "./permissions.ts";
 import type { RecordLoss } from "./record-loss.ts";
 import { findSignedPast } from "./signed-past.ts";
+import { SiteStates } from "./site-states.ts";
+import type { SiteState } from "./site-events.ts";
 import { TranscriptsOnDisk } from "./transcripts-on-disk.ts";
 
 interface Found {
@@ -16,6 +18,8 @@ interface Found {
   /** The segment that the last signed line is in. */
   readonly signedSegment: string;
   readonly loss: RecordLoss;
+  /** What the record says of the site database's rows. */
+  readonly siteState: SiteState | undefined;
 }
 
 const looseLine = z.looseObject({ event: z.looseObject({ type: z.string() }) });
@@ -30,7 +34,9 @@ const decodeLoosely = (line: Buffer): LooseEvent | undefined => {
 };
 
 /** Events that are worth decoding; most lines are something else, and decoding them all would triple the time of a start. */
-const worthDecoding = ['"type":"session-', '"type":"log-', '"type":"loss-accepted"'].map((text) => Buffer.from(text));
+const worthDecoding = ['"type":"session-', '"type":"log-', '"type":"loss-accepted"', '"type":"site-'].map((text) =>
+  Buffer.from(text),
+);
 
 /**
  * Reads the whole log, for its tree and for what is to be done after a crash.
@@ -46,6 +52,7 @@ export const readThrough = (
   const transcripts = new TranscriptsOnDisk(join(directory, "transcripts"));
   const past = findSignedPast();
   const permissions = new Permissions();
+  const siteStates = new SiteStates();
   const pruned = new PrunedSegments();
   let lastSeq = 0;
   let signedSegment = "";
@@ -66,6 +73,7 @@ export const readThrough = (
     takeLine(bytes, event);
     if (event === undefined) continue;
     permissions.take(event, seq);
+    siteStates.take(event, seq);
     transcripts.take(event);
   }
   checkpointer.refuseShorterLog();
@@ -76,7 +84,8 @@ export const readThrough = (
     extra: transcripts.extra(counted),
     checkpoints: past.wasSigned ? "gone" : "kept",
   };
-  return { lastSeq, permissions, signedSegment, loss };
+  const siteState = siteStates.newest((seq) => !permissions.isWorthless(seq, checkpointer.signedSize));
+  return { lastSeq, permissions, signedSegment, loss, siteState };
 };
 
 /**

@@ -14,6 +14,7 @@ import { rawPublicKey } from "../audit/signed-note.ts";
 import { verifyRecord } from "../audit-review/verify-record.ts";
 import { pathsIn } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
+import { confirmAccept } from "./confirm-accept.ts";
 import type { Io } from "./io.ts";
 import { plain } from "./plain.ts";
 import { openLocalRecord } from "./local-record.ts";
@@ -62,6 +63,9 @@ export const pruneCommand = async (dataDirectory: string, before: string | undef
   }
   const record = await openLocalRecord(paths, io);
   try {
+    // Said again first: the event that says it may be among those that go.
+    const siteState = await record.siteState();
+    if (siteState !== undefined) await record.append({ type: "site-written", ...siteState });
     // Each is answered once a checkpoint covers it.
     for (const event of prunedEvents(plan, io.localUser, new Date(beforeMs))) await record.append(event);
     prune(paths.audit, plan);
@@ -80,19 +84,6 @@ const findLoss = (audit: string, key: KeyObject): RecordLoss => {
   return readThrough(audit, checkpointer, () => undefined).loss;
 };
 
-const confirmLoss = async (stop: AbortSignal, { stdin, stderr }: Io): Promise<void> => {
-  if (!stdin.isTTY) {
-    throw new EndpointError("InvalidArgument", "Nothing was accepted. To accept this loss, add --confirm.");
-  }
-  const stopped = new Promise<undefined>((resolve) => {
-    stop.addEventListener("abort", () => resolve(undefined), { once: true });
-  });
-  stderr.write('Type "accept" to accept this loss, on the record: ');
-  const answer = stop.aborted ? undefined : await Promise.race([stdin.readLine(), stopped]);
-  stdin.close();
-  if (answer?.trim() !== "accept") throw new EndpointError("OperationStopped", "Nothing was accepted.");
-};
-
 /** `pep audit accept-loss`: lets the server start again on a record that is not whole, and says so on it. Only while no server runs. */
 export const acceptLossCommand = async (
   dataDirectory: string,
@@ -109,7 +100,7 @@ export const acceptLossCommand = async (
     return 0;
   }
   for (const one of what) io.stdout.write(plain(`${one}\n`));
-  if (!confirmed) await confirmLoss(stop, io);
+  if (!confirmed) await confirmAccept({ what: "this loss", option: "--confirm" }, stop, io);
   const record = await openRecord({
     directory: audit,
     key,

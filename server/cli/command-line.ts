@@ -18,6 +18,7 @@ const usage = `pep: a privileged endpoint for BitLocker recovery keys, over SSH
   pep serve   [--data-dir DIR] [--config FILE] [--roles FILE] [--listen HOST:PORT] [--demo]
   pep import  [--data-dir DIR] [--computer-name NAME] [--skip-invalid] FILE...
   pep audit   list | show ID | play ID | verify | export | prune | rotate-key | accept-loss   [--data-dir DIR]
+  pep site    accept-restore   [--data-dir DIR] [--yes]
   pep doctor  [--data-dir DIR] [--whole]
   pep roles   test | show USER   [--data-dir DIR] [--roles FILE]
   pep users   enrol USER | list | remove USER   [--data-dir DIR]
@@ -86,6 +87,15 @@ accept-loss For a record that the server does not start with: shows which transc
 
 Everything but verify is on the record itself, unless DIR is a copy without its log-key.
 `,
+  site: `pep site accept-restore [--data-dir DIR] [--yes]
+
+After you restored a backup of the embedded site database: looks at every row, says what differs from the record, asks,
+and puts it on the record that the rows are the site's from now on. Rows whose own digest is wrong stay refused.
+With a running server, too; one that was running when the file was exchanged must be restarted.
+
+  --data-dir DIR   the directory made by pep init (${defaultDataDirectory})
+  --yes            does not ask
+`,
   doctor: `pep doctor [--data-dir DIR] [--whole]
 
 Looks at a data directory and its site database and says what is wrong, in words. It changes nothing, but for the
@@ -93,7 +103,8 @@ upgrade of an embedded site database of an earlier version.
 Exit status 1 when something that is required is not right.
 
   --data-dir DIR   the directory made by pep init (${defaultDataDirectory})
-  --whole          checks every row of the embedded site database against its digest, not a sample
+  --whole          checks every row of the embedded site database against its digest, not a sample, and whether they are
+                   all there and no others, as the record knows them
 `,
   users: `pep users enrol USER [--data-dir DIR] [--force] [--no-qr]
 pep users list [--data-dir DIR]
@@ -221,6 +232,15 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
         signals.stop,
         io,
       );
+    }
+    case "site": {
+      const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption, yes: { type: "boolean" } });
+      const [verb, ...rest] = positionals;
+      if (verb !== "accept-restore") throw new EndpointError("InvalidArgument", "Write: pep site accept-restore.");
+      noPositionals(rest);
+      const { acceptRestoreCommand } = await import("./accept-restore.ts");
+      const dataDirectory = resolve(values["data-dir"] ?? defaultDataDirectory);
+      return acceptRestoreCommand(dataDirectory, values.yes ?? false, signals.stop, io);
     }
     case "users": {
       const { values, positionals } = parse(args, {

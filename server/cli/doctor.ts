@@ -1,25 +1,32 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../../commands/index.ts";
+import { Checkpointer } from "../audit/checkpointer.ts";
+import { readThrough } from "../audit/read-through.ts";
+import type { SiteState } from "../audit/site-events.ts";
 import { readCredentials } from "../audit-forwarding/connection.ts";
 import { examineLag, examineReceiver } from "../audit-forwarding/examine.ts";
 import { readRecentStrikes } from "../audit/recent-strikes.ts";
 import { findWarnings } from "../authorization/find-warnings.ts";
 import { loadRolesFile } from "../authorization/roles-file.ts";
 import { problemInWords } from "../authorization/roles-problem.ts";
-import { pathsIn, readConfiguration, type Configuration } from "../configuration.ts";
-import { connectControl } from "../control/control-socket.ts";
+import { pathsIn, readConfiguration, type Configuration, type EmbeddedSite } from "../configuration.ts";
+import { connectControl, type RemoteLog } from "../control/control-socket.ts";
 import { EndpointError } from "../errors.ts";
 import { FactorStore } from "../second-factor/factor-store.ts";
+import { afterRefusal, inspectEmbeddedSite, refusalInWords } from "../site-database/embedded/index.ts";
 import type { RowsExamined } from "../site-database/embedded/index.ts";
 import type { CertificateFinding } from "../site-database/port.ts";
 import { examineSqlServer } from "../site-database/sql-server/doctor.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { readTrustAnchors } from "../ssh/key-authenticator.ts";
 import type { Io } from "./io.ts";
-import { readPrivateKey } from "./private-key.ts";
-import { openEmbeddedSite, openSqlServer } from "./site.ts";
+import { readMasterKey } from "./master-key.ts";
+import { readLogKey, readPrivateKey } from "./private-key.ts";
+import { openSqlServer } from "./site.ts";
 import { freeBytesIn } from "./storage.ts";
+
+type Paths = ReturnType<typeof pathsIn>;
 
 const passed = (check: string, finding: string): CertificateFinding => ({
   check,
@@ -181,27 +188,51 @@ const rowsInWords = ({ looked, wrong, first }: RowsExamined, whole: boolean): Ce
         `${wrong} of ${looked} rows looked at were changed by somebody without the master key, or are damaged: ${first ?? ""}`,
       );
 
+/** What the record says of the rows: through the running server, or read from the log when none runs. */
+const findSiteState = async (
+  { audit, log, logKey }: Paths,
+  server: RemoteLog | undefined,
+): Promise<SiteState | undefined> => {
+  if (server !== undefined) return server.siteState();
+  if (!existsSync(log)) return undefined;
+  const checkpointer = new Checkpointer({ directory: audit, key: readLogKey(logKey), giveUpSpace: () => false });
+  return readThrough(audit, checkpointer, () => undefined).siteState;
+};
+
+const examineEmbedded = async (
+  { file, masterKey }: EmbeddedSite,
+  { paths, server, whole }: { readonly paths: Paths; readonly server: RemoteLog | undefined; readonly whole: boolean },
+  signal: AbortSignal,
+): Promise<readonly CertificateFinding[]> => {
+  const recorded = await findSiteState(paths, server);
+  const { certificate, rows, set } = await inspectEmbeddedSite(
+    { file, masterKey: readMasterKey({ masterKey }), recorded, whole },
+    signal,
+  );
+  const opens = passed("site-database", `${file} opens with its master key.`);
+  const state =
+    "refusal" in set
+      ? failedCheck("site-set", `No key is shown. ${refusalInWords(set.refusal)} ${afterRefusal}`)
+      : passed(
+          "site-set",
+          `Its rows are sealed as write ${set.state.counter}, ${set.isRecorded ? "as the record has it" : "which the next start puts on the record"}${whole ? ", and are all there" : ""}.`,
+        );
+  return [opens, ...certificate.findings, ...(rows === undefined ? [] : [rowsInWords(rows, whole)]), state];
+};
+
 const examineSite = async (
   configuration: Configuration,
-  whole: boolean,
+  options: { readonly server: RemoteLog | undefined; readonly whole: boolean },
   io: Io,
   signal: AbortSignal,
 ): Promise<readonly CertificateFinding[]> => {
-  const { siteDatabase } = configuration;
-  if (siteDatabase.kind === "sqlServer") {
-    const { database, encrypt } = siteDatabase;
-    const site = await openSqlServer(siteDatabase, configuration, io);
-    try {
-      return await examineSqlServer(site, { database, encrypt }, signal);
-    } finally {
-      await site.close();
-    }
-  }
-  const site = await openEmbeddedSite(siteDatabase, configuration);
+  const { siteDatabase, dataDirectory } = configuration;
+  if (siteDatabase.kind === "embedded")
+    return examineEmbedded(siteDatabase, { ...options, paths: pathsIn(dataDirectory) }, signal);
+  const { database, encrypt } = siteDatabase;
+  const site = await openSqlServer(siteDatabase, configuration, io);
   try {
-    const { findings } = await site.verifyCertificate(signal);
-    const opens = passed("site-database", `${siteDatabase.file} opens with its master key.`);
-    return [opens, ...findings, rowsInWords(await site.examineRows(whole, signal), whole)];
+    return await examineSqlServer(site, { database, encrypt }, signal);
   } finally {
     await site.close();
   }
@@ -252,15 +283,15 @@ export const doctorCommand = async (
         ? passed("user-interface", "The UI's program is built.")
         : failedCheck("user-interface", `${bundle} is missing; run: npm run build`),
     );
-    try {
-      findings.push(...(await examineSite(configuration, whole, io, signal)));
-    } catch (error) {
-      findings.push(failedCheck("site-database", inWords(error)));
-    }
     const server = await connectControl(paths.control).catch((error: unknown) => {
       if (error instanceof EndpointError) return undefined;
       throw error;
     });
+    try {
+      findings.push(...(await examineSite(configuration, { server, whole }, io, signal)));
+    } catch (error) {
+      findings.push(failedCheck("site-database", inWords(error)));
+    }
     findings.push(
       server === undefined ? advice("server", "No server runs on this data directory.") : passed("server", "It runs."),
     );

@@ -15,6 +15,7 @@ import {
 import { sealingKeyBytes } from "../second-factor/sealing.ts";
 import { generateSshKeyPair } from "../ssh/generate-key.ts";
 import { fingerprintOf } from "../ssh/public-key.ts";
+import { importRecord } from "./local-record.ts";
 import { readMasterKey } from "./master-key.ts";
 import type { Io } from "./io.ts";
 import { openFile } from "../files/judge.ts";
@@ -99,7 +100,11 @@ const fillDemo = async (dataDirectory: string, io: Io): Promise<void> => {
   });
   try {
     const site = findEmbeddedSite(configuration);
-    const writer = openRecoveryRecordWriter({ file: site.file, masterKey: readMasterKey(site) });
+    const writer = openRecoveryRecordWriter({
+      file: site.file,
+      masterKey: readMasterKey(site),
+      record: importRecord(log),
+    });
     try {
       const files = [{ name: "demo", sha256: "" }];
       await log.append({ type: "import-started", localUser: io.localUser, files });

@@ -1,9 +1,18 @@
 import type { EventLog } from "../audit/event.ts";
 import { openRecord } from "../audit/open-record.ts";
+import type { SiteState } from "../audit/site-events.ts";
 import type { pathsIn } from "../configuration.ts";
 import { connectControl } from "../control/control-socket.ts";
+import type { ImportRecord } from "../site-database/embedded/index.ts";
 import type { Io } from "./io.ts";
 import { readLogKey } from "./private-key.ts";
+
+/** The record, whoever writes it. */
+export interface LocalRecord extends EventLog {
+  /** What it says of the site database's rows. */
+  siteState(): Promise<SiteState | undefined> | SiteState | undefined;
+  close(): Promise<void>;
+}
 
 /**
  * The record for a local command: the running server's, through its control socket, or the log itself, under its lock, when
@@ -12,7 +21,7 @@ import { readLogKey } from "./private-key.ts";
 export const openLocalRecord = async (
   paths: Pick<ReturnType<typeof pathsIn>, "control" | "audit" | "logKey">,
   io: Pick<Io, "now" | "uptimeMs" | "hostName" | "stderr">,
-): Promise<EventLog & { close(): Promise<void> }> =>
+): Promise<LocalRecord> =>
   (await connectControl(paths.control)) ??
   openRecord({
     directory: paths.audit,
@@ -22,3 +31,9 @@ export const openLocalRecord = async (
     server: io.hostName,
     report: (problem) => io.stderr.write(`pep: ${problem}\n`),
   });
+
+/** The same, as an import needs it. */
+export const importRecord = (record: LocalRecord): ImportRecord => ({
+  newest: async () => record.siteState(),
+  written: (state) => record.append({ type: "site-written", ...state }),
+});

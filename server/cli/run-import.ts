@@ -3,7 +3,7 @@ import { openRecoveryRecordWriter } from "../site-database/embedded/index.ts";
 import { importCommand } from "./import.ts";
 import type { Io } from "./io.ts";
 import { readMasterKey } from "./master-key.ts";
-import { openLocalRecord } from "./local-record.ts";
+import { importRecord, openLocalRecord } from "./local-record.ts";
 import { findEmbeddedSite } from "./site.ts";
 
 export interface ImportOptions {
@@ -26,6 +26,7 @@ export const runImport = async (options: ImportOptions, signal: AbortSignal, io:
     const writer = openRecoveryRecordWriter({
       file: site.file,
       masterKey: readMasterKey(site),
+      record: importRecord(log),
     });
     try {
       return await importCommand({

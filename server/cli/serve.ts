@@ -162,7 +162,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     };
     const storage = startStorageLadder(paths.audit, configuration.auditReserveBytes, log, io);
     closers.add(() => storage.close());
-    const siteDatabase = await openSite(configuration, io);
+    const siteDatabase = await openSite(configuration, log, io);
     closers.add(() => siteDatabase.close());
     const uiPool = createUiPool({
       bundle: uiBundle,

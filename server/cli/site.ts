@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
+import type { OpenRecord } from "../audit/open-record.ts";
 import type { Configuration, EmbeddedSite } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
 import { openEmbeddedSiteDatabase } from "../site-database/embedded/index.ts";
-import type { EmbeddedSiteDatabase } from "../site-database/embedded/index.ts";
+import type { SiteRecord } from "../site-database/embedded/index.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
 import { openSqlServerSiteDatabase, type SqlServerSiteDatabase } from "../site-database/sql-server/database.ts";
 import type { SqlServerConfiguration } from "../site-database/sql-server/configuration.ts";
@@ -23,17 +24,27 @@ export const openSqlServer = (
     credentialsDirectory,
   });
 
-export const openEmbeddedSite = (
-  site: EmbeddedSite,
-  { backupDirectory }: Pick<Places, "backupDirectory">,
-): Promise<EmbeddedSiteDatabase> =>
-  openEmbeddedSiteDatabase({ file: site.file, masterKey: readMasterKey(site), backupDirectory });
+/** The record of the running server, as the site database needs it. */
+const siteRecord = (log: OpenRecord): SiteRecord => ({
+  newest: () => log.siteState(),
+  written: (state) => log.append({ type: "site-written", ...state }),
+  refused: (refusal) => log.append({ type: "site-refused", ...refusal }),
+});
 
 /** Opens the configured site database through its adapter. */
-export const openSite = (configuration: Configuration, io: Pick<Io, "credentialsDirectory">): Promise<SiteDatabase> => {
-  const { siteDatabase } = configuration;
+export const openSite = (
+  configuration: Configuration,
+  log: OpenRecord,
+  io: Pick<Io, "credentialsDirectory">,
+): Promise<SiteDatabase> => {
+  const { siteDatabase, backupDirectory } = configuration;
   if (siteDatabase.kind === "sqlServer") return openSqlServer(siteDatabase, configuration, io);
-  return openEmbeddedSite(siteDatabase, configuration);
+  return openEmbeddedSiteDatabase({
+    file: siteDatabase.file,
+    masterKey: readMasterKey(siteDatabase),
+    record: siteRecord(log),
+    backupDirectory,
+  });
 };
 
 /** What `pep import` writes into. @throws EndpointError InvalidArgument for SQL Server, which clients fill themselves */

@@ -4,7 +4,16 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import type { AuditEvent, EventLog } from "../audit/event.ts";
 import { EndpointError } from "../errors.ts";
-import { decodeAnswer, decodeRequest, encodeAnswer, encodeRequest, readMessages } from "./messages.ts";
+import type { SiteState } from "../audit/site-events.ts";
+import {
+  decodeAnswer,
+  decodeRequest,
+  encodeAnswer,
+  encodeRequest,
+  readMessages,
+  type Answer,
+  type Request,
+} from "./messages.ts";
 
 /** sockaddr_un has 108 bytes for the path with its NUL (unix(7)); `.new` is added while the socket is made. */
 const longestPath = 108 - 1 - ".new".length;
@@ -47,16 +56,21 @@ const removeStaleSocket = async (path: string): Promise<void> => {
   await rm(path, { force: true });
 };
 
+/** The log of the server. */
+export interface ServedLog extends EventLog {
+  siteState(): SiteState | undefined;
+}
+
 class ControlSocket {
   readonly #path: string;
-  readonly #log: EventLog;
+  readonly #log: ServedLog;
   readonly #server: Server;
   /** Open connections, and whether a request of theirs is being put on the record. */
   readonly #busy = new Map<Socket, boolean>();
   readonly #served = new Set<Promise<void>>();
   #closing = false;
 
-  constructor(path: string, log: EventLog) {
+  constructor(path: string, log: ServedLog) {
     this.#path = path;
     this.#log = log;
     this.#server = createServer((socket) => {
@@ -90,9 +104,9 @@ class ControlSocket {
     socket.on("timeout", () => socket.destroy());
     try {
       for await (const line of readMessages(socket)) {
-        const event = decodeRequest(line);
+        const asked = decodeRequest(line);
         this.#busy.set(socket, true);
-        await this.#answer(socket, event);
+        await this.#answer(socket, asked);
         this.#busy.set(socket, false);
         if (this.#closing) break;
       }
@@ -105,12 +119,17 @@ class ControlSocket {
     }
   }
 
-  async #answer(socket: Socket, event: AuditEvent): Promise<void> {
-    const answer = await this.#log.append(event).then(
+  async #answerTo(asked: Request): Promise<Answer> {
+    if ("ask" in asked) return { siteState: this.#log.siteState() };
+    return this.#log.append(asked.append).then(
       () => ({ recorded: true }) as const,
       (error: unknown) =>
         ({ recorded: false, message: error instanceof EndpointError ? error.message : "failed" }) as const,
     );
+  }
+
+  async #answer(socket: Socket, asked: Request): Promise<void> {
+    const answer = await this.#answerTo(asked);
     // A peer that asks and never reads must not keep `close` waiting.
     socket.setTimeout(answerTakenWithinMs);
     await new Promise<void>((resolve, reject) => {
@@ -141,7 +160,7 @@ class ControlSocket {
  */
 export const startControlSocket = async (options: {
   readonly path: string;
-  readonly log: EventLog;
+  readonly log: ServedLog;
 }): Promise<{ close(): Promise<void> }> => {
   if (Buffer.byteLength(options.path) > longestPath) {
     throw new EndpointError(
@@ -163,11 +182,17 @@ export const startControlSocket = async (options: {
   }
 };
 
-class RemoteLog implements EventLog {
+/** The log of the running server, as a local command reaches it. */
+export interface RemoteLog extends EventLog {
+  siteState(): Promise<SiteState | undefined>;
+  close(): Promise<void>;
+}
+
+class ControlledLog implements RemoteLog {
   readonly #socket: Socket;
   readonly #answers: AsyncGenerator<Uint8Array>;
   /** The request before: the server answers one at a time, in order. */
-  #last: Promise<void> = Promise.resolve();
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -177,28 +202,45 @@ class RemoteLog implements EventLog {
     socket.on("timeout", () => socket.destroy(new Error("the server did not answer in time")));
   }
 
-  append(event: AuditEvent): Promise<void> {
-    const before = this.#last;
-    const appended = (async () => {
-      await before;
-      await this.#request(event);
-    })();
-    this.#last = appended.then(undefined, () => undefined);
-    return appended;
+  async append(event: AuditEvent): Promise<void> {
+    await this.#inTurn({ append: event }, "The running server could not record this, so it was not done.", (answer) => {
+      if ("recorded" in answer && answer.recorded) return;
+      throw new Error("recorded" in answer ? answer.message : "the server answered something else");
+    });
   }
 
-  async #request(event: AuditEvent): Promise<void> {
+  siteState(): Promise<SiteState | undefined> {
+    return this.#inTurn(
+      { ask: "site-state" },
+      "The running server does not say what its record has of the site database. If it is of an earlier version, restart it.",
+      (answer) => {
+        if ("recorded" in answer) throw new Error("the server answered something else");
+        return answer.siteState;
+      },
+    );
+  }
+
+  #inTurn<Result>(request: Request, failure: string, take: (answer: Answer) => Result): Promise<Result> {
+    const before = this.#last;
+    const answered = (async () => {
+      await before;
+      try {
+        return take(await this.#request(request));
+      } catch (error) {
+        throw new EndpointError("AuditUnavailable", failure, { cause: error });
+      }
+    })();
+    this.#last = answered.then(undefined, () => undefined);
+    return answered;
+  }
+
+  async #request(request: Request): Promise<Answer> {
     this.#socket.setTimeout(answerWithinMs);
     try {
-      this.#socket.write(encodeRequest(event));
+      this.#socket.write(encodeRequest(request));
       const next = await this.#answers.next();
       if (next.done === true) throw new Error("the server closed the connection");
-      const answer = decodeAnswer(next.value);
-      if (!answer.recorded) throw new Error(answer.message);
-    } catch (error) {
-      throw new EndpointError("AuditUnavailable", "The running server could not record this, so it was not done.", {
-        cause: error,
-      });
+      return decodeAnswer(next.value);
     } finally {
       this.#socket.setTimeout(0);
     }
@@ -219,10 +261,10 @@ class RemoteLog implements EventLog {
  *
  * @throws EndpointError AuditUnavailable when a server is there but may not be talked to
  */
-export const connectControl = async (path: string): Promise<(EventLog & { close(): Promise<void> }) | undefined> => {
+export const connectControl = async (path: string): Promise<RemoteLog | undefined> => {
   try {
     const socket = await openConnection(path);
-    return socket === undefined ? undefined : new RemoteLog(socket);
+    return socket === undefined ? undefined : new ControlledLog(socket);
   } catch (error) {
     throw new EndpointError(
       "AuditUnavailable",

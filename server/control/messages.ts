@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { auditEvent, type AuditEvent } from "../audit/event.ts";
+import { siteState, type SiteState } from "../audit/site-events.ts";
 
 /** An import of ten thousand files fits; nothing honest is longer. */
 const maximumMessageBytes = 2 * 1024 * 1024;
@@ -8,6 +9,8 @@ const maximumMessageBytes = 2 * 1024 * 1024;
 const openTypes: ReadonlySet<AuditEvent["type"]> = new Set([
   "import-started",
   "import-finished",
+  "site-written",
+  "site-restore-accepted",
   "log-pruned",
   "second-factor",
   "review",
@@ -17,24 +20,33 @@ const openTypes: ReadonlySet<AuditEvent["type"]> = new Set([
 const isLocal = (event: AuditEvent): boolean =>
   openTypes.has(event.type) && (event.type !== "review" || event.localUser !== undefined);
 
-const request = z.strictObject({
-  append: auditEvent.refine(isLocal, "not an event of a local command"),
-});
-/** Sent only after the event is durable, or refused. */
-const answer = z.discriminatedUnion("recorded", [
-  z.strictObject({ recorded: z.literal(true) }),
-  z.strictObject({ recorded: z.literal(false), message: z.string().max(1000) }),
+const request = z.union([
+  z.strictObject({ append: auditEvent.refine(isLocal, "not an event of a local command") }),
+  z.strictObject({ ask: z.literal("site-state") }),
+]);
+const answer = z.union([
+  /** Sent only after the event is durable, or refused. */
+  z.discriminatedUnion("recorded", [
+    z.strictObject({ recorded: z.literal(true) }),
+    z.strictObject({ recorded: z.literal(false), message: z.string().max(1000) }),
+  ]),
+  /** Without a state: the record has none. */
+  z.strictObject({ siteState: siteState.optional() }),
 ]);
 
-export type Answer = z.infer<typeof answer>;
+export type Request = { readonly append: AuditEvent } | { readonly ask: "site-state" };
+export type Answer =
+  | { readonly recorded: true }
+  | { readonly recorded: false; readonly message: string }
+  | { readonly siteState?: SiteState | undefined };
 
-export const encodeRequest = (event: AuditEvent): string => `${JSON.stringify({ append: event })}\n`;
+export const encodeRequest = (message: Request): string => `${JSON.stringify(message)}\n`;
 export const encodeAnswer = (message: Answer): string => `${JSON.stringify(message)}\n`;
 
 const decodeJson = (line: Uint8Array): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(line));
 
-/** Throws on anything but one event of the closed set. */
-export const decodeRequest = (line: Uint8Array): AuditEvent => request.parse(decodeJson(line)).append;
+/** Throws on anything but one event of the closed set, or the one question. */
+export const decodeRequest = (line: Uint8Array): Request => request.parse(decodeJson(line));
 export const decodeAnswer = (line: Uint8Array): Answer => answer.parse(decodeJson(line));
 
 /** Cuts a byte stream into lines. Throws a RangeError on a line longer than any honest peer sends. */

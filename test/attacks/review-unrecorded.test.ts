@@ -52,7 +52,7 @@ test.each([
 test("a local command can't put a review of a connected user on the record, nor one of nobody", () => {
   const message = (event: object): Buffer =>
     Buffer.from(JSON.stringify({ append: { type: "review", action: "list", ...event } }));
-  expect(decodeRequest(message({ localUser: "root" }))).toMatchObject({ localUser: "root" });
+  expect(decodeRequest(message({ localUser: "root" }))).toMatchObject({ append: { localUser: "root" } });
   expect(() => decodeRequest(message({ connectedUser: "auditor" }))).toThrow(/not an event of a local command/);
   expect(() => decodeRequest(message({ connectedUser: "auditor", localUser: "root" }))).toThrow(/a review is done by/);
   expect(() => decodeRequest(message({}))).toThrow(/a review is done by/);

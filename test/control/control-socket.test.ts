@@ -13,9 +13,9 @@ import {
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { AuditEvent, EventLog } from "../../server/audit/event.ts";
+import type { AuditEvent } from "../../server/audit/event.ts";
 import { openEventLog } from "../../server/audit/event-log.ts";
-import { connectControl, startControlSocket } from "../../server/control/control-socket.ts";
+import { connectControl, startControlSocket, type ServedLog } from "../../server/control/control-socket.ts";
 import { EndpointError } from "../../server/errors.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
@@ -27,12 +27,13 @@ const started = (localUser = "admin"): AuditEvent => ({
 const finished: AuditEvent = { type: "import-finished", localUser: "admin", outcome: "succeeded", files: [] };
 
 /** A log whose appends wait until they are let go, as those of a busy disk do. */
-const createSlowLog = (): EventLog & { readonly waiting: (() => void)[]; readonly events: AuditEvent[] } => {
+const createSlowLog = (): ServedLog & { readonly waiting: (() => void)[]; readonly events: AuditEvent[] } => {
   const waiting: (() => void)[] = [];
   const events: AuditEvent[] = [];
   return {
     waiting,
     events,
+    siteState: () => undefined,
     append: async (event) => {
       events.push(event);
       await new Promise<void>((resolve) => waiting.push(resolve));
@@ -40,7 +41,7 @@ const createSlowLog = (): EventLog & { readonly waiting: (() => void)[]; readonl
   };
 };
 
-const start = async (log: EventLog, path = join(temporaryDirectory(), "state", "control")): Promise<string> => {
+const start = async (log: ServedLog, path = join(temporaryDirectory(), "state", "control")): Promise<string> => {
   const control = await startControlSocket({ path, log });
   onTestFinished(() => control.close());
   return path;
@@ -54,9 +55,9 @@ const open = async (path: string): Promise<NonNullable<Awaited<ReturnType<typeof
   return log;
 };
 
-const collecting = (): EventLog & { readonly events: AuditEvent[] } => {
+const collecting = (): ServedLog & { readonly events: AuditEvent[] } => {
   const events: AuditEvent[] = [];
-  return { events, append: async (event) => void events.push(event) };
+  return { events, siteState: () => undefined, append: async (event) => void events.push(event) };
 };
 
 const rawConnection = async (path: string): Promise<Socket> => {
@@ -77,7 +78,12 @@ describe("events through the control socket", () => {
       uptimeMs: () => 0,
     });
     onTestFinished(() => log.close());
-    const remote = await open(await start(log, join(directory, "state", "control")));
+    const remote = await open(
+      await start(
+        { append: (event) => log.append(event), siteState: () => undefined },
+        join(directory, "state", "control"),
+      ),
+    );
     const recorded = (): string =>
       readdirSync(join(directory, "audit", "log"))
         .map((name) => readFileSync(join(directory, "audit", "log", name), "utf8"))
@@ -124,6 +130,7 @@ describe("events through the control socket", () => {
   test("that can't be recorded come back as AuditUnavailable, and the connection goes on", async () => {
     let full = true;
     const path = await start({
+      siteState: () => undefined,
       append: async () => {
         if (full) throw new EndpointError("AuditUnavailable", "The disk is full.");
       },

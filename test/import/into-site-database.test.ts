@@ -1,7 +1,9 @@
+import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { AuditEvent } from "../../server/audit/event.ts";
-import { openEventLog } from "../../server/audit/event-log.ts";
+import { openRecord } from "../../server/audit/open-record.ts";
+import { importRecord } from "../../server/cli/local-record.ts";
 import { importCommand } from "../../server/cli/import.ts";
 import { connectControl, startControlSocket } from "../../server/control/control-socket.ts";
 import { revealSecret } from "../../server/secret.ts";
@@ -28,9 +30,11 @@ const createSite = async (): Promise<{
   const masterKey = { kind: "file", path: join(directory, "master-key") } as const;
   await createMasterKeyFile(masterKey.path);
   await createEmbeddedSiteDatabase({ file, masterKey });
-  const log = await openEventLog({
+  const log = await openRecord({
     server: "pep-1",
-    directory: join(directory, "audit", "log"),
+    directory: join(directory, "audit"),
+    key: generateKeyPairSync("ed25519").privateKey,
+    report: () => undefined,
     now: () => new Date(),
     uptimeMs: () => performance.now(),
   });
@@ -38,11 +42,14 @@ const createSite = async (): Promise<{
   const path = join(directory, "state", "control");
   const control = await startControlSocket({
     path,
-    log: { append: async (event) => log.append(event).then(() => void recorded.push(event)) },
+    log: {
+      siteState: () => log.siteState(),
+      append: async (event) => log.append(event).then(() => void recorded.push(event)),
+    },
   });
   const remote = await connectControl(path);
   if (remote === undefined) throw new Error("no server answers");
-  const writer = openRecoveryRecordWriter({ file, masterKey });
+  const writer = openRecoveryRecordWriter({ file, masterKey, record: importRecord(remote) });
   onTestFinished(async () => {
     await writer.close();
     await remote.close();
@@ -68,7 +75,15 @@ const createSite = async (): Promise<{
       return { status, text };
     },
     readKeys: async () => {
-      const database = await openEmbeddedSiteDatabase({ file, masterKey });
+      const database = await openEmbeddedSiteDatabase({
+        file,
+        masterKey,
+        record: {
+          newest: () => log.siteState(),
+          written: (state) => log.append({ type: "site-written", ...state }),
+          refused: (refusal) => log.append({ type: "site-refused", ...refusal }),
+        },
+      });
       const keys: Record<string, readonly [string, string, string]> = {};
       for await (const batch of database.readRecoveryKeys({}, neverStopped)) {
         for (const { passwordId, recoveryKey, computerName, lastUpdateTime } of batch) {
@@ -97,10 +112,13 @@ describe("recovery data in the embedded site database", () => {
     ]);
     expect(site.recorded.map(({ type }) => type)).toEqual([
       "import-started",
+      "site-written", // the empty database
+      "site-written",
+      "import-finished",
+      "import-started", // of what is known already: no row changes
       "import-finished",
       "import-started",
-      "import-finished",
-      "import-started",
+      "site-written",
       "import-finished",
     ]);
   });

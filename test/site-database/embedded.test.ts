@@ -11,7 +11,16 @@ import {
   openEmbeddedSiteDatabase,
 } from "../../server/site-database/embedded/index.ts";
 import { pageQueries } from "../../server/site-database/embedded/key-pages.ts";
-import { collect, createSiteMaker, guid, neverStopped, passwordOf, passwordRecord, textOf } from "./fixture.ts";
+import {
+  collect,
+  createSiteMaker,
+  guid,
+  neverStopped,
+  passwordOf,
+  passwordRecord,
+  textOf,
+  keepRecord,
+} from "./fixture.ts";
 import type { SiteMaker, TestSite } from "./fixture.ts";
 
 let maker: SiteMaker;
@@ -72,12 +81,12 @@ describe("making and opening", () => {
     const file = join(site.directory, "data", "password.sqlite");
     const right = { kind: "password", password: new Secret("Correct-Horse-42") } as const;
     await createEmbeddedSiteDatabase({ file, masterKey: right });
-    const database = await openEmbeddedSiteDatabase({ file, masterKey: right });
+    const database = await openEmbeddedSiteDatabase({ file, masterKey: right, record: keepRecord() });
     await expect(database.verifyCertificate(neverStopped)).resolves.toMatchObject({ valid: true });
     await database.close();
     const wrong = { kind: "password", password: new Secret("Correct-Horse-43") } as const;
     for (const masterKey of [wrong, { kind: "file", path: site.masterKeyFile } as const])
-      await expect(openEmbeddedSiteDatabase({ file, masterKey })).rejects.toMatchObject({
+      await expect(openEmbeddedSiteDatabase({ file, masterKey, record: keepRecord() })).rejects.toMatchObject({
         category: "ResourceUnavailable",
         message: expect.stringContaining("master key"),
       });
@@ -99,7 +108,7 @@ describe("making and opening", () => {
     await writeFile(`${other}.empty`, "");
     new DatabaseSync(`${other}.sqlite`).close();
     for (const file of [`${other}.text`, `${other}.empty`, `${other}.sqlite`, `${other}.missing`, site.directory])
-      await expect(openEmbeddedSiteDatabase({ file, masterKey })).rejects.toMatchObject({
+      await expect(openEmbeddedSiteDatabase({ file, masterKey, record: keepRecord() })).rejects.toMatchObject({
         category: "ResourceUnavailable",
       });
     await expect(stat(`${other}.missing`)).rejects.toMatchObject({ code: "ENOENT" });
@@ -107,7 +116,7 @@ describe("making and opening", () => {
 
   test("refuses a database of a later version", async () => {
     const site = await newSite();
-    site.tamper("PRAGMA user_version = 3");
+    site.tamper("PRAGMA user_version = 4");
     await expect(site.open()).rejects.toMatchObject({
       category: "ResourceUnavailable",
       message: expect.stringContaining("version"),
@@ -126,7 +135,9 @@ describe("making and opening", () => {
       join(site.directory, "outside"),
       join(site.directory, "outside", "not-yet-there"),
     ])
-      await expect(openEmbeddedSiteDatabase({ file: site.file, masterKey, backupDirectory })).rejects.toMatchObject({
+      await expect(
+        openEmbeddedSiteDatabase({ file: site.file, masterKey, record: site.record, backupDirectory }),
+      ).rejects.toMatchObject({
         message: "The backup directory must lie outside the data directory.",
       });
   });
@@ -134,7 +145,7 @@ describe("making and opening", () => {
   test("makes no backup where no directory is configured", async () => {
     const site = await newSite();
     const masterKey = { kind: "file", path: site.masterKeyFile } as const;
-    const database = await openEmbeddedSiteDatabase({ file: site.file, masterKey });
+    const database = await openEmbeddedSiteDatabase({ file: site.file, masterKey, record: site.record });
     const request = { name: "x", form: "Pfx", password: new Secret("Correct-Horse-42") } as const;
     await expect(database.backupCertificate(request, neverStopped)).rejects.toMatchObject({
       category: "ResourceUnavailable",

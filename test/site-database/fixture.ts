@@ -7,10 +7,14 @@ import { revealSecret, Secret } from "../../server/secret.ts";
 import {
   createEmbeddedSiteDatabase,
   createMasterKeyFile,
+  inspectEmbeddedSite,
   openEmbeddedSiteDatabase,
   openRecoveryRecordWriter,
 } from "../../server/site-database/embedded/index.ts";
-import type { EmbeddedSiteDatabase, OpenDatabase } from "../../server/site-database/embedded/database.ts";
+import type { SiteState } from "../../server/audit/site-events.ts";
+import type { OpenDatabase } from "../../server/site-database/embedded/database.ts";
+import type { SiteInspection } from "../../server/site-database/embedded/inspect.ts";
+import type { SetRefusal } from "../../server/site-database/embedded/judge-set.ts";
 import type { ImportResult } from "../../server/site-database/embedded/write-records.ts";
 import type { RecoveryKey, SiteDatabase } from "../../server/site-database/port.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
@@ -76,13 +80,45 @@ export const waysToRead = [
   ["in a thread of its own", inThreads],
 ] as const;
 
+/** What a log would keep of one site database. */
+export interface KeptRecord {
+  readonly newest: () => SiteState | undefined;
+  readonly written: (state: SiteState) => Promise<void>;
+  readonly refused: (refusal: SetRefusal) => Promise<void>;
+  readonly refusals: readonly SetRefusal[];
+  /** As the record of a version that put no state there. */
+  readonly forget: () => void;
+}
+
+export const keepRecord = (): KeptRecord => {
+  let newest: SiteState | undefined;
+  const refusals: SetRefusal[] = [];
+  return {
+    newest: () => newest,
+    written: async (state) => {
+      if (state.counter >= (newest?.counter ?? 0)) newest = state;
+    },
+    refused: async (refusal) => void refusals.push(refusal),
+    refusals,
+    forget: () => {
+      newest = undefined;
+    },
+  };
+};
+
+/** The same, for an import. */
+export const asImportRecord = ({ newest, written }: KeptRecord) => ({ newest: async () => newest(), written });
+
 /** A folder with an embedded site database in it, and what tests do with one. */
 export interface TestSite {
   readonly directory: string;
   readonly file: string;
   readonly masterKeyFile: string;
   readonly backupDirectory: string;
-  open(options?: Pick<OpenDatabase, "lockWaitMs" | "reading">): Promise<EmbeddedSiteDatabase>;
+  readonly record: KeptRecord;
+  open(options?: Pick<OpenDatabase, "lockWaitMs" | "reading">): Promise<SiteDatabase>;
+  /** As `pep doctor` looks at it. */
+  inspect(whole: boolean): Promise<SiteInspection>;
   importRecords(records: Iterable<RecoveryRecord>): Promise<ImportResult>;
   /** Edits the file as someone would who has the file but not the key. */
   tamper(sql: string, ...parameters: (string | number | Uint8Array | null)[]): void;
@@ -97,6 +133,7 @@ const siteIn = (directory: string): TestSite => {
   const backupDirectory = join(directory, "backup");
   const masterKey = { kind: "file", path: masterKeyFile } as const;
   const opened: SiteDatabase[] = [];
+  const record = keepRecord();
   const withFile = <Result>(work: (database: DatabaseSync) => Result): Result => {
     const database = new DatabaseSync(file, { timeout: 5000, enableForeignKeyConstraints: false });
     try {
@@ -110,13 +147,15 @@ const siteIn = (directory: string): TestSite => {
     file,
     masterKeyFile,
     backupDirectory,
+    record,
+    inspect: (whole) => inspectEmbeddedSite({ file, masterKey, recorded: record.newest(), whole }, neverStopped),
     open: async (options = {}) => {
-      const database = await openEmbeddedSiteDatabase({ file, masterKey, backupDirectory, ...options });
+      const database = await openEmbeddedSiteDatabase({ file, masterKey, record, backupDirectory, ...options });
       opened.push(database);
       return database;
     },
     importRecords: async (records) => {
-      const writer = openRecoveryRecordWriter({ file, masterKey });
+      const writer = openRecoveryRecordWriter({ file, masterKey, record: asImportRecord(record) });
       try {
         return await writer.importFile(streamOf(records), { onProgress: () => undefined, signal: neverStopped });
       } finally {

@@ -1,6 +1,9 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import type { AuditEvent } from "../../server/audit/event.ts";
+import { startControlSocket } from "../../server/control/control-socket.ts";
 import { collect, createSiteMaker, neverStopped, passwordRecord } from "./fixture.ts";
 import type { SiteMaker, TestSite } from "./fixture.ts";
 
@@ -47,7 +50,16 @@ describe("beside a running server", () => {
 
   test("two imports at once, in two processes, leave every key once", async () => {
     const site = await newSite();
-    const child = fork(new URL("./import-process.ts", import.meta.url), [site.file, site.masterKeyFile], {
+    const path = join(site.directory, "control");
+    const log = {
+      append: async (event: AuditEvent) => {
+        if (event.type === "site-written") await site.record.written(event);
+      },
+      siteState: site.record.newest,
+    };
+    const control = await startControlSocket({ path, log });
+    onTestFinished(() => control.close());
+    const child = fork(new URL("./import-process.ts", import.meta.url), [site.file, site.masterKeyFile, path], {
       execArgv: ["--no-warnings"],
     });
     const finished = once(child, "exit");

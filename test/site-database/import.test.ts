@@ -4,6 +4,7 @@ import { Secret } from "../../server/secret.ts";
 import { openRecoveryRecordWriter } from "../../server/site-database/embedded/index.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
 import {
+  asImportRecord,
   collect,
   createSiteMaker,
   guid,
@@ -154,7 +155,11 @@ describe("importing", () => {
       await Promise.resolve();
       throw new EndpointError("InvalidArgument", "Line 2501 is torn.");
     }
-    const writer = openRecoveryRecordWriter({ file: site.file, masterKey: { kind: "file", path: site.masterKeyFile } });
+    const writer = openRecoveryRecordWriter({
+      file: site.file,
+      masterKey: { kind: "file", path: site.masterKeyFile },
+      record: asImportRecord(site.record),
+    });
     const options = { onProgress: () => undefined, signal: neverStopped };
     await expect(writer.importFile(broken(), options)).rejects.toMatchObject({ message: "Line 2501 is torn." });
     expect(counts()).toEqual([0, 0, 0, 0, 0, 0, 0]);
@@ -170,7 +175,11 @@ describe("importing", () => {
     await newSite();
     const stopping = new AbortController();
     const progress: number[] = [];
-    const writer = openRecoveryRecordWriter({ file: site.file, masterKey: { kind: "file", path: site.masterKeyFile } });
+    const writer = openRecoveryRecordWriter({
+      file: site.file,
+      masterKey: { kind: "file", path: site.masterKeyFile },
+      record: asImportRecord(site.record),
+    });
     function* many() {
       for (let number = 0; number < 5000; number += 1) yield passwordRecord(number);
     }

@@ -19,9 +19,7 @@ import {
 } from "./connection.ts";
 import type { LockPatience } from "./connection.ts";
 import { asEndpointError, unavailable } from "./failures.ts";
-import { addRowDigests } from "./add-row-digests.ts";
-import { examineRows } from "./examine-rows.ts";
-import type { RowsExamined } from "./examine-rows.ts";
+import { examineAside } from "./examine-aside.ts";
 import { computeCheck, createMasterKey, openMasterKey } from "./master-key.ts";
 import type { MasterKeySource } from "./master-key.ts";
 import { CertificateAccess } from "./principals.ts";
@@ -31,7 +29,12 @@ import { ReadingThreads } from "./reading-thread.ts";
 import type { ThreadOptions } from "./reading-thread.ts";
 import { addDigestFunctions, createRowDigests, rowDigestKey } from "./row-digests.ts";
 import type { RowDigests } from "./row-digests.ts";
-import { createSchemaSql, masterKeyName, schemaVersion, versionWithoutDigests } from "./schema.ts";
+import { raiseVersion } from "./raise-version.ts";
+import { createRowSet, emptySet, writeSealed } from "./row-set.ts";
+import type { RowSet } from "./row-set.ts";
+import { createSchemaSql, masterKeyName, schemaVersion } from "./schema.ts";
+import { SetGuard } from "./set-guard.ts";
+import type { SiteRecord } from "./set-guard.ts";
 import { placeCertificate } from "./certificate-rows.ts";
 import { createCertificate, findCertificate, restoreCertificate } from "./make-certificate.ts";
 import { createCertificateVerifier } from "./verify-certificate.ts";
@@ -77,6 +80,8 @@ export const createEmbeddedSiteDatabase = async ({
           database
             .prepare("INSERT INTO sys_symmetric_keys (name, key_derivation, key_check) VALUES (?, ?, ?)")
             .run(masterKeyName, record.keyDerivation, record.keyCheck);
+          const set = createRowSet(masterKey);
+          writeSealed(database, set.seal(emptySet(set)));
           database
             .prepare("INSERT INTO site_settings (id, plain_text_allowed, next_row_id) VALUES (1, ?, 1)")
             .run(Number(plainText));
@@ -100,6 +105,7 @@ export interface UnlockedDatabase {
   readonly access: CertificateAccess;
   readonly rowDigestKey: KeyObject;
   readonly digests: RowDigests;
+  readonly set: RowSet;
   /** A key from the master key for one purpose; the caller zeroes it. */
   readonly deriveKey: (purpose: string) => Uint8Array;
   close(): void;
@@ -131,9 +137,10 @@ export const unlockDatabase = async (
     const digestKey = rowDigestKey(masterKey);
     const digests = createRowDigests(digestKey);
     addDigestFunctions(database, digests);
-    if (version === versionWithoutDigests) {
+    const set = createRowSet(masterKey);
+    if (version !== schemaVersion) {
       const newCheck = computeCheck(masterKey, keyDerivation, plainTextAllowed, schemaVersion);
-      await withLockPatience(patience, () => addRowDigests(database, newCheck));
+      await withLockPatience(patience, () => raiseVersion(database, { digests, set, keyCheck: newCheck }));
     }
     const access = new CertificateAccess(database, masterKey, plainTextAllowed);
     return {
@@ -141,6 +148,7 @@ export const unlockDatabase = async (
       access,
       rowDigestKey: digestKey,
       digests,
+      set,
       deriveKey: (purpose) => masterKey.deriveKey(purpose),
       close: () => {
         access.close();
@@ -153,9 +161,13 @@ export const unlockDatabase = async (
   }
 };
 
+const defaultLockWaitMs = 5000;
+
 export interface OpenDatabase {
   readonly file: string;
   readonly masterKey: MasterKeySource;
+  /** What the rows are held against. */
+  readonly record: SiteRecord;
   /** Where `backup-cert` writes; outside the database's own directory. Without it there are no backups. */
   readonly backupDirectory?: string;
   /** How long to try again while another process (an import) holds the write lock. */
@@ -164,67 +176,71 @@ export interface OpenDatabase {
   readonly reading?: { readonly inLine?: InLine; readonly threads?: ThreadOptions };
 }
 
-/** The embedded site database, with the check that its file makes necessary. */
-export interface EmbeddedSiteDatabase extends SiteDatabase {
-  /** Compares rows with their digests: all of them, or a sample. */
-  examineRows(whole: boolean, signal: AbortSignal): Promise<RowsExamined>;
-}
-
-/** Opens the embedded site database for the server. Close it to zero its keys and empty the write-ahead log. */
-export const openEmbeddedSiteDatabase = async ({
-  file,
-  masterKey,
-  backupDirectory,
-  lockWaitMs = 5000,
-  reading,
-}: OpenDatabase): Promise<EmbeddedSiteDatabase> => {
-  if (backupDirectory !== undefined) await checkIsOutside(backupDirectory, dirname(file));
-  const { signal } = new AbortController();
-  const unlocked = await unlockDatabase(file, masterKey, { signal, lockWaitMs });
-  const { database, access, digests, rowDigestKey: digestKey } = unlocked;
-  const threads = new ReadingThreads(
-    {
-      file,
-      identity: await fileIdentity(file),
-      plainTextAllowed: access.plainTextAllowed,
-      rowDigestKey: digestKey,
-      lockWaitMs,
-    },
-    reading?.threads ?? {},
-  );
+/** What a database is served with, once it is unlocked. */
+const serve = (
+  unlocked: UnlockedDatabase,
+  identity: string,
+  { file, record, lockWaitMs = defaultLockWaitMs, reading }: OpenDatabase,
+) => {
+  const { database, access, digests, set, rowDigestKey: digestKey } = unlocked;
+  const opened = { file, identity, rowDigestKey: digestKey, lockWaitMs };
+  const threads = new ReadingThreads({ ...opened, plainTextAllowed: access.plainTextAllowed }, reading?.threads ?? {});
+  const guard = new SetGuard({
+    database,
+    set,
+    record,
+    lockWaitMs,
+    examine: (rows, stop) => examineAside({ ...opened, elementKey: set.elementKey }, rows, stop),
+  });
   const reader = createKeyReader({
     database,
     access,
     digests,
+    guard,
     lockWaitMs,
     threads,
     ...(reading?.inLine === undefined ? {} : { inLine: reading.inLine }),
   });
-  const verify = createCertificateVerifier(database, access);
-  const parts = { database, access, keys: unlocked, lockWaitMs };
-  const checkedBackupDirectory = async (): Promise<string> => {
-    if (backupDirectory === undefined)
-      throw unavailable("No backup directory is configured on this endpoint.", "backupDirectory is not set");
-    // Again: a link on the way may lead elsewhere by now.
-    await checkIsOutside(backupDirectory, dirname(file));
-    return backupDirectory;
-  };
-  return {
-    countRecoveryKeys: reader.count,
-    readRecoveryKeys: reader.read,
-    discloseRecoveryKeys: reader.disclose,
-    verifyCertificate: (signal) => withLockPatience({ signal, lockWaitMs }, () => verify(new Date())),
-    backupCertificate: async (request, signal) =>
-      backupCertificate({ ...parts, backupDirectory: await checkedBackupDirectory() }, request, signal),
-    findCertificate: (signal) => findCertificate(parts, signal),
-    createCertificate: (request, signal) => createCertificate(parts, request, signal),
-    restoreCertificate: async (request, signal) =>
-      restoreCertificate({ ...parts, backupDirectory: await checkedBackupDirectory() }, request, signal),
-    examineRows: (whole, signal) => examineRows(database, whole, { signal, lockWaitMs }),
-    close: async () => {
-      // First, so that ours is the last connection: only that one can empty the write-ahead log.
-      await threads.close();
-      if (database.isOpen) unlocked.close();
-    },
-  };
+  return { reader, guard, threads, verify: createCertificateVerifier(database, access) };
+};
+
+/** Opens the embedded site database for the server. Close it to zero its keys and empty the write-ahead log. */
+export const openEmbeddedSiteDatabase = async (options: OpenDatabase): Promise<SiteDatabase> => {
+  const { file, masterKey, backupDirectory, lockWaitMs = defaultLockWaitMs } = options;
+  if (backupDirectory !== undefined) await checkIsOutside(backupDirectory, dirname(file));
+  const unlocked = await unlockDatabase(file, masterKey, { signal: new AbortController().signal, lockWaitMs });
+  const { database, access } = unlocked;
+  try {
+    const { reader, guard, threads, verify } = serve(unlocked, await fileIdentity(file), options);
+    await guard.open();
+    const parts = { database, access, keys: unlocked, lockWaitMs };
+    const checkedBackupDirectory = async (): Promise<string> => {
+      if (backupDirectory === undefined)
+        throw unavailable("No backup directory is configured on this endpoint.", "backupDirectory is not set");
+      // Again: a link on the way may lead elsewhere by now.
+      await checkIsOutside(backupDirectory, dirname(file));
+      return backupDirectory;
+    };
+    return {
+      countRecoveryKeys: reader.count,
+      readRecoveryKeys: reader.read,
+      discloseRecoveryKeys: reader.disclose,
+      verifyCertificate: (signal) => withLockPatience({ signal, lockWaitMs }, () => verify(new Date())),
+      backupCertificate: async (request, signal) =>
+        backupCertificate({ ...parts, backupDirectory: await checkedBackupDirectory() }, request, signal),
+      findCertificate: (signal) => findCertificate(parts, signal),
+      createCertificate: (request, signal) => createCertificate(parts, request, signal),
+      restoreCertificate: async (request, signal) =>
+        restoreCertificate({ ...parts, backupDirectory: await checkedBackupDirectory() }, request, signal),
+      close: async () => {
+        // First, so that ours is the last connection: only that one can empty the write-ahead log.
+        await guard.close();
+        await threads.close();
+        if (database.isOpen) unlocked.close();
+      },
+    };
+  } catch (error) {
+    unlocked.close();
+    throw asEndpointError(error);
+  }
 };

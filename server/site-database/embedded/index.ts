@@ -1,6 +1,11 @@
+export { acceptRestore } from "./accept-restore.ts";
+export type { RestoreFound } from "./accept-restore.ts";
 export { createEmbeddedSiteDatabase, openEmbeddedSiteDatabase } from "./database.ts";
-export type { EmbeddedSiteDatabase } from "./database.ts";
-export type { RowsExamined } from "./examine-rows.ts";
+export { inspectEmbeddedSite } from "./inspect.ts";
+export { afterRefusal, refusalInWords } from "./judge-set.ts";
 export { createMasterKeyFile } from "./master-key.ts";
 export type { MasterKeySource } from "./master-key.ts";
+export type { SiteRecord } from "./set-guard.ts";
+export type { RowsExamined } from "./walk-rows.ts";
 export { openRecoveryRecordWriter } from "./write-records.ts";
+export type { ImportRecord } from "./write-records.ts";

@@ -1,8 +1,13 @@
 import type { DatabaseSync } from "node:sqlite";
 import { decodeInteger, decodeText } from "./columns.ts";
 import { prepareArrays, writeTransaction } from "./connection.ts";
+import type { SiteState } from "../../audit/site-events.ts";
 import { UnreadableCell } from "./failures.ts";
+import { judgeSet } from "./judge-set.ts";
 import { keyFields, linkFields } from "./row-digests.ts";
+import { prepareSealed, writeSealed } from "./row-set.ts";
+import type { RowSet } from "./row-set.ts";
+import type { SetChanges } from "./set-changes.ts";
 import { conflictOf } from "./stage-records.ts";
 
 /*
@@ -164,6 +169,24 @@ UPDATE ${machines} SET Name = s.Name FROM temp.StagedMachines s
  WHERE s.NameFolded = ${machines}.NameFolded AND NOT EXISTS (SELECT 1 FROM ${links} mv WHERE mv.MachineId = ${machines}.Id)`;
 
 // New links and changed rows are those without a digest: a known one without was refused above.
+// What rows get and lose of digests, the set of rows gets and loses, whichever statement does it.
+const setTriggers = (
+  [
+    [keys, "key"],
+    [links, "link"],
+  ] as const
+).flatMap(([table, kind]) => [
+  `CREATE TEMP TRIGGER Set_${kind}_insert AFTER INSERT ON main.${table}
+     BEGIN SELECT row_set_change('${kind}', x'', NEW.RowDigest); END`,
+  `CREATE TEMP TRIGGER Set_${kind}_update AFTER UPDATE OF RowDigest ON main.${table}
+     BEGIN SELECT row_set_change('${kind}', OLD.RowDigest, NEW.RowDigest); END`,
+  `CREATE TEMP TRIGGER Set_${kind}_delete AFTER DELETE ON main.${table}
+     BEGIN SELECT row_set_change('${kind}', OLD.RowDigest, x''); END`,
+]);
+const dropSetTriggers = ["key", "link"].flatMap((kind) =>
+  ["insert", "update", "delete"].map((change) => `DROP TRIGGER temp.Set_${kind}_${change}`),
+);
+
 const digestSql = [
   `UPDATE ${keys} AS k SET RowDigest = key_digest(${keyFields}) 
     WHERE k.Id IN (SELECT KeyId FROM temp.Placed) AND k.RowDigest = x''`,
@@ -178,9 +201,31 @@ const digestSql = [
   "DROP TRIGGER temp.VoidLinks",
 ] as const;
 
-/** Moves what is staged into the site database, all or nothing. @returns how many keys are new */
-export const mergeStaged = (database: DatabaseSync): number =>
+/** What a merge did. */
+export interface Merged {
+  /** How many keys are new. */
+  readonly added: number;
+  /** The state of all rows after it; undefined where nothing changed. */
+  readonly written: SiteState | undefined;
+}
+
+interface MergeParts {
+  readonly database: DatabaseSync;
+  readonly set: RowSet;
+  readonly changes: SetChanges;
+  /** The state that the record knows: with another one in the file nothing is written. */
+  readonly recorded: SiteState;
+}
+
+/**
+ * Moves what is staged into the site database, all or nothing.
+ *
+ * @returns undefined when the state is not the record's any more: another import was first, or worse
+ */
+export const mergeStaged = ({ database, set, changes, recorded }: MergeParts): Merged | undefined =>
   writeTransaction(database, () => {
+    const verdict = judgeSet(set, prepareSealed(database)(), recorded);
+    if (verdict.kind !== "recorded") return undefined;
     database.exec(placeKnownSql);
     database.exec(touchedSql);
     const [wrong] = prepareArrays(database, wrongRowsSql)();
@@ -189,7 +234,11 @@ export const mergeStaged = (database: DatabaseSync): number =>
     const [conflict] = prepareArrays(database, conflictSql)();
     if (conflict !== undefined)
       throw conflictOf(decodeText(conflict[0], "KeyGuid"), decodeInteger(conflict[1], "Line"));
-    for (const sql of [voidingSql, respellSql, ...mergeSql, ...digestSql]) database.exec(sql);
+    changes.clear();
+    for (const sql of [...setTriggers, voidingSql, respellSql, ...mergeSql, ...digestSql, ...dropSetTriggers])
+      database.exec(sql);
     const [counted] = prepareArrays(database, "SELECT count(*) FROM temp.Placed WHERE IsNew = 1")();
-    return decodeInteger(counted?.[0], "count");
+    const state = changes.applyTo(verdict.state, recorded.digest);
+    if (state !== undefined) writeSealed(database, set.seal(state));
+    return { added: decodeInteger(counted?.[0], "count"), written: state && set.shown(state) };
   });

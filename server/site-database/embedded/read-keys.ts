@@ -16,6 +16,7 @@ import type { CertificateAccess } from "./principals.ts";
 import type { ReadingThread, ReadingThreads } from "./reading-thread.ts";
 import type { FoundKeys } from "./reading-worker.ts";
 import type { RowDigests } from "./row-digests.ts";
+import type { SetGuard } from "./set-guard.ts";
 
 /** Rows decrypted in one go on the server's own thread: about a millisecond of the event loop. */
 const decodedRows = 64;
@@ -60,6 +61,7 @@ interface ReaderParts {
   readonly database: DatabaseSync;
   readonly access: CertificateAccess;
   readonly digests: RowDigests;
+  readonly guard: Pick<SetGuard, "ready" | "check">;
   readonly lockWaitMs: number;
   readonly threads: ReadingThreads;
   readonly inLine?: InLine;
@@ -98,6 +100,7 @@ export const createKeyReader = ({
   database,
   access,
   digests,
+  guard,
   lockWaitMs,
   threads,
   inLine = rowsInLine,
@@ -109,6 +112,12 @@ export const createKeyReader = ({
     "INSERT INTO RecoveryAndHardwareCore_Disclosures (KeyId, Reason, DisclosedAt) VALUES (?, ?, ?)",
   );
   const patience = (signal: AbortSignal): LockPatience => ({ signal, lockWaitMs });
+
+  /** Before each page, an empty one too: that nothing is there may be what was done to the file. */
+  const checked = <Result>(work: () => Result): Result => {
+    guard.check();
+    return work();
+  };
 
   const mark = (found: readonly FoundKey[], reason: string): void => {
     // As Write, before the transaction: without the right to write there is no mark, and without a mark no key.
@@ -140,20 +149,22 @@ export const createKeyReader = ({
   return {
     count: async (query, signal) => {
       checkQuery(query);
+      await guard.ready(signal);
       const matches = filterFor(query);
       const { next } = pages.start(query, false);
       for (let count = 0; ; await nextTurn()) {
-        const rows = await withLockPatience(patience(signal), () => next(countPageRows));
+        const rows = await withLockPatience(patience(signal), () => checked(() => next(countPageRows)));
         if (rows.length === 0) return count;
         count += await withLockPatience(patience(signal), () => rows.filter(matches).length);
       }
     },
     read: async function* read(query, signal) {
       checkQuery(query);
+      await guard.ready(signal);
       const matches = filterFor(query);
       const { next, position } = pages.start(query, true);
       const dataKeyNow = (): Promise<KeyObject | undefined> =>
-        withLockPatience(patience(signal), () => access.dataKeyFor(readerName));
+        withLockPatience(patience(signal), () => checked(() => access.dataKeyFor(readerName)));
       let thread: ReadingThread | undefined;
       try {
         for (let looked = 0; ;) {
@@ -163,7 +174,7 @@ export const createKeyReader = ({
             return;
           }
           // Two steps: a lock met while filtering must not ask for the page again, whose position has moved on by then.
-          const rows = await withLockPatience(patience(signal), () => next(pageRows));
+          const rows = await withLockPatience(patience(signal), () => checked(() => next(pageRows)));
           if (rows.length === 0) return;
           looked += rows.length;
           for await (const found of decode(rows, matches, signal)) yield found.map(asRecoveryKey);
@@ -174,10 +185,11 @@ export const createKeyReader = ({
     },
     disclose: async function* disclose(query, reason, signal) {
       checkQuery(query);
+      await guard.ready(signal);
       const matches = filterFor(query);
       const { next } = pages.start(query, true);
       for (let limit = firstDisclosedRows; ; limit = Math.min(limit * 2, pageRows)) {
-        const rows = await withLockPatience(patience(signal), () => next(limit));
+        const rows = await withLockPatience(patience(signal), () => checked(() => next(limit)));
         if (rows.length === 0) return;
         for await (const found of decode(rows, matches, signal)) {
           await withLockPatience(patience(signal), () => mark(found, reason));

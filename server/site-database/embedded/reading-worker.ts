@@ -1,11 +1,11 @@
 import type { KeyObject } from "node:crypto";
 import { on } from "node:events";
-import { constants, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import type { FailureCategory } from "../../errors.ts";
 import type { RecoveryKeyQuery } from "../port.ts";
 import { fileIdentity, openExistingConnection, withLockPatience } from "./connection.ts";
 import { asEndpointError, unavailable } from "./failures.ts";
+import { goBehindOthers } from "./go-behind-others.ts";
 import { pageRows, prepareKeyPages } from "./key-pages.ts";
 import type { KeyPosition, KeyWalk } from "./key-pages.ts";
 import { decodeKeyRow, prepareRowFilter } from "./key-rows.ts";
@@ -95,19 +95,6 @@ const work = async (task: ReadingTask, requests: AsyncIterable<PageRequest>): Pr
 async function* requestsOf(port: NonNullable<typeof parentPort>): AsyncGenerator<PageRequest> {
   for await (const [request] of on(port, "message")) yield request as PageRequest; // from reading-thread.ts alone
 }
-
-/**
- * Who types goes before an export. Of this thread alone, which is so on Linux only (setpriority(2), "C library/kernel
- * differences"): elsewhere it would be the whole server's.
- */
-const goBehindOthers = (): void => {
-  if (process.platform !== "linux") return;
-  try {
-    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch {
-    // A sandbox may forbid it (systemd's ~@resources): an export is no worse an answer for it.
-  }
-};
 
 if (parentPort !== null) {
   goBehindOthers();

@@ -5,9 +5,10 @@
 
 /** "PEPS": tells `file` and us what kind of SQLite file this is (https://www.sqlite.org/pragma.html#pragma_application_id). */
 export const applicationId = 0x50455053;
-/** 2: rows have digests. */
-export const schemaVersion = 2;
-/** The version before, which opening the database raises. */
+/** 3: what all rows together are is sealed. */
+export const schemaVersion = 3;
+/** The versions before, which opening the database raises: 2 has digests of rows and nothing over all of them. */
+export const versionWithoutSet = 2;
 export const versionWithoutDigests = 1;
 
 export const masterKeyName = "##MS_DatabaseMasterKey##";
@@ -156,7 +157,15 @@ INSERT INTO RecoveryAndHardwareCore_VolumeTypes (Id, TypeName)
   VALUES (0, 'Unknown'), (1, 'OperatingSystem'), (2, 'FixedData'), (3, 'Removable');
 `;
 
-export const createSchemaSql = `${catalogue}${recoveryTables}
+/** Ours: what all rows with a digest are together, row-set.ts. */
+export const rowSetTable = `
+CREATE TABLE row_set (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  state BLOB NOT NULL
+) STRICT;
+`;
+
+export const createSchemaSql = `${catalogue}${recoveryTables}${rowSetTable}
 PRAGMA application_id = ${applicationId};
 PRAGMA user_version = ${schemaVersion};
 `;

@@ -1,13 +1,19 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { EndpointError } from "../../errors.ts";
 import type { RecoveryRecord } from "../recovery-record.ts";
+import type { SiteState } from "../../audit/site-events.ts";
 import { withLockPatience } from "./connection.ts";
+import type { LockPatience } from "./connection.ts";
 import { unlockDatabase } from "./database.ts";
 import type { UnlockedDatabase } from "./database.ts";
-import { throwIfStopped } from "./failures.ts";
+import { throwIfStopped, unavailable } from "./failures.ts";
+import { afterRefusal, judgeSet, refusalInWords } from "./judge-set.ts";
 import type { MasterKeySource } from "./master-key.ts";
 import { mergeStaged } from "./merge-staged.ts";
 import { writerName } from "./principals.ts";
+import { prepareSealed } from "./row-set.ts";
+import { collectSetChanges } from "./set-changes.ts";
+import type { SetChanges } from "./set-changes.ts";
 import { createStaging, dropStaging } from "./stage-records.ts";
 
 interface ImportOptions {
@@ -36,8 +42,48 @@ const batchRecords = 1000;
 /** An import waits for another import; the server waits 5 s at most for either. */
 const lockWaitMs = 60_000;
 
+/** The record, for a process that may not be the one that writes it. */
+export interface ImportRecord {
+  readonly newest: () => Promise<SiteState | undefined>;
+  readonly written: (state: SiteState) => Promise<void>;
+}
+
+interface Writing extends UnlockedDatabase {
+  readonly changes: SetChanges;
+  readonly record: ImportRecord;
+}
+
+/**
+ * Nothing is written into rows that the record does not know: an older copy would overtake it. A state that a crash kept off the record, or
+ * that another import is about to put there, gets there first.
+ *
+ * @returns the state of the rows, which is on the record
+ */
+const settle = async ({ database, set, record }: Writing, patience: LockPatience): Promise<SiteState> => {
+  const recorded = await record.newest();
+  const verdict = judgeSet(set, await withLockPatience(patience, prepareSealed(database)), recorded);
+  if (verdict.kind === "refused")
+    throw unavailable(
+      `Nothing is imported. ${refusalInWords(verdict.refusal)} ${afterRefusal}`,
+      verdict.refusal.reason,
+    );
+  if (verdict.kind === "next") await record.written(verdict.shown);
+  return verdict.shown;
+};
+
+/** Another import may be first, again and again: each time there is one less. */
+const mergeInTurn = async (writing: Writing, patience: LockPatience): Promise<number> => {
+  for (;;) {
+    const recorded = await settle(writing, patience);
+    const merged = await withLockPatience(patience, () => mergeStaged({ ...writing, recorded }));
+    if (merged === undefined) continue;
+    if (merged.written !== undefined) await writing.record.written(merged.written);
+    return merged.added;
+  }
+};
+
 const importInto = async (
-  unlocked: UnlockedDatabase,
+  unlocked: Writing,
   records: AsyncIterable<RecoveryRecord>,
   { onProgress, signal }: ImportOptions,
 ): Promise<ImportResult> => {
@@ -45,6 +91,7 @@ const importInto = async (
   const patience = { signal, lockWaitMs };
   const fingerprintKey = unlocked.deriveKey("pep fingerprint 1");
   try {
+    await settle(unlocked, patience);
     const stage = await withLockPatience(patience, () => {
       // Everything is made anew when a lock makes this run again.
       dropStaging(database);
@@ -67,12 +114,21 @@ const importInto = async (
     await stageBatch();
     // Asked again: a right taken away while the file was read must not write.
     await withLockPatience(patience, () => access.dataKeyFor(writerName));
-    const added = await withLockPatience(patience, () => mergeStaged(database));
+    const added = await mergeInTurn(unlocked, patience);
     return { added, unchanged: count - added };
   } finally {
     fingerprintKey.fill(0);
     dropStaging(database);
   }
+};
+
+const openForWriting = async (
+  { file, masterKey, record }: Parameters<typeof openRecoveryRecordWriter>[0],
+  patience: LockPatience,
+): Promise<Writing> => {
+  const unlocked = await unlockDatabase(file, masterKey, patience);
+  const changes = collectSetChanges(unlocked.database, unlocked.set.elementKey);
+  return { ...unlocked, changes, record };
 };
 
 /**
@@ -82,8 +138,9 @@ const importInto = async (
 export const openRecoveryRecordWriter = (site: {
   readonly file: string;
   readonly masterKey: MasterKeySource;
+  readonly record: ImportRecord;
 }): RecoveryRecordWriter => {
-  let unlocked: UnlockedDatabase | undefined;
+  let unlocked: Writing | undefined;
   let busy = false;
   return {
     importFile: async (records, options) => {
@@ -91,7 +148,7 @@ export const openRecoveryRecordWriter = (site: {
       busy = true;
       try {
         throwIfStopped(options.signal);
-        unlocked ??= await unlockDatabase(site.file, site.masterKey, { signal: options.signal, lockWaitMs });
+        unlocked ??= await openForWriting(site, { signal: options.signal, lockWaitMs });
         return await importInto(unlocked, records, options);
       } finally {
         busy = false;

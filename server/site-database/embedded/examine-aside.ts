@@ -1,0 +1,66 @@
+import { Worker } from "node:worker_threads";
+import { EndpointError } from "../../errors.ts";
+import { examineSet } from "./examine-set.ts";
+import type { SetExamination, SetExamined } from "./examine-set.ts";
+import type { FromExamineWorker } from "./examine-worker.ts";
+import { unavailable, UnreadableCell } from "./failures.ts";
+
+/** Compiled or, in the tests, as it is. */
+const ownEntry = new URL(`./examine-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+
+/** A page needs one megabyte; a thread that needs more than this is broken, and must not take the server with it. */
+const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16 };
+
+const closed = (): EndpointError => unavailable("The site database is not available.", "it was closed");
+
+/** @returns undefined when no thread could be started, as after an upgrade that took its program away */
+const askThread = async (
+  task: SetExamination,
+  entry: URL,
+  signal: AbortSignal,
+): Promise<FromExamineWorker | undefined> => {
+  const worker = new Worker(entry, { workerData: task, env: {}, execArgv: [], resourceLimits });
+  try {
+    return await new Promise<FromExamineWorker | undefined>((resolve, reject) => {
+      worker.on("message", resolve); // the worker posts nothing else
+      worker.on("error", (error) => {
+        const code = error instanceof Error && "code" in error ? String(error.code) : "";
+        if (code.endsWith("MODULE_NOT_FOUND")) resolve(undefined);
+        else reject(unavailable("The site database is not available.", error instanceof Error ? error : String(error)));
+      });
+      worker.on("exit", (code) =>
+        reject(unavailable("The site database is not available.", `the thread that examines it ended with ${code}`)),
+      );
+      signal.addEventListener("abort", () => reject(closed()), { once: true });
+    });
+  } finally {
+    await worker.terminate();
+  }
+};
+
+/** Here they take a tenth of a second, in turns of some milliseconds; a thread takes as long to start. */
+const mostRowsHere = 5000;
+
+/**
+ * `examineSet`, in a thread of its own where there are many rows: some seconds of a processor for 100,000 keys.
+ *
+ * @param rows about how many there are
+ * @param entry what a thread runs; an argument so that a test can have one that is gone
+ * @throws UnreadableCell when the file's structure is damaged, EndpointError when it could not be looked at
+ */
+export const examineAside = async (
+  task: SetExamination,
+  rows: number,
+  signal: AbortSignal,
+  entry = ownEntry,
+): Promise<SetExamined> => {
+  if (signal.aborted) throw closed();
+  const found = rows <= mostRowsHere ? undefined : await askThread(task, entry, signal);
+  if (found === undefined)
+    return examineSet(task, signal).catch((error: unknown) => {
+      throw signal.aborted ? closed() : error;
+    });
+  if (found.kind === "damaged") throw new UnreadableCell(found.detail);
+  if (found.kind === "failed") throw new EndpointError(found.category, found.message, { cause: found.cause });
+  return found.examined;
+};
