@@ -15,12 +15,36 @@ import { build, type Plugin } from "esbuild";
 const root = path.dirname(fileURLToPath(import.meta.url));
 const run = promisify(execFile);
 
+/** Modules of Node that packages of the UI ask for; ui/absent-modules.ts stands in for them. */
+const absentFromUi = /^(?:node:)?(?:assert|child_process|fs|module|os|tty)$/;
+const giveUpPowers = "ui/give-up-powers.ts";
+
+/**
+ * Links the UI process with no module of Node that is a power. What CommonJS packages `require` becomes an import: there is no
+ * `require`, which would be a way to every module.
+ */
+const withoutPowers: Plugin = {
+  name: "without-powers",
+  setup: (bundling) => {
+    bundling.onResolve({ filter: absentFromUi }, ({ importer }) =>
+      // It takes the loader itself away, so it needs it once.
+      path.relative(root, importer) === giveUpPowers ? undefined : { path: path.join(root, "ui/absent-modules.ts") },
+    );
+    bundling.onResolve({ filter: /^events$/ }, ({ kind }) =>
+      kind === "require-call" ? { path: "node:events", namespace: "required" } : undefined,
+    );
+    bundling.onLoad({ filter: /./, namespace: "required" }, ({ path: name }) => ({
+      contents: `export * from "${name}"; export { default } from "${name}";`,
+    }));
+  },
+};
+
 /** Bundles the UI process into `folder/ui.mjs`. `--allow-fs-read` names this folder: nothing else that matters may lie in it. */
-export const bundleUi = async (folder: string): Promise<string> => {
+export const bundleUi = async (folder: string, entry = "ui/main.ts"): Promise<string> => {
   const bundle = path.join(folder, "ui.mjs");
   await build({
     absWorkingDir: root,
-    entryPoints: ["ui/main.ts"],
+    entryPoints: [entry],
     outfile: bundle,
     bundle: true,
     platform: "node",
@@ -33,11 +57,10 @@ export const bundleUi = async (folder: string): Promise<string> => {
     define: { "process.env.NODE_ENV": '"production"' },
     // As `external` it would become a hard import, and crash.
     alias: { "react-devtools-core": "./ui/devtools-stub.ts" },
-    // CommonJS packages inside call `require`. Without `fetch`, yoga decodes its WebAssembly itself instead of loading
+    // Without `fetch`, yoga decodes its WebAssembly itself instead of loading
     // undici for a data: URL: 50 ms and 7 MB less a process.
-    banner: {
-      js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);delete globalThis.fetch;",
-    },
+    banner: { js: "delete globalThis.fetch;" },
+    plugins: [withoutPowers],
   });
   return bundle;
 };

@@ -1,6 +1,8 @@
 // First, before any other module runs: see there.
 // oxlint-disable-next-line import/no-unassigned-import -- a call from here would come after all imports have run
 import "./drop-privileges.ts";
+// oxlint-disable-next-line import/no-unassigned-import -- as above
+import "./give-up-powers.ts";
 import process from "node:process";
 import { rehearse } from "./rehearse.ts";
 import { serveFrames } from "./serve-frames.ts";

@@ -1,10 +1,8 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { existsSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
-import { openFresh } from "../files/new-file.ts";
-import { renameDurably } from "../files/replace-file.ts";
 import { decodeCheckpoint, historyNotes, originOf, signCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { CompactRange, leafHash } from "./merkle-tree.ts";
 import { readTextOfRecord } from "./open-of-record.ts";
@@ -26,31 +24,27 @@ const damaged = (message: string, cause?: unknown): EndpointError =>
 
 /** The checkpoint that reaches furthest: the newest file and the end of the history should say the same, but either may be gone. */
 const findNewest = (directory: string): Found | undefined => {
+  let raw: string | undefined;
+  const history = join(directory, "checkpoint-history");
+  if (existsSync(history)) for (const note of historyNotes(history)) raw = note;
+  const newest = join(directory, "checkpoint");
   const found: Found[] = [];
-  for (const [name, read] of [
-    ["checkpoint-history", lastNote],
-    ["checkpoint", readTextOfRecord],
+  for (const [name, text] of [
+    ["audit/checkpoint-history", raw],
+    ["audit/checkpoint", existsSync(newest) ? readTextOfRecord(newest) : undefined],
   ] as const) {
-    const path = join(directory, name);
-    if (!existsSync(path)) continue;
+    if (text === undefined) continue;
     try {
-      const text = read(path);
-      if (text !== undefined) found.push(decodeCheckpoint(text));
+      found.push(decodeCheckpoint(text));
     } catch (error) {
-      throw damaged(`audit/${name} is damaged: pep audit verify says more.`, error);
+      throw damaged(`${name} is damaged: pep audit verify says more.`, error);
     }
   }
   return found.sort((a, b) => b.size - a.size)[0];
 };
 
-const lastNote = (history: string): string | undefined => {
-  let last: string | undefined;
-  for (const note of historyNotes(history)) last = note;
-  return last;
-};
-
 const writeWhole = async (path: string, text: string): Promise<void> => {
-  const file = await openFresh(path);
+  const file = await open(path, "w", 0o600);
   try {
     await file.writeFile(text);
     await file.datasync();
@@ -182,9 +176,15 @@ export class Checkpointer {
     // The history last: one in it that is not the newest file looks as if that file had been replaced.
     await this.#makingRoom(() => writeWhole(`${newest}.new`, note));
     await this.#makingRoom(() => appendNote(join(directory, "checkpoint-history"), note));
-    await renameDurably(`${newest}.new`, newest);
+    await rename(`${newest}.new`, newest);
+    const folder = await open(directory, "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
     // Read back: a job that checks that it could sign, and then signs nothing, is worth nothing (CVE-2025-59339).
-    const written = decodeCheckpoint(readTextOfRecord(newest));
+    const written = decodeCheckpoint(await readFile(newest, "utf8"));
     if (written.size !== checkpoint.size || !written.root.equals(checkpoint.root) || !this.#isSigned(written)) {
       throw damaged("The checkpoint that was written is not the one that was read back.");
     }

@@ -20,5 +20,4 @@ export interface TranscriptHeader {
   readonly term: string;
 }
 
-/** @param onWritten called with the number of bytes that each event took */
-export type OpenTranscript = (header: TranscriptHeader, onWritten?: (bytes: number) => void) => Promise<Transcript>;
+export type OpenTranscript = (header: TranscriptHeader) => Promise<Transcript>;

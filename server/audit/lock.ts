@@ -1,12 +1,10 @@
-import { closeSync, writeSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { EndpointError } from "../errors.ts";
 import { takeFileLock } from "../files/file-lock.ts";
-import { openFreshSync } from "../files/new-file.ts";
-import { readTextOfRecord } from "./open-of-record.ts";
 
 const readHolder = (path: string): string => {
   try {
-    return readTextOfRecord(path).trim();
+    return readFileSync(path, "utf8").trim();
   } catch {
     return "";
   }
@@ -29,8 +27,6 @@ export const takeLock = (path: string): (() => void) => {
     );
   }
   // For people only: the lock itself is the kernel's.
-  const holder = openFreshSync(holderPath);
-  writeSync(holder, `${process.pid}\n`);
-  closeSync(holder);
+  writeFileSync(holderPath, `${process.pid}\n`, { mode: 0o600 });
   return release;
 };

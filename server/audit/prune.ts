@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as z from "zod";
-import { openFreshSync } from "../files/new-file.ts";
 import type { AuditEvent } from "./event.ts";
 import { findSegments, linesOfSegment, prunedName, type Segment } from "./log-lines.ts";
 import { leafHash } from "./merkle-tree.ts";
@@ -130,7 +129,7 @@ export const prune = (
   for (const { name } of plan.transcripts) rmSync(join(auditDirectory, "transcripts", name), { force: true });
   for (const segment of plan.segments) {
     const path = join(directory, prunedName(segment.name));
-    const fd = openFreshSync(`${path}.new`);
+    const fd = openSync(`${path}.new`, "w", 0o600);
     try {
       for (const { content } of linesOfSegment(directory, segment)) {
         if (content.kind === "line") writeSync(fd, leafHash(content.bytes));

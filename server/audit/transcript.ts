@@ -28,7 +28,6 @@ class Asciicast implements Transcript {
   readonly #clockMs: () => number;
   readonly #limitBytes: number;
   readonly #giveUpSpace: () => boolean;
-  readonly #onWritten: (bytes: number) => void;
   readonly #digest = createHash("sha256");
   /** Length of what was written whole; bytes after it are of a write that failed. */
   #wholeBytes = 0;
@@ -37,20 +36,13 @@ class Asciicast implements Transcript {
   #last: Promise<void> = Promise.resolve();
   #closing: Promise<string> | undefined;
 
-  constructor(
-    path: string,
-    fileName: string,
-    file: FileHandle,
-    options: TranscriptOptions,
-    onWritten: ((bytes: number) => void) | undefined,
-  ) {
+  constructor(path: string, fileName: string, file: FileHandle, options: TranscriptOptions) {
     this.fileName = fileName;
     this.#path = path;
     this.#file = file;
     this.#clockMs = options.clockMs;
     this.#limitBytes = options.limitBytes ?? defaultLimitBytes;
     this.#giveUpSpace = options.giveUpSpace ?? (() => false);
-    this.#onWritten = onWritten ?? (() => undefined);
     this.#writtenMs = Math.round(options.clockMs());
   }
 
@@ -138,7 +130,6 @@ class Asciicast implements Transcript {
     }
     this.#wholeBytes += bytes.length;
     this.#digest.update(bytes);
-    this.#onWritten(bytes.length);
   }
 
   async #putBytes(bytes: Buffer): Promise<void> {
@@ -175,13 +166,13 @@ const unavailable = (cause: unknown): EndpointError =>
  * @param directory `audit/transcripts`; made when it is not there
  */
 export const transcriptsIn = (directory: string, options: TranscriptOptions): OpenTranscript => {
-  return async (header, onWritten) => {
+  return async (header) => {
     const fileName = `${header.sessionId}.cast`;
     const path = join(directory, fileName);
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       const file = await open(path, "wx", 0o600);
-      const transcript = new Asciicast(path, fileName, file, options, onWritten);
+      const transcript = new Asciicast(path, fileName, file, options);
       try {
         await transcript.header(header, options.now());
       } catch (error) {

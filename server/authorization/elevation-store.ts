@@ -114,7 +114,8 @@ const writeBeside = async (
     last = digestOf(line);
     text += `${line}\n`;
   }
-  const file = await openFresh(beside).catch((error: unknown) => {
+  await rm(beside, { force: true });
+  const file = await open(beside, "wx+", 0o600).catch((error: unknown) => {
     throw unavailable(error);
   });
   try {

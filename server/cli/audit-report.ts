@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { KeyObject } from "node:crypto";
 import { join, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { readTextOfRecord } from "../audit/open-of-record.ts";
 import { recordPaths } from "../audit-review/record-paths.ts";
 import { findObstacle, prepareFolder } from "../audit-review/report/report-folder.ts";
 import { writeReport, type ReportProgress } from "../audit-review/report/write-report.ts";
@@ -59,7 +58,7 @@ export const exportReport = async (
   const paths = recordPaths(dataDirectory);
   io.stderr.write("Verifying the record.\n");
   // Before the verification: a later checkpoint would cover events that it did not see.
-  const checkpoint = existsSync(paths.checkpoint) ? readTextOfRecord(paths.checkpoint) : undefined;
+  const checkpoint = existsSync(paths.checkpoint) ? readFileSync(paths.checkpoint, "utf8") : undefined;
   const verification = verifyRecord({ dataDirectory, publicKey, sinceCheckpoint });
   const facts = { madeAt: io.now(), madeBy: io.localUser, version: io.version, only, checkpoint, verification };
   prepareFolder(folder);

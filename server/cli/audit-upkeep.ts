@@ -1,10 +1,9 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { findForwarded } from "../audit-forwarding/examine.ts";
 import { decodeCheckpoint } from "../audit/checkpoint.ts";
 import { Checkpointer } from "../audit/checkpointer.ts";
-import { readTextOfRecord } from "../audit/open-of-record.ts";
 import { openRecord } from "../audit/open-record.ts";
 import { planPrune, prune, prunedEvents, type PrunePlan } from "../audit/prune.ts";
 import { readThrough } from "../audit/read-through.ts";
@@ -43,7 +42,7 @@ export const pruneCommand = async (dataDirectory: string, before: string | undef
   }
   const paths = pathsIn(dataDirectory);
   const checkpoint = join(paths.audit, "checkpoint");
-  const signed = existsSync(checkpoint) ? decodeCheckpoint(readTextOfRecord(checkpoint)).size : 0;
+  const signed = existsSync(checkpoint) ? decodeCheckpoint(readFileSync(checkpoint, "utf8")).size : 0;
   // Where the record is sent to a SIEM, the log is what waits for it: what has not arrived stays.
   const forwarded = findForwarded(paths.syslogCursor, paths.log);
   const plan = planPrune(paths.log, beforeMs, Math.min(signed, forwarded ?? signed), prunedBefore);

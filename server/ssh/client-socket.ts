@@ -29,7 +29,6 @@ export class ClientSocket {
   readonly #limits: Limits;
   #authenticated = false;
   #failedLogin = false;
-  #sentAway = false;
   #droppedBy: string | undefined;
   #onDrop: ((guard: string) => void) | undefined;
   readonly #onAuthenticated: (() => void)[] = [];
@@ -75,15 +74,6 @@ export class ClientSocket {
 
   markFailedLogin(): void {
     this.#failedLogin = true;
-  }
-
-  /** Logged in, and of no use to its user for now. */
-  get sentAway(): boolean {
-    return this.#sentAway;
-  }
-
-  markSentAway(): void {
-    this.#sentAway = true;
   }
 
   onAuthenticated(listener: () => void): void {

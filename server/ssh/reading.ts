@@ -1,5 +1,4 @@
 import type { Socket } from "node:net";
-import { Pace } from "../pace.ts";
 import type { Limits } from "./limits.ts";
 
 /** Why a client is not read on. */
@@ -19,7 +18,8 @@ export interface Reading {
 
 export const createReading = (socket: Socket, limits: Limits, nowMs: () => number): Reading => {
   const reasons = new Set<Reason>();
-  const pace = new Pace(limits.messagesAtOnce, limits.messagesASecond, nowMs);
+  let left = limits.messagesAtOnce;
+  let filledAtMs = nowMs();
   const hold = (reason: Reason): void => {
     reasons.add(reason);
     socket.pause();
@@ -31,12 +31,15 @@ export const createReading = (socket: Socket, limits: Limits, nowMs: () => numbe
     hold: () => hold("answers"),
     release: () => release("answers"),
     message: () => {
-      if (pace.take() === 0 || reasons.has("pace")) return;
+      const now = nowMs();
+      left = Math.min(limits.messagesAtOnce, left + ((now - filledAtMs) * limits.messagesASecond) / 1000) - 1;
+      filledAtMs = now;
+      if (left >= 0 || reasons.has("pace")) return;
       hold("pace");
       // What is left of the segment is still to come, so it may be further ahead by then: looked at again.
       const look = (): void => {
-        const aheadMs = pace.aheadMs();
-        if (aheadMs === 0 || socket.destroyed) release("pace");
+        const aheadMs = filledAtMs - nowMs() - (left * 1000) / limits.messagesASecond;
+        if (aheadMs <= 0 || socket.destroyed) release("pace");
         else setTimeout(look, aheadMs).unref();
       };
       process.nextTick(look);

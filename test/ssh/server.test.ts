@@ -72,7 +72,7 @@ test("an address in use and an ident with a blank are refused in words", async (
       refusalNow: () => "unknown user" as const,
     },
     secondFactor: nobodyNeedsOne,
-    sessions: { whyNone: () => undefined, serve: () => Promise.resolve() },
+    sessions: { serve: () => Promise.resolve() },
     log: { append: () => Promise.resolve() },
     report: () => undefined,
   };

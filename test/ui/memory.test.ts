@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => built.remove());
 
 /** Loaded before the bundle: says how much is alive, garbage collected, when asked by a signal. */
-const gauge = `process.on("SIGUSR2", () => { gc(); process.stderr.write("live " + process.memoryUsage().heapUsed + "\\n"); });`;
+const gauge = `const collect = gc; process.on("SIGUSR2", () => { collect(); process.stderr.write("live " + process.memoryUsage().heapUsed + "\\n"); });`;
 
 const liveBytes = async (ui: UiProcess): Promise<number> => {
   const said = ui.stderr.length;

@@ -4,16 +4,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import xterm from "@xterm/headless";
 import { bundleUi } from "../../build.ts";
+import { uiFlags } from "../../server/session/interactive/start-ui-process.ts";
 import { createFrameReader, encodeFrame, frameKind, type FromUi, type ToUi } from "../../ui/protocol.ts";
 
-/** The flags that the server starts UI processes with (design §3, facts on hardening). */
-export const hardening = (folder: string): readonly string[] => [
-  "--permission",
-  "--disable-sigusr1",
-  `--allow-fs-read=${folder}`,
-  "--max-old-space-size=96",
-  "--disallow-code-generation-from-strings",
-];
+/** The flags that the server starts UI processes with. */
+export const hardening = (folder: string): readonly string[] => [...uiFlags(folder), "--max-old-space-size=96"];
 
 /** The bundle in a folder of its own. */
 export const buildBundle = async (): Promise<{ bundle: string; folder: string; remove: () => Promise<void> }> => {
