@@ -51,6 +51,7 @@ const importFile = async (file: Digest, command: ImportCommand): Promise<Importe
   let keys = 0;
   let skipped = 0;
   let passedOver = 0;
+  let withoutKey = 0;
 
   const tellSkipped = ({ line, message }: Problem): void => {
     skipped += 1;
@@ -64,6 +65,9 @@ const importFile = async (file: Digest, command: ImportCommand): Promise<Importe
       onSkipped: command.skipInvalid ? tellSkipped : undefined,
       onPassedOver: () => {
         passedOver += 1;
+      },
+      onWithoutKey: () => {
+        withoutKey += 1;
       },
       onBytes: (chunk) => {
         hash.update(chunk);
@@ -87,9 +91,10 @@ const importFile = async (file: Digest, command: ImportCommand): Promise<Importe
     });
     progress.end();
     const others = passedOver === 0 ? "" : `, ${count(passedOver, "other protector")} passed over`;
+    const keyless = withoutKey === 0 ? "" : `, ${count(withoutKey, "computer")} without a key`;
     progress.print(
       `${shown}: ${count(added, "key protector")} added, ${unchanged.toLocaleString("en-US")} already known, ` +
-        `${skipped.toLocaleString("en-US")} skipped${others}`,
+        `${skipped.toLocaleString("en-US")} skipped${others}${keyless}`,
     );
     return { name: file.name, added, unchanged, skipped };
   } finally {

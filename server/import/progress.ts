@@ -17,6 +17,7 @@ export interface Progress {
 }
 
 const redrawEveryMs = 100;
+const assumedColumns = 80;
 /** Before that, rate and time left are guesses. */
 const settledMs = 1000;
 
@@ -68,6 +69,8 @@ export const createProgress = (
 ): Progress => {
   const print = (text: string): void => output.write(`${text}\n`);
   if (!output.isTTY) return { ...none, print };
+  // Consoles without a size (script, some containers) say 0.
+  const columns = output.columns > 0 ? output.columns : assumedColumns;
   const startedAt = now();
   let drawnAt = Number.NEGATIVE_INFINITY;
   let drawn = "";
@@ -81,7 +84,7 @@ export const createProgress = (
       if (at - drawnAt < redrawEveryMs) return;
       drawnAt = at;
       const share = file.bytes === 0 ? 1 : Math.min(1, bytes / file.bytes);
-      drawn = line(basename(file.name), output.columns, { share, keys, elapsedMs: at - startedAt });
+      drawn = line(basename(file.name), columns, { share, keys, elapsedMs: at - startedAt });
       output.write(`\r\u001B[K${drawn}`);
     },
     print: (text) => {

@@ -90,6 +90,16 @@ describe("pep import", () => {
     expect(text).toMatch(/: 4 key protectors added, 0 already known, 0 skipped, 2 other protectors passed over\n$/);
   });
 
+  test("counts the computers that a report has no key for", async () => {
+    const path = writeFile(
+      temporaryDirectory(),
+      "report.csv",
+      [header, "PC-0,,N/A", "PC-1,,", ...makeRows(1)].join("\n"),
+    );
+    const { text } = await run([path]);
+    expect(text).toMatch(/: 1 key protector added, 0 already known, 0 skipped, 2 computers without a key\n$/);
+  });
+
   test("a file with problems: nothing of it, its lines, its exit status, recorded as failed; later files wait", async () => {
     const bad = writeFile(temporaryDirectory(), "bad.csv", [header, ...makeRows(3), "PC-9,x,y"].join("\n"));
     const writer = createStore();
@@ -223,6 +233,10 @@ describe("the progress bar", () => {
     expect(lines[0]).toMatch(/^\r\u001B\[KBitLockerInfo\.csv \[#+\.+\]  50%$/);
     expect(lines[1]).toContain("100% 2,500/s 1s left");
     expect(lines.at(-1)).toBe("\r\u001B[K");
+  });
+
+  test("is drawn for 80 columns where the terminal says 0", () => {
+    expect(draw(0, [100, 4000])).toEqual(draw(80, [100, 4000]));
   });
 
   test("is drawn ten times a second at most", () => {
