@@ -76,6 +76,7 @@ export const decodeToUi = (payload: Uint8Array): ToUi => {
       return { type, commands: list(raw["commands"], command) };
     case "suspend":
     case "resume":
+    case "input-over":
     case "close":
       return { type };
     case "table":

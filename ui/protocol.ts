@@ -71,6 +71,8 @@ export type ToUi =
   | { readonly type: "transcript"; readonly id: number; readonly sessionId: string; readonly bytes: number }
   /** What was asked for by `fetch`: bytes from there on, base64 (a piece may begin and end inside a character). */
   | { readonly type: "piece"; readonly id: number; readonly from: number; readonly base64: string }
+  /** Nothing more will be typed: run the lines that wait, then `leave`. */
+  | { readonly type: "input-over" }
   /** A line from the server to the user at any time (shutdown, idle warning). */
   | { readonly type: "notice"; readonly text: string }
   | { readonly type: "close" }

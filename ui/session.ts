@@ -4,6 +4,7 @@ import { createKeyDecoder, type KeyEvent } from "./input/key-decoder.ts";
 import { type Edited, edit, type Editor, emptyEditor } from "./input/line-editor.ts";
 import { type AnswerPart, AnswerView } from "./answer-view.ts";
 import { layNotice, layText } from "./layout/answer.ts";
+import { mostWaiting, WaitingLines } from "./input/waiting-lines.ts";
 import { type Activity, echoLine, type Prompt, type Size, viewLive } from "./layout/live.ts";
 import type { FromUi, ToUi, UiCommand } from "./protocol.ts";
 import type { Painter } from "./screen/painter.tsx";
@@ -27,7 +28,7 @@ interface Answer {
   stopping: boolean;
 }
 
-/** Lines typed or pasted ahead; more are dropped, with a word about it. */
+/** Lines typed ahead; more are dropped, with a word about it. */
 const maximumQueued = 200;
 /** A terminal sends the bytes of one key together; a lone ESC is the key itself after this long. */
 const escapeDelayMs = 100;
@@ -42,6 +43,7 @@ export class Session {
   readonly #prompt: Prompt;
   readonly #keys = createKeyDecoder();
   readonly #queue: string[] = [];
+  readonly #waiting = new WaitingLines();
   /** Too many lines were typed ahead, and the user knows. */
   #dropping = false;
   #commands: readonly UiCommand[];
@@ -56,6 +58,8 @@ export class Session {
   #releasing: number | undefined;
   #clearing: "screen" | "scrollback" | undefined;
   #suspended = false;
+  /** The client's input is over: when every line has its answer, so is the session. */
+  #inputOver = false;
   #left = false;
   #closed = false;
   #escapeTimer: { cancel(): void } | undefined;
@@ -73,7 +77,10 @@ export class Session {
     // While suspended the server reads the keyboard itself; what still comes through was typed before and is not ours.
     if (this.#suspended || this.#left) return;
     this.#escapeTimer?.cancel();
-    for (const event of this.#keys.push(bytes)) this.#press(event);
+    for (const event of this.#keys.push(bytes, this.#waiting.count > 0)) this.#press(event);
+    if (this.#waiting.takeDropped()) {
+      this.#lines.push(...layNotice(`More than ${mostWaiting} lines pasted: the rest is dropped.`, this.#width));
+    }
     if (!this.#keys.pending) return;
     this.#escapeTimer = this.#parts.clock.after(escapeDelayMs, () => {
       for (const event of this.#keys.flush()) this.#press(event);
@@ -93,6 +100,8 @@ export class Session {
         this.#transcript?.pause();
         this.paint();
         this.#suspended = true;
+        // What stands behind a question in the same paste goes nowhere: it may be a password.
+        this.#waiting.clear();
         this.#escapeTimer?.cancel();
         this.#keys.flush();
         this.#parts.painter.suspend();
@@ -102,6 +111,9 @@ export class Session {
         if (!this.#suspended) return;
         this.#suspended = false;
         this.#parts.painter.resume();
+        return;
+      case "input-over":
+        this.#runWaiting();
         return;
       case "notice":
         this.#lines.push(...layNotice(message.text, this.#width));
@@ -129,7 +141,13 @@ export class Session {
   paint(): void {
     if (this.#suspended || this.#closed) return;
     const { painter, send, size } = this.#parts;
-    const view = { activity: this.#activity, editor: this.#editor, prompt: this.#prompt, commands: this.#commands };
+    const view = {
+      activity: this.#activity,
+      editor: this.#editor,
+      prompt: this.#prompt,
+      commands: this.#commands,
+      waiting: this.#waiting.count,
+    };
     const lines = this.#lines;
     const releasing = this.#releasing;
     this.#lines = [];
@@ -172,18 +190,46 @@ export class Session {
     const isInterrupt = event.type === "key" && event.ctrl && event.name === "c";
     if (this.#answer !== undefined && isInterrupt) {
       this.#queue.length = 0;
+      this.#waiting.clear();
       this.#editor = { ...emptyEditor, history: this.#editor.history, killed: this.#editor.killed };
       this.#stop(this.#answer);
       return;
     }
     // Once an answer has shown a page, keys belong to the pager until it ends: a blank pressed twice must not end up
-    // in the next command. A paste is still a list of lines to run.
+    // in the next command. A paste goes into the next line.
     if (this.#answer !== undefined && this.#answer.pager !== "none" && !event.pasted) {
       this.#page(this.#answer, event);
       return;
     }
+    if (event.pasted && this.#paste(event)) return;
     const commands = this.#commands;
     this.#apply(edit(this.#editor, event, (text, cursor) => complete(text, cursor, commands)));
+  }
+
+  /** @returns whether that was all; if not, it is text for the line in the editor */
+  #paste(event: KeyEvent): boolean {
+    if (event.type === "text") return this.#waiting.paste(event.text);
+    if (event.name === "paste-end") this.#waiting.endPaste();
+    else this.#waiting.endLine(this.#editor.text !== "");
+    return true;
+  }
+
+  /** The next pasted line stands at the prompt, for the person to look at and to press Enter. */
+  #offerWaiting(): void {
+    if (this.#answer !== undefined || this.#left || this.#editor.text !== "") return;
+    const text = this.#waiting.shift();
+    if (text !== undefined) this.#editor = { ...this.#editor, text, cursor: text.length };
+  }
+
+  /** `ssh -tt host <file`: the lines of a file came all at once, and nobody is there to press Enter. */
+  #runWaiting(): void {
+    this.#inputOver = true;
+    const lines = [this.#editor.text];
+    for (let line = this.#waiting.shift(); line !== undefined; line = this.#waiting.shift()) lines.push(line);
+    this.#editor = { ...emptyEditor, history: this.#editor.history };
+    this.#waiting.clear();
+    this.#queue.push(...lines.filter((line) => line !== ""));
+    if (this.#answer === undefined) this.#runQueued();
   }
 
   #page(answer: Answer, event: KeyEvent): void {
@@ -211,8 +257,10 @@ export class Session {
         return;
       case "submit":
         this.#submit(effect.line);
+        this.#offerWaiting();
         return;
       case "interrupt":
+        this.#waiting.clear();
         this.#lines.push(echoLine(this.#prompt, effect.line, this.#width, "^C"));
         return;
       case "clear-screen":
@@ -222,12 +270,7 @@ export class Session {
         return;
       case "leave":
         // Only at the prompt: while something runs, Ctrl-D would throw away its answer.
-        if (this.#answer !== undefined) return;
-        this.#left = true;
-        // The prompt becomes a finished line, or what ssh says next would stand behind it.
-        this.#lines.push(echoLine(this.#prompt, "", this.#width));
-        this.paint();
-        this.#parts.send({ type: "leave" });
+        if (this.#answer === undefined) this.#leave();
         return;
       default:
         effect satisfies never;
@@ -296,17 +339,25 @@ export class Session {
     // Before the next line starts: `released` must be on its way before the server sees a new answer.
     this.paint();
     if (this.#left) return;
-    const next = this.#queue.shift();
-    if (next !== undefined) this.#runQueued(next);
+    this.#runQueued();
+    this.#offerWaiting();
   }
 
-  /** Empty lines of a paste send nothing, so no `end` comes for them. */
-  #runQueued(first: string): void {
-    let line: string | undefined = first;
-    while (line !== undefined) {
+  /** Empty lines send nothing, so no `end` comes for them. */
+  #runQueued(): void {
+    while (this.#answer === undefined) {
+      const line = this.#queue.shift();
+      if (line === undefined) break;
       this.#submit(line);
-      if (this.#answer !== undefined) return;
-      line = this.#queue.shift();
     }
+    if (this.#answer === undefined && this.#inputOver) this.#leave();
+  }
+
+  #leave(): void {
+    this.#left = true;
+    // The prompt becomes a finished line, or what ssh says next would stand behind it.
+    this.#lines.push(echoLine(this.#prompt, "", this.#width));
+    this.paint();
+    this.#parts.send({ type: "leave" });
   }
 }

@@ -115,7 +115,9 @@ test("nobody comes back: the session ends behind the lock, whatever is typed int
 test("plain lines are scrolled away, half a line is forgotten, and the session goes on", async () => {
   const { shell, states } = startLocking(1_000, { terminal: { columns: 80, rows: 24, term: "dumb" } });
   await shell.sees("> ");
-  shell.type("keys 1\rhalf a li");
+  shell.type("keys 1\r");
+  await shell.sees(/PC-0[^]*> $/);
+  shell.type("half a li");
   await shell.sees("half a li");
   const locked = await shell.sees(question);
   expect(shell.output()).toContain("\r\n".repeat(100));

@@ -61,7 +61,7 @@ describe.each([
     }
     terminal.type("\u001b[A");
     terminal.type("\u001b[A");
-    terminal.type("Get-Command exit\r");
+    terminal.type("\u0015");
     terminal.type("exit\r");
     await terminal.exited;
     expect(groupsLeftIn(terminal.scrollback())).toEqual([]);
@@ -113,7 +113,8 @@ describe.each([
     const shell = startShell({ bundle, terminal });
     await shell.sees(/alice@demo.*> /);
     shell.type(key.replaceAll("-", "\r"));
-    shell.type("\u0015text done\r");
+    shell.type("\u0003");
+    shell.type("text done\r");
     await shell.sees("second line");
     expect(groupsLeftIn(withoutSequences(shell.output()))).toEqual([]);
     expect(groupsLeftIn(withoutSequences(shell.transcript()))).toEqual([]);

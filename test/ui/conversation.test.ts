@@ -26,17 +26,65 @@ const page = (session: TestSession, id: number, more: boolean, from = 0): void =
 };
 
 describe("lines", () => {
-  test("of a paste run one after another, each after the end of the one before", async () => {
+  test("of a paste wait for Enter each, at a prompt", async () => {
     const session = await start();
-    session.type("\u001b[200~one\r\n\r\ntwo\nthree\u001b[201~");
+    session.type("\u001b[200~one\r\n\r\ntwo\nthree\n\u001b[201~");
+    await ui.until(() => session.screen.includes("2 more pasted lines"), "the lines that wait");
+    expect([lines(session), session.screen.includes("PS support@pep> one")]).toEqual([[], true]);
+    session.type("\r");
     await sent(session, 1);
-    await ui.settled();
-    expect(lines(session)).toEqual(["one"]);
+    session.type("x");
+    session.type("\u007f");
     session.tell(end(1));
+    await ui.until(() => session.screen.includes("PS support@pep> two"), "the next line");
+    session.type("!");
+    session.type("\r");
     await sent(session, 2);
     session.tell(end(2));
-    await ui.until(() => session.screen.includes("PS support@pep> three"), "the rest of the paste in the line");
-    expect(lines(session)).toEqual(["one", "two"]);
+    await ui.until(() => session.screen.includes("PS support@pep> three"), "the last line");
+    await ui.settled();
+    expect(lines(session)).toEqual(["one", "two!"]);
+    ui.kill();
+  });
+
+  test("that come at once wait too, from a terminal that marks no paste; Ctrl-C drops them", async () => {
+    const session = await start();
+    session.type("one\rtwo\r");
+    session.type("three\r");
+    await ui.until(() => session.screen.includes("2 more pasted lines"), "the lines that wait");
+    session.type("\u0003");
+    session.type("four");
+    session.type("\r");
+    await sent(session, 1);
+    expect(lines(session)).toEqual(["four"]);
+    ui.kill();
+  });
+
+  test("of a paste that wait are dropped when the server asks a question", async () => {
+    const session = await start();
+    session.type("one\rtwo\rthree\r");
+    session.type("\r");
+    await sent(session, 1);
+    session.tell({ type: "suspend" });
+    await ui.until(() => session.messagesOf("suspended").length === 1, "suspended");
+    session.tell({ type: "resume" });
+    session.tell(end(1));
+    session.type("four\r");
+    await sent(session, 2);
+    expect([lines(session), session.painted.includes("two")]).toEqual([["one", "four"], false]);
+    ui.kill();
+  });
+
+  test("of a file run when it is over, and then the session leaves", async () => {
+    const session = await start();
+    session.type("one\ntwo\nthree\n");
+    session.tell({ type: "input-over" });
+    for (const id of [1, 2, 3]) {
+      await sent(session, id);
+      session.tell(end(id));
+    }
+    await ui.until(() => session.messagesOf("leave").length === 1, "leave");
+    expect(lines(session)).toEqual(["one", "two", "three"]);
     ui.kill();
   });
 
@@ -56,7 +104,8 @@ describe("lines", () => {
 
   test("typed ahead beyond all measure are dropped, with a word about it", async () => {
     const session = await start();
-    session.type(`one\r${"x\r".repeat(500)}`);
+    session.type("one\r");
+    for (let count = 0; count < 300; count += 1) session.type("x\r");
     await ui.until(() => session.scrollback.includes("the rest is dropped"), "notice");
     session.type("\u0003");
     session.tell(end(1));
@@ -67,20 +116,18 @@ describe("lines", () => {
     ui.kill();
   });
 
-  test("of a paste without end still run, and Ctrl-C and Ctrl-D still work", async () => {
+  test("of a paste without end wait too, and Ctrl-C and Ctrl-D still work", async () => {
     const session = await start();
     session.type("\u001b[200~one");
     await ui.until(() => session.screen.includes("> one"), "text of the paste");
     session.type("\rtwo");
-    await sent(session, 1);
-    session.tell(end(1));
-    await ui.until(() => session.screen.includes("> two"), "next line");
+    await ui.until(() => session.screen.includes("1 more pasted line:"), "the line that waits");
     session.type("\u0003");
-    await ui.until(() => session.screen.includes("two^C"), "interrupted");
+    await ui.until(() => session.screen.includes("one^C"), "interrupted");
     session.type("\u001b[200~");
     session.type("\u0004");
     await ui.until(() => session.messagesOf("leave").length === 1, "leave");
-    expect(lines(session)).toEqual(["one"]);
+    expect(lines(session)).toEqual([]);
     ui.kill();
   });
 
@@ -102,7 +149,7 @@ describe("lines", () => {
 
   test("Ctrl-C stops what runs, once, and drops what was typed ahead", async () => {
     const session = await start();
-    session.type("one\rtwo\rthree\r");
+    for (const line of ["one\r", "two\r", "three\r"]) session.type(line);
     await sent(session, 1);
     session.type("\u0003\u0003");
     await ui.until(() => session.messagesOf("stop").length === 1, "stop");

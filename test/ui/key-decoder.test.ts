@@ -27,7 +27,10 @@ const joined = (events: readonly KeyEvent[]): string =>
 
 describe("keys", () => {
   test.each([
-    ["a\rb", "'a', enter, 'b'"],
+    ["a\r", "'a', enter"],
+    ["\rb", "pasted enter, pasted 'b'"],
+    ["a\r\u001b[A\u0003\r", "'a', enter, up, ctrl c, enter"],
+    ["a\r\nb\tc\n\u0003", "pasted 'a', pasted enter, pasted 'b', pasted ' ', pasted 'c', pasted enter, ctrl c"],
     ["\r\n\n\r", "enter, enter, enter"],
     ["\u001b[A\u001bOB\u001b[1;5C\u001b[1;3D", "up, down, ctrl right, alt left"],
     ["\u001b[3~\u001b[5~\u001b[Z", "delete, page-up, shift tab"],
@@ -71,10 +74,8 @@ describe("keys", () => {
     const part = fc.constantFrom(
       "a",
       "日",
-      "\r",
-      "\r\n",
-      "\n",
       "\t",
+      "\u001b[200~a\r\n\rb\n\u001b[201~",
       "\u007f",
       "\u0003",
       "x y",
@@ -118,7 +119,7 @@ describe("keys", () => {
 describe("paste", () => {
   test("fills and runs lines; a tab is a blank; other controls are dropped", () => {
     expect(names(decode("\u001b[200~one\r\ntwo\tx\u0007\u001b[201~y"))).toBe(
-      "pasted 'one', pasted enter, pasted 'two x', 'y'",
+      "pasted 'one', pasted enter, pasted 'two x', pasted paste-end, 'y'",
     );
   });
   test("without its end goes on as it arrives", () => {
@@ -138,11 +139,17 @@ describe("paste", () => {
   test("its end may come in two chunks", () => {
     const decoder = createKeyDecoder();
     expect(names(decoder.push(bytes("\u001b[200~a\u001b[20")))).toBe("pasted 'a'");
-    expect(names(decoder.push(bytes("1~b\t")))).toBe("'b', tab");
+    expect(names(decoder.push(bytes("1~b\t")))).toBe("pasted paste-end, 'b', tab");
   });
   test("a return and its line feed in two chunks are one Enter", () => {
     const decoder = createKeyDecoder();
     expect(names(decoder.push(bytes("\u001b[200~a\r")))).toBe("pasted 'a', pasted enter");
-    expect(names(decoder.push(bytes("\nb\u001b[201~")))).toBe("pasted 'b'");
+    expect(names(decoder.push(bytes("\nb\u001b[201~")))).toBe("pasted 'b', pasted paste-end");
+  });
+  test("that waits for Enter goes on with the next lines that come at once", () => {
+    const decoder = createKeyDecoder();
+    expect(names(decoder.push(bytes("c\r"), true))).toBe("pasted 'c', pasted enter");
+    expect(names(decoder.push(bytes("\r"), true))).toBe("enter");
+    expect(names(decoder.push(bytes("d"), true))).toBe("'d'");
   });
 });

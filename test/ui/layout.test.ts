@@ -131,7 +131,10 @@ describe("the live part", () => {
         const editor = { ...emptyEditor, text, cursor: text.length };
         for (const kind of ["prompt", "page"] as const) {
           const activity = kind === "page" ? { kind, queued: 0 } : { kind };
-          const { lines, cursor } = viewLive({ activity, editor, prompt, commands }, { columns, rows });
+          const { lines, cursor } = viewLive(
+            { activity, editor, prompt, commands, waiting: columns % 3 },
+            { columns, rows },
+          );
           expect(lines.length).toBeLessThanOrEqual(Math.max(1, rows - 1));
           // A wide character in one column is the terminal's problem: it can't be shown at all.
           if (columns > 1) for (const line of lines) expect(cellsOf(lineText(line))).toBeLessThanOrEqual(columns);
@@ -145,7 +148,13 @@ describe("the live part", () => {
   test("puts the cursor behind wide characters, and on a new row after a full one", () => {
     const at = (text: string, columns: number) =>
       viewLive(
-        { activity: { kind: "prompt" }, editor: { ...emptyEditor, text, cursor: text.length }, prompt, commands: [] },
+        {
+          activity: { kind: "prompt" },
+          editor: { ...emptyEditor, text, cursor: text.length },
+          prompt,
+          commands: [],
+          waiting: 0,
+        },
         { columns, rows: 24 },
       ).cursor;
     expect(at("日本", 80)).toEqual({ x: 20, y: 0 });

@@ -1,4 +1,5 @@
 import { typable } from "../../server/model/harmless-text.ts";
+import { holdsPastedLines } from "../../server/model/pasted-lines.ts";
 
 type KeyName =
   | "enter"
@@ -15,7 +16,7 @@ type KeyName =
   | "page-up"
   | "page-down";
 
-/** What a person did. `pasted` keys were never pressed: they fill the line and run it, nothing else. */
+/** What a person did. `pasted` keys were never pressed: they fill lines, and run none. `paste-end` follows the last one. */
 export type KeyEvent =
   | { readonly type: "text"; readonly text: string; readonly pasted: boolean }
   | {
@@ -29,13 +30,15 @@ export type KeyEvent =
     };
 
 export interface KeyDecoder {
-  push(bytes: Uint8Array): readonly KeyEvent[];
+  /** @param linesWait pasted lines wait for Enter: more of them may come */
+  push(bytes: Uint8Array, linesWait?: boolean): readonly KeyEvent[];
   /** `true` while an escape sequence may still go on: call `flush` when nothing came for a moment. */
   readonly pending: boolean;
   /** Takes a lone ESC for the Escape key and gives up a sequence that never ended. */
   flush(): readonly KeyEvent[];
 }
 
+const pasteBegin = "\u001b[200~";
 const pasteEnd = "\u001b[201~";
 /** No honest sequence is longer; a longer one is dropped. */
 const longestSequence = 64;
@@ -164,6 +167,8 @@ export const createKeyDecoder = (): KeyDecoder => {
   const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
   let text = "";
   let pasting = false;
+  /** What the terminal sent at once holds several lines, and it didn't say that they were pasted. */
+  let pastedUnsaid = false;
   let lastWasReturn = false;
 
   const takePaste = (): KeyEvent[] => {
@@ -178,6 +183,7 @@ export const createKeyDecoder = (): KeyDecoder => {
     if (text.startsWith(pasteEnd)) {
       text = text.slice(pasteEnd.length);
       pasting = false;
+      events.push(key("paste-end", { pasted: true }));
     } else if (!pasteEnd.startsWith(text)) pasting = false;
     return events;
   };
@@ -199,10 +205,13 @@ export const createKeyDecoder = (): KeyDecoder => {
         events.push(...taken.events);
         text = text.slice(taken.length);
         pasting = taken.startsPaste === true;
+        if (pasting) pastedUnsaid = false;
         continue;
       }
       if (first < "\u0020" || first === "\u007f") {
-        if (!(first === "\n" && lastWasReturn)) events.push(controlKey(first));
+        if (pastedUnsaid && /[\r\n\t]/.test(first))
+          events.push(...pastedEvents(first === "\n" && lastWasReturn ? "" : first));
+        else if (!(first === "\n" && lastWasReturn)) events.push(controlKey(first));
         lastWasReturn = first === "\r";
         text = text.slice(1);
         continue;
@@ -210,15 +219,17 @@ export const createKeyDecoder = (): KeyDecoder => {
       lastWasReturn = false;
       const run = /^[^\u0000-\u001f\u007f]+/.exec(text)?.[0] ?? first;
       const kept = typable(run);
-      if (kept !== "") events.push({ type: "text", text: kept, pasted: false });
+      if (kept !== "") events.push({ type: "text", text: kept, pasted: pastedUnsaid });
       text = text.slice(run.length);
     }
     return events;
   };
 
   return {
-    push(bytes) {
-      text += utf8.decode(bytes, { stream: true });
+    push(bytes, linesWait = false) {
+      const chunk = utf8.decode(bytes, { stream: true });
+      pastedUnsaid = !pasting && !chunk.includes(pasteBegin) && holdsPastedLines(chunk, linesWait);
+      text += chunk;
       return take();
     },
     get pending() {

@@ -152,6 +152,12 @@ const underPrompt = (
     ]);
 };
 
+const waitingLine = (count: number, width: number): readonly Line[] => {
+  if (count === 0) return [];
+  const text = `${count} more pasted ${count === 1 ? "line" : "lines"}: Enter runs this one, Ctrl-C drops them all`;
+  return [[span(cutTo(text, width), "warning")]];
+};
+
 const seconds = (elapsedMs: number): number => Math.floor(elapsedMs / 1000);
 const spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧"];
 
@@ -180,6 +186,8 @@ export const viewLive = (
     readonly editor: Editor;
     readonly prompt: Prompt;
     readonly commands: readonly UiCommand[];
+    /** Pasted lines behind the one in the editor. */
+    readonly waiting: number;
   },
   size: Size,
 ): Live => {
@@ -204,10 +212,9 @@ export const viewLive = (
       ? promptText(view.prompt, width)
       : `(search) ${cutTo(maskBegunKey(editor.search.query), Math.max(1, Math.floor(width / 3)))}: `;
   const typed = windowOf(editorFlow(editor, prompt, ghostOf(editor, completeHere), width), height);
-  return {
-    lines: [...typed.lines, ...underPrompt(editor, view.commands, width, height - typed.lines.length)],
-    cursor: typed.cursor,
-  };
+  const waiting = height > typed.lines.length ? waitingLine(view.waiting, width) : [];
+  const under = underPrompt(editor, view.commands, width, height - typed.lines.length - waiting.length);
+  return { lines: [...typed.lines, ...waiting, ...under], cursor: typed.cursor };
 };
 
 /** What stays of a line that was run. */

@@ -1,4 +1,5 @@
 import stringWidth from "string-width";
+import { holdsPastedLines } from "../../model/pasted-lines.ts";
 import { createKeyMask } from "./key-mask.ts";
 import { isPrivateUse } from "./glyphs.ts";
 import { maximumLineLength } from "./from-ui.ts";
@@ -18,10 +19,15 @@ export type Echo = "command" | "answer" | "none";
 /** Of what is asked for without an echo: a password, a code. */
 export const longestHiddenLine = 1024;
 
-/** Typed ahead of a prompt and not read yet; then reading stops, and the SSH window closes. */
+/** Typed ahead of a prompt and not read yet; then reading stops, and the SSH window closes. Of a paste no more waits. */
 const maximumTypeAhead = 64 * 1024;
 
 const interrupt = "\u0003";
+const pasteBegins = "\u001b[200~";
+const pasteMarks = /\u001b\[20[01]~/g;
+
+const isPaste = (text: string, linesWait: boolean): boolean =>
+  text.includes(pasteBegins) || holdsPastedLines(text, linesWait);
 
 /**
  * Reads lines without the UI process: for the server's own prompts, and for plain line mode.
@@ -32,6 +38,9 @@ export class LineReader {
   readonly #write: (echo: string, to: Echo) => void;
   readonly #onInterrupt: () => void;
   #pending = "";
+  /** Pasted lines that wait for Enter each: a pasted line end runs nothing. */
+  #waiting: string[] = [];
+  #readsCommands = false;
   #over = false;
   #room: PromiseWithResolvers<void> | undefined;
   #reading: { readonly echo: Echo; readonly done: (typed: Typed) => void } | undefined;
@@ -55,9 +64,11 @@ export class LineReader {
 
   /** More was typed. Resolves when there is room for yet more. */
   feed(text: string): Promise<void> | void {
-    this.#pending += text;
+    const isCommand = this.#reading === undefined ? this.#readsCommands : this.#reading.echo === "command";
+    if (this.#terminal && isCommand && isPaste(text, this.#waiting.length > 0)) this.#paste(text);
+    else this.#pending += text;
     if (this.#terminal && this.#reading === undefined && text.includes(interrupt)) {
-      this.#pending = "";
+      this.#forget();
       this.#onInterrupt();
     }
     this.#consume();
@@ -66,16 +77,18 @@ export class LineReader {
     return this.#room.promise;
   }
 
-  /** The input is over. */
+  /** The input is over. Lines of a file came all at once, and nobody is there to press Enter for each. */
   end(): void {
     this.#over = true;
+    if (this.#waiting.length > 0) this.#pending += ["", ...this.#waiting, ""].join("\r");
+    this.#waiting = [];
     this.#consume();
   }
 
   /** Forgets what was typed ahead, but not a Ctrl-C in it. */
   discard(): void {
     const interrupted = this.#terminal && this.#pending.includes(interrupt);
-    this.#pending = "";
+    this.#forget();
     if (interrupted) this.#onInterrupt();
     this.#consume();
   }
@@ -85,6 +98,8 @@ export class LineReader {
     const { promise, resolve } = Promise.withResolvers<Typed>();
     this.#line = [];
     this.#tooLong = false;
+    if (echo === "command") this.#readsCommands = true;
+    if (echo === "command" && this.#pending === "") this.#pending = this.#waiting.shift() ?? "";
     this.#reading = {
       echo,
       done: (typed) => {
@@ -94,6 +109,21 @@ export class LineReader {
     };
     this.#consume();
     return promise;
+  }
+
+  #forget(): void {
+    this.#pending = "";
+    this.#waiting = [];
+  }
+
+  #paste(text: string): void {
+    const lines = text.replace(pasteMarks, "").split(/\r\n?|\n/);
+    if (this.#waiting.length === 0) this.#pending += lines.shift() ?? "";
+    let room = maximumTypeAhead - this.#waiting.join("").length;
+    for (const line of lines) {
+      room -= line.length;
+      if (line !== "" && room >= 0) this.#waiting.push(line);
+    }
   }
 
   #consume(): void {
@@ -138,7 +168,7 @@ export class LineReader {
     const cut = end < 0 ? this.#pending.length : end + 1;
     const typedKeys = this.#pending.slice(0, cut);
     const rest = this.#pending.slice(cut);
-    const keys = reading.echo === "command" ? this.#mask(typedKeys, rest) : typedKeys;
+    const keys = reading.echo === "command" ? this.#mask(typedKeys, [rest, ...this.#waiting].join("\r")) : typedKeys;
     let echo = "";
     let used = 0;
     let typed: Typed | undefined;
@@ -170,6 +200,7 @@ export class LineReader {
           ends: this.#tooLong ? { kind: "too-long" } : { kind: "line", text: this.#line.join("") },
         };
       case interrupt:
+        this.#waiting = [];
         return { shown: "^C\r\n", ends: { kind: "interrupt" } };
       case "\u0004":
         return this.#line.length === 0 ? { shown: "\r\n", ends: { kind: "end" } } : { shown: "" };

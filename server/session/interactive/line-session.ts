@@ -104,6 +104,7 @@ export class LineSession implements ShownSession {
     this.#running?.controller.abort(stopped());
     await this.idle();
     await this.#trustedPath.closed();
+    this.#reader.discard();
     void this.#reader.feed("\u0015"); // half a line, forgotten on the screen, would begin the next one
     const reader = new LineReader({ terminal: true, write: (echo) => terminal.post(echo) });
     this.#lockPath = new TrustedPath(

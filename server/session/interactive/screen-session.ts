@@ -30,8 +30,8 @@ const interrupt = "\u0003";
 const farewellMs = 1_000;
 /** A terminal sends a paste in one go; what comes later was typed later. */
 const quietMs = 200;
-/** After the client's input is over, a session without a running command ends when nothing came for so long. */
-const afterInputMs = 500;
+/** After the client's input is over the UI process leaves when its lines are answered; at the latest when nothing came for so long. */
+const afterInputMs = 2_000;
 
 /** A session on a screen: lines from the UI process → `invoke` → parts of an answer for the UI process. */
 export class ScreenSession implements ShownSession {
@@ -79,6 +79,7 @@ export class ScreenSession implements ShownSession {
   inputEnded(): void {
     this.#inputOver = true;
     this.#reader?.end();
+    void this.#screen.send({ type: "input-over" });
     this.#endAfterInput();
   }
 
@@ -208,7 +209,7 @@ export class ScreenSession implements ShownSession {
         else this.#screen.face?.glyphs.release(message.id);
         break;
       case "leave":
-        this.#parts.ending.end({ exitStatus: 0, reason: "left" });
+        this.#parts.ending.end({ exitStatus: 0, reason: this.#inputOver ? "input ended" : "left" });
     }
   }
 

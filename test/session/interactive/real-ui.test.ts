@@ -125,10 +125,12 @@ describe("the product's own UI", () => {
     expect(shell.lost).toEqual([]);
   });
 
-  test("runs lines pasted at once, one after the other", async () => {
+  test("runs the lines of a file, one after the other, and ends", async () => {
     const shell = start();
     await shell.shows(prompt);
     shell.type("text one\rtext two\rtext three\r");
+    shell.endInput();
+    await expect(shell.result).resolves.toMatchObject({ exitStatus: 0, reason: "input ended" });
     await shell.shows(/one[^]*two[^]*three[^]*second line/);
     expect(shell.events.filter(({ type }) => type === "command-finished").length).toBe(3);
     expect(shell.lost).toEqual([]);
