@@ -18,10 +18,21 @@ const readVersion = (packageRoot: string): string => {
 };
 
 const stop = new AbortController();
+let over = false;
+
+/** As if nobody listened to the signal: what hangs in a system call, a thread or a reader that takes nothing, does not hold this up. */
+const endBy = (signal: NodeJS.Signals): void => {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+};
+/** After its work a stopped program has so long to end by itself. */
+const endsWithinMs = 500;
+
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.on(signal, () => {
-    if (stop.signal.aborted && signal === "SIGINT") process.exit(130); // asked twice by hand: don't wait for the drain
-    stop.abort(signal);
+    // Nothing is left to be ended in order; or asked twice by hand: don't wait for the drain.
+    if (over || (stop.signal.aborted && signal === "SIGINT")) endBy(signal);
+    else stop.abort(signal);
   });
 }
 
@@ -73,6 +84,8 @@ const run = async (): Promise<void> => {
     onReload: (reload) => void process.on("SIGHUP", reload),
     stop: stop.signal,
   });
+  over = true;
+  if (stop.signal.aborted) setTimeout(endBy, endsWithinMs, stop.signal.reason).unref();
 };
 
 /** Awaited by bundle/start.ts: a bundle of the kind that V8 keeps compiled code for can't await at its top. */

@@ -153,6 +153,7 @@ test("what verifies the record takes no part in writing it", () => {
     "merkle-tree",
     "open-of-record",
     "permissions",
+    "plan-prune",
     "record-loss",
     "signed-note",
   ].map((name) => `server/audit/${name}.ts`);

@@ -31,3 +31,9 @@ export const textOf = (event: ReadEvent, field: string): string => {
   const value = event[field];
   return typeof value === "string" ? value : "";
 };
+
+/** The same of a number; undefined where it is not there. */
+export const numberOf = (event: ReadEvent, field: string): number | undefined => {
+  const value = event[field];
+  return typeof value === "number" ? value : undefined;
+};

@@ -1,30 +1,140 @@
-import { streamSessions } from "./stream-sessions.ts";
-import type { SessionQuery } from "./review-port.ts";
+import { createPublicKey } from "node:crypto";
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
+import { decodeCheckpoint } from "../audit/checkpoint.ts";
+import { readTextOfRecord } from "../audit/open-of-record.ts";
+import { planPrune, type PrunePlan } from "../audit/plan-prune.ts";
+import { castLines, castLinesV2 } from "./cast-v2.ts";
+import { textOf, type ReadLine } from "./decode-line.ts";
+import { readEvents } from "./read-events.ts";
+import { makeReceipts, type Receipt } from "./receipts.ts";
 import { recordPaths } from "./record-paths.ts";
-import { verifyRecord } from "./verify-record.ts";
+import { makeReport, type ReportStep, type ReportWork } from "./report/make-report.ts";
+import type { ReviewedSession, SessionQuery } from "./review-port.ts";
+import { listSessions, type SessionFilter, type SessionSummary } from "./sessions.ts";
+import { streamSessions } from "./stream-sessions.ts";
+import { verifyRecord, type Verification } from "./verify-record.ts";
+
+/** What one who verifies has from elsewhere, as it can be handed to a thread. */
+export interface GivenTrust {
+  /** PEM. */
+  readonly publicKey: string | undefined;
+  /** A signed note. */
+  readonly sinceCheckpoint: string | undefined;
+}
+
+interface OfRecord {
+  /** A data directory, or a copy of one. */
+  readonly dataDirectory: string;
+}
 
 /** Work over a whole record, which takes seconds and more: done in a thread of its own (review-worker.ts). */
-export type ReviewTask =
-  | {
-      readonly kind: "sessions";
-      readonly dataDirectory: string;
-      readonly query: SessionQuery;
-      readonly throughSeq: number;
-    }
-  | { readonly kind: "verify"; readonly dataDirectory: string; readonly sinceCheckpoint: string | undefined };
+interface ReviewTasks {
+  /** Batches, as `Get-Session` shows them. */
+  readonly sessions: OfRecord & { readonly query: SessionQuery; readonly throughSeq: number };
+  /** Once. */
+  readonly verify: OfRecord & GivenTrust;
+  /** Once, as `pep audit list` shows them. */
+  readonly list: OfRecord & { readonly filter: SessionFilter };
+  /** Once: the events of a session. */
+  readonly events: OfRecord & { readonly sessionId: string };
+  /** Pieces of a transcript. */
+  readonly cast: OfRecord & { readonly fileName: string; readonly v2: boolean };
+  /** One after the other. */
+  readonly receipts: OfRecord & { readonly filter: SessionFilter };
+  readonly report: OfRecord & GivenTrust & ReportWork;
+  /** Once. What is wrong with a record can be found only while its lines are there. */
+  readonly "prune-plan": OfRecord & {
+    readonly beforeMs: number;
+    /** Up to which event the syslog receiver has the log, where there is one. */
+    readonly forwarded: number | undefined;
+  };
+}
 
-/** Yields what the asker of that kind of task expects: batches of sessions, or one verification. */
-export const workOn = function* (task: ReviewTask, onProgress: (events: number) => void): Generator {
+/** What each task yields. */
+export interface ReviewItems {
+  readonly sessions: readonly ReviewedSession[];
+  readonly verify: Verification;
+  readonly list: readonly SessionSummary[];
+  readonly events: readonly ReadLine[];
+  readonly cast: string;
+  readonly receipts: Receipt;
+  readonly report: ReportStep;
+  readonly "prune-plan": {
+    readonly problems: readonly string[];
+    readonly plan: PrunePlan;
+    /** Up to which event would go if the receiver were not waited for. */
+    readonly throughSeqWithoutReceiver: number;
+  };
+}
+
+export type ReviewKind = keyof ReviewTasks;
+
+export type ReviewTask<Kind extends ReviewKind = ReviewKind> = {
+  [Each in Kind]: ReviewTasks[Each] & { readonly kind: Each };
+}[Kind];
+
+const trustOf = ({ publicKey, sinceCheckpoint }: GivenTrust) => ({
+  publicKey: publicKey === undefined ? undefined : createPublicKey(publicKey),
+  sinceCheckpoint,
+});
+
+const planPruneOf = ({ dataDirectory, beforeMs, forwarded }: ReviewTasks["prune-plan"]): ReviewItems["prune-plan"] => {
+  const { problems, prunedBefore } = verifyRecord({ dataDirectory, publicKey: undefined, sinceCheckpoint: undefined });
+  const { log, checkpoint } = recordPaths(dataDirectory);
+  const signed = existsSync(checkpoint) ? decodeCheckpoint(readTextOfRecord(checkpoint)).size : 0;
+  // Where the record is sent to a SIEM, the log is what waits for it: what has not arrived stays.
+  const plan = planPrune(log, beforeMs, Math.min(signed, forwarded ?? signed), prunedBefore);
+  const without = forwarded === undefined ? plan : planPrune(log, beforeMs, signed, prunedBefore);
+  return { problems, plan, throughSeqWithoutReceiver: without.throughSeq };
+};
+
+const eventsOf = ({ dataDirectory, sessionId }: ReviewTasks["events"]): ReadLine[] => {
+  const events: ReadLine[] = [];
+  for (const line of readEvents(recordPaths(dataDirectory).log)) {
+    if (textOf(line.event, "sessionId") === sessionId && line.event.type !== "review") events.push(line);
+  }
+  return events;
+};
+
+const receiptsOf = function* ({ dataDirectory, filter }: ReviewTasks["receipts"]): Generator<Receipt> {
+  const { log, checkpoint } = recordPaths(dataDirectory);
+  const signed = readTextOfRecord(checkpoint);
+  const sessions = new Set(listSessions(readEvents(log), filter).map(({ sessionId }) => sessionId));
+  yield* makeReceipts(log, signed, ({ event }) => sessions.has(textOf(event, "sessionId")));
+};
+
+/** Yields what `ReviewItems` says of the task's kind. */
+export const workOn = function* (
+  task: ReviewTask,
+  onProgress: (events: number) => void,
+): Generator<ReviewItems[ReviewKind]> {
+  const paths = recordPaths(task.dataDirectory);
   switch (task.kind) {
     case "sessions":
-      yield* streamSessions(recordPaths(task.dataDirectory).log, task.query, task.throughSeq, onProgress);
+      yield* streamSessions(paths.log, task.query, task.throughSeq, onProgress);
       return;
     case "verify":
-      yield verifyRecord({
-        dataDirectory: task.dataDirectory,
-        publicKey: undefined,
-        sinceCheckpoint: task.sinceCheckpoint,
-        onProgress,
-      });
+      yield verifyRecord({ dataDirectory: task.dataDirectory, ...trustOf(task), onProgress });
+      return;
+    case "list":
+      yield listSessions(readEvents(paths.log), task.filter);
+      return;
+    case "events":
+      yield eventsOf(task);
+      return;
+    case "cast": {
+      const path = join(paths.transcripts, basename(task.fileName));
+      yield* task.v2 ? castLinesV2(path) : castLines(path);
+      return;
+    }
+    case "receipts":
+      yield* receiptsOf(task);
+      return;
+    case "report":
+      yield* makeReport(paths, task, () => verifyRecord({ dataDirectory: task.dataDirectory, ...trustOf(task) }));
+      return;
+    case "prune-plan":
+      yield planPruneOf(task);
   }
 };

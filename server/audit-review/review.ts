@@ -3,8 +3,8 @@ import { EndpointError } from "../errors.ts";
 import { exportRecord } from "./export-record.ts";
 import type { LiveFeed } from "./live-feed.ts";
 import { recordPaths } from "./record-paths.ts";
-import type { EventQuery, ReviewedSession, ReviewPort, Reviewer, SessionQuery } from "./review-port.ts";
-import type { ReviewTask } from "./review-task.ts";
+import type { EventQuery, ReviewPort, Reviewer, SessionQuery } from "./review-port.ts";
+import type { ReviewItems, ReviewKind, ReviewTask } from "./review-task.ts";
 import { runInWorker } from "./run-in-worker.ts";
 import { streamEvents } from "./stream-events.ts";
 import type { Verification } from "./verify-record.ts";
@@ -24,6 +24,8 @@ export type ReviewFor = (reviewer: Reviewer, signal: AbortSignal) => ReviewPort;
 const mostThreads = 4;
 /** Of one auditor: one who reads no further must not keep the others from the record. */
 const mostThreadsOfOne = 2;
+/** Reading needs a few. */
+const mostMemoryMb = 256;
 
 type Review = Extract<Parameters<EventLog["append"]>[0], { type: "review" }>;
 type Filter = NonNullable<Review["filter"]>;
@@ -44,12 +46,12 @@ export const createReview = ({ dataDirectory, log, feed, eventTypes }: ReviewDep
   /** By user; each that is under way. */
   const threads: string[] = [];
 
-  async function* inThread(
-    task: ReviewTask,
+  async function* inThread<Kind extends ReviewKind>(
+    task: ReviewTask<Kind>,
     onProgress: (events: number) => void,
     { connectedUser }: Reviewer,
     signal: AbortSignal,
-  ): AsyncGenerator {
+  ): AsyncGenerator<ReviewItems[Kind]> {
     const own = threads.filter((user) => user === connectedUser).length;
     if (own >= mostThreadsOfOne || threads.length >= mostThreads) {
       throw new EndpointError(
@@ -60,11 +62,9 @@ export const createReview = ({ dataDirectory, log, feed, eventTypes }: ReviewDep
       );
     }
     threads.push(connectedUser);
-    try {
-      yield* runInWorker(task, onProgress, signal);
-    } finally {
-      threads.splice(threads.indexOf(connectedUser), 1);
-    }
+    // One that a file system holds counts until it is gone: or whoever stops and starts again would pile them up.
+    const onGone = (): void => void threads.splice(threads.indexOf(connectedUser), 1);
+    yield* runInWorker(task, { onProgress, onGone, signal, mostMemoryMb });
   }
 
   return (reviewer, signal) => {
@@ -74,8 +74,8 @@ export const createReview = ({ dataDirectory, log, feed, eventTypes }: ReviewDep
     return {
       async sessions(query) {
         await record({ action: "list", ...filterOf(query) });
-        const task: ReviewTask = { kind: "sessions", dataDirectory, query, throughSeq: feed.lastSeq };
-        return inThread(task, () => undefined, reviewer, signal) as AsyncIterable<readonly ReviewedSession[]>; // what review-task.ts yields for it
+        const task = { kind: "sessions", dataDirectory, query, throughSeq: feed.lastSeq } as const;
+        return inThread(task, () => undefined, reviewer, signal);
       },
       async events(query) {
         const unknown = query.types?.find((type) => !eventTypes.includes(type));
@@ -99,9 +99,9 @@ export const createReview = ({ dataDirectory, log, feed, eventTypes }: ReviewDep
         await log.checkpoint();
         const of = feed.lastSeq;
         const once = async (): Promise<Verification> => {
-          const task: ReviewTask = { kind: "verify", dataDirectory, sinceCheckpoint };
+          const task = { kind: "verify", dataDirectory, publicKey: undefined, sinceCheckpoint } as const;
           for await (const verification of inThread(task, (events) => onProgress(events, of), reviewer, signal)) {
-            return verification as Verification; // what review-task.ts yields for it
+            return verification;
           }
           throw new Error("the verification ended without a result");
         };

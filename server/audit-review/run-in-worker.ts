@@ -1,31 +1,45 @@
 import { on } from "node:events";
+import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { stopped } from "../errors.ts";
-import type { ReviewTask } from "./review-task.ts";
+import type { ReviewItems, ReviewKind, ReviewTask } from "./review-task.ts";
 import type { FromWorker } from "./review-worker.ts";
 
 /** Compiled or, in the tests, as it is. */
 const entry = new URL(`./review-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
-/** Reading needs a few; a log that made it need more is damaged, and must not take the server with it. */
-const mostMemoryMb = 256;
+/**
+ * How long stopping waits for the thread to end. One that waits for a file system that hangs does not hear it; it ends when the
+ * file system answers, or with the process.
+ */
+const endsWithinMs = 500;
+
+export interface ThreadOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress?: (events: number) => void;
+  /** Called once the thread is gone, which may be later than the work is over. */
+  readonly onGone?: () => void;
+  /** A log that makes it need more is damaged, and must not take the server with it. */
+  readonly mostMemoryMb?: number;
+}
 
 /**
  * Does a task in a thread of its own, an item for each time one is asked for. The server's own thread serves every session:
- * verifying a million events there would stop them all for ten seconds. Stopping ends the thread at once, wherever it is.
+ * verifying a million events there would stop them all for ten seconds. Stopping ends the thread at once, wherever it is, but in
+ * a system call.
  */
-export async function* runInWorker(
-  task: ReviewTask,
-  onProgress: (events: number) => void,
-  signal: AbortSignal,
-): AsyncGenerator {
+export async function* runInWorker<Kind extends ReviewKind>(
+  task: ReviewTask<Kind>,
+  { signal, onProgress, onGone, mostMemoryMb }: ThreadOptions,
+): AsyncGenerator<ReviewItems[Kind]> {
   if (signal.aborted) throw stopped();
   const worker = new Worker(entry, {
     workerData: task,
     env: {},
     execArgv: [],
-    resourceLimits: { maxOldGenerationSizeMb: mostMemoryMb },
+    ...(mostMemoryMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: mostMemoryMb } }),
   });
   worker.on("error", () => undefined); // told to who iterates; one that comes after that must not end the server
+  if (onGone !== undefined) worker.once("exit", onGone);
   try {
     const messages = on(worker, "message", { signal, close: ["exit"] });
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- of windows, which a thread is none
@@ -33,11 +47,11 @@ export async function* runInWorker(
     ask();
     for await (const [message] of messages as AsyncIterable<[FromWorker]>) {
       // review-worker.ts posts nothing else
-      if (message.kind === "progress") onProgress(message.events);
+      if (message.kind === "progress") onProgress?.(message.events);
       else if (message.kind === "done") return;
       else if (message.kind === "failed") throw new Error(message.message);
       else {
-        yield message.item;
+        yield message.item as ReviewItems[Kind]; // what review-task.ts yields for it
         ask();
       }
     }
@@ -45,6 +59,15 @@ export async function* runInWorker(
   } catch (error) {
     throw signal.aborted ? stopped() : error;
   } finally {
-    await worker.terminate();
+    await Promise.race([worker.terminate(), setTimeout(endsWithinMs, undefined, { ref: false })]);
   }
 }
+
+/** A task that yields once. @throws EndpointError OperationStopped */
+export const doInWorker = async <Kind extends ReviewKind>(
+  task: ReviewTask<Kind>,
+  options: ThreadOptions,
+): Promise<ReviewItems[Kind]> => {
+  for await (const item of runInWorker(task, options)) return item;
+  throw new Error(`the task ${task.kind} ended without a result`);
+};

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { digestOfRecord } from "../audit/open-of-record.ts";
 import type { Counted } from "../audit/permissions.ts";
-import { textOf, type ReadEvent } from "./decode-line.ts";
+import { numberOf, textOf, type ReadEvent } from "./decode-line.ts";
 import type { Findings } from "./findings.ts";
 
 /** Transcripts against the log: each one that the log names is there, is the one that was closed, and there are no others. */
@@ -82,15 +82,15 @@ export class TranscriptChecks {
       this.#findings.notice(
         `audit/transcripts/${transcript} has no digest in the log (event ${seq}): it could not be closed, and may have been changed since`,
       );
-    } else if (this.#digestOf(transcript, seq) !== digest) {
+    } else if (this.#digestOf(transcript, seq, numberOf(event, "transcriptBytes")) !== digest) {
       this.#findings.problem(`audit/transcripts/${transcript} was changed after it was closed (event ${seq})`);
     }
   }
 
   /** A digest that fits none where it can't be read. */
-  #digestOf(transcript: string, seq: number): string {
+  #digestOf(transcript: string, seq: number, bytes?: number): string {
     try {
-      return digestOfRecord(join(this.#directory, transcript));
+      return digestOfRecord(join(this.#directory, transcript), bytes);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       this.#findings.problem(`audit/transcripts/${transcript} can't be read (event ${seq}): ${why}`);

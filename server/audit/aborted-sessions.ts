@@ -3,6 +3,7 @@ import { closeSync, constants, existsSync, fsyncSync, fstatSync, ftruncateSync, 
 import { lstatSync, readSync, rmSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
 import { failures } from "../errors.ts";
+import type { ClosedTranscript } from "./contract.ts";
 import { ofRecord, readTextOfRecord } from "./open-of-record.ts";
 import { recordedEvent, type AuditEvent } from "./event.ts";
 import type { LooseEvent } from "./permissions.ts";
@@ -30,7 +31,8 @@ const readTranscript = (fd: number) => {
   const block = Buffer.alloc(blockBytes);
   let line = Buffer.alloc(0);
   let lastLine = "";
-  for (let at = 0; ;) {
+  let at = 0;
+  for (;;) {
     const length = readSync(fd, block, 0, block.length, at);
     if (length === 0) break;
     at += length;
@@ -42,16 +44,16 @@ const readTranscript = (fd: number) => {
     lastLine = line.toString("utf8", line.lastIndexOf(10, end - 1) + 1, end);
     line = Buffer.from(line.subarray(end + 1));
   }
-  return { digest: hash.digest("hex"), lastLine, torn: line };
+  return { transcriptDigest: hash.digest("hex"), transcriptBytes: at, lastLine, torn: line };
 };
 
 /**
  * Ends a transcript that a crash left open, as its session would have: with an exit event. A torn last line was never shown;
  * its bytes stay in the file as a comment, which players skip.
  *
- * @returns its digest, or undefined when there is no such file
+ * @returns undefined when there is no such file
  */
-const closeTranscript = (path: string): string | undefined => {
+const closeTranscript = (path: string): ClosedTranscript | undefined => {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDWR | ofRecord);
@@ -60,9 +62,9 @@ const closeTranscript = (path: string): string | undefined => {
     throw error;
   }
   try {
-    const { torn, lastLine, digest } = readTranscript(fd);
+    const { torn, lastLine, ...closed } = readTranscript(fd);
     // Closed, but its end did not reach the log.
-    if (torn.length === 0 && /^\[[\d.]+,\s*"x"/.test(lastLine)) return digest;
+    if (torn.length === 0 && /^\[[\d.]+,\s*"x"/.test(lastLine)) return closed;
     const wholeBytes = fstatSync(fd).size - torn.length;
     const kept = torn.length === 0 ? "" : `# ${torn.length} bytes of an unfinished line: ${torn.toString("base64")}\n`;
     // A first line that is torn is no header, and a file must begin with one.
@@ -71,7 +73,8 @@ const closeTranscript = (path: string): string | undefined => {
     ftruncateSync(fd, wholeBytes);
     writeSync(fd, ending, wholeBytes);
     fsyncSync(fd);
-    return readTranscript(fd).digest;
+    const { transcriptDigest, transcriptBytes } = readTranscript(fd);
+    return { transcriptDigest, transcriptBytes };
   } finally {
     closeSync(fd);
   }
@@ -110,13 +113,13 @@ export const findAbortedSessions = () => {
     /** Closes their transcripts, and makes the events that say so. */
     *close(transcripts: string): Generator<Ended> {
       for (const { type: _, mode: __, transcript, ...origin } of open.values()) {
-        const digest = transcript === undefined ? undefined : closeTranscript(join(transcripts, basename(transcript)));
-        const missing = transcript !== undefined && digest === undefined;
+        const closed = transcript === undefined ? undefined : closeTranscript(join(transcripts, basename(transcript)));
+        const missing = transcript !== undefined && closed === undefined;
         yield {
           type: "session-ended",
           ...origin,
           exitStatus: failures.InvalidResult.exitStatus,
-          ...(digest === undefined ? {} : { transcriptDigest: digest }),
+          ...closed,
           reason: missing ? "aborted: the server stopped; its transcript is gone" : "aborted: the server stopped",
         };
       }

@@ -9,8 +9,15 @@ export interface Transcript {
   marker(label: string): Promise<void>;
   /** Takes it away: the session never began, so nothing was shown. */
   discard(): Promise<void>;
-  /** Writes the exit event, makes the file durable. @returns SHA-256 of the file, hexadecimal */
-  close(exitStatus: number): Promise<string>;
+  /** Writes the exit event, makes the file durable. */
+  close(exitStatus: number): Promise<ClosedTranscript>;
+}
+
+/** What the end of its session says of a transcript: whoever reads it later holds it against this. */
+export interface ClosedTranscript {
+  /** SHA-256 of the file, hexadecimal. */
+  readonly transcriptDigest: string;
+  readonly transcriptBytes: number;
 }
 
 export interface TranscriptHeader {

@@ -29,7 +29,7 @@ export interface EventLogOptions {
    * Called before the first append, when the log's end is whole. What it throws stops the opening; what it returns is written
    * before anything else. `keptAs`: the torn line that was just moved aside.
    */
-  readonly onOpened?: (keptAs: string | undefined) => readonly AuditEvent[];
+  readonly onOpened?: (keptAs: string | undefined) => Promise<readonly AuditEvent[]>;
   /**
    * Called with the lines, without their newlines, while the disk makes them durable: what is to be computed of them costs
    * nobody time then. Their bytes are good until it returns. What it returns is called once they are durable, and never if not.
@@ -248,7 +248,7 @@ export const openEventLog = async (options: EventLogOptions): Promise<OpenEventL
   const releaseLock = takeLock(join(options.directory, "..", "log.lock"));
   try {
     const end = findLogEnd(options.directory);
-    const first = options.onOpened?.(end.repaired?.keptAs) ?? [];
+    const first = (await options.onOpened?.(end.repaired?.keptAs)) ?? [];
     const log = new AppendOnlyLog(options, releaseLock, end);
     for (const event of first) await log.append(event);
     if (end.repaired !== undefined) {

@@ -112,6 +112,8 @@ export const auditEvent = z.discriminatedUnion("type", [
     exitStatus: z.number().int(),
     /** SHA-256 of the closed transcript file, hexadecimal. */
     transcriptDigest: z.string().optional(),
+    /** Its length; lines of development versions have none. */
+    transcriptBytes: z.number().int().optional(),
     reason: z.string().optional(),
   }),
   /** Asked before the first prompt of an interactive session; what was shown before log-in stands in `authentication`. */

@@ -1,6 +1,6 @@
 import { closeSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
-import { openOfRecord } from "./open-of-record.ts";
+import { openFileOfRecord, openOfRecord } from "./open-of-record.ts";
 
 /** One leaf of the tree, in the order of the log. */
 export interface LogLine {
@@ -57,51 +57,111 @@ const blocksOf = function* (path: string): Generator<Buffer> {
   }
 };
 
-/** Pieces of a file between newlines; the last is what stands after the last one. */
-export const piecesOf = function* (path: string): Generator<{ readonly bytes: Buffer; readonly whole: boolean }> {
-  let rest = Buffer.alloc(0);
-  for (const block of blocksOf(path)) {
-    let start = 0;
-    for (let end = block.indexOf(10); end >= 0; end = block.indexOf(10, start)) {
-      const piece = block.subarray(start, end);
-      yield { bytes: rest.length === 0 ? piece : Buffer.concat([rest, piece]), whole: true };
-      rest = Buffer.alloc(0);
-      start = end + 1;
+/** The same, beside everybody else's work: a file system that hangs holds up nobody but who waits for the block. */
+const blocksInTurns = async function* (path: string): AsyncGenerator<Buffer> {
+  const file = await openFileOfRecord(path);
+  try {
+    const { size } = await file.stat();
+    const block = Buffer.allocUnsafe(blockBytes);
+    for (let left = size; left > 0;) {
+      const { bytesRead } = await file.read(block, 0, Math.min(left, block.length), null);
+      if (bytesRead === 0) return;
+      left -= bytesRead;
+      yield block.subarray(0, bytesRead);
     }
-    rest = Buffer.concat([rest, block.subarray(start)]);
-    if (rest.length > longestLine) throw new Error("a line of the log is too long to be one");
+  } finally {
+    await file.close();
   }
-  if (rest.length > 0) yield { bytes: rest, whole: false };
 };
 
-const hashesOf = function* (path: string): Generator<Buffer> {
+interface Piece {
+  readonly bytes: Buffer;
+  readonly whole: boolean;
+}
+
+/** Cuts a file, block by block, into pieces: how, depends on what it holds. */
+interface Cutter {
+  /** Pieces that end in this block; good until the next one. */
+  take(block: Buffer): Generator<Piece>;
+  /** What is left behind the last one. */
+  end(): Generator<Piece>;
+}
+
+const cutAtNewlines = (): Cutter => {
   let rest = Buffer.alloc(0);
-  for (const block of blocksOf(path)) {
-    const bytes = Buffer.concat([rest, block]);
-    let at = 0;
-    for (; at + hashBytes <= bytes.length; at += hashBytes) yield bytes.subarray(at, at + hashBytes);
-    rest = Buffer.from(bytes.subarray(at));
-  }
+  return {
+    *take(block) {
+      let start = 0;
+      for (let end = block.indexOf(10); end >= 0; end = block.indexOf(10, start)) {
+        const piece = block.subarray(start, end);
+        yield { bytes: rest.length === 0 ? piece : Buffer.concat([rest, piece]), whole: true };
+        rest = Buffer.alloc(0);
+        start = end + 1;
+      }
+      rest = Buffer.concat([rest, block.subarray(start)]);
+      if (rest.length > longestLine) throw new Error("a line of the log is too long to be one");
+    },
+    *end() {
+      if (rest.length > 0) yield { bytes: rest, whole: false };
+    },
+  };
+};
+
+const cutHashes = (): Cutter => {
+  let rest = Buffer.alloc(0);
+  return {
+    *take(block) {
+      const bytes = Buffer.concat([rest, block]);
+      let at = 0;
+      for (; at + hashBytes <= bytes.length; at += hashBytes) {
+        yield { bytes: bytes.subarray(at, at + hashBytes), whole: true };
+      }
+      rest = Buffer.from(bytes.subarray(at));
+    },
+    *end() {
+      // Half a hash is none.
+    },
+  };
+};
+
+/** Pieces of a file between newlines; the last is what stands after the last one. */
+export const piecesOf = function* (path: string): Generator<Piece> {
+  const cutter = cutAtNewlines();
+  for (const block of blocksOf(path)) yield* cutter.take(block);
+  yield* cutter.end();
+};
+
+/** Makes lines of a segment's pieces, in order. */
+const numbering = ({ name, firstSeq, pruned }: Segment): ((piece: Piece) => LogLine) => {
+  let lineNumber = 0;
+  return ({ bytes, whole }) => {
+    lineNumber += 1;
+    const content: LogLine["content"] = pruned
+      ? { kind: "pruned", leaf: bytes }
+      : { kind: whole ? "line" : "torn", bytes };
+    return { segment: name, lineNumber, seq: firstSeq + lineNumber - 1, content };
+  };
 };
 
 /** Every line of one segment. The bytes are good until the next line is asked for. */
 export const linesOfSegment = function* (directory: string, segment: Segment): Generator<LogLine> {
-  let seq = segment.firstSeq;
-  let lineNumber = 1;
-  const path = join(directory, segment.name);
-  if (segment.pruned) {
-    for (const leaf of hashesOf(path)) {
-      yield { segment: segment.name, lineNumber, seq, content: { kind: "pruned", leaf } };
-      seq += 1;
-      lineNumber += 1;
-    }
-    return;
+  const cutter = segment.pruned ? cutHashes() : cutAtNewlines();
+  const number = numbering(segment);
+  for (const block of blocksOf(join(directory, segment.name))) {
+    for (const piece of cutter.take(block)) yield number(piece);
   }
-  for (const { bytes, whole } of piecesOf(path)) {
-    yield { segment: segment.name, lineNumber, seq, content: { kind: whole ? "line" : "torn", bytes } };
-    seq += 1;
-    lineNumber += 1;
-  }
+  for (const piece of cutter.end()) yield number(piece);
+};
+
+/** The same, a block's lines at a time, beside everybody else's work. */
+export const linesInTurns = async function* (directory: string, segment: Segment): AsyncGenerator<Iterable<LogLine>> {
+  const cutter = segment.pruned ? cutHashes() : cutAtNewlines();
+  const number = numbering(segment);
+  const numbered = function* (pieces: Iterable<Piece>): Generator<LogLine> {
+    for (const piece of pieces) yield number(piece);
+  };
+  for await (const block of blocksInTurns(join(directory, segment.name))) yield numbered(cutter.take(block));
+  yield numbered(cutter.end());
 };
 
 /** Every line of the log, streamed: memory doesn't grow with it. */

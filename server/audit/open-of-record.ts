@@ -50,11 +50,17 @@ export const readTextOfRecord = (path: string): string => {
   }
 };
 
-/** SHA-256 of a file of the record, hexadecimal. */
-export const digestOfRecord = (path: string): string => {
+/**
+ * SHA-256 of a file of the record, hexadecimal.
+ *
+ * @param expected its length, where the log says it. A file of another is not read: it may be made endless
+ * @returns an empty text for a file of another length
+ */
+export const digestOfRecord = (path: string, expected?: number): string => {
   const hash = createHash("sha256");
   const { fd, bytes } = openOfRecord(path);
   try {
+    if (expected !== undefined && bytes !== expected) return "";
     const block = Buffer.allocUnsafe(blockBytes);
     for (let left = bytes; left > 0;) {
       const length = readSync(fd, block, 0, Math.min(left, block.length), null);

@@ -21,6 +21,8 @@ export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOp
   readonly checkpointMs?: number;
   /** A loss that an administrator accepts; with any other the record is refused. */
   readonly acceptLoss?: { readonly loss: RecordLoss; readonly localUser: string };
+  /** Gives up the opening; what is open already stays so. */
+  readonly stop?: AbortSignal;
   /** Called with the number of the last event that is durable by now. Must not throw: it is called in the middle of an append. */
   readonly onDurable?: (lastSeq: number) => void;
   /** For the operator: a checkpoint could not be written. The next one is tried all the same. */
@@ -97,10 +99,15 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     ...options,
     directory: join(directory, "log"),
     giveUpSpace,
-    onOpened: (keptAs) => {
+    onOpened: async (keptAs) => {
       // Under the log's lock: another process may have written a checkpoint until now.
       checkpointer = new Checkpointer({ ...options, giveUpSpace });
-      const found = readThrough(directory, checkpointer, (line, event) => aborted.take(line, event));
+      const found = await readThrough(
+        directory,
+        checkpointer,
+        (line, event) => aborted.take(line, event),
+        options.stop,
+      );
       ({ lastSeq, siteState } = found);
       refuseLoss(found.loss, options.acceptLoss?.loss);
       return [

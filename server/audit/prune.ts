@@ -1,101 +1,11 @@
-import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
-import { basename, join } from "node:path";
-import * as z from "zod";
+import { open, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { EndpointError } from "../errors.ts";
+import { synchronizeDirectory } from "../files/synchronize-directory.ts";
 import type { AuditEvent } from "./event.ts";
-import { findSegments, linesOfSegment, prunedName, type Segment } from "./log-lines.ts";
+import { linesInTurns, prunedName, type Segment } from "./log-lines.ts";
 import { leafHash } from "./merkle-tree.ts";
-import type { PrunedBefore } from "./permissions.ts";
-
-/** Whole segments at the beginning of the log, and the transcripts of the sessions in them. */
-export interface PrunePlan {
-  readonly segments: readonly PrunedSegment[];
-  /** Named once more: the event that permitted them goes with the lines that are pruned now. */
-  readonly before: PrunedBefore;
-  readonly throughSeq: number;
-  /** Those that go, with the digests that the log has of them; empty where it has none. */
-  readonly transcripts: readonly { readonly name: string; readonly digest: string }[];
-  /** Torn lines kept beside these segments. */
-  readonly tornFiles: readonly string[];
-}
-
-interface PrunedSegment extends Segment {
-  readonly lastSeq: number;
-  /** SHA-256 over the hashes of its lines. */
-  readonly digest: string;
-}
-
-const line = z.looseObject({
-  at: z.string(),
-  event: z.looseObject({
-    type: z.string(),
-    sessionId: z.string().optional(),
-    transcript: z.string().optional(),
-    transcriptDigest: z.string().optional(),
-    extra: z.array(z.looseObject({ name: z.string(), digest: z.string() })).optional(),
-  }),
-});
-
-/**
- * What may be pruned: segments whose every line is older than the date, covered by a checkpoint, and without a session that
- * goes on after them. Never the last segment: it is being written to.
- *
- * @param before not read from the disk again: what somebody puts there meanwhile must not be named
- */
-export const planPrune = (directory: string, beforeMs: number, signedSize: number, before: PrunedBefore): PrunePlan => {
-  const segments: PrunedSegment[] = [];
-  const transcripts: PrunePlan["transcripts"][number][] = [...before.transcripts];
-  let throughSeq = 0;
-  const plan = (): PrunePlan => ({
-    segments,
-    before,
-    throughSeq,
-    transcripts,
-    tornFiles: readdirSync(directory).filter(
-      (name) =>
-        name.includes(".torn-at-") &&
-        [...before.segments.map(({ file }) => file), ...segments.map((segment) => segment.name)].some((segment) =>
-          name.startsWith(`${segment}.`),
-        ),
-    ),
-  });
-  /** Of segments seen so far, with the transcripts of sessions that have not ended in them. */
-  const open = new Map<string, string>();
-  let waiting: PrunedSegment[] = [];
-  let ended: PrunePlan["transcripts"][number][] = [];
-  for (const segment of findSegments(directory).slice(0, -1)) {
-    if (segment.pruned) continue;
-    let through = segment.firstSeq - 1;
-    const hash = createHash("sha256");
-    for (const { content, seq } of linesOfSegment(directory, segment)) {
-      if (content.kind !== "line") return plan();
-      hash.update(leafHash(content.bytes));
-      const { at, event } = line.parse(JSON.parse(content.bytes.toString("utf8")));
-      if (!(Date.parse(at) < beforeMs)) return plan();
-      through = seq;
-      const { type, sessionId = "", transcript = "", transcriptDigest: digest = "" } = event;
-      // What was accepted beside the sessions' own goes with the event that says so.
-      if (type === "loss-accepted") {
-        for (const one of event.extra ?? []) ended.push({ name: basename(one.name), digest: one.digest });
-      }
-      if (type === "session-started") open.set(sessionId, basename(transcript));
-      if (type === "session-ended") {
-        const name = open.get(sessionId) ?? "";
-        if (name !== "") ended.push({ name, digest });
-        open.delete(sessionId);
-      }
-    }
-    if (through > signedSize) break;
-    waiting.push({ ...segment, lastSeq: through, digest: hash.digest("hex") });
-    if (open.size > 0) continue;
-    segments.push(...waiting);
-    transcripts.push(...ended);
-    throughSeq = through;
-    waiting = [];
-    ended = [];
-  }
-  return plan();
-};
+import type { PrunePlan } from "./plan-prune.ts";
 
 /** So many transcripts are named in one event: a message to the running server has an end. */
 const mostNamed = 5_000;
@@ -116,36 +26,49 @@ export const prunedEvents = (
   return [...events, { ...said, segments: [...gone, ...now], transcripts: rest, tornFiles: [...tornFiles] }];
 };
 
+/** Puts the hashes of a segment's lines in its place. They are durable before the lines go, so that the tree is whole at every moment. */
+const hashSegment = async (directory: string, segment: Segment): Promise<void> => {
+  const path = join(directory, prunedName(segment.name));
+  const file = await open(`${path}.new`, "w", 0o600);
+  try {
+    for await (const lines of linesInTurns(directory, segment)) {
+      const hashes: Buffer[] = [];
+      for (const { content } of lines) if (content.kind === "line") hashes.push(leafHash(content.bytes));
+      await file.writeFile(Buffer.concat(hashes)); // goes on where the last one ended
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+  await synchronizeDirectory(directory);
+  await rm(join(directory, segment.name));
+};
+
 /**
- * Carries a plan out, once it is on the record under a checkpoint. Needs room for the hashes of one segment at a time. Each segment's hashes are durable before its lines go, so that the tree is
- * whole at every moment; done again after a crash it goes on where it stopped.
+ * Carries a plan out, once it is on the record under a checkpoint. Needs room for the hashes of one segment at a time. Done again
+ * after a crash, or after it was stopped, it goes on where it ended.
+ *
+ * @throws EndpointError OperationStopped
  */
-export const prune = (
+export const prune = async (
   auditDirectory: string,
   plan: { readonly segments: readonly Segment[] } & Pick<PrunePlan, "transcripts" | "tornFiles">,
-): void => {
+  stop?: AbortSignal,
+): Promise<void> => {
   const directory = join(auditDirectory, "log");
+  const refuseToGoOn = (): void => {
+    if (stop?.aborted !== true) return;
+    throw new EndpointError("OperationStopped", "Stopped before everything was pruned. Run it again to go on.");
+  };
   // First: on a full disk the hashes need the room.
-  for (const { name } of plan.transcripts) rmSync(join(auditDirectory, "transcripts", name), { force: true });
-  for (const segment of plan.segments) {
-    const path = join(directory, prunedName(segment.name));
-    const fd = openSync(`${path}.new`, "w", 0o600);
-    try {
-      for (const { content } of linesOfSegment(directory, segment)) {
-        if (content.kind === "line") writeSync(fd, leafHash(content.bytes));
-      }
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(`${path}.new`, path);
-    const folder = openSync(directory, "r");
-    try {
-      fsyncSync(folder);
-    } finally {
-      closeSync(folder);
-    }
-    rmSync(join(directory, segment.name));
+  for (const { name } of plan.transcripts) {
+    refuseToGoOn();
+    await rm(join(auditDirectory, "transcripts", name), { force: true });
   }
-  for (const name of plan.tornFiles) rmSync(join(directory, name), { force: true });
+  for (const segment of plan.segments) {
+    refuseToGoOn();
+    await hashSegment(directory, segment);
+  }
+  for (const name of plan.tornFiles) await rm(join(directory, name), { force: true });
 };

@@ -1,9 +1,10 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
+import { stopped } from "../errors.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import type { AuditEvent } from "./event.ts";
-import { logLines } from "./log-lines.ts";
+import { findSegments, linesInTurns, type LogLine } from "./log-lines.ts";
 import { leafHash } from "./merkle-tree.ts";
 import { Permissions, PrunedSegments, type LooseEvent } from "./permissions.ts";
 import type { RecordLoss } from "./record-loss.ts";
@@ -39,16 +40,17 @@ const worthDecoding = ['"type":"session-', '"type":"log-', '"type":"loss-accepte
 );
 
 /**
- * Reads the whole log, for its tree and for what is to be done after a crash.
+ * Reads the whole log, for its tree and for what is to be done after a crash; block by block, so that whoever stops it is heard.
  *
  * @param directory `audit/`
- * @throws EndpointError AuditUnavailable when it is not the one that was signed
+ * @throws EndpointError AuditUnavailable when it is not the one that was signed, OperationStopped
  */
-export const readThrough = (
+export const readThrough = async (
   directory: string,
   checkpointer: Checkpointer,
   takeLine: (line: Buffer, event: LooseEvent | undefined) => void,
-): Found => {
+  stop: AbortSignal | undefined,
+): Promise<Found> => {
   const transcripts = new TranscriptsOnDisk(join(directory, "transcripts"));
   const past = findSignedPast();
   const permissions = new Permissions();
@@ -56,25 +58,32 @@ export const readThrough = (
   const pruned = new PrunedSegments();
   let lastSeq = 0;
   let signedSegment = "";
-  for (const line of logLines(join(directory, "log"))) {
+  const take = (line: LogLine): void => {
     const { content, seq, segment } = line;
-    if (content.kind !== "pruned" && content.kind !== "line") continue;
+    if (content.kind !== "pruned" && content.kind !== "line") return;
     lastSeq = seq;
     if (seq <= checkpointer.signedSize) signedSegment = segment;
     pruned.take(line);
     if (content.kind === "pruned") {
       checkpointer.append(Buffer.from(content.leaf));
-      continue;
+      return;
     }
     checkpointer.append(leafHash(content.bytes));
     const { bytes } = content;
     if (checkpointer.signedSize === 0) past.take(bytes);
     const event = worthDecoding.some((text) => bytes.includes(text)) ? decodeLoosely(bytes) : undefined;
     takeLine(bytes, event);
-    if (event === undefined) continue;
+    if (event === undefined) return;
     permissions.take(event, seq);
     siteStates.take(event, seq);
     transcripts.take(event);
+  };
+  const log = join(directory, "log");
+  for (const segment of findSegments(log)) {
+    for await (const lines of linesInTurns(log, segment)) {
+      if (stop?.aborted === true) throw stopped();
+      for (const line of lines) take(line);
+    }
   }
   checkpointer.refuseShorterLog();
   const counted = permissions.counted(checkpointer.signedSize);

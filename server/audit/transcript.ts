@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { open, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
-import type { OpenTranscript, Transcript, TranscriptHeader } from "./contract.ts";
+import type { ClosedTranscript, OpenTranscript, Transcript, TranscriptHeader } from "./contract.ts";
 import { isFull } from "./rescue-space.ts";
 import { writeSome } from "./write-some.ts";
 
@@ -34,7 +34,7 @@ class Asciicast implements Transcript {
   /** Time that the events written so far add up to: intervals are rounded from it, so that errors don't add up. */
   #writtenMs: number;
   #last: Promise<void> = Promise.resolve();
-  #closing: Promise<string> | undefined;
+  #closing: Promise<ClosedTranscript> | undefined;
 
   constructor(path: string, fileName: string, file: FileHandle, options: TranscriptOptions) {
     this.fileName = fileName;
@@ -67,7 +67,7 @@ class Asciicast implements Transcript {
     return this.#write(this.#event("m", label));
   }
 
-  close(exitStatus: number): Promise<string> {
+  close(exitStatus: number): Promise<ClosedTranscript> {
     this.#closing ??= this.#finish(exitStatus);
     return this.#closing;
   }
@@ -78,7 +78,7 @@ class Asciicast implements Transcript {
     await rm(this.#path, { force: true });
   }
 
-  async #finish(exitStatus: number): Promise<string> {
+  async #finish(exitStatus: number): Promise<ClosedTranscript> {
     const failure = await this.#last.then(
       () => undefined,
       (error: unknown) => error,
@@ -88,7 +88,7 @@ class Asciicast implements Transcript {
       if (failure !== undefined) await this.#put(this.#event("m", `ended: ${endOf(failure)}`));
       await this.#put(this.#event("x", String(exitStatus)));
       await this.#file.datasync();
-      return this.#digest.digest("hex");
+      return { transcriptDigest: this.#digest.digest("hex"), transcriptBytes: this.#wholeBytes };
     } catch (error) {
       throw unavailable(error);
     } finally {

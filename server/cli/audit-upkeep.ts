@@ -1,16 +1,15 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { findForwarded } from "../audit-forwarding/examine.ts";
-import { decodeCheckpoint } from "../audit/checkpoint.ts";
 import { Checkpointer } from "../audit/checkpointer.ts";
 import { openRecord } from "../audit/open-record.ts";
-import { planPrune, prune, prunedEvents, type PrunePlan } from "../audit/prune.ts";
+import type { PrunePlan } from "../audit/plan-prune.ts";
+import { prune, prunedEvents } from "../audit/prune.ts";
 import { readThrough } from "../audit/read-through.ts";
 import { describeLoss, type RecordLoss } from "../audit/record-loss.ts";
 import { rescueSpaceIn } from "../audit/rescue-space.ts";
 import { rawPublicKey } from "../audit/signed-note.ts";
-import { verifyRecord } from "../audit-review/verify-record.ts";
+import { doInWorker } from "../audit-review/run-in-worker.ts";
 import { pathsIn } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
 import { confirmAccept } from "./confirm-accept.ts";
@@ -27,7 +26,12 @@ const roomFor = ({ throughSeq, transcripts }: PrunePlan): number =>
   1024 * 1024 + throughSeq * 32 + transcripts.length * 192;
 
 /** `pep audit prune --before DATE`: takes old lines and transcripts away, on the record, and leaves their hashes. */
-export const pruneCommand = async (dataDirectory: string, before: string | undefined, io: Io): Promise<number> => {
+export const pruneCommand = async (
+  dataDirectory: string,
+  before: string | undefined,
+  stop: AbortSignal,
+  io: Io,
+): Promise<number> => {
   const beforeMs = Date.parse(before ?? "");
   if (Number.isNaN(beforeMs) || beforeMs > io.now().getTime()) {
     throw new EndpointError(
@@ -35,18 +39,14 @@ export const pruneCommand = async (dataDirectory: string, before: string | undef
       "Write: pep audit prune --before DATE, a day that is past, as 2026-01-31.",
     );
   }
-  // What is wrong with the record can be found only while its lines are there.
-  const { problems, prunedBefore } = verifyRecord({ dataDirectory, publicKey: undefined, sinceCheckpoint: undefined });
+  const paths = pathsIn(dataDirectory);
+  const forwarded = findForwarded(paths.syslogCursor, paths.log);
+  const task = { kind: "prune-plan", dataDirectory, beforeMs, forwarded } as const;
+  const { problems, plan, throughSeqWithoutReceiver } = await doInWorker(task, { signal: stop });
   if (problems.length > 0) {
     throw new EndpointError("InvalidResult", `Nothing was pruned: the record does not hold. Run: pep audit verify`);
   }
-  const paths = pathsIn(dataDirectory);
-  const checkpoint = join(paths.audit, "checkpoint");
-  const signed = existsSync(checkpoint) ? decodeCheckpoint(readFileSync(checkpoint, "utf8")).size : 0;
-  // Where the record is sent to a SIEM, the log is what waits for it: what has not arrived stays.
-  const forwarded = findForwarded(paths.syslogCursor, paths.log);
-  const plan = planPrune(paths.log, beforeMs, Math.min(signed, forwarded ?? signed), prunedBefore);
-  if (forwarded !== undefined && planPrune(paths.log, beforeMs, signed, prunedBefore).throughSeq > plan.throughSeq) {
+  if (throughSeqWithoutReceiver > plan.throughSeq) {
     io.stderr.write(
       `pep: events after ${forwarded} stay: the syslog receiver is not known to have them. If there is none any more, remove ${paths.syslogCursor}\n`,
     );
@@ -60,14 +60,14 @@ export const pruneCommand = async (dataDirectory: string, before: string | undef
   if (freeBytesIn(paths.audit) < roomFor(plan) && rescueSpaceIn(paths.audit).giveUp()) {
     io.stderr.write("pep: the disk is full: the space kept for rescue is used for this\n");
   }
-  const record = await openLocalRecord(paths, io);
+  const record = await openLocalRecord(paths, io, stop);
   try {
     // Said again first: the event that says it may be among those that go.
     const siteState = await record.siteState();
     if (siteState !== undefined) await record.append({ type: "site-written", ...siteState });
     // Each is answered once a checkpoint covers it.
     for (const event of prunedEvents(plan, io.localUser, new Date(beforeMs))) await record.append(event);
-    prune(paths.audit, plan);
+    await prune(paths.audit, plan, stop);
   } finally {
     await record.close();
   }
@@ -78,9 +78,9 @@ export const pruneCommand = async (dataDirectory: string, before: string | undef
 };
 
 /** What the record misses or has too much. @throws EndpointError when it is worse than that: shorter, or changed */
-const findLoss = (audit: string, key: KeyObject): RecordLoss => {
+const findLoss = async (audit: string, key: KeyObject, stop: AbortSignal): Promise<RecordLoss> => {
   const checkpointer = new Checkpointer({ directory: audit, key, giveUpSpace: () => false });
-  return readThrough(audit, checkpointer, () => undefined).loss;
+  return (await readThrough(audit, checkpointer, () => undefined, stop)).loss;
 };
 
 /** `pep audit accept-loss`: lets the server start again on a record that is not whole, and says so on it. Only while no server runs. */
@@ -92,7 +92,7 @@ export const acceptLossCommand = async (
 ): Promise<number> => {
   const { audit, logKey } = pathsIn(dataDirectory);
   const key = readLogKey(logKey);
-  const loss = findLoss(audit, key);
+  const loss = await findLoss(audit, key, stop);
   const what = describeLoss(loss);
   if (what.length === 0) {
     io.stdout.write("Nothing is missing that the record does not explain, and nothing is too much.\n");
@@ -106,6 +106,7 @@ export const acceptLossCommand = async (
     now: io.now,
     uptimeMs: io.uptimeMs,
     server: io.hostName,
+    stop,
     report: (problem) => io.stderr.write(`pep: ${problem}\n`),
     acceptLoss: { loss, localUser: io.localUser },
   });
@@ -118,7 +119,7 @@ export const acceptLossCommand = async (
  * `pep audit rotate-key`: a new log key, announced in the log and signed for by the old one. Only while no server runs. The
  * checkpoint under which it happens has both signatures: whichever key a crash leaves in place goes on with the log.
  */
-export const rotateKeyCommand = async (dataDirectory: string, io: Io): Promise<number> => {
+export const rotateKeyCommand = async (dataDirectory: string, stop: AbortSignal, io: Io): Promise<number> => {
   const { audit, logKey } = pathsIn(dataDirectory);
   const old = readLogKey(logKey);
   const next = `${logKey}.next`;
@@ -132,6 +133,7 @@ export const rotateKeyCommand = async (dataDirectory: string, io: Io): Promise<n
     now: io.now,
     uptimeMs: io.uptimeMs,
     server: io.hostName,
+    stop,
     report: (problem) => io.stderr.write(`pep: ${problem}\n`),
   });
   try {

@@ -1,12 +1,11 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { castLines, castLinesV2 } from "../audit-review/cast-v2.ts";
 import { textOf, type ReadLine } from "../audit-review/decode-line.ts";
-import { readEvents } from "../audit-review/read-events.ts";
-import { makeReceipts, verifyReceipt } from "../audit-review/receipts.ts";
-import { listSessions, type SessionFilter } from "../audit-review/sessions.ts";
-import { verifyRecord } from "../audit-review/verify-record.ts";
+import { verifyReceipt } from "../audit-review/receipts.ts";
+import type { GivenTrust } from "../audit-review/review-task.ts";
+import { doInWorker, runInWorker } from "../audit-review/run-in-worker.ts";
+import type { SessionFilter } from "../audit-review/sessions.ts";
 import type { AuditEvent } from "../audit/event.ts";
 import { pathsIn } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
@@ -81,7 +80,7 @@ const recordReview = async (
 ): Promise<void> => {
   const paths = pathsIn(options.dataDirectory);
   if (!existsSync(paths.logKey)) return;
-  const record = await openLocalRecord(paths, io);
+  const record = await openLocalRecord(paths, io, options.stop);
   try {
     await record.append({ type: "review", localUser: io.localUser, ...review });
   } finally {
@@ -89,17 +88,19 @@ const recordReview = async (
   }
 };
 
+const pemOf = (key: KeyObject): string => key.export({ type: "spki", format: "pem" });
+
 /** What the one who asks kept elsewhere. */
-const trustedOf = ({ values }: AuditOptions) => ({
-  publicKey: values["public-key"] === undefined ? undefined : readPublicKey(values["public-key"]),
+const trustedOf = ({ values }: AuditOptions): GivenTrust => ({
+  publicKey: values["public-key"] === undefined ? undefined : pemOf(readPublicKey(values["public-key"])),
   sinceCheckpoint: values["since-checkpoint"] === undefined ? undefined : readText(values["since-checkpoint"]),
 });
 
-const verify = (options: AuditOptions, io: Io): number => {
-  const { dataDirectory, values } = options;
+const verify = async (options: AuditOptions, io: Io): Promise<number> => {
+  const { dataDirectory, values, stop } = options;
   const trusted = trustedOf(options);
   if (values.receipt !== undefined) {
-    const key = trusted.publicKey ?? readPublicKey(join(dataDirectory, "log-key.pub"));
+    const key = readPublicKey(values["public-key"] ?? join(dataDirectory, "log-key.pub"));
     try {
       const { at, event, seq, checkpointSize } = verifyReceipt(readText(values.receipt), key);
       io.stdout.write(`${plain(JSON.stringify({ seq, at, ...event }, null, 2))}\n`);
@@ -112,7 +113,8 @@ const verify = (options: AuditOptions, io: Io): number => {
       return 1;
     }
   }
-  const { problems, notices, claims, events } = verifyRecord({ dataDirectory, ...trusted });
+  const task = { kind: "verify", dataDirectory, ...trusted } as const;
+  const { problems, notices, claims, events } = await doInWorker(task, { signal: stop });
   for (const problem of problems) io.stdout.write(plain(`PROBLEM  ${problem}\n`));
   for (const notice of notices) io.stdout.write(plain(`note     ${notice}\n`));
   io.stdout.write(`${events} events, ${problems.length} problems.\n`);
@@ -132,7 +134,8 @@ const filterOf = ({ values }: AuditOptions): SessionFilter => ({
 const list = async (options: AuditOptions, io: Io): Promise<number> => {
   const filter = filterOf(options);
   await recordReview(options, io, { action: "list" });
-  const sessions = listSessions(readEvents(pathsIn(options.dataDirectory).log), filter);
+  const { dataDirectory, stop } = options;
+  const sessions = await doInWorker({ kind: "list", dataDirectory, filter }, { signal: stop });
   const rows = sessions.map((session) => [
     session.sessionId,
     session.startedAt,
@@ -162,53 +165,50 @@ const list = async (options: AuditOptions, io: Io): Promise<number> => {
 };
 
 /** The session that an argument names. @throws EndpointError ObjectNotFound */
-const findSession = ({ dataDirectory, arguments: [sessionId, ...more] }: AuditOptions, verb: string): ReadLine[] => {
+const findSession = async (
+  { dataDirectory, arguments: [sessionId, ...more], stop }: AuditOptions,
+  verb: string,
+): Promise<readonly ReadLine[]> => {
   if (sessionId === undefined || more.length > 0) {
     throw new EndpointError("InvalidArgument", `Write: pep audit ${verb} SESSION, as pep audit list shows them.`);
   }
-  const events: ReadLine[] = [];
-  for (const line of readEvents(pathsIn(dataDirectory).log)) {
-    if (textOf(line.event, "sessionId") === sessionId && line.event.type !== "review") events.push(line);
-  }
+  const events = await doInWorker({ kind: "events", dataDirectory, sessionId }, { signal: stop });
   if (events.length === 0) throw new EndpointError("ObjectNotFound", `There is no session ${plain(sessionId)}.`);
   return events;
 };
 
 const show = async (options: AuditOptions, io: Io): Promise<number> => {
-  const events = findSession(options, "show");
+  const events = await findSession(options, "show");
   await recordReview(options, io, { action: "show", sessionId: options.arguments[0] ?? "" });
   for (const line of events) io.stdout.write(`${plain(JSON.stringify(line))}\n`);
   return 0;
 };
 
 const play = async (options: AuditOptions, io: Io): Promise<number> => {
-  const started = findSession(options, "play").find(({ event }) => event.type === "session-started");
-  const transcript = started === undefined ? "" : basename(textOf(started.event, "transcript"));
-  const path = join(pathsIn(options.dataDirectory).transcripts, transcript);
-  if (transcript === "" || !existsSync(path)) {
+  const { dataDirectory, v2, stop } = options;
+  const started = (await findSession(options, "play")).find(({ event }) => event.type === "session-started");
+  const fileName = started === undefined ? "" : basename(textOf(started.event, "transcript"));
+  if (fileName === "" || !existsSync(join(pathsIn(dataDirectory).transcripts, fileName))) {
     throw new EndpointError("ObjectNotFound", "This session has no transcript; pep audit show has its events.");
   }
   await recordReview(options, io, { action: "play", sessionId: options.arguments[0] ?? "" });
-  for (const piece of options.v2 ? castLinesV2(path) : castLines(path)) io.stdout.write(piece);
+  const task = { kind: "cast", dataDirectory, fileName, v2 } as const;
+  for await (const piece of runInWorker(task, { signal: stop })) io.stdout.write(piece);
   return 0;
 };
 
 const exportReceipts = async (options: AuditOptions, io: Io): Promise<number> => {
-  const folder = options.values.receipts;
+  const { dataDirectory, values, stop } = options;
+  const folder = values.receipts;
   if (folder === undefined) {
     throw new EndpointError("InvalidArgument", "Write: pep audit export --receipts DIR, or --html DIR.");
   }
-  const paths = pathsIn(options.dataDirectory);
   const filter = filterOf(options);
-  const sessions = new Set(listSessions(readEvents(paths.log), filter).map(({ sessionId }) => sessionId));
   await recordReview(options, io, { action: "export" });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   let made = 0;
-  const checkpoint = readText(join(paths.audit, "checkpoint"));
   try {
-    for (const receipt of makeReceipts(paths.log, checkpoint, ({ event }) =>
-      sessions.has(textOf(event, "sessionId")),
-    )) {
+    for await (const receipt of runInWorker({ kind: "receipts", dataDirectory, filter }, { signal: stop })) {
       if (!writeNewFile(join(folder, receipt.name), receipt.text, 0o600)) {
         throw new EndpointError("ResourceExists", `${join(folder, receipt.name)} is there already.`);
       }

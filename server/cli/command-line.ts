@@ -215,7 +215,9 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
         noPositionals(rest);
         const { acceptLossCommand, pruneCommand, rotateKeyCommand } = await import("./audit-upkeep.ts");
         if (verb === "accept-loss") return acceptLossCommand(dataDirectory, values.confirm ?? false, signals.stop, io);
-        return verb === "prune" ? pruneCommand(dataDirectory, values.before, io) : rotateKeyCommand(dataDirectory, io);
+        return verb === "prune"
+          ? pruneCommand(dataDirectory, values.before, signals.stop, io)
+          : rotateKeyCommand(dataDirectory, signals.stop, io);
       }
       return auditCommand(
         verb,

@@ -179,11 +179,12 @@ const rowsInWords = ({ looked, wrong, first }: RowsExamined, whole: boolean): Ce
 const findSiteState = async (
   { audit, log, logKey }: Paths,
   server: RemoteLog | undefined,
+  stop: AbortSignal,
 ): Promise<SiteState | undefined> => {
   if (server !== undefined) return server.siteState();
   if (!existsSync(log)) return undefined;
   const checkpointer = new Checkpointer({ directory: audit, key: readLogKey(logKey), giveUpSpace: () => false });
-  return readThrough(audit, checkpointer, () => undefined).siteState;
+  return (await readThrough(audit, checkpointer, () => undefined, stop)).siteState;
 };
 
 const examineEmbedded = async (
@@ -191,7 +192,7 @@ const examineEmbedded = async (
   { paths, server, whole }: { readonly paths: Paths; readonly server: RemoteLog | undefined; readonly whole: boolean },
   signal: AbortSignal,
 ): Promise<readonly CertificateFinding[]> => {
-  const recorded = await findSiteState(paths, server);
+  const recorded = await findSiteState(paths, server, signal);
   const { certificate, rows, set } = await inspectEmbeddedSite(
     { file, masterKey: readMasterKey({ masterKey }), recorded, whole },
     signal,

@@ -21,6 +21,7 @@ export interface LocalRecord extends EventLog {
 export const openLocalRecord = async (
   paths: Pick<ReturnType<typeof pathsIn>, "control" | "audit" | "logKey">,
   io: Pick<Io, "now" | "uptimeMs" | "hostName" | "stderr">,
+  stop?: AbortSignal,
 ): Promise<LocalRecord> =>
   (await connectControl(paths.control)) ??
   openRecord({
@@ -29,6 +30,7 @@ export const openLocalRecord = async (
     now: io.now,
     uptimeMs: io.uptimeMs,
     server: io.hostName,
+    ...(stop === undefined ? {} : { stop }),
     report: (problem) => io.stderr.write(`pep: ${problem}\n`),
   });
 

@@ -137,6 +137,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       now: io.now,
       uptimeMs: io.uptimeMs,
       server: io.hostName,
+      stop: signals.stop,
       onDurable: (lastSeq) => {
         feed.take(lastSeq);
         forwarding?.grown();

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { OpenTranscript } from "../audit/contract.ts";
+import type { ClosedTranscript, OpenTranscript } from "../audit/contract.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
 import type { StorageLadder } from "../audit/storage-ladder.ts";
 import type { Roles, VisibleCommands } from "../authorization/contract.ts";
@@ -154,7 +154,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     over.addEventListener("abort", () => ties.leave(), { once: true });
     const revoked = AbortSignal.any([ties.revoked, dependencies.storage.exhausted]);
     let exitStatus: number;
-    let ended: { transcriptDigest?: string; reason?: string } = {};
+    let ended: Partial<ClosedTranscript> & { reason?: string } = {};
     if (request.kind === "exec") {
       await log.append({ type: "session-started", ...origin, mode: "exec" });
       const stop = AbortSignal.any([shutdown.signal, revoked]);
@@ -192,7 +192,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       );
       exitStatus = result.exitStatus;
       ended = {
-        ...(result.transcriptDigest === undefined ? {} : { transcriptDigest: result.transcriptDigest }),
+        ...result.transcript,
         ...(result.reason === undefined ? {} : { reason: result.reason }),
       };
     }

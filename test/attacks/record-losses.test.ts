@@ -2,7 +2,8 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
-import { planPrune, prune, prunedEvents } from "../../server/audit/prune.ts";
+import { planPrune } from "../../server/audit/plan-prune.ts";
+import { prune, prunedEvents } from "../../server/audit/prune.ts";
 import { emptyRecord, openAt, recordSession, smallRecord, type MadeRecord } from "../audit-review/record.ts";
 import { pep } from "../harness/endpoint.ts";
 
@@ -177,7 +178,7 @@ test("what was accepted goes with the lines that say so, and the record still st
   const plan = planPrune(inAudit(made, "log"), Date.now() + 1000, 12, verify(made).prunedBefore);
   expect(plan.throughSeq).toBeGreaterThan(10);
   for (const event of prunedEvents(plan, "root", new Date())) await record.append(event);
-  prune(join(made.dataDirectory, "audit"), plan);
+  await prune(join(made.dataDirectory, "audit"), plan);
   await record.close();
   expect(existsSync(inAudit(made, "transcripts/S-7.cast"))).toBe(false);
   await restart(made);

@@ -15,7 +15,8 @@ import { expect, test } from "vitest";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
 import { originOf, signCheckpoint } from "../../server/audit/checkpoint.ts";
 import { CompactRange, leafHash } from "../../server/audit/merkle-tree.ts";
-import { planPrune, prune, prunedEvents } from "../../server/audit/prune.ts";
+import { planPrune } from "../../server/audit/plan-prune.ts";
+import { prune, prunedEvents } from "../../server/audit/prune.ts";
 import { rawPublicKey } from "../../server/audit/signed-note.ts";
 import { newKey, openAt, smallRecord, type MadeRecord } from "../audit-review/record.ts";
 
@@ -142,7 +143,7 @@ test("a forged log-adopted neither permits a thing nor takes away what a signed 
   const record = await openAt(made);
   const plan = planAt(made, 10);
   for (const event of prunedEvents(plan, "root", new Date())) await record.append(event);
-  prune(join(made.dataDirectory, "audit"), plan);
+  await prune(join(made.dataDirectory, "audit"), plan);
   await record.close();
   const root = new CompactRange().root().toString("base64");
   forge(made, { type: "log-adopted", from: 1, to: 11, root, tornFiles: ["000000000001.ndjson.torn-at-1"] });
@@ -160,7 +161,7 @@ test("a pruning that was signed permits what it names, and not one segment more"
   expect(plan.segments.length).toBeLessThan(whole.segments.length);
   for (const event of prunedEvents(plan, "root", new Date())) await record.append(event);
   expect(checkpointOf(made)).toContain("\n11\n"); // signed before anything goes
-  prune(join(made.dataDirectory, "audit"), plan);
+  await prune(join(made.dataDirectory, "audit"), plan);
   await record.close();
   expect(problemsOf(made)).toBe("");
   const next = whole.segments[plan.segments.length]?.name ?? "";
@@ -248,7 +249,7 @@ test("a second pruning that takes the event of the first one leaves a record tha
     const plan = planAt(made, through);
     expect(plan.segments.length).toBeGreaterThan(0);
     for (const event of prunedEvents(plan, "root", new Date())) await record.append(event);
-    prune(join(made.dataDirectory, "audit"), plan);
+    await prune(join(made.dataDirectory, "audit"), plan);
     await record.close();
     expect(problemsOf(made)).toBe("");
   }

@@ -116,7 +116,7 @@ test("the log is followed while it grows into new segments and over pruned ones"
   const [first, second, third] = findSegments(directory);
   if (first === undefined || second === undefined || third === undefined) throw new Error("too few segments");
   mkdirSync(join(made.dataDirectory, "audit", "transcripts"), { recursive: true });
-  prune(join(made.dataDirectory, "audit"), {
+  await prune(join(made.dataDirectory, "audit"), {
     segments: [first, second],
     transcripts: [],
     tornFiles: [],

@@ -5,7 +5,8 @@ import { castLinesV2 } from "../../server/audit-review/cast-v2.ts";
 import { readEvents } from "../../server/audit-review/read-events.ts";
 import { makeReceipts, verifyReceipt } from "../../server/audit-review/receipts.ts";
 import { listSessions, type SessionFilter } from "../../server/audit-review/sessions.ts";
-import { planPrune, prune, prunedEvents } from "../../server/audit/prune.ts";
+import { planPrune } from "../../server/audit/plan-prune.ts";
+import { prune, prunedEvents } from "../../server/audit/prune.ts";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
 import { newKey, openAt, recordSession, smallRecord, type MadeRecord } from "./record.ts";
 
@@ -57,7 +58,7 @@ test("after pruning the record still holds, and receipts made before and after s
   expect(plan.throughSeq).toBeGreaterThanOrEqual(3);
   const record = await openAt(made);
   for (const event of prunedEvents(plan, "root", new Date())) await record.append(event);
-  prune(join(made.dataDirectory, "audit"), plan);
+  await prune(join(made.dataDirectory, "audit"), plan);
   await recordSession(record, made.dataDirectory, "S-4");
   await record.close();
   const reopened = await openAt(made);

@@ -54,8 +54,8 @@ export const recordSession = async (record: OpenRecord, dataDirectory: string, s
   await record.append({ type: "session-started", ...origin, mode: "interactive", transcript: transcript.fileName });
   await transcript.output(`this is ${sessionId}\r\n`);
   await record.append(disclosureOf(sessionId, `KEY-${sessionId}`));
-  const transcriptDigest = await transcript.close(0);
-  await record.append({ type: "session-ended", ...origin, exitStatus: 0, transcriptDigest, reason: "exit" });
+  const closed = await transcript.close(0);
+  await record.append({ type: "session-ended", ...origin, exitStatus: 0, ...closed, reason: "exit" });
 };
 
 export const emptyRecord = (): MadeRecord => {

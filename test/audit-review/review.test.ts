@@ -215,8 +215,8 @@ test("a verification is stopped in the middle of its work, and tells how far it 
     told.push(events);
     controller.abort();
   };
-  const task = { kind: "verify", dataDirectory, sinceCheckpoint: undefined } as const;
-  const work = runInWorker(task, onProgress, controller.signal);
+  const task = { kind: "verify", dataDirectory, publicKey: undefined, sinceCheckpoint: undefined } as const;
+  const work = runInWorker(task, { onProgress, signal: controller.signal });
   await expect(work.next()).rejects.toMatchObject({ category: "OperationStopped" });
   expect(told[0]).toBe(10_000);
 });

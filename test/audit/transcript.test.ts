@@ -25,7 +25,7 @@ test("a transcript is an asciicast v3 whose digest is that of its file", async (
   await transcript.resize(90, 30);
   await transcript.marker("Get-RecoveryKeys");
   clock += 2;
-  const digest = await transcript.close(0);
+  const { transcriptDigest: digest, transcriptBytes } = await transcript.close(0);
   expect(castLines(directory)).toEqual([
     { version: 3, term: { cols: 80, rows: 24, type: "xterm-256color" }, timestamp: 1_700_000_000, title: "S-1" },
     [0.248, "o", "Hello\r\n"],
@@ -33,6 +33,7 @@ test("a transcript is an asciicast v3 whose digest is that of its file", async (
     [0, "m", "Get-RecoveryKeys"],
     [0.002, "x", "0"],
   ]);
+  expect(transcriptBytes).toBe(statSync(join(directory, "S-1.cast")).size);
   expect(digest).toBe(
     createHash("sha256")
       .update(readFileSync(join(directory, "S-1.cast")))
@@ -85,7 +86,7 @@ test("a transcript that reaches its limit takes no more, says so, and still clos
     message: "This session's transcript has reached its limit of 1 MiB, so the session ends. Log in again to go on.",
   });
   await expect(transcript.marker("later")).rejects.toMatchObject({ category: "LimitsExceeded" });
-  const digest = await transcript.close(5);
+  const { transcriptDigest: digest } = await transcript.close(5);
   expect(castLines(directory).slice(-2)).toEqual([
     [0, "m", "ended: the transcript reached its limit"],
     [0, "x", "5"],

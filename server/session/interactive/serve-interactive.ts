@@ -1,4 +1,4 @@
-import type { OpenTranscript, Transcript } from "../../audit/contract.ts";
+import type { ClosedTranscript, OpenTranscript, Transcript } from "../../audit/contract.ts";
 import type { CommandDescription } from "../../../commands/define-command.ts";
 import { EndpointError, failures } from "../../errors.ts";
 import type { AuthenticatedConnection, SessionChannel, SessionRequest, TerminalSize } from "../contract.ts";
@@ -49,7 +49,8 @@ export interface InteractiveDependencies {
 export interface InteractiveResult {
   readonly exitStatus: number;
   readonly transcriptFile?: string;
-  readonly transcriptDigest?: string;
+  /** Absent where it could not be closed. */
+  readonly transcript?: ClosedTranscript;
   readonly reason?: string;
 }
 
@@ -245,8 +246,8 @@ export const serveInteractive = async (
 const closed = async (transcript: Transcript, end: SessionEnd): Promise<InteractiveResult> => {
   const { fileName: transcriptFile } = transcript;
   try {
-    const transcriptDigest = await transcript.close(end.exitStatus);
-    return { exitStatus: end.exitStatus, transcriptFile, transcriptDigest, reason: end.reason };
+    const closedTranscript = await transcript.close(end.exitStatus);
+    return { exitStatus: end.exitStatus, transcriptFile, transcript: closedTranscript, reason: end.reason };
   } catch {
     // The record of the session is not whole: whatever it ended with, that is what counts.
     return { exitStatus: failures.AuditUnavailable.exitStatus, transcriptFile, reason: "transcript unavailable" };

@@ -12,7 +12,7 @@ const start = (output: (text: string) => Promise<void>) => {
     resize: async () => undefined,
     marker: async () => undefined,
     discard: async () => undefined,
-    close: async () => "",
+    close: async () => ({ transcriptDigest: "", transcriptBytes: 0 }),
   };
   return { client, failures, terminal: new RecordedTerminal(transcript, client.channel, (e) => void failures.push(e)) };
 };

@@ -130,9 +130,9 @@ test("a channel that closes stops the running command, and the session's UI proc
   shell.type("slow\r");
   await expect.poll(() => shell.events.map(({ type }) => type)).toContain("command-started");
   shell.close();
-  const { transcriptDigest, exitStatus } = await shell.result;
+  const { transcript, exitStatus } = await shell.result;
   expect(exitStatus).toBe(130);
-  expect(transcriptDigest).toMatch(/^[0-9a-f]{64}$/);
+  expect(transcript?.transcriptDigest).toMatch(/^[0-9a-f]{64}$/);
   expect(shell.events.at(-1)).toMatchObject({ outcome: "stopped" });
   await expect.poll(() => shell.pool.processIds()).toEqual([]);
 });
