@@ -51,6 +51,9 @@ const createLines = (): Io["stdin"] => {
       const next = await opened.lines.next();
       return next.done === true ? undefined : next.value;
     },
+    async *readBytes() {
+      for await (const chunk of process.stdin) yield typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+    },
     close: () => opened?.source.close(),
   };
 };

@@ -47,13 +47,18 @@ Prints one line on standard output when it is ready: listening on HOST:PORT SHA2
   --demo               makes the data directory first when it is empty; loopback only
 `,
   import: `pep import [--data-dir DIR] [--computer-name NAME] [--skip-invalid] FILE...
+             [--column WHAT=NAME]... [--device-names FILE]
 
-Reads recovery data into the site database: manage-bde -protectors -get, (Get-BitLockerVolume).KeyProtector as JSON,
-an LDIF export of msFVE-RecoveryInformation, Microsoft Graph's recoveryKeys, or CSV with a header row.
+Reads recovery data into the site database: manage-bde -protectors -get, the recovery key files of Windows, text that
+has a key id with its key, (Get-BitLockerVolume).KeyProtector as JSON, an LDIF export of msFVE-RecoveryInformation,
+Microsoft Graph's recoveryKeys, or CSV with a header row. The file - is standard input.
 Each file is imported whole or not at all; importing it again changes nothing. Works while the server runs.
 
   --data-dir DIR         the directory made by pep init (${defaultDataDirectory})
   --computer-name NAME   for files that name no computer (manage-bde, KeyProtector JSON)
+  --column WHAT=NAME     the column (of JSON: property) NAME holds WHAT: Computer, PasswordID, RecoveryPassword, VolumeID,
+                         VolumeType or Time
+  --device-names FILE    names for device ids: CSV or JSON with DeviceId and DisplayName
   --skip-invalid         leave invalid entries out, and say which
 `,
   audit: `pep audit verify [--data-dir DIR] [--public-key FILE] [--since-checkpoint FILE]
@@ -185,6 +190,8 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
         ...dataDirectoryOption,
         "computer-name": { type: "string" },
         "skip-invalid": { type: "boolean" },
+        column: { type: "string", multiple: true },
+        "device-names": { type: "string" },
       });
       if (positionals.length === 0) throw new EndpointError("InvalidArgument", "Name at least one file to import.");
       const { runImport } = await import("./run-import.ts");
@@ -194,6 +201,8 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
           files: positionals,
           computerName: values["computer-name"],
           skipInvalid: values["skip-invalid"] ?? false,
+          columns: values.column ?? [],
+          deviceNames: values["device-names"],
         },
         signals.stop,
         io,

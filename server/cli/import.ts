@@ -3,6 +3,9 @@ import { createHash } from "node:crypto";
 import type { AuditEvent, EventLog } from "../audit/event.ts";
 import { EndpointError } from "../errors.ts";
 import type { Problem, RecoveryRecordWriter } from "../import/contract.ts";
+import { readDeviceNames } from "../import/device-names.ts";
+import { parseGivenColumns } from "../import/given-columns.ts";
+import type { GivenColumns } from "../import/layout.ts";
 import { createProgress, type ErrorOutput } from "../import/progress.ts";
 import { printableFileName, readFileBytes, readRecoveryFile } from "../import/read-recovery-file.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
@@ -11,6 +14,12 @@ export interface ImportCommand {
   readonly files: readonly string[];
   readonly computerName: string | undefined;
   readonly skipInvalid: boolean;
+  /** As given with `--column`, `Computer=AssetName`. */
+  readonly columns: readonly string[];
+  /** A list of devices, as given with `--device-names`. */
+  readonly deviceNames: string | undefined;
+  /** Standard input, for the file `-`. */
+  readonly readInput: () => AsyncIterable<Uint8Array>;
   readonly log: EventLog;
   readonly writer: RecoveryRecordWriter;
   /** Operating-system account, for the record. */
@@ -23,6 +32,22 @@ interface Digest {
   readonly name: string;
   readonly sha256: string;
   readonly bytes: number;
+  /** Of standard input, which can be read once only: its content. */
+  readonly content?: readonly Uint8Array[];
+}
+
+/** What the files are read with. */
+interface Names {
+  readonly columns: GivenColumns;
+  readonly deviceNames: ReadonlyMap<string, string> | undefined;
+}
+
+const inputName = "standard input";
+/** It is kept in memory, as the record has its digest before anything of it is imported, and keys belong in no other file. */
+const largestInput = 256 * 1024 * 1024;
+
+async function* fromMemory(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks;
 }
 
 type ImportedFile = Extract<AuditEvent, { type: "import-finished" }>["files"][number];
@@ -33,7 +58,24 @@ const mostSkippedTold = 20;
 const count = (number: number, noun: string): string =>
   `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
 
-const digestFile = async (name: string, signal: AbortSignal): Promise<Digest> => {
+const digestInput = async (input: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Digest> => {
+  const hash = createHash("sha256");
+  const content: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of input) {
+    if (signal.aborted) throw new EndpointError("OperationStopped", "The import was stopped.");
+    bytes += chunk.length;
+    if (bytes > largestInput) {
+      throw new EndpointError("LimitsExceeded", "Standard input is larger than 256 MiB; import it as a file.");
+    }
+    hash.update(chunk);
+    content.push(chunk);
+  }
+  return { name: inputName, sha256: hash.digest("hex"), bytes, content };
+};
+
+const digestFile = async (name: string, { readInput, signal }: ImportCommand): Promise<Digest> => {
+  if (name === "-") return digestInput(readInput(), signal);
   const hash = createHash("sha256");
   let bytes = 0;
   for await (const chunk of readFileBytes(name, signal)) {
@@ -43,7 +85,7 @@ const digestFile = async (name: string, signal: AbortSignal): Promise<Digest> =>
   return { name, sha256: hash.digest("hex"), bytes };
 };
 
-const importFile = async (file: Digest, command: ImportCommand): Promise<ImportedFile> => {
+const importFile = async (file: Digest, names: Names, command: ImportCommand): Promise<ImportedFile> => {
   const shown = printableFileName(file.name);
   const progress = createProgress({ name: shown, bytes: file.bytes }, command.stderr, () => performance.now());
   const hash = createHash("sha256");
@@ -62,6 +104,8 @@ const importFile = async (file: Digest, command: ImportCommand): Promise<Importe
   async function* readRecords(): AsyncGenerator<RecoveryRecord> {
     yield* readRecoveryFile(file.name, {
       computerName: command.computerName,
+      ...names,
+      bytes: file.content === undefined ? undefined : fromMemory(file.content),
       onSkipped: command.skipInvalid ? tellSkipped : undefined,
       onPassedOver: () => {
         passedOver += 1;
@@ -113,12 +157,13 @@ const wordsFor = (error: unknown): string =>
 /** Runs the import of all files in order; the first that fails is the last. @returns its error */
 const importFiles = async (
   files: readonly Digest[],
+  names: Names,
   command: ImportCommand,
   imported: ImportedFile[],
 ): Promise<unknown> => {
   for (const file of files) {
     try {
-      imported.push(await importFile(file, command));
+      imported.push(await importFile(file, names, command));
     } catch (error) {
       return error;
     }
@@ -139,14 +184,22 @@ export const importCommand = async (command: ImportCommand): Promise<number> => 
   try {
     if (command.files.length === 0) throw new EndpointError("InvalidArgument", "Name the files to import.");
     const files: Digest[] = [];
-    for (const name of command.files) files.push(await digestFile(name, signal));
+    if (command.files.filter((name) => name === "-").length > 1) {
+      throw new EndpointError("InvalidArgument", "Standard input (-) can be read once only.");
+    }
+    for (const name of command.files) files.push(await digestFile(name, command));
+    const list = command.deviceNames;
+    const names: Names = {
+      columns: parseGivenColumns(command.columns),
+      deviceNames: list === undefined ? undefined : await readDeviceNames(list, signal),
+    };
     await log.append({
       type: "import-started",
       localUser,
       files: files.map(({ name, sha256 }) => ({ name: maskKey(name), sha256 })),
     });
     const imported: ImportedFile[] = [];
-    const failure = await importFiles(files, command, imported);
+    const failure = await importFiles(files, names, command, imported);
     // Told before it is recorded: when the record fails too, the administrator still reads why.
     const failing = files[imported.length]?.name ?? "";
     if (failure instanceof EndpointError) {

@@ -11,6 +11,8 @@ export interface ImportOptions {
   readonly files: readonly string[];
   readonly computerName: string | undefined;
   readonly skipInvalid: boolean;
+  readonly columns: readonly string[];
+  readonly deviceNames: string | undefined;
 }
 
 /**
@@ -33,6 +35,9 @@ export const runImport = async (options: ImportOptions, signal: AbortSignal, io:
         files: options.files,
         computerName: options.computerName,
         skipInvalid: options.skipInvalid,
+        columns: options.columns,
+        deviceNames: options.deviceNames,
+        readInput: () => io.stdin.readBytes(),
         log,
         writer,
         localUser: io.localUser,

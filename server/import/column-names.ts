@@ -186,3 +186,13 @@ const unsureLabels = ["device", "displayname", "deviceid", "azureaddeviceid"];
 /** The label of a line of text (`Host Name: PC-1`) that names a computer. */
 export const namesComputer = (label: string): boolean =>
   roleOfName(label) === "computer" && !unsureLabels.includes(plainName(label));
+
+/** What `--column` calls the roles. */
+export const givenRoles: ReadonlyMap<string, Role> = new Map([
+  ["computer", "computer"],
+  ["passwordid", "keyId"],
+  ["recoverypassword", "password"],
+  ["volumeid", "volumeId"],
+  ["volumetype", "volumeType"],
+  ["time", "time"],
+] as const);

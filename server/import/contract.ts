@@ -1,3 +1,4 @@
+import type { GivenColumns } from "./layout.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 
 /** One thing that is wrong with a file, for the administrator. Never quotes what stands in the file. */
@@ -9,6 +10,12 @@ export interface Problem {
 export interface ReadOptions {
   /** For texts and tables that name no computer; for Graph it replaces the device id. */
   readonly computerName?: string | undefined;
+  /** Names of columns and properties by what they hold (`--column`). */
+  readonly columns?: GivenColumns | undefined;
+  /** Names of devices by their ids in lower case (`--device-names`); a device that is not among them keeps its id. */
+  readonly deviceNames?: ReadonlyMap<string, string> | undefined;
+  /** What was read already, instead of the file's content: standard input. */
+  readonly bytes?: AsyncIterable<Uint8Array> | undefined;
   /** Given (`--skip-invalid`): an invalid record is told here and left out. Absent: it stops the file. */
   readonly onSkipped?: ((problem: Problem) => void) | undefined;
   /** A protector that is no recovery information (TPM, PIN, passphrase, smart card). */

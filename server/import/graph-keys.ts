@@ -71,7 +71,8 @@ export const createGraphKeys = (reading: Reading): GraphKeys => {
       // Graph itself names devices by id, which `--computer-name` replaces; a name that a script added is honoured.
       const names = (layout.columns.get("computer") ?? []).filter((index) => cellText(cells[index] ?? "") !== deviceId);
       const columns = new Map(layout.columns);
-      if (reading.computerName !== undefined && deviceId !== undefined) columns.set("computer", names);
+      const isUnknown = deviceId !== undefined && reading.deviceName(deviceId) === undefined;
+      if (reading.computerName !== undefined && isUnknown) columns.set("computer", names);
       const isOneComputer = deviceId !== undefined || around.isOneComputer === true;
       return readRow({ ...layout, columns, isGraph: true }, cells, line, reading, { ...around, isOneComputer });
     },

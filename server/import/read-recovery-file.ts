@@ -6,6 +6,7 @@ import { readCsv } from "./csv.ts";
 import { decodeText, lookAhead } from "./decode-text.ts";
 import { detectForm, type Form } from "./detect-form.ts";
 import { decodeComputerName } from "./fields.ts";
+import type { GivenColumns } from "./layout.ts";
 import { readJson } from "./json.ts";
 import { readLdif } from "./ldif.ts";
 import { PasswordAccount } from "./password-account.ts";
@@ -74,24 +75,29 @@ export async function* readFileBytes(path: string, signal?: AbortSignal): AsyncG
 
 async function* tapped(
   chunks: AsyncIterable<Uint8Array>,
-  onBytes: (bytes: Uint8Array) => void,
+  onBytes: ((bytes: Uint8Array) => void) | undefined,
 ): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
-    onBytes(chunk);
+    onBytes?.(chunk);
     yield chunk;
   }
 }
 
-const readForm = (form: Form, text: AsyncIterable<string>, reading: Reading): AsyncIterable<RecoveryRecord> => {
+const readForm = (
+  form: Form,
+  text: AsyncIterable<string>,
+  reading: Reading,
+  given: GivenColumns,
+): AsyncIterable<RecoveryRecord> => {
   switch (form.kind) {
     case "json":
-      return readJson(text, reading, new Map());
+      return readJson(text, reading, given);
     case "ldif":
       return readLdif(text, reading);
     case "text":
       return readText(text, reading);
     case "csv":
-      return readCsv(text, form.csv, reading, new Map());
+      return readCsv(text, form.csv, reading, given);
   }
 };
 
@@ -114,11 +120,11 @@ const checkComputerName = (text: string | undefined): string | undefined => {
 export async function* readRecoveryFile(path: string, options: ReadOptions = {}): AsyncGenerator<RecoveryRecord> {
   const account = new PasswordAccount();
   const reading = new FileReading(printableFileName(path), checkComputerName(options.computerName), options, account);
-  const bytes = readFileBytes(path, options.signal);
+  const given = options.columns ?? new Map();
+  const bytes = tapped(options.bytes ?? readFileBytes(path, options.signal), options.onBytes);
   try {
-    const chunks = options.onBytes === undefined ? bytes : tapped(bytes, options.onBytes);
-    const { head, text } = await lookAhead(account.watch(decodeText(chunks)), headCharacters);
-    for await (const record of readForm(detectForm(head, new Map()), text, reading)) {
+    const { head, text } = await lookAhead(account.watch(decodeText(bytes)), headCharacters);
+    for await (const record of readForm(detectForm(head, given), text, reading, given)) {
       if (reading.take()) yield record;
     }
     reading.finish();

@@ -21,6 +21,8 @@ export class BrokenFile extends Error {
 export interface Reading {
   /** As given with `--computer-name`. */
   readonly computerName: string | undefined;
+  /** The name of a device, where `--device-names` has it. */
+  deviceName(id: string): string | undefined;
   /**
    * A record that can't be taken: left out with `--skip-invalid`, else one of the problems that stop the file.
    *
@@ -65,6 +67,10 @@ export class FileReading implements Reading {
     this.#account = account;
     this.computerName = computerName;
     this.#options = options;
+  }
+
+  deviceName(id: string): string | undefined {
+    return this.#options.deviceNames?.get(id.toLowerCase());
   }
 
   refuse(line: number, message: string, holds?: string): void {

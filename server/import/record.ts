@@ -40,7 +40,8 @@ const findComputerName = (raw: RawRecord, keyId: string, reading: Reading): stri
     else if (raw.isOneComputer !== true) reading.adopt(raw.line, keyId);
     return given;
   }
-  const name = decodeComputerName(raw.computerName);
+  const written = raw.computerName.trim();
+  const name = decodeComputerName(reading.deviceName(written) ?? written);
   if (name === undefined) {
     reading.refuse(raw.line, "the computer's name has characters that no computer's name has, or is too long.");
   } else if (given !== undefined && !isSameComputer(given, name)) {

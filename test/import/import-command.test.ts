@@ -42,6 +42,9 @@ const run = async (
     files,
     computerName: undefined,
     skipInvalid: false,
+    columns: [],
+    deviceNames: undefined,
+    readInput: async function* () {},
     log: { append: async (event) => void events.push(event) },
     writer: createStore(),
     localUser: "admin",
@@ -88,6 +91,58 @@ describe("pep import", () => {
   test("counts what it passed over", async () => {
     const { text } = await run([fixture("manage-bde-all-kinds.txt")], { computerName: "PC-1" });
     expect(text).toMatch(/: 4 key protectors added, 0 already known, 0 skipped, 2 other protectors passed over\n$/);
+  });
+
+  test("reads standard input, once, on the record with its digest", async () => {
+    const bytes = Buffer.from([header, ...makeRows(2)].join("\n"));
+    const readInput = async function* (): AsyncGenerator<Uint8Array> {
+      yield bytes.subarray(0, 50);
+      yield bytes.subarray(50);
+    };
+    const { status, text, events } = await run(["-"], { readInput });
+    expect(status).toBe(0);
+    expect(text).toBe("standard input: 2 key protectors added, 0 already known, 0 skipped\n");
+    expect(events[0]).toMatchObject({
+      files: [{ name: "standard input", sha256: createHash("sha256").update(bytes).digest("hex") }],
+    });
+    expect((await run(["-", "-"], { readInput })).text).toBe("Standard input (-) can be read once only.\n");
+  });
+
+  test("takes the columns it is told, and names those there are when it can't", async () => {
+    const [row = ""] = makeRows(1);
+    const path = writeFile(temporaryDirectory(), "keys.csv", `AssetName,PasswordID,RecoveryPassword\n${row}\n`);
+    expect((await run([path])).text).toContain("The columns are: AssetName, PasswordID, RecoveryPassword.");
+    expect((await run([path], { columns: ["Computer=asset name"] })).status).toBe(0);
+    expect((await run([path], { columns: ["Computer=Asset"] })).text).toContain(
+      "no column of the name that --column says",
+    );
+    expect((await run([path], { columns: ["Colour=AssetName"] })).text).toContain("--column: WHAT=NAME");
+  });
+
+  test("names devices by a list of them", async () => {
+    const device = makeGuid(createRandom(9));
+    const graph = { id: makeGuid(createRandom(8)), deviceId: device, key: makePassword(createRandom(8)) };
+    const path = writeFile(temporaryDirectory(), "graph.json", JSON.stringify([graph]));
+    const names: string[] = [];
+    const writer: RecoveryRecordWriter = {
+      importFile: async (records) => {
+        for await (const { computerName } of records) names.push(computerName);
+        return { added: 1, unchanged: 0 };
+      },
+    };
+    const lists = [
+      `DeviceId;DisplayName\n${device};PC-77\n`,
+      JSON.stringify({ value: [{ id: graph.id, deviceId: device.toLowerCase(), displayName: "PC-77" }] }),
+    ];
+    for (const list of lists) {
+      const deviceNames = writeFile(temporaryDirectory(), "devices", list);
+      expect((await run([path], { writer, deviceNames })).status).toBe(0);
+      const other = await run([path], { writer, deviceNames, computerName: "PC-1" });
+      expect(other.text).toContain("another computer than --computer-name says");
+    }
+    expect(names).toEqual(["PC-77", "PC-77"]);
+    const deviceNames = writeFile(temporaryDirectory(), "devices", "a;b\n");
+    expect((await run([path], { writer, deviceNames })).text).toContain("this is no list of devices");
   });
 
   test("counts the computers that a report has no key for", async () => {
