@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { fileIdentity } from "../../server/site-database/embedded/connection.ts";
 import { unlockDatabase } from "../../server/site-database/embedded/database.ts";
 import { examineAside } from "../../server/site-database/embedded/examine-aside.ts";
+import { computeCheck, openMasterKey } from "../../server/site-database/embedded/master-key.ts";
 import { openRecoveryRecordWriter } from "../../server/site-database/embedded/index.ts";
 import {
   asImportRecord,
@@ -142,6 +143,47 @@ describe("a write that a crash kept off the record", () => {
     await importUnrecorded(site, 2);
     await importUnrecorded(site, 3);
     expect(site.look("SELECT count(*) FROM RecoveryAndHardwareCore_Keys")).toEqual([[2]]);
+  });
+});
+
+describe("a database of version 2, with digests and nothing over all rows", () => {
+  /** As version 2 left it, with a record that knows no state. */
+  const makeVersion2 = async (site: TestSite): Promise<void> => {
+    const [keyDerivation, keyCheck] = site.look("SELECT key_derivation, key_check FROM sys_symmetric_keys")[0] ?? [];
+    if (typeof keyDerivation !== "string" || !(keyCheck instanceof Uint8Array)) throw new Error("no record");
+    const source = { kind: "file", path: site.masterKeyFile } as const;
+    const masterKey = await openMasterKey(source, { keyDerivation, keyCheck }, false, 3);
+    site.tamper("UPDATE sys_symmetric_keys SET key_check = ?", computeCheck(masterKey, keyDerivation, false, 2));
+    masterKey.close();
+    site.tamper("DROP TABLE row_set");
+    site.tamper("PRAGMA user_version = 2");
+    site.record.forget();
+  };
+
+  test("is sealed as it stands, by whoever opens it first, and its first state is on the record", async () => {
+    const site = await newSite();
+    await site.importRecords([passwordRecord(1), passwordRecord(2)]);
+    await makeVersion2(site);
+    await Promise.all([site.open(), site.importRecords([passwordRecord(3)])]);
+    expect(site.look("PRAGMA user_version")).toEqual([[3]]);
+    expect(site.record.newest()).toMatchObject({ counter: 2, keys: 3, links: 3 });
+    await expect(site.inspect(true)).resolves.toMatchObject({ rows: { wrong: 0 }, set: { isRecorded: true } });
+    await expect(readAll(site)).resolves.toBe(3);
+  });
+
+  test("put back after it was raised, with a row less, is not the one that the record knows", async () => {
+    const site = await newSite();
+    await site.importRecords([passwordRecord(1), passwordRecord(2)]);
+    await makeVersion2(site);
+    const older = join(site.directory, "older.sqlite");
+    await copyFile(site.file, older);
+    const database = await site.open();
+    expect(site.record.newest()).toMatchObject({ counter: 1, keys: 2 });
+    await database.close();
+    await copyFile(older, site.file);
+    site.tamper("DELETE FROM RecoveryAndHardwareCore_Keys WHERE RecoveryKeyId = ?", guid("key 2"));
+    await expect(readAll(site)).rejects.toThrow("the record knows");
+    expect(site.record.refusals).toMatchObject([{ reason: "other" }]);
   });
 });
 
