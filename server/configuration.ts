@@ -66,6 +66,10 @@ const endpointFile = z.strictObject({
   transcriptLimitMiB: z.number().int().min(1).max(4096).default(64),
   /** Connections that one user may be logged in on at a time. */
   connectionsPerUser: z.number().int().min(1).max(512).default(64),
+  /** What one user may put on the record within an hour, log and transcripts; disclosures have a limit of their own. */
+  recordMiBPerHour: z.number().int().min(1).max(65_536).default(64),
+  /** Sessions of one user that begin at once; further ones begin at this rate. */
+  sessionsPerMinute: z.number().int().min(1).max(100_000).default(600),
   /** A connection without a session, as ControlMaster keeps them, ends after this. */
   connectionIdleMinutes: z
     .number()
@@ -108,6 +112,8 @@ export interface Configuration {
   readonly transcriptLimitBytes: number;
   readonly connectionsPerUser: number;
   readonly connectionIdleMs: number;
+  readonly recordMiBPerHour: number;
+  readonly sessionsPerMinute: number;
   readonly spareUiProcesses: number;
   readonly demo: boolean;
 }
@@ -227,6 +233,8 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
     transcriptLimitBytes: file.transcriptLimitMiB * mebibyte,
     connectionsPerUser: file.connectionsPerUser,
     connectionIdleMs: file.connectionIdleMinutes * 60_000,
+    recordMiBPerHour: file.recordMiBPerHour,
+    sessionsPerMinute: file.sessionsPerMinute,
     spareUiProcesses: file.spareUiProcesses,
     demo: file.demo,
   };

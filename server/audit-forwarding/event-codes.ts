@@ -52,6 +52,7 @@ const heavier: Partial<Record<AuditEvent["type"], Weight>> = {
   "command-refused": 5,
   "request-refused": 5,
   "connection-dropped": 5,
+  "budget-struck": 5,
   "log-pruned": 5,
   "log-key-rotated": 5,
   "log-adopted": 5,

@@ -56,18 +56,22 @@ export class CheckpointTrail {
     this.#permissions = permissions;
     this.#trusted = trusted;
     if (trusted.publicKey !== undefined) this.#keys.push(trusted.publicKey);
-    else if (existsSync(paths.publicKey)) this.#keys.push(createPublicKey(readTextOfRecord(paths.publicKey)));
+    else if (existsSync(paths.publicKey)) this.#trustFile(paths.publicKey);
     else findings.problem("there is no log-key.pub, and no --public-key was given: no signature can be checked");
     this.#newest = existsSync(paths.checkpoint)
-      ? this.#decode(readTextOfRecord(paths.checkpoint), "audit/checkpoint")
+      ? this.#decode(() => readTextOfRecord(paths.checkpoint), "audit/checkpoint")
       : undefined;
     // Read through first: a server that is running adds to it while the log is read.
     let count = 0;
     let last: Checkpoint | undefined;
     if (existsSync(paths.history)) {
-      for (const note of historyNotes(paths.history)) {
-        count += 1;
-        last = this.#decode(note, `audit/checkpoint-history, checkpoint ${count}`) ?? last;
+      try {
+        for (const note of historyNotes(paths.history)) {
+          count += 1;
+          last = this.#decode(() => note, `audit/checkpoint-history, checkpoint ${count}`) ?? last;
+        }
+      } catch (error) {
+        findings.problem(`audit/checkpoint-history can't be read: ${words(error)}`);
       }
     }
     if (last !== undefined && (this.#newest?.size ?? last.size) < last.size && catchesUp(paths.checkpoint, last.size)) {
@@ -81,8 +85,8 @@ export class CheckpointTrail {
       );
     }
     this.#history = this.#checkpoints(paths, count);
-    this.#since =
-      trusted.sinceCheckpoint === undefined ? undefined : this.#decode(trusted.sinceCheckpoint, "--since-checkpoint");
+    const { sinceCheckpoint } = trusted;
+    this.#since = sinceCheckpoint === undefined ? undefined : this.#decode(() => sinceCheckpoint, "--since-checkpoint");
     if (this.#since !== undefined && this.#newest !== undefined && this.#since.origin !== this.#newest.origin) {
       findings.problem(`--since-checkpoint is of the log ${this.#since.origin}, this is ${this.#newest.origin}`);
     }
@@ -173,14 +177,22 @@ export class CheckpointTrail {
     }
   }
 
+  #trustFile(publicKey: string): void {
+    try {
+      this.#keys.push(createPublicKey(readTextOfRecord(publicKey)));
+    } catch (error) {
+      this.#findings.problem(`log-key.pub can't be used, so no signature can be checked: ${words(error)}`);
+    }
+  }
+
   #advance(): void {
     const { value, done } = this.#history.next();
     this.#next = done === true ? undefined : value;
   }
 
-  #decode(raw: string, name: string): Checkpoint | undefined {
+  #decode(read: () => string, name: string): Checkpoint | undefined {
     try {
-      return decodeCheckpoint(raw);
+      return decodeCheckpoint(read());
     } catch (error) {
       this.#findings.problem(`${name} is damaged: ${words(error)}`);
       return undefined;

@@ -1,8 +1,8 @@
-import { readdir, readFile, type FileHandle } from "node:fs/promises";
+import { readdir, type FileHandle } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { decodeCheckpoint } from "../audit/checkpoint.ts";
 import { findSegments } from "../audit/log-lines.ts";
-import { openFileOfRecord } from "../audit/open-of-record.ts";
+import { openFileOfRecord, readTextOfRecord } from "../audit/open-of-record.ts";
 import { LogReader } from "../audit/log-reader.ts";
 import { recordPaths, type RecordPaths } from "./record-paths.ts";
 import { tarEnd, tarHeader, tarPadding } from "./tar.ts";
@@ -94,7 +94,7 @@ async function* archive(
   transcripts: readonly string[],
   lastSeq: () => number,
 ): AsyncGenerator<Uint8Array> {
-  const checkpoint = await readFile(paths.checkpoint, "utf8");
+  const checkpoint = readTextOfRecord(paths.checkpoint);
   const { size } = decodeCheckpoint(checkpoint);
   yield* textEntry("audit/checkpoint", checkpoint, new Date());
   yield* fileEntry("audit/checkpoint-history", paths.history, (file) => endOfNote(file, Buffer.from(checkpoint)));

@@ -1,8 +1,10 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { existsSync } from "node:fs";
-import { open, readFile, rename } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
+import { openFresh } from "../files/new-file.ts";
+import { renameDurably } from "../files/replace-file.ts";
 import { decodeCheckpoint, historyNotes, originOf, signCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { CompactRange, leafHash } from "./merkle-tree.ts";
 import { readTextOfRecord } from "./open-of-record.ts";
@@ -24,27 +26,31 @@ const damaged = (message: string, cause?: unknown): EndpointError =>
 
 /** The checkpoint that reaches furthest: the newest file and the end of the history should say the same, but either may be gone. */
 const findNewest = (directory: string): Found | undefined => {
-  let raw: string | undefined;
-  const history = join(directory, "checkpoint-history");
-  if (existsSync(history)) for (const note of historyNotes(history)) raw = note;
-  const newest = join(directory, "checkpoint");
   const found: Found[] = [];
-  for (const [name, text] of [
-    ["audit/checkpoint-history", raw],
-    ["audit/checkpoint", existsSync(newest) ? readTextOfRecord(newest) : undefined],
+  for (const [name, read] of [
+    ["checkpoint-history", lastNote],
+    ["checkpoint", readTextOfRecord],
   ] as const) {
-    if (text === undefined) continue;
+    const path = join(directory, name);
+    if (!existsSync(path)) continue;
     try {
-      found.push(decodeCheckpoint(text));
+      const text = read(path);
+      if (text !== undefined) found.push(decodeCheckpoint(text));
     } catch (error) {
-      throw damaged(`${name} is damaged: pep audit verify says more.`, error);
+      throw damaged(`audit/${name} is damaged: pep audit verify says more.`, error);
     }
   }
   return found.sort((a, b) => b.size - a.size)[0];
 };
 
+const lastNote = (history: string): string | undefined => {
+  let last: string | undefined;
+  for (const note of historyNotes(history)) last = note;
+  return last;
+};
+
 const writeWhole = async (path: string, text: string): Promise<void> => {
-  const file = await open(path, "w", 0o600);
+  const file = await openFresh(path);
   try {
     await file.writeFile(text);
     await file.datasync();
@@ -176,15 +182,9 @@ export class Checkpointer {
     // The history last: one in it that is not the newest file looks as if that file had been replaced.
     await this.#makingRoom(() => writeWhole(`${newest}.new`, note));
     await this.#makingRoom(() => appendNote(join(directory, "checkpoint-history"), note));
-    await rename(`${newest}.new`, newest);
-    const folder = await open(directory, "r");
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+    await renameDurably(`${newest}.new`, newest);
     // Read back: a job that checks that it could sign, and then signs nothing, is worth nothing (CVE-2025-59339).
-    const written = decodeCheckpoint(await readFile(newest, "utf8"));
+    const written = decodeCheckpoint(readTextOfRecord(newest));
     if (written.size !== checkpoint.size || !written.root.equals(checkpoint.root) || !this.#isSigned(written)) {
       throw damaged("The checkpoint that was written is not the one that was read back.");
     }

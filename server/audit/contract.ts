@@ -27,4 +27,5 @@ export interface TranscriptHeader {
   readonly term: string;
 }
 
-export type OpenTranscript = (header: TranscriptHeader) => Promise<Transcript>;
+/** @param onWritten called with the number of bytes that each event took */
+export type OpenTranscript = (header: TranscriptHeader, onWritten?: (bytes: number) => void) => Promise<Transcript>;

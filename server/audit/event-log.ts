@@ -30,6 +30,8 @@ export interface EventLogOptions {
    * before anything else. `keptAs`: the torn line that was just moved aside.
    */
   readonly onOpened?: (keptAs: string | undefined) => Promise<readonly AuditEvent[]>;
+  /** Called with each event that is taken, and the length of its text; whether it becomes durable is not known yet. */
+  readonly onTaken?: (event: AuditEvent, length: number) => void;
   /**
    * Called with the lines, without their newlines, while the disk makes them durable: what is to be computed of them costs
    * nobody time then. Their bytes are good until it returns. What it returns is called once they are durable, and never if not.
@@ -108,6 +110,7 @@ class AppendOnlyLog implements OpenEventLog {
     } catch (error) {
       return Promise.reject(unavailable(error));
     }
+    this.#options.onTaken?.(event, text.length);
     const group = (this.#pending ??= { events: [], outcome: Promise.withResolvers() });
     group.events.push(text);
     this.#flushing ??= this.#flush();

@@ -58,6 +58,13 @@ export const auditEvent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("configuration-refused"), what: z.string(), problem: z.string() }),
   z.strictObject({ type: z.literal("connection-opened"), ...origin.shape, clientSoftware: z.string() }),
   z.strictObject({ type: z.literal("connection-closed"), ...origin.shape }),
+  /** A user reached a budget of endpoint.json, for the first time since it was free: further sessions wait, or none goes on. */
+  z.strictObject({
+    type: z.literal("budget-struck"),
+    ...origin.shape,
+    budget: z.enum(["recordMiBPerHour", "sessionsPerMinute"]),
+    most: z.number().int(),
+  }),
   /** Dropped by a guard of the SSH layer; `guard` is its name, for example `pre-authentication-message`. */
   z.strictObject({ type: z.literal("connection-dropped"), ...origin.shape, guard: z.string() }),
   /** Earned penalties reached the minimum: connections of this source are closed at the door for so long. */
@@ -66,7 +73,7 @@ export const auditEvent = z.discriminatedUnion("type", [
     /** An IPv4 address or an IPv6 network. */
     source: z.string(),
     /** What the connection did that made it enough. */
-    offence: z.enum(["authfail", "noauth", "grace-exceeded", "violation"]),
+    offence: z.enum(["authfail", "noauth", "grace-exceeded", "violation", "refuseconnection"]),
     forSeconds: z.number().int(),
   }),
   z.strictObject({

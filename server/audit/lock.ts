@@ -1,10 +1,12 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
 import { EndpointError } from "../errors.ts";
 import { takeFileLock } from "../files/file-lock.ts";
+import { openFreshSync } from "../files/new-file.ts";
+import { readTextOfRecord } from "./open-of-record.ts";
 
 const readHolder = (path: string): string => {
   try {
-    return readFileSync(path, "utf8").trim();
+    return readTextOfRecord(path).trim();
   } catch {
     return "";
   }
@@ -27,6 +29,8 @@ export const takeLock = (path: string): (() => void) => {
     );
   }
   // For people only: the lock itself is the kernel's.
-  writeFileSync(holderPath, `${process.pid}\n`, { mode: 0o600 });
+  const holder = openFreshSync(holderPath);
+  writeSync(holder, `${process.pid}\n`);
+  closeSync(holder);
   return release;
 };

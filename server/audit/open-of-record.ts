@@ -7,7 +7,7 @@ export const ofRecord = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 const blockBytes = 256 * 1024;
 
-const irregular = (): Error => new Error("it is no regular file");
+const irregular = (path: string): Error => new Error(`${path} is no regular file`);
 
 /**
  * Opens a file of the record for reading. What the server writes is a regular file: a link may lead to a device that never ends,
@@ -20,7 +20,7 @@ export const openOfRecord = (path: string): { readonly fd: number; readonly byte
   const fd = openSync(path, constants.O_RDONLY | ofRecord);
   try {
     const found = fstatSync(fd);
-    if (!found.isFile()) throw irregular();
+    if (!found.isFile()) throw irregular(path);
     return { fd, bytes: found.size };
   } catch (error) {
     closeSync(fd);
@@ -32,7 +32,7 @@ export const openOfRecord = (path: string): { readonly fd: number; readonly byte
 export const openFileOfRecord = async (path: string): Promise<FileHandle> => {
   const file = await open(path, constants.O_RDONLY | ofRecord);
   try {
-    if (!(await file.stat()).isFile()) throw irregular();
+    if (!(await file.stat()).isFile()) throw irregular(path);
     return file;
   } catch (error) {
     await file.close();

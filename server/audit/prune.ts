@@ -1,6 +1,7 @@
-import { open, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
+import { openFresh } from "../files/new-file.ts";
 import { synchronizeDirectory } from "../files/synchronize-directory.ts";
 import type { AuditEvent } from "./event.ts";
 import { linesInTurns, prunedName, type Segment } from "./log-lines.ts";
@@ -29,7 +30,7 @@ export const prunedEvents = (
 /** Puts the hashes of a segment's lines in its place. They are durable before the lines go, so that the tree is whole at every moment. */
 const hashSegment = async (directory: string, segment: Segment): Promise<void> => {
   const path = join(directory, prunedName(segment.name));
-  const file = await open(`${path}.new`, "w", 0o600);
+  const file = await openFresh(`${path}.new`);
   try {
     for await (const lines of linesInTurns(directory, segment)) {
       const hashes: Buffer[] = [];

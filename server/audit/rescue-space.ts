@@ -1,6 +1,7 @@
 import { randomFillSync } from "node:crypto";
-import { closeSync, openSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, lstatSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { openFreshSync } from "../files/new-file.ts";
 
 const blockBytes = 1024 * 1024;
 const mostBytes = 16 * 1024 * 1024;
@@ -23,10 +24,11 @@ export const rescueSpaceIn = (auditDirectory: string): RescueSpace => {
   return {
     make(reserveBytes) {
       const bytes = Math.min(mostBytes, Math.floor(reserveBytes * share));
-      if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) >= bytes) return;
+      const found = lstatSync(path, { throwIfNoEntry: false });
+      if (found?.isFile() === true && found.size >= bytes) return;
       // Random: a file system that compresses would keep zeros in no space at all, and a hole is none anywhere.
       const block = randomFillSync(Buffer.allocUnsafe(Math.min(blockBytes, bytes)));
-      const fd = openSync(path, "w", 0o600);
+      const fd = openFreshSync(path);
       try {
         for (let written = 0; written < bytes;) {
           written += writeSync(fd, block, 0, Math.min(block.length, bytes - written));
@@ -39,7 +41,7 @@ export const rescueSpaceIn = (auditDirectory: string): RescueSpace => {
       }
     },
     giveUp() {
-      if (statSync(path, { throwIfNoEntry: false }) === undefined) return false;
+      if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return false;
       rmSync(path, { force: true });
       return true;
     },

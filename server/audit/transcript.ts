@@ -28,6 +28,7 @@ class Asciicast implements Transcript {
   readonly #clockMs: () => number;
   readonly #limitBytes: number;
   readonly #giveUpSpace: () => boolean;
+  readonly #onWritten: (bytes: number) => void;
   readonly #digest = createHash("sha256");
   /** Length of what was written whole; bytes after it are of a write that failed. */
   #wholeBytes = 0;
@@ -36,13 +37,20 @@ class Asciicast implements Transcript {
   #last: Promise<void> = Promise.resolve();
   #closing: Promise<ClosedTranscript> | undefined;
 
-  constructor(path: string, fileName: string, file: FileHandle, options: TranscriptOptions) {
+  constructor(
+    path: string,
+    fileName: string,
+    file: FileHandle,
+    options: TranscriptOptions,
+    onWritten: ((bytes: number) => void) | undefined,
+  ) {
     this.fileName = fileName;
     this.#path = path;
     this.#file = file;
     this.#clockMs = options.clockMs;
     this.#limitBytes = options.limitBytes ?? defaultLimitBytes;
     this.#giveUpSpace = options.giveUpSpace ?? (() => false);
+    this.#onWritten = onWritten ?? (() => undefined);
     this.#writtenMs = Math.round(options.clockMs());
   }
 
@@ -130,6 +138,7 @@ class Asciicast implements Transcript {
     }
     this.#wholeBytes += bytes.length;
     this.#digest.update(bytes);
+    this.#onWritten(bytes.length);
   }
 
   async #putBytes(bytes: Buffer): Promise<void> {
@@ -166,13 +175,13 @@ const unavailable = (cause: unknown): EndpointError =>
  * @param directory `audit/transcripts`; made when it is not there
  */
 export const transcriptsIn = (directory: string, options: TranscriptOptions): OpenTranscript => {
-  return async (header) => {
+  return async (header, onWritten) => {
     const fileName = `${header.sessionId}.cast`;
     const path = join(directory, fileName);
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       const file = await open(path, "wx", 0o600);
-      const transcript = new Asciicast(path, fileName, file, options);
+      const transcript = new Asciicast(path, fileName, file, options, onWritten);
       try {
         await transcript.header(header, options.now());
       } catch (error) {

@@ -114,8 +114,7 @@ const writeBeside = async (
     last = digestOf(line);
     text += `${line}\n`;
   }
-  await rm(beside, { force: true });
-  const file = await open(beside, "wx+", 0o600).catch((error: unknown) => {
+  const file = await openFresh(beside).catch((error: unknown) => {
     throw unavailable(error);
   });
   try {

@@ -6,6 +6,7 @@ import { readThrough } from "../audit/read-through.ts";
 import type { SiteState } from "../audit/site-events.ts";
 import { readCredentials } from "../audit-forwarding/connection.ts";
 import { examineLag, examineReceiver } from "../audit-forwarding/examine.ts";
+import { readRecentStrikes } from "../audit/recent-strikes.ts";
 import { findWarnings } from "../authorization/find-warnings.ts";
 import { loadRolesFile } from "../authorization/roles-file.ts";
 import { problemInWords } from "../authorization/roles-problem.ts";
@@ -126,6 +127,18 @@ const examineSpace = (directory: string, dataDirectory: string, reserveBytes: nu
   return free < spaceToAct * reserveBytes
     ? advice("free-space", `${left}: below it no session starts; ${act}`)
     : passed("free-space", `${left}.`);
+};
+
+/** Budgets of users that struck: a script in a loop, a setting that is too small, or somebody who tries the endpoint. */
+const examineBudgets = (logDirectory: string, now: Date): CertificateFinding => {
+  const strikes = [...readRecentStrikes(logDirectory, now)].map(([budget, { count, users }]) => {
+    const named = [...users].toSorted();
+    const others = named.length > 3 ? ` and ${named.length - 3} others` : "";
+    return `${budget} ${count} ${count === 1 ? "time" : "times"} (${named.slice(0, 3).join(", ")}${others})`;
+  });
+  return strikes.length === 0
+    ? passed("budgets", "No user reached a limit within a day.")
+    : advice("budgets", `Reached within a day: ${strikes.join(", ")}.`);
 };
 
 /**
@@ -259,6 +272,7 @@ export const doctorCommand = async (
         dataDirectory,
         configuration.auditReserveBytes,
       ),
+      ...(existsSync(paths.log) ? [examineBudgets(paths.log, io.now())] : []),
       ...(await examineForwarding(configuration, signal)),
     );
     if (existsSync(linuxPattern)) {

@@ -4,8 +4,9 @@ import { readCredentials } from "../audit-forwarding/connection.ts";
 import { startForwarding, type Forwarding } from "../audit-forwarding/forwarding.ts";
 import { LiveFeed } from "../audit-review/live-feed.ts";
 import { createReview } from "../audit-review/review.ts";
-import { auditEventTypes } from "../audit/event.ts";
+import { auditEventTypes, type AuditEvent } from "../audit/event.ts";
 import { openRecord } from "../audit/open-record.ts";
+import { RecordBudget } from "../audit/record-budget.ts";
 import { transcriptsIn } from "../audit/transcript.ts";
 import { transcriptPort } from "../audit-review/open-transcript.ts";
 import { commands } from "../../commands/index.ts";
@@ -21,6 +22,7 @@ import { CodeDelay } from "../second-factor/code-delay.ts";
 import { FactorStore } from "../second-factor/factor-store.ts";
 import { createSecondFactor } from "../second-factor/judge-code.ts";
 import { createSessionHost, loadSessions } from "../session/serve-session.ts";
+import { createSessionPace } from "../session/session-pace.ts";
 import { createUiPool } from "../session/interactive/ui-pool.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { createKeyAuthenticator, readTrustAnchors } from "../ssh/key-authenticator.ts";
@@ -131,6 +133,15 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
   const closers = createClosers();
   try {
     const feed = new LiveFeed();
+    let noteStruck = (
+      _budget: Extract<AuditEvent, { type: "budget-struck" }>["budget"],
+      _connectedUser: string,
+    ): void => undefined;
+    const budget = new RecordBudget({
+      mebibytesPerHour: configuration.recordMiBPerHour,
+      nowMs: io.uptimeMs,
+      onStruck: (connectedUser) => noteStruck("recordMiBPerHour", connectedUser),
+    });
     const log = await openRecord({
       directory: paths.audit,
       key: logKey,
@@ -138,6 +149,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       uptimeMs: io.uptimeMs,
       server: io.hostName,
       stop: signals.stop,
+      onTaken: (event, length) => budget.takeEvent(event, length),
       onDurable: (lastSeq) => {
         feed.take(lastSeq);
         forwarding?.grown();
@@ -145,6 +157,10 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       report,
     });
     closers.add(() => log.close());
+    noteStruck = (name, connectedUser) => {
+      const event = { type: "budget-struck", connectedUser, budget: name, most: configuration[name] } as const;
+      log.append(event).catch((error: unknown) => report(`a budget that was used up: ${String(error)}`));
+    };
     const storage = startStorageLadder(paths.audit, configuration.auditReserveBytes, log, io);
     closers.add(() => storage.close());
     const siteDatabase = await openSite(configuration, log, io);
@@ -178,6 +194,10 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       review: createReview({ dataDirectory: options.dataDirectory, log, feed, eventTypes: auditEventTypes }),
       siteDatabase,
       storage,
+      budget,
+      pace: createSessionPace(configuration.sessionsPerMinute, io.uptimeMs, ({ connectedUser }) =>
+        noteStruck("sessionsPerMinute", connectedUser),
+      ),
       roles: () => roles,
       uiPool,
       openTranscript: transcriptsIn(paths.transcripts, {
@@ -254,7 +274,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       const reloaded = reload().finally(() => sessions.rolesChanged());
       reloaded.catch((error: unknown) => report(`the reload could not be recorded: ${String(error)}`));
     });
-    if (configuration.demo) greetDemo(configuration, server.address.port, demoUsers, io.stderr);
+    if (configuration.demo) await greetDemo(configuration, server.address.port, demoUsers, io.stderr);
     io.stdout.write(`listening on ${server.address.host}:${server.address.port} ${server.hostKeyFingerprint}\n`);
     // Neither before that line: together they take a processor for half a second, and no session needs them until one is logged in.
     uiPool.warm();

@@ -1,26 +1,26 @@
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathsIn, type Configuration } from "../configuration.ts";
 import { openFile } from "../files/judge.ts";
+import { replaceFile } from "../files/replace-file.ts";
 import { readTrustedSync } from "../files/trusted-file.ts";
 
 /** ssh_config(5) quoting: a path may hold blanks. */
 const quoted = (path: string): string => `"${path}"`;
 
 /** Writes the demo's own ssh_config and known_hosts, and shows lines to paste. */
-export const greetDemo = (
+export const greetDemo = async (
   configuration: Configuration,
   port: number,
   users: readonly string[],
   stderr: { write(text: string): unknown },
-): void => {
+): Promise<void> => {
   const paths = pathsIn(configuration.dataDirectory);
   const [type = "", blob = ""] = readTrustedSync(`${paths.hostKey}.pub`, openFile("host key's public half"))
     .toString("utf8")
     .trim()
     .split(" ");
-  writeFileSync(paths.knownHosts, `[127.0.0.1]:${port} ${type} ${blob}\n`);
-  writeFileSync(
+  await replaceFile(paths.knownHosts, `[127.0.0.1]:${port} ${type} ${blob}\n`);
+  await replaceFile(
     paths.sshConfiguration,
     [
       "Host pep",

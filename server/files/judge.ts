@@ -4,6 +4,7 @@ import type { Stats } from "node:fs";
 export interface FileRule {
   /** For messages: `The ${what} /srv/pep/host-key can't be used: …`. */
   readonly what: string;
+  /** `owner`: of a file of root's with trusted links its group too, which is how a service's account is let in. */
   readonly mayRead: "owner" | "group" | "everyone";
   /**
    * `refused`: the file itself stands under its name, and has no other name (hard link).
@@ -63,11 +64,15 @@ const quoted = (path: string): string =>
 const copyInPlace = (path: string): string =>
   `cp -pL ${quoted(path)} ${quoted(`${path}.new`)} && mv ${quoted(`${path}.new`)} ${quoted(path)}`;
 
+const own = (): number => process.geteuid?.() ?? 0;
+
 const whyOwner = (path: string, { uid }: Stats, isLink = false): string | undefined => {
-  const own = process.geteuid?.() ?? 0;
-  if (!hasOwners || uid === 0 || uid === own) return undefined;
-  return `it belongs to user id ${uid}, not to this account or root; run: chown ${isLink ? "-h " : ""}${own} ${quoted(path)}`;
+  if (!hasOwners || uid === 0 || uid === own()) return undefined;
+  return `it belongs to user id ${uid}, not to this account or root; run: chown ${isLink ? "-h " : ""}${own()} ${quoted(path)}`;
 };
+
+/** Somebody else may make names in it: its owner, or whoever may write it. */
+const isOthers = (stats: Stats): boolean => whyOwner("", stats) !== undefined || isShared(stats);
 
 const isShared = ({ mode }: Stats): boolean => hasOwners && (mode & 0o022) !== 0;
 
@@ -83,11 +88,18 @@ const whyNames = (path: string, { nlink }: Stats): string | undefined =>
 /** systemd makes credentials so where access lists (ACL) work: the bits of the group are the list's mask, and the group is root's. */
 const isCredential = ({ mode, uid, gid }: Stats): boolean => (mode & 0o777) === 0o440 && uid === 0 && gid === 0;
 
-const whyReadable = (path: string, stats: Stats, mayRead: FileRule["mayRead"]): string | undefined => {
-  if (!hasOwners || mayRead === "everyone") return undefined;
-  const forbidden = mayRead === "group" ? 0o007 : 0o077;
-  if ((stats.mode & forbidden) === 0 || isCredential(stats)) return undefined;
-  return `others may read it; run: chmod 600 ${quoted(path)}, and consider what it holds known`;
+/** Kubernetes mounts root's files for a pod's group (`fsGroup`), and PostgreSQL takes such a key too: nobody else can read root's. */
+const isMounted = ({ uid }: Stats, { links }: FileRule): boolean => links === "trusted" && uid === 0 && own() !== 0;
+
+const whyReadable = (path: string, stats: Stats, rule: FileRule): string | undefined => {
+  if (!hasOwners || rule.mayRead === "everyone") return undefined;
+  const mayGroup = rule.mayRead === "group" || isMounted(stats, rule);
+  if ((stats.mode & (mayGroup ? 0o007 : 0o077)) === 0 || isCredential(stats)) return undefined;
+  const file = quoted(path);
+  // Of root's, mode 600 alone would take it from us too.
+  const chown = stats.uid === own() ? "" : `chown ${own()} ${file} && `;
+  const change = mayGroup ? `chmod o= ${file}` : `${chown}chmod 600 ${file}`;
+  return `others may read it; run: ${change}, and consider what it holds known`;
 };
 
 const kindOf = (stats: Stats): string => {
@@ -108,11 +120,11 @@ export const whyUntrusted = (
   rule: FileRule,
   holder: Stats | undefined,
 ): string | undefined => {
-  const oneName = rule.links === "refused" || (holder !== undefined && isSticky(holder));
+  const oneName = rule.links === "refused" || (holder !== undefined && isOthers(holder));
   return (
     whyNoFile(stats) ??
     whyOwner(path, stats) ??
-    whyReadable(path, stats, rule.mayRead) ??
+    whyReadable(path, stats, rule) ??
     whyWritable(path, stats) ??
     (oneName ? whyNames(path, stats) : undefined) ??
     (stats.size > rule.largest ? `it is larger than ${rule.largest} bytes` : undefined)
@@ -120,8 +132,8 @@ export const whyUntrusted = (
 };
 
 /**
- * Why a link is not followed. Whoever may write a folder may put any link into it, but none that is root's or ours. In a sticky
- * folder a link of ours can get a second name, so there it must have one only.
+ * Why a link is not followed. Whoever may write a folder may put any link into it, but none that is root's or ours. There a link
+ * of ours can get a second name, so it must have one only.
  */
 export const whyLinkUntrusted = (
   path: string,
@@ -132,7 +144,7 @@ export const whyLinkUntrusted = (
 ): string | undefined => {
   if (isLast && rule.links === "refused") return `it is a symbolic link; run: ${copyInPlace(path)}`;
   const why =
-    whyOwner(path, stats, true) ?? (holder !== undefined && isSticky(holder) ? whyNames(path, stats) : undefined);
+    whyOwner(path, stats, true) ?? (holder !== undefined && isOthers(holder) ? whyNames(path, stats) : undefined);
   return why === undefined ? undefined : `the symbolic link ${path} on the way to it is not followed: ${why}`;
 };
 

@@ -56,8 +56,18 @@ const whyOf = (cause: unknown): string => {
   return cause instanceof Error ? cause.message : String(cause);
 };
 
-/** The handle is judged, not the name: whatever stood there a moment ago is not what is read. Nothing here waits for another program. */
-const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+/**
+ * The handle is judged, not the name: whatever stood there a moment ago is not what is read. Nothing here waits for another program,
+ * and no terminal becomes ours.
+ */
+const flags =
+  constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
+
+/** What was opened must be what the walk ended at: else a folder on the way was exchanged in between. */
+const whyExchanged = (opened: Stats, { stats }: Way): string | undefined =>
+  hasOwners && (opened.ino !== stats.ino || opened.dev !== stats.dev)
+    ? "it was exchanged while it was looked at; try again"
+    : undefined;
 
 const refuse = (why: string | undefined): void => {
   if (why !== undefined) throw new Error(why);
@@ -105,7 +115,7 @@ const openSyncTrusted = (path: string, rule: FileRule): Buffer => {
   const file = openSync(way.path, flags);
   try {
     const stats = fstatSync(file);
-    refuse(whyUntrusted(path, stats, rule, way.holder));
+    refuse(whyExchanged(stats, way) ?? whyUntrusted(path, stats, rule, way.holder));
     const bytes = roomFor(stats);
     let read = 0;
     for (let more = -1; more !== 0 && read < bytes.length; read += more) {
@@ -123,7 +133,7 @@ const openAsyncTrusted = async (path: string, rule: FileRule): Promise<Buffer> =
   const file = await open(way.path, flags);
   try {
     const stats = await file.stat();
-    refuse(whyUntrusted(path, stats, rule, way.holder));
+    refuse(whyExchanged(stats, way) ?? whyUntrusted(path, stats, rule, way.holder));
     const bytes = roomFor(stats);
     let read = 0;
     for (let more = -1; more !== 0 && read < bytes.length; read += more) {

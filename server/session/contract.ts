@@ -66,6 +66,8 @@ export type SessionRequest =
 
 /** What `ssh/` calls once a client is authenticated and asks for a session. Resolves when the session is over; never rejects. */
 export interface SessionHost {
+  /** Why a user who just logged in can't have any session now, in a sentence; `undefined`: they can. */
+  whyNone(connection: AuthenticatedConnection): string | undefined;
   serve(connection: AuthenticatedConnection, request: SessionRequest, channel: SessionChannel): Promise<void>;
 }
 

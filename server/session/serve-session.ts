@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { ClosedTranscript, OpenTranscript } from "../audit/contract.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
+import type { RecordBudget } from "../audit/record-budget.ts";
 import type { StorageLadder } from "../audit/storage-ladder.ts";
 import type { Roles, VisibleCommands } from "../authorization/contract.ts";
 import { createElevationGate } from "../authorization/elevation-gate.ts";
@@ -17,7 +18,8 @@ import type { ShownKey } from "./disclosure-counts.ts";
 import { createInvoke } from "./invoke.ts";
 import { createLiveSessions } from "./live-sessions.ts";
 import { closePorts } from "./open-ports.ts";
-import { whyNotToBegin } from "./standing.ts";
+import type { SessionPace } from "./session-pace.ts";
+import { whyEnded, whyNotToBegin } from "./standing.ts";
 import { noticeDigest } from "./notice-digest.ts";
 import type { UiPool } from "./interactive/ui-pool.ts";
 
@@ -31,6 +33,8 @@ export interface SessionHostDependencies {
   readonly review: ReviewFor;
   /** The space that is left for the record. */
   readonly storage: Pick<StorageLadder, "look" | "exhausted">;
+  readonly budget: RecordBudget;
+  readonly pace: SessionPace;
   readonly uiPool: UiPool;
   readonly openTranscript: OpenTranscript;
   readonly transcripts: TranscriptPort;
@@ -104,6 +108,17 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     throw new EndpointError("AuditUnavailable", detail, { cause: new Error(`space ${state}`) });
   };
 
+  /** @throws EndpointError LimitsExceeded once this user put too much on the record */
+  const refuseOverBudget = async (connection: AuthenticatedConnection, { kind }: SessionRequest): Promise<void> => {
+    const usedUp = dependencies.budget.usedUp(connection);
+    if (usedUp === undefined) return;
+    const { connectionId, clientAddress, connectedUser } = connection;
+    const origin: Origin = { connectionId, clientAddress, connectedUser };
+    const refusal = { request: kind, reason: "record budget", detail: usedUp.message } as const;
+    await log.append({ type: "request-refused", ...origin, ...refusal });
+    throw usedUp;
+  };
+
   const serveOne = async (
     connection: AuthenticatedConnection,
     request: SessionRequest,
@@ -152,7 +167,8 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     const line = request.kind === "exec" ? request.commandLine : undefined;
     const ties = live.join({ connection, visibleCommands, line });
     over.addEventListener("abort", () => ties.leave(), { once: true });
-    const revoked = AbortSignal.any([ties.revoked, dependencies.storage.exhausted]);
+    const overBudget = dependencies.budget.signalFor(party, over);
+    const revoked = AbortSignal.any([ties.revoked, dependencies.storage.exhausted, overBudget]);
     let exitStatus: number;
     let ended: Partial<ClosedTranscript> & { reason?: string } = {};
     if (request.kind === "exec") {
@@ -160,7 +176,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       const stop = AbortSignal.any([shutdown.signal, revoked]);
       const { serveExec } = await loadExec();
       exitStatus = await serveExec(invoke, request.commandLine, request.terminal, channel, stop);
-      if (stop.reason instanceof EndpointError) ended = { reason: "no space for the record" };
+      if (stop.reason instanceof EndpointError) ended = { reason: whyEnded(stop.reason) };
     } else {
       const { session } = roles();
       const { serveInteractive } = await loadInteractive();
@@ -173,7 +189,8 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
           onNotice: (listener) => ties.onNotice(listener),
           revoked,
           uiPool: dependencies.uiPool,
-          openTranscript: dependencies.openTranscript,
+          openTranscript: (header) =>
+            dependencies.openTranscript(header, (bytes) => dependencies.budget.take(party, bytes)),
           endpointName: dependencies.endpointName,
           welcome: `Welcome, ${connection.connectedUser}. This session is recorded. Get-Command lists what you can run.`,
           idleLockMs: session.idleLockMs,
@@ -236,11 +253,15 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     const over = new AbortController();
     try {
       if (closing.signal.aborted) {
-        await channel.writeError(text.encode("The endpoint is shutting down.\n"));
-        await channel.end(7);
+        await refuseWhileClosing(channel);
+        return;
+      }
+      if (!(await dependencies.pace.turn(connection, AbortSignal.any([channel.closed, closing.signal])))) {
+        if (closing.signal.aborted) await refuseWhileClosing(channel);
         return;
       }
       await refuseWithoutSpace(connection, request);
+      await refuseOverBudget(connection, request);
       await whileCounted(connection, () => serveOne(connection, request, channel, over.signal));
     } catch (error) {
       const failure =
@@ -259,6 +280,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
   };
 
   return {
+    whyNone: (connection) => dependencies.budget.usedUp(connection)?.message,
     async serve(connection, request, channel) {
       const over = serve(connection, request, channel);
       running.add(over);
@@ -282,6 +304,11 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       clearTimeout(late);
     },
   };
+};
+
+const refuseWhileClosing = async (channel: SessionChannel): Promise<void> => {
+  await channel.writeError(text.encode("The endpoint is shutting down.\n"));
+  await channel.end(7);
 };
 
 /** Name and code only: a driver's message may quote what must not reach standard error. */

@@ -1,3 +1,4 @@
+import type { EndpointError } from "../errors.ts";
 import type { KeyRefusal } from "../audit/refusal-reasons.ts";
 import type { AuthenticatedConnection } from "./contract.ts";
 
@@ -28,6 +29,10 @@ export interface Eviction {
   /** For the record. */
   readonly reason: string;
 }
+
+/** Why all sessions, or all of one user, were ended, for the record. */
+export const whyEnded = ({ category }: EndpointError): string =>
+  category === "LimitsExceeded" ? "record budget" : "no space for the record";
 
 /**
  * Why a running session must end. A list of revoked keys that can't be read stops log-ins only: nothing says that the

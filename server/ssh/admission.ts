@@ -45,8 +45,8 @@ export const createAdmission = (
   let loggingIn = 0;
 
   const punish = (client: ClientSocket): void => {
-    if (client.authenticated) return;
-    const offence = offenceOf(client.droppedBy, client.failedLogin);
+    if (client.authenticated && !client.sentAway) return;
+    const offence = client.sentAway ? "refuseconnection" : offenceOf(client.droppedBy, client.failedLogin);
     const begun = offence === undefined ? undefined : penalties.penalise(client.address, offence);
     if (offence !== undefined && begun !== undefined) events.penalised(begun.source, offence, begun.forMs);
   };

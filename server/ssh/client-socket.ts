@@ -29,6 +29,7 @@ export class ClientSocket {
   readonly #limits: Limits;
   #authenticated = false;
   #failedLogin = false;
+  #sentAway = false;
   #droppedBy: string | undefined;
   #onDrop: ((guard: string) => void) | undefined;
   readonly #onAuthenticated: (() => void)[] = [];
@@ -74,6 +75,15 @@ export class ClientSocket {
 
   markFailedLogin(): void {
     this.#failedLogin = true;
+  }
+
+  /** Logged in, and of no use to its user for now. */
+  get sentAway(): boolean {
+    return this.#sentAway;
+  }
+
+  markSentAway(): void {
+    this.#sentAway = true;
   }
 
   onAuthenticated(listener: () => void): void {

@@ -26,6 +26,9 @@ export interface ConnectionOptions {
   readonly connectionsOf: (connectedUser: string) => number;
 }
 
+/** Settings of endpoint.json that a connection ends for. */
+type Budget = "connectionsPerUser" | "connectionIdleMinutes" | "recordMiBPerHour";
+
 /** One identified client, from its first line to its last event. */
 export interface LiveConnection {
   readonly identity: () => AuthenticatedConnection | undefined;
@@ -83,9 +86,23 @@ export const serveConnection = (
     client.destroyAfter(limits.closeMs);
   };
   /** Ends the connection for want of a budget: its name is on the record, and in the client's words. */
-  const endFor = (budget: "connectionsPerUser" | "connectionIdleMinutes", message: string): void => {
+  const endFor = (budget: Budget, message: string): void => {
     void recorder.record({ type: "connection-dropped", ...origin(), guard: budget });
-    disconnect(`${message} (${budget}).`);
+    disconnect(message);
+  };
+  /** A client that just logged in, or why its user must do without this connection. */
+  const stayOrGo = (proved: AuthenticatedConnection): void => {
+    const others = options.connectionsOf(proved.connectedUser) - 1;
+    // After the log-in's own answer: before it a client would try its next key.
+    if (others >= limits.connectionsPerUser) {
+      const most = `${limits.connectionsPerUser} is the most a user has at a time (connectionsPerUser).`;
+      setImmediate(() => endFor("connectionsPerUser", `You have ${others} connections, and ${most}`));
+      return;
+    }
+    const usedUp = options.sessions.whyNone(proved);
+    if (usedUp === undefined) return;
+    client.markSentAway();
+    setImmediate(() => endFor("recordMiBPerHour", usedUp));
   };
   guardTransport({
     client,
@@ -96,7 +113,10 @@ export const serveConnection = (
     resumeOutput: () => channels.resumeOutput(),
     inUse: () => channels.inUse(),
     onIdle: () =>
-      endFor("connectionIdleMinutes", `This connection had no session for ${limits.connectionIdleMs / 60_000} minutes`),
+      endFor(
+        "connectionIdleMinutes",
+        `This connection had no session for ${limits.connectionIdleMs / 60_000} minutes (connectionIdleMinutes).`,
+      ),
   });
   decideLogin({
     client,
@@ -113,12 +133,7 @@ export const serveConnection = (
     onProved: (proved) => {
       identity = proved;
       client.markAuthenticated();
-      const others = options.connectionsOf(proved.connectedUser) - 1;
-      // After the log-in's own answer: before it a client would try its next key.
-      if (others >= limits.connectionsPerUser) {
-        const words = `You have ${others} connections, and ${limits.connectionsPerUser} is the most a user has at a time`;
-        setImmediate(() => endFor("connectionsPerUser", words));
-      }
+      stayOrGo(proved);
     },
   });
 

@@ -7,8 +7,8 @@ import { addressGroup } from "./client-socket.ts";
  * Kept for sources only, never for users: a penalty of a name could be earned for somebody else, from anywhere.
  */
 
-/** Why a connection ended without a log-in. */
-export type Offence = "authfail" | "noauth" | "grace-exceeded" | "violation";
+/** Why a connection ended without a log-in; `refuseconnection`: with one that was of no use, as its user used a budget up. */
+export type Offence = "authfail" | "noauth" | "grace-exceeded" | "violation" | "refuseconnection";
 
 export interface PenaltySettings {
   readonly penaltyMs: Readonly<Record<Offence, number>>;
@@ -25,9 +25,9 @@ export interface PenaltySettings {
   readonly isExempt: (address: string) => boolean;
 }
 
-/** OpenSSH's numbers. Its `invaliduser` is missing on purpose: it would tell an unknown name from a known one. */
+/** OpenSSH's numbers, but for `refuseconnection`, 10 s there: who shares a source with such a user should notice little. Its `invaliduser` is missing on purpose: it would tell an unknown name from a known one. */
 export const defaultPenalties: PenaltySettings = {
-  penaltyMs: { authfail: 5_000, noauth: 1_000, "grace-exceeded": 10_000, violation: 90_000 },
+  penaltyMs: { authfail: 5_000, noauth: 1_000, "grace-exceeded": 10_000, violation: 90_000, refuseconnection: 1_000 },
   maxMs: 600_000,
   minMs: 15_000,
   maxSources4: 65_536,

@@ -26,6 +26,7 @@ export const perSourcePenalties = z.union([
       "grace-exceeded": seconds(penaltyMs["grace-exceeded"]),
       /** In the place of OpenSSH's `crash`: no connection has a process here that could. */
       violation: seconds(penaltyMs.violation),
+      refuseconnection: seconds(penaltyMs.refuseconnection),
       max: seconds(maxMs),
       min: seconds(minMs),
       "max-sources4": sources.default(maxSources4),
@@ -63,6 +64,7 @@ export const penaltySettings = (
       noauth: penalties.noauth * 1000,
       "grace-exceeded": penalties["grace-exceeded"] * 1000,
       violation: penalties.violation * 1000,
+      refuseconnection: penalties.refuseconnection * 1000,
     },
     maxMs: penalties.max * 1000,
     minMs: penalties.min * 1000,

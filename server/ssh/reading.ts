@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { Pace } from "../pace.ts";
 import type { Limits } from "./limits.ts";
 
 /** Why a client is not read on. */
@@ -18,8 +19,7 @@ export interface Reading {
 
 export const createReading = (socket: Socket, limits: Limits, nowMs: () => number): Reading => {
   const reasons = new Set<Reason>();
-  let left = limits.messagesAtOnce;
-  let filledAtMs = nowMs();
+  const pace = new Pace(limits.messagesAtOnce, limits.messagesASecond, nowMs);
   const hold = (reason: Reason): void => {
     reasons.add(reason);
     socket.pause();
@@ -31,15 +31,12 @@ export const createReading = (socket: Socket, limits: Limits, nowMs: () => numbe
     hold: () => hold("answers"),
     release: () => release("answers"),
     message: () => {
-      const now = nowMs();
-      left = Math.min(limits.messagesAtOnce, left + ((now - filledAtMs) * limits.messagesASecond) / 1000) - 1;
-      filledAtMs = now;
-      if (left >= 0 || reasons.has("pace")) return;
+      if (pace.take() === 0 || reasons.has("pace")) return;
       hold("pace");
       // What is left of the segment is still to come, so it may be further ahead by then: looked at again.
       const look = (): void => {
-        const aheadMs = filledAtMs - nowMs() - (left * 1000) / limits.messagesASecond;
-        if (aheadMs <= 0 || socket.destroyed) release("pace");
+        const aheadMs = pace.aheadMs();
+        if (aheadMs === 0 || socket.destroyed) release("pace");
         else setTimeout(look, aheadMs).unref();
       };
       process.nextTick(look);

@@ -1,14 +1,15 @@
 /*
- * ATTACK  A pipe stands where the roles, a key, the configuration or a user's keys should be, and nobody writes into it. Then SIGHUP, or a
- *         start, and SIGTERM.
+ * ATTACK  A pipe stands where the roles, a key, the configuration, a user's keys or any other file of a data directory should be, or where a
+ *         new one will be written, and nobody is at its other end. Then SIGHUP, or a start, and SIGTERM.
  * DANGER  The server waits in a system call: it serves nobody, and hears no signal, for as long as the pipe stands there.
- * EXPECT  A running server says what it found, keeps what was in force, serves and ends when told to. A start refuses, at once.
+ * EXPECT  A running server says what it found, keeps what was in force, serves and ends when told to. A start refuses at once, or needs
+ *         nothing of that file. `pep doctor` and `pep audit verify` come to an end.
  */
-import { execFileSync } from "node:child_process";
-import { rmSync } from "node:fs";
-import { join } from "node:path";
-import { expect, test, vi } from "vitest";
-import { pep, startEndpoint } from "../harness/endpoint.ts";
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, readdirSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { launch, pep, root, startEndpoint } from "../harness/endpoint.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 const putPipe = (path: string): void => {
@@ -47,3 +48,56 @@ test.each(["jea-roles.json", "endpoint.json", "host-key", "log-key", "demo/maste
     expect(examined.status).toBe(1);
   },
 );
+
+/** Files that the server writes anew beside the old one. */
+const beside = ["audit/checkpoint.new", "state/elevation.ndjson.new"];
+
+/** `hangs`: neither listened nor ended, or did not end when told to. */
+type Outcome = "serves" | "refuses" | "hangs";
+
+const longMs = 15_000;
+
+const startAndStop = async (dataDirectory: string): Promise<Outcome> => {
+  const launcher = join(root, "dist", "bin", "pep");
+  const child = spawn(launcher, ["serve", "--demo", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const exited = new Promise<Outcome>((resolve) => child.once("exit", () => resolve("refuses")));
+  const listens = new Promise<Outcome>((resolve) => child.stdout.once("data", () => resolve("serves")));
+  const hangs = new Promise<Outcome>((resolve) => setTimeout(() => resolve("hangs"), longMs).unref());
+  const outcome = await Promise.race([exited, listens, hangs]);
+  child.kill("SIGTERM");
+  return (await Promise.race([exited, hangs])) === "hangs" ? "hangs" : outcome;
+};
+
+test("no file of a data directory that is a pipe holds up a start, its end, doctor or verify", async () => {
+  const used = join(temporaryDirectory(), "pep");
+  const endpoint = await launch({ dataDirectory: used });
+  expect((await endpoint.ssh("support", "Get-Command")).status).toBe(0);
+  endpoint.signal("SIGTERM");
+  expect(await endpoint.exited).toBe(0);
+  const files = readdirSync(used, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(used, join(entry.parentPath, entry.name)))
+    // Of the demo's users one is enough.
+    .filter((name) => !/^(demo\/keys|authorized-keys)\//.test(name) || name.includes("support"));
+  expect(files.length).toBeGreaterThan(15);
+  const outcomes: Record<string, Outcome> = {};
+  for (const name of [...files, ...beside]) {
+    const dataDirectory = join(temporaryDirectory(), "pep");
+    cpSync(used, dataDirectory, { recursive: true });
+    putPipe(join(dataDirectory, name));
+    outcomes[name] = await startAndStop(dataDirectory);
+    const { status } = await pep(["audit", "verify", "--data-dir", dataDirectory]);
+    expect([0, 1], `verify with a pipe for ${name}`).toContain(status);
+    expect([0, 1], `doctor with a pipe for ${name}`).toContain(
+      (await pep(["doctor", "--data-dir", dataDirectory])).status,
+    );
+  }
+  expect(Object.entries(outcomes).filter(([, outcome]) => outcome === "hangs")).toEqual([]);
+  // Told apart, so that a start which always fails is no success.
+  expect(outcomes["audit/checkpoint"]).toBe("refuses");
+  expect(outcomes["audit/rescue-space"]).toBe("serves");
+  expect(outcomes["audit/checkpoint.new"]).toBe("serves");
+}, 300_000);

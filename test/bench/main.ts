@@ -17,7 +17,7 @@ import { bulk, rawChannel } from "./rows/bulk.ts";
 import { clientAlone, controlMaster, manyCalls, oneKey } from "./rows/calls.ts";
 import { durableAppends, sqlServer, startUp } from "./rows/server.ts";
 import { keystrokeEcho } from "./rows/echo.ts";
-import { liftLimits } from "./lift-limits.ts";
+import { liftBudgets, liftLimits } from "./lift-limits.ts";
 import { fiftySessions } from "./rows/fifty-sessions.ts";
 import { growth } from "./rows/growth.ts";
 import { firstPrompt, logIns, memory } from "./rows/sessions.ts";
@@ -88,6 +88,7 @@ const createStage = (sizes: Sizes): { readonly stage: Stage; readonly end: () =>
   const endpoint = onceAsked(async (): Promise<Endpoint> => {
     await pep(["init", "--demo", "--data-dir", dataDirectory]);
     liftLimits(join(dataDirectory, "jea-roles.json"));
+    liftBudgets(join(dataDirectory, "endpoint.json"));
     const csv = join(directory, "keys.csv");
     writeCsv(keys, csv);
     const startedAt = performance.now();

@@ -37,7 +37,7 @@ const server = await startSshServer({
     now: () => Date.now(),
   }),
   secondFactor: nobodyNeedsOne,
-  sessions: { serve: (_connection, _request, channel) => channel.end(0) },
+  sessions: { whyNone: () => undefined, serve: (_connection, _request, channel) => channel.end(0) },
   log,
   limits: {
     failureDelayMs: Number(delayMs),

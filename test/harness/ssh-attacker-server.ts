@@ -99,7 +99,7 @@ export const startTestServer = async (
     banner: options.banner ?? "",
     authenticator,
     secondFactor: options.secondFactor ?? nobodyNeedsOne,
-    sessions: { serve },
+    sessions: { serve, whyNone: () => undefined },
     log,
     limits: { failureDelayMs: 1, ...options.limits },
     penalties: options.penalties ?? { ...defaultPenalties, isExempt: () => true },

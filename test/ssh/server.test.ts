@@ -72,7 +72,7 @@ test("an address in use and an ident with a blank are refused in words", async (
       refusalNow: () => "unknown user" as const,
     },
     secondFactor: nobodyNeedsOne,
-    sessions: { serve: () => Promise.resolve() },
+    sessions: { whyNone: () => undefined, serve: () => Promise.resolve() },
     log: { append: () => Promise.resolve() },
     report: () => undefined,
   };

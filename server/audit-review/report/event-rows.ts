@@ -10,6 +10,7 @@ const names: Readonly<Record<string, string>> = {
   "connection-opened": "Connection opened",
   "connection-dropped": "Connection dropped",
   "request-refused": "Request refused",
+  "budget-struck": "Budget used up",
   "session-started": "Session started",
   "session-ended": "Session ended",
   "command-refused": "Command refused",

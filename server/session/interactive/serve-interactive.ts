@@ -13,6 +13,7 @@ import { terminalReset } from "./screen.ts";
 import { startSessionClock } from "./session-clock.ts";
 import { trustedMark } from "./trusted-mark.ts";
 import type { TrustedPath } from "./trusted-path.ts";
+import { whyEnded } from "../standing.ts";
 import type { UiPool } from "./ui-pool.ts";
 
 export interface InteractiveDependencies {
@@ -200,7 +201,7 @@ export const serveInteractive = async (
   const revoke = (): void => {
     const why: unknown = revoked.reason;
     if (why instanceof EndpointError) {
-      ending.end({ exitStatus: why.exitStatus, reason: "no space for the record", message: why.message });
+      ending.end({ exitStatus: why.exitStatus, reason: whyEnded(why), message: why.message });
       return;
     }
     const { exitStatus } = failures.OperationStopped;

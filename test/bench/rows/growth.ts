@@ -5,7 +5,7 @@ import { launch, pep, type Endpoint } from "../../harness/endpoint.ts";
 import { median, type Outcome } from "../compare.ts";
 import { connect, lookUp } from "../connection.ts";
 import { makeKeys, writeCsv, type BenchKey } from "../keys.ts";
-import { liftLimits } from "../lift-limits.ts";
+import { liftBudgets, liftLimits } from "../lift-limits.ts";
 import { pssKib } from "../programs.ts";
 import type { BenchRow, Stage } from "../stage.ts";
 
@@ -61,6 +61,7 @@ const makeSite = async (stage: Stage, keys: readonly BenchKey[], count: number):
   writeCsv(keys, csv);
   await pep(["init", "--demo", "--data-dir", dataDirectory]);
   liftLimits(join(dataDirectory, "jea-roles.json"));
+  liftBudgets(join(dataDirectory, "endpoint.json"));
   const imported = await pep(["import", "--data-dir", dataDirectory, csv]);
   if (imported.status !== 0) throw new Error(imported.stderr);
   fill(join(dataDirectory, "site.sqlite"), count);
