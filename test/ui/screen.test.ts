@@ -197,7 +197,8 @@ describe("the screen", () => {
 
   test("clears the screen and its scrollback for Clear-Host, the screen alone for Ctrl-L", async () => {
     const { ui, session } = await openSession(80, 6);
-    session.type(`${"\r".repeat(10)}verify-cert -raw\u000c`);
+    session.type("\r".repeat(10));
+    session.type("verify-cert -raw\u000c");
     await ui.settled();
     expect(session.screen).toBe("PS support@pep> verify-cert -raw\n-raw  Prints 1 or 0.");
     expect(session.scrollback.split("\n").length).toBeGreaterThan(5);
