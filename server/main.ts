@@ -88,7 +88,8 @@ const run = async (): Promise<void> => {
     stop: stop.signal,
   });
   over = true;
-  if (stop.signal.aborted) setTimeout(endBy, endsWithinMs, stop.signal.reason).unref();
+  // A server ends with 0 however long its last connections take; a second signal ends it as it is.
+  if (stop.signal.aborted && process.exitCode !== 0) setTimeout(endBy, endsWithinMs, stop.signal.reason).unref();
 };
 
 /** Awaited by bundle/start.ts: a bundle of the kind that V8 keeps compiled code for can't await at its top. */
