@@ -1,5 +1,7 @@
 import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import type { LogLine } from "../audit/log-lines.ts";
+import { digestOrNone } from "../audit/open-of-record.ts";
 import { PrunedSegments, type Counted } from "../audit/permissions.ts";
 import type { NamedSegment } from "../audit/record-loss.ts";
 import { decodeLine, textOf, type ReadEvent } from "./decode-line.ts";
@@ -17,7 +19,8 @@ export class LineChecks {
   readonly #pruned = new PrunedSegments();
   readonly #tornFiles: Set<string>;
   /** Named by an event that says it was kept. */
-  readonly #kept: { readonly name: string; readonly seq: number }[] = [];
+  readonly #kept: { readonly name: string; readonly seq: number; readonly digest: string }[] = [];
+  #prunedSegments: readonly NamedSegment[] = [];
 
   constructor(directory: string, findings: Findings, take: (event: ReadEvent, seq: number, at: string) => void) {
     this.#directory = directory;
@@ -42,7 +45,9 @@ export class LineChecks {
     }
     this.#inTurn(line.seq, placeOf(place));
     const { event, seq, at } = line;
-    if (event.type === "log-repaired") this.#kept.push({ name: textOf(event, "keptAs"), seq });
+    if (event.type === "log-repaired") {
+      this.#kept.push({ name: textOf(event, "keptAs"), seq, digest: textOf(event, "digest") });
+    }
     // By its place, not by the number that it gives itself.
     this.#take(event, place.seq, at);
   }
@@ -70,21 +75,28 @@ export class LineChecks {
   }
 
   get prunedSegments(): readonly NamedSegment[] {
-    return this.#pruned.named;
+    return this.#prunedSegments;
   }
 
   end(counted: Counted): void {
     if (this.#torn !== undefined) {
       this.#findings.notice(`${placeOf(this.#torn)} is unfinished: a write was interrupted, or is under way`);
     }
+    this.#prunedSegments = this.#pruned.namedAs(counted);
     const problems = this.#pruned.problems(counted);
     for (const problem of problems) this.#findings.problem(problem);
     const { throughSeq } = this.#pruned;
     if (problems.length === 0 && throughSeq > 0) {
       this.#findings.notice(`events 1 to ${throughSeq} were pruned, on the record; their hashes are there`);
     }
-    for (const { name, seq } of this.#kept) {
-      if (this.#tornFiles.has(name) || counted.goneTornFiles.has(name)) continue;
+    for (const { name, seq, digest } of this.#kept) {
+      if (this.#tornFiles.has(name)) {
+        if (digest !== "" && digestOrNone(join(this.#directory, name)) !== digest) {
+          this.#findings.problem(`audit/log/${name} is not the torn line that event ${seq} says was kept`);
+        }
+        continue;
+      }
+      if (counted.goneTornFiles.has(name)) continue;
       this.#findings.problem(`event ${seq} says that a torn line was kept as audit/log/${name}; it is not there`);
     }
     for (const name of this.#tornFiles) {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { digestOfRecord } from "../audit/open-of-record.ts";
+import { digestOfRecord, digestOrNone } from "../audit/open-of-record.ts";
 import type { Counted } from "../audit/permissions.ts";
 import { numberOf, textOf, type ReadEvent } from "./decode-line.ts";
 import type { Findings } from "./findings.ts";
@@ -46,9 +46,14 @@ export class TranscriptChecks {
     for (const name of this.#unnamed) {
       const accepted = counted.extra.get(name);
       if (accepted !== undefined) {
-        if (accepted !== this.#digestOrNone(name)) {
+        if (accepted !== digestOrNone(join(this.#directory, name))) {
           this.#findings.problem(`audit/transcripts/${name} is no session's, and not the one that was accepted`);
         }
+        continue;
+      }
+      const pruned = counted.transcripts.get(name) ?? "";
+      if (pruned !== "") {
+        this.#stillThere(name, pruned);
         continue;
       }
       const text = `audit/transcripts/${name} is no session's on the record`;
@@ -60,6 +65,16 @@ export class TranscriptChecks {
       const digest = this.#digestOf(name, counted.oldThroughSeq);
       if (digest !== "") this.#leftBehind.push({ name, digest });
     }
+  }
+
+  /** The event that took it away was signed before it went: a stop or a crash may leave it, unchanged. */
+  #stillThere(name: string, digest: string): void {
+    if (digestOrNone(join(this.#directory, name)) !== digest) {
+      this.#findings.problem(`audit/transcripts/${name} is not the one of its name that was pruned`);
+      return;
+    }
+    this.#findings.notice(`audit/transcripts/${name} was pruned, on the record, and is there still`);
+    this.#leftBehind.push({ name, digest });
   }
 
   #started(event: ReadEvent, seq: number): void {
@@ -95,14 +110,6 @@ export class TranscriptChecks {
       const why = error instanceof Error ? error.message : String(error);
       this.#findings.problem(`audit/transcripts/${transcript} can't be read (event ${seq}): ${why}`);
       return "";
-    }
-  }
-
-  #digestOrNone(name: string): string {
-    try {
-      return digestOfRecord(join(this.#directory, name));
-    } catch {
-      return ""; // no regular file
     }
   }
 

@@ -7,6 +7,7 @@ import { textOf, type ReadEvent } from "./decode-line.ts";
 import { CheckpointTrail, type Trusted } from "./checkpoint-trail.ts";
 import { Findings } from "./findings.ts";
 import { LineChecks } from "./line-checks.ts";
+import { PruningChecks } from "./pruning-checks.ts";
 import { TranscriptChecks } from "./transcript-checks.ts";
 import { recordPaths } from "./record-paths.ts";
 
@@ -69,7 +70,9 @@ export const verifyRecord = (options: VerifyOptions): Verification => {
   const tree = new CompactRange();
   const adopted: { readonly seq: number; readonly from: number; readonly to: number }[] = [];
   const accepted: { readonly seq: number; readonly at: string; readonly event: ReadEvent }[] = [];
+  const prunings = new PruningChecks(findings);
   const checks = new LineChecks(paths.log, findings, (event, seq, at) => {
+    prunings.take(event, seq, at);
     permissions.take(event, seq);
     if (event.type === "log-adopted") {
       const { from, to, root } = event;
@@ -95,6 +98,7 @@ export const verifyRecord = (options: VerifyOptions): Verification => {
   const counted = permissions.counted(trail.signedThrough);
   checks.end(counted);
   transcripts.end(counted);
+  prunings.end(counted, (seq) => permissions.isWorthless(seq, trail.signedThrough));
   for (const { seq, from, to } of adopted) {
     if (from > to || permissions.isWorthless(seq, trail.signedThrough)) continue;
     findings.notice(

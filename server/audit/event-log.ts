@@ -258,8 +258,7 @@ export const openEventLog = async (options: EventLogOptions): Promise<OpenEventL
       await log.append({
         type: "log-repaired",
         file: end.segment ?? "",
-        droppedBytes: end.repaired.droppedBytes,
-        keptAs: end.repaired.keptAs,
+        ...end.repaired,
       });
     }
     return log;

@@ -8,6 +8,8 @@ export const logEvents = [
     /** Bytes of a torn last line, moved aside. */
     droppedBytes: z.number().int(),
     keptAs: z.string(),
+    /** SHA-256 of them, hexadecimal; lines of development versions have none. */
+    digest: z.string().optional(),
   }),
   /**
    * A start found lines behind the last checkpoint, as a crash leaves them. It signs them, but knows nothing of who wrote them:
@@ -36,9 +38,18 @@ export const logEvents = [
     type: z.literal("log-pruned"),
     localUser: z.string(),
     before: z.string(),
-    /** Exactly these are hashes only; `digest` is SHA-256 over the hashes of their lines, one after the other. */
+    /**
+     * Exactly these are hashes only; `digest` is SHA-256 over the hashes of their lines, one after the other. `lastAt` is the
+     * latest time in them, where it is known.
+     */
     segments: z.array(
-      z.strictObject({ file: z.string(), firstSeq: z.number().int(), lastSeq: z.number().int(), digest: z.string() }),
+      z.strictObject({
+        file: z.string(),
+        firstSeq: z.number().int(),
+        lastSeq: z.number().int(),
+        digest: z.string(),
+        lastAt: z.string().optional(),
+      }),
     ),
     /** With the digests that their sessions' ends have; empty where one has none. */
     transcripts: z.array(z.strictObject({ name: z.string(), digest: z.string() })),

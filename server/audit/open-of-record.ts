@@ -73,3 +73,12 @@ export const digestOfRecord = (path: string, expected?: number): string => {
     closeSync(fd);
   }
 };
+
+/** The same; an empty text where it is no regular file, or not there. */
+export const digestOrNone = (path: string): string => {
+  try {
+    return digestOfRecord(path);
+  } catch {
+    return ""; // fits no digest
+  }
+};

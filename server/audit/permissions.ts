@@ -56,6 +56,9 @@ const array = (value: unknown): readonly unknown[] => (Array.isArray(value) ? va
 const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null ? { ...value } : {};
 
+/** Segments as an event names them. */
+export const segmentsOf = (event: LooseEvent): NamedSegment[] => array(event["segments"]).map(segmentOf);
+
 const segmentOf = (value: unknown): NamedSegment => {
   const fields = fieldsOf(value);
   return {
@@ -63,6 +66,7 @@ const segmentOf = (value: unknown): NamedSegment => {
     firstSeq: number(fields["firstSeq"]),
     lastSeq: number(fields["lastSeq"]),
     digest: text(fields["digest"]),
+    ...(typeof fields["lastAt"] === "string" ? { lastAt: fields["lastAt"] } : {}),
   };
 };
 
@@ -75,7 +79,7 @@ const transcriptsOf = (value: unknown): NamedTranscript[] =>
 
 /** What a `loss-accepted` event names. */
 export const lossOf = (event: LooseEvent): RecordLoss => ({
-  segments: array(event["segments"]).map(segmentOf),
+  segments: segmentsOf(event),
   missing: transcriptsOf(event["missing"]),
   extra: transcriptsOf(event["extra"]),
   checkpoints: event["checkpoints"] === "gone" ? "gone" : "kept",
@@ -86,7 +90,7 @@ const digestByName = (transcripts: readonly NamedTranscript[]): [string, string]
 
 const prunedOf = (event: LooseEvent, seq: number): Pruned => ({
   seq,
-  segments: array(event["segments"]).map(segmentOf),
+  segments: segmentsOf(event),
   transcripts: transcriptsOf(event["transcripts"]),
   tornFiles: array(event["tornFiles"]).map(text),
   throughSeq: number(event["throughSeq"]),
@@ -207,6 +211,14 @@ export class PrunedSegments {
       lastSeq,
       digest: hash.copy().digest("hex"),
     }));
+  }
+
+  /** The same, with what the events that permit it say of their times. */
+  namedAs({ segments }: Counted): NamedSegment[] {
+    return this.named.map((one) => {
+      const { lastAt } = segments.get(one.file) ?? {};
+      return lastAt === undefined ? one : { ...one, lastAt };
+    });
   }
 
   /** What is missing without permission. */

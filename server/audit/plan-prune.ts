@@ -22,6 +22,7 @@ interface PrunedSegment extends Segment {
   readonly lastSeq: number;
   /** SHA-256 over the hashes of its lines. */
   readonly digest: string;
+  readonly lastAt: string;
 }
 
 const line = z.looseObject({
@@ -65,6 +66,7 @@ export const planPrune = (directory: string, beforeMs: number, signedSize: numbe
   for (const segment of findSegments(directory).slice(0, -1)) {
     if (segment.pruned) continue;
     let through = segment.firstSeq - 1;
+    let lastAt = "";
     const hash = createHash("sha256");
     for (const { content, seq } of linesOfSegment(directory, segment)) {
       if (content.kind !== "line") return plan();
@@ -72,6 +74,7 @@ export const planPrune = (directory: string, beforeMs: number, signedSize: numbe
       const { at, event } = line.parse(JSON.parse(content.bytes.toString("utf8")));
       if (!(Date.parse(at) < beforeMs)) return plan();
       through = seq;
+      if (at > lastAt) lastAt = at; // of one form and one zone
       const { type, sessionId = "", transcript = "", transcriptDigest: digest = "" } = event;
       // What was accepted beside the sessions' own goes with the event that says so.
       if (type === "loss-accepted") {
@@ -85,7 +88,7 @@ export const planPrune = (directory: string, beforeMs: number, signedSize: numbe
       }
     }
     if (through > signedSize) break;
-    waiting.push({ ...segment, lastSeq: through, digest: hash.digest("hex") });
+    waiting.push({ ...segment, lastSeq: through, digest: hash.digest("hex"), lastAt });
     if (open.size > 0) continue;
     segments.push(...waiting);
     transcripts.push(...ended);

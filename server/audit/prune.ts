@@ -22,7 +22,13 @@ export const prunedEvents = (
   for (let at = 0; at < transcripts.length - mostNamed; at += mostNamed) {
     events.push({ ...said, segments: [], transcripts: transcripts.slice(at, at + mostNamed), tornFiles: [] });
   }
-  const now = segments.map(({ name, firstSeq, lastSeq, digest }) => ({ file: name, firstSeq, lastSeq, digest }));
+  const now = segments.map(({ name, firstSeq, lastSeq, digest, lastAt }) => ({
+    file: name,
+    firstSeq,
+    lastSeq,
+    digest,
+    lastAt,
+  }));
   const rest = transcripts.slice(events.length * mostNamed);
   return [...events, { ...said, segments: [...gone, ...now], transcripts: rest, tornFiles: [...tornFiles] }];
 };

@@ -6,6 +6,8 @@ export interface NamedSegment {
   readonly lastSeq: number;
   /** SHA-256 over the hashes of its lines, one after the other, which is that of the file that is left of it. */
   readonly digest: string;
+  /** The latest time in its lines, where an event says it. */
+  readonly lastAt?: string;
 }
 
 export interface NamedTranscript {

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import {
   openSync,
   closeSync,
@@ -26,7 +27,7 @@ export interface LogEnd {
   /** When its first line was written; absent where there is none. */
   readonly begunAtMs?: number;
   /** Set when a torn last line was moved aside. */
-  readonly repaired: { readonly droppedBytes: number; readonly keptAs: string } | undefined;
+  readonly repaired: { readonly droppedBytes: number; readonly keptAs: string; readonly digest: string } | undefined;
 }
 
 const blockBytes = 64 * 1024;
@@ -83,7 +84,7 @@ export const findLogEnd = (directory: string): LogEnd => {
       writeFileSync(join(directory, keptAs), torn, { mode: 0o600 });
       ftruncateSync(fd, end);
       fsyncSync(fd);
-      repaired = { droppedBytes: torn.length, keptAs };
+      repaired = { droppedBytes: torn.length, keptAs, digest: hash("sha256", torn) };
     }
     if (last === undefined) return { lastSeq: Number(segment.slice(0, 12)) - 1, segment, bytes: 0, repaired };
     let decoded: unknown;

@@ -1,19 +1,11 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isUnbegun } from "./aborted-sessions.ts";
-import { digestOfRecord } from "./open-of-record.ts";
+import { digestOrNone } from "./open-of-record.ts";
 import type { Counted, LooseEvent } from "./permissions.ts";
 import type { NamedTranscript } from "./record-loss.ts";
 
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
-
-const digestOrNone = (path: string): string => {
-  try {
-    return digestOfRecord(path);
-  } catch {
-    return ""; // no regular file
-  }
-};
 
 /** The names of the transcripts that are there, held against those in the log, line by line of it. */
 export class TranscriptsOnDisk {
@@ -59,10 +51,17 @@ export class TranscriptsOnDisk {
   /** One that holds a header only shows nothing: a crash leaves it, and the next start takes it away. */
   extra({ transcripts, extra, oldThroughSeq }: Counted): NamedTranscript[] {
     if (oldThroughSeq > 0) return []; // events of development versions that named them may be gone
-    return [...this.#unnamed]
-      .filter((name) => name.endsWith(".cast") && !transcripts.has(name) && !extra.has(name))
-      .map((name) => ({ name, path: join(this.#directory, name) }))
-      .filter(({ path }) => !isUnbegun(path))
-      .map(({ name, path }) => ({ name, digest: digestOrNone(path) }));
+    return (
+      [...this.#unnamed]
+        .filter((name) => name.endsWith(".cast") && !extra.has(name))
+        .map((name) => ({ name, path: join(this.#directory, name) }))
+        // One that was to be pruned may be there still, as a stop or a crash leaves it: that one, and no other of its name.
+        .filter(({ name, path }) => {
+          const pruned = transcripts.get(name);
+          return pruned === undefined || (pruned !== "" && pruned !== digestOrNone(path));
+        })
+        .filter(({ path }) => !isUnbegun(path))
+        .map(({ name, path }) => ({ name, digest: digestOrNone(path) }))
+    );
   }
 }

@@ -5,7 +5,8 @@ import { verifyRecord } from "../../server/audit-review/verify-record.ts";
 import { planPrune } from "../../server/audit/plan-prune.ts";
 import { prune, prunedEvents } from "../../server/audit/prune.ts";
 import { emptyRecord, openAt, recordSession, smallRecord, type MadeRecord } from "../audit-review/record.ts";
-import { pep } from "../harness/endpoint.ts";
+import { pep, root } from "../harness/endpoint.ts";
+import { openTerminal } from "../harness/terminal.ts";
 
 /*
  * ATTACK   While the server is down, delete the transcript of what was seen, put one in, or delete every checkpoint, so that the
@@ -184,3 +185,23 @@ test("what was accepted goes with the lines that say so, and the record still st
   await restart(made);
   expect(verify(made).problems).toEqual([]);
 });
+
+test("the question whether to accept takes the word, and nothing else, from a terminal", async () => {
+  const made = withKeyFile(await startedTwice());
+  rmSync(inAudit(made, "transcripts/S-2.cast"));
+  const ask = async (answer: string): Promise<number> => {
+    const program = [join(root, "dist", "server", "main.js"), "audit", "accept-loss", "--data-dir", made.dataDirectory];
+    const terminal = openTerminal(process.execPath, program, { columns: 120, rows: 30 });
+    await terminal.waitFor("S-2.cast is missing");
+    await terminal.waitFor('Type "accept"');
+    terminal.type(answer);
+    return terminal.exited;
+  };
+  for (const answer of ["y\r", "\r", "\u0004", "\u0003"]) {
+    expect(await ask(answer)).not.toBe(0);
+    await expect(restart(made)).rejects.toMatchObject(refused("S-2\\.cast is missing"));
+  }
+  expect(await ask("accept\r")).toBe(0);
+  await restart(made);
+  expect(verify(made).problems).toEqual([]);
+}, 60_000);
