@@ -31,7 +31,7 @@ const own = (type: string, name: string, weight: Weight): EventCode => ({
 });
 
 const ended = (reason: string | undefined): EventCode =>
-  reason === "idle" || reason === "longest-session"
+  reason === "idle" || reason === "idle, no second factor" || reason === "longest-session"
     ? pep(1017, "PrivilegedEndpointSessionTimedOut", 5)
     : pep(1005, "PrivilegedEndpointClosed", 5);
 

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { logEvents } from "./log-events.ts";
-import { commandRefusals, loginRefusals, requestRefusals } from "./refusal-reasons.ts";
+import { codeRefusals, commandRefusals, loginRefusals, requestRefusals } from "./refusal-reasons.ts";
 import { siteEvents } from "./site-events.ts";
 
 /** Where an event comes from. `connectedUser` is there only once a signature proved it; before that it is `claimedUser`. */
@@ -131,8 +131,17 @@ export const auditEvent = z.discriminatedUnion("type", [
     /** SHA-256 of the notice, hexadecimal. */
     digest: z.string(),
   }),
-  /** Nobody typed for long, and the screen was cleared; somebody pressed a key again. */
-  z.strictObject({ type: z.literal("session-lock"), ...origin.shape, state: z.enum(["locked", "unlocked"]) }),
+  /** Nobody typed for long, and the screen was cleared; a code was given, and opened it or not. */
+  z.strictObject({
+    type: z.literal("session-lock"),
+    ...origin.shape,
+    state: z.enum(["locked", "refused", "unlocked"]),
+    /** What opened it; earlier versions asked for none. */
+    secondFactor: z.enum(["code", "recovery-code"]).optional(),
+    /** Why the code was refused. */
+    reason: z.enum(codeRefusals).optional(),
+    detail: z.string().optional(),
+  }),
   /** A command line that did not become a command, however that ended. */
   z.strictObject({
     type: z.literal("command-refused"),

@@ -34,7 +34,7 @@ const keyRefusals = [
 export type KeyRefusal = (typeof keyRefusals)[number];
 
 /** Why a code after the key was refused. */
-const codeRefusals = [
+export const codeRefusals = [
   "no second factor is enrolled",
   "the code is wrong",
   "the code was used before",

@@ -53,7 +53,7 @@ export interface Roles {
    */
   commandsFor(connectedUser: string, circumstances?: Circumstances): VisibleCommands;
   readonly session: {
-    /** A screen without input for this long is cleared and locked, with a warning a minute before. */
+    /** A screen without input for this long is cleared and locked, or ended where nothing opens a lock; a warning comes a minute before. */
     readonly idleLockMs: number;
     /** An interactive session without input for this long is ended, with a warning a minute before. */
     readonly idleTimeoutMs: number;

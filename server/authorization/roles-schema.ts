@@ -153,7 +153,7 @@ export const rolesFile = z
           .max(minutesADay)
           .optional()
           .describe(
-            "After so long without a key the screen is cleared and locked; idleTimeoutMinutes ends the session. Left out: two thirds of it.",
+            "After so long without a key the screen is cleared and locked; without a second factor, which opens the lock, the session ends. idleTimeoutMinutes ends it in any case. Left out: two thirds of it.",
           ),
         longestSessionMinutes: z
           .number()

@@ -191,6 +191,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       shownKeys: recent.shownKeys,
       log,
       elevations,
+      secondFactor,
       review: createReview({ dataDirectory: options.dataDirectory, log, feed, eventTypes: auditEventTypes }),
       siteDatabase,
       storage,

@@ -11,13 +11,14 @@ import { EndpointError } from "../errors.ts";
 import { identitiesOf, type Party } from "../identity/party.ts";
 import type { TranscriptPort } from "../audit-review/transcript-port.ts";
 import type { SiteDatabase } from "../site-database/port.ts";
-import type { AuthenticatedConnection, SessionChannel, SessionHost, SessionRequest } from "./contract.ts";
+import type { AuthenticatedConnection, SecondFactor, SessionChannel, SessionHost, SessionRequest } from "./contract.ts";
 import { CommandTurns } from "./command-turns.ts";
 import { DisclosureCounts } from "./disclosure-counts.ts";
 import type { ShownKey } from "./disclosure-counts.ts";
 import { createInvoke } from "./invoke.ts";
 import { createLiveSessions } from "./live-sessions.ts";
 import { closePorts } from "./open-ports.ts";
+import { createSessionLock } from "./session-lock.ts";
 import type { SessionPace } from "./session-pace.ts";
 import { whyEnded, whyNotToBegin } from "./standing.ts";
 import { noticeDigest } from "./notice-digest.ts";
@@ -28,6 +29,8 @@ export interface SessionHostDependencies {
   readonly siteDatabase: SiteDatabase;
   readonly roles: () => Roles;
   readonly elevations: Elevations;
+  /** What opens a lock. */
+  readonly secondFactor: SecondFactor;
   /** What was disclosed in the hour before the start. */
   readonly shownKeys: readonly ShownKey[];
   readonly review: ReviewFor;
@@ -200,7 +203,11 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
           noticeToAccept: session.requireAcceptance ? session.legalNotice : "",
           onNoticeAnswered: (answer) =>
             log.append({ type: "legal-notice", ...origin, answer, digest: noticeDigest(session.legalNotice) }),
-          onLock: (state) => log.append({ type: "session-lock", ...origin, state }),
+          lock: createSessionLock({
+            secondFactor: dependencies.secondFactor,
+            party,
+            record: (event) => log.append({ type: "session-lock", ...origin, ...event }),
+          }),
           onStarted: (transcript, mode) => log.append({ type: "session-started", ...origin, mode, transcript }),
         },
         connection,

@@ -5,20 +5,21 @@
  * EXPECT  There is nothing to lock before the first prompt. Once accepted, the session works, and locks like any other.
  */
 import { expect, test } from "vitest";
+import { stageLock } from "../harness/session-lock.ts";
 import { startShell } from "../session/interactive/shell.ts";
 
 const accept = "Type yes to accept: ";
-const locked = "Press Enter to go on. ";
+const locked = "nothing was typed for long. Code: ";
 
 test.each(["xterm-256color", "dumb"])("a notice that was left open is no lock that leaks (%s)", async (term) => {
-  const states: string[] = [];
+  const { lock, states, code } = await stageLock();
   const shell = startShell({
     terminal: { columns: 80, rows: 24, term },
     dependencies: {
       noticeToAccept: "Authorised use only.\n",
       idleLockMs: 4_000,
       idleTimeoutMs: 3_600_000,
-      onLock: async (state) => void states.push(state),
+      lock,
     },
   });
   await shell.sees(accept);
@@ -34,6 +35,6 @@ test.each(["xterm-256color", "dumb"])("a notice that was left open is no lock th
   await shell.sees("got a secret", begun);
   await shell.sees(locked, begun);
   await expect.poll(() => states).toEqual(["locked"]);
-  shell.type("\r");
+  shell.type(`${code()}\r`);
   await expect.poll(() => states).toEqual(["locked", "unlocked"]);
 });

@@ -7,6 +7,8 @@ export interface SessionEnd {
   readonly reason: string;
   /** What the user is told; nothing where they asked for it. */
   readonly message?: string;
+  /** Nobody sits there, as it seems: what is on the screen goes. */
+  readonly clears?: true;
   /** The transcript can't take it any more: told, and nothing else is shown. */
   readonly unrecorded?: true;
 }

@@ -8,6 +8,7 @@ import { maximumLineLength } from "./from-ui.ts";
 import { LineReader } from "./line-reader.ts";
 import { Painter } from "./painter.ts";
 import { disclosureLabel, screenText } from "./screen-delivery.ts";
+import type { LockOver, SessionLock } from "../session-lock.ts";
 import { boundaryLabel, label } from "./labels.ts";
 import type { ShownSession, ShownSessionParts } from "./shown-session.ts";
 import { TrustedPath } from "./trusted-path.ts";
@@ -18,6 +19,9 @@ const rowsAtATime = 50;
 const widthWithoutTerminal = 120;
 /** What comes of a paste after the Enter that unlocked. */
 const quietMs = 200;
+
+/** Rows of a terminal of unknown size that are pushed out, and of a smaller one, whose window may have been larger. */
+const fewestRowsOut = 100;
 
 /**
  * A session in plain lines, without a UI process: for a terminal that knows no escape sequences (`TERM=dumb`, screen
@@ -34,6 +38,8 @@ export class LineSession implements ShownSession {
   #rows: number | undefined;
   #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
   #lineId = 0;
+  /** Resolves when the lock is opened; never, where it is not. */
+  #unlocked: Promise<void> = Promise.resolve();
   /** While the session is locked. */
   #lockPath: TrustedPath | undefined;
   #lockReader: LineReader | undefined;
@@ -53,6 +59,7 @@ export class LineSession implements ShownSession {
     this.#trustedPath = new TrustedPath(
       {
         escapes: false,
+        clearing: () => this.clearing(),
         clientEchoes: !this.#hasTerminal,
         isLost: () => false,
         isStopped: () => false, // Ctrl-C aborts the command itself, which ends the prompt
@@ -88,6 +95,11 @@ export class LineSession implements ShownSession {
     this.#rows = rows;
   }
 
+  /** Empty lines push everything out of a terminal that knows no escape sequences; its scrollback keeps what it has. */
+  clearing(): string {
+    return this.#hasTerminal ? "\r\n".repeat(Math.max(fewestRowsOut, this.#rows ?? 0)) : "";
+  }
+
   commandsChanged(): void {
     // Nothing here shows them: `invoke` asks anew for each line.
   }
@@ -98,37 +110,49 @@ export class LineSession implements ShownSession {
     else this.#parts.terminal.post(this.#lines(`\n${trustedMark} ${screenText(text)}\n${this.#prompt}`));
   }
 
-  /** What runs would write over the lock, so it is stopped, and a prompt that was left open with it. */
-  async lock(onLocked: () => Promise<void>): Promise<void> {
+  /**
+   * What runs would write over the lock, so it is stopped, and a prompt that was left open with it. What was typed ahead is
+   * forgotten: it would run behind the lock.
+   */
+  async lock(lock: SessionLock): Promise<LockOver | undefined> {
     const { keyboard, terminal, endpointName, ending } = this.#parts;
+    const unlocked = Promise.withResolvers<void>();
+    this.#unlocked = unlocked.promise;
+    const reader = new LineReader({ terminal: true, write: (echo) => terminal.post(echo) });
+    this.#lockReader = reader;
+    keyboard.leadTo((text) => reader.feed(text));
+    this.#reader.discard();
     this.#running?.controller.abort(stopped());
     await this.idle();
     await this.#trustedPath.closed();
     this.#reader.discard();
     void this.#reader.feed("\u0015"); // half a line, forgotten on the screen, would begin the next one
-    const reader = new LineReader({ terminal: true, write: (echo) => terminal.post(echo) });
-    this.#lockPath = new TrustedPath(
+    const path = new TrustedPath(
       {
         escapes: false,
+        clearing: () => this.clearing(),
         clientEchoes: false,
         isLost: () => false,
         isStopped: () => false,
-        take: async () => keyboard.leadTo((text) => reader.feed(text)),
-        read: (echo) => reader.read(echo),
+        take: async () => undefined, // taken above, before anything was waited for
+        read: (echo) => {
+          reader.discard();
+          return reader.read(echo);
+        },
         untilQuiet: () => keyboard.untilQuiet(quietMs),
         giveBack: async () => keyboard.leadTo((text) => this.#reader.feed(text)),
       },
       terminal,
       endpointName,
     );
-    this.#lockReader = reader;
-    try {
-      await this.#lockPath.lock(ending.signal, onLocked);
-    } finally {
-      this.#lockPath = undefined;
-      this.#lockReader = undefined;
-    }
+    this.#lockPath = path;
+    const over = await path.lock(ending.signal, lock);
+    this.#lockPath = undefined;
+    this.#lockReader = undefined;
+    if (over !== undefined) return over;
     terminal.post(this.#lines(`\n${this.#prompt}`));
+    unlocked.resolve();
+    return undefined;
   }
 
   async idle(): Promise<void> {
@@ -157,6 +181,8 @@ export class LineSession implements ShownSession {
     const prompt = `PS ${label(`${connectedUser}@${endpointName}`)}> `;
     if (welcome !== "") await this.#show(`${screenText(welcome)}\n`);
     for (;;) {
+      await this.#unlocked;
+      if (ending.signal.aborted) return;
       this.#prompt = prompt;
       const [, typed] = await Promise.all([terminal.write(prompt), this.#reader.read("command")]);
       this.#prompt = "";

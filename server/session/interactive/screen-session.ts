@@ -8,7 +8,9 @@ import { createKeyMask } from "./key-mask.ts";
 import { LineReader } from "./line-reader.ts";
 import { createScreenDelivery, screenText } from "./screen-delivery.ts";
 import { Screen, type ScreenFace } from "./screen.ts";
+import type { LockOver, SessionLock } from "../session-lock.ts";
 import { boundaryLabel, label } from "./labels.ts";
+import { orStopped } from "./or-stopped.ts";
 import type { ShownSession, ShownSessionParts } from "./shown-session.ts";
 import { TranscriptTurns } from "./transcript-turns.ts";
 import { toUiCommands } from "./ui-commands.ts";
@@ -33,6 +35,9 @@ const quietMs = 200;
 /** After the client's input is over the UI process leaves when its lines are answered; at the latest when nothing came for so long. */
 const afterInputMs = 2_000;
 
+/** The scrollback too; after the screen, because some terminals push what they clear into it. */
+const clearScreen = "\u001b[0m\u001b[H\u001b[2J\u001b[3J";
+
 /** A session on a screen: lines from the UI process → `invoke` → parts of an answer for the UI process. */
 export class ScreenSession implements ShownSession {
   readonly #parts: ShownSessionParts;
@@ -44,6 +49,8 @@ export class ScreenSession implements ShownSession {
   /** Ctrl-C came while the server's prompt was being opened, or between two of them. */
   #interrupted = false;
   #running: Running | undefined;
+  /** Resolves when the lock is opened; never, where it is not. */
+  #unlocked: Promise<void> = Promise.resolve();
   #lastId = 0;
   /** The last answer, when it was a transcript. */
   #endedTranscript: number | undefined;
@@ -98,10 +105,18 @@ export class ScreenSession implements ShownSession {
   }
 
   /** A prompt that was left open is given up with its command: whoever comes back may not be who was asked. */
-  async lock(onLocked: () => Promise<void>): Promise<void> {
+  async lock(lock: SessionLock): Promise<LockOver | undefined> {
+    const unlocked = Promise.withResolvers<void>();
+    this.#unlocked = unlocked.promise;
     if (this.#trustedPath.isOpen) this.#running?.controller.abort(stopped());
     this.#screen.face?.glyphs.blank();
-    await this.#trustedPath.lock(this.#parts.ending.signal, onLocked);
+    const over = await this.#trustedPath.lock(this.#parts.ending.signal, lock);
+    if (over === undefined) unlocked.resolve();
+    return over;
+  }
+
+  clearing(): string {
+    return clearScreen;
   }
 
   async idle(): Promise<void> {
@@ -141,6 +156,7 @@ export class ScreenSession implements ShownSession {
     const isLost = (): boolean => !this.#screen.isAlive;
     return {
       escapes: true,
+      clearing: () => this.clearing(),
       clientEchoes: false,
       isLost,
       isStopped: () => this.#running?.stoppedByUser === true,
@@ -253,7 +269,14 @@ export class ScreenSession implements ShownSession {
       ended: Promise.resolve(),
     };
     this.#running = running;
-    running.ended = this.#answer(running, text, face).catch((error: unknown) => this.#parts.ending.endFrom(error));
+    running.ended = this.#begin(running, text, face).catch((error: unknown) => this.#parts.ending.endFrom(error));
+  }
+
+  /** A line that was typed ahead, or that a process makes up, does not begin behind a lock. */
+  async #begin(running: Running, text: string, face: ScreenFace): Promise<void> {
+    await orStopped(this.#unlocked, running.controller.signal).catch(() => undefined); // `invoke` records what was stopped
+    if (this.#parts.ending.signal.aborted) this.#running = undefined;
+    else await this.#answer(running, text, face);
   }
 
   async #answer(running: Running, text: string, face: ScreenFace): Promise<void> {
@@ -303,6 +326,7 @@ export class ScreenSession implements ShownSession {
     running.page = page;
     try {
       await page.promise;
+      await orStopped(this.#unlocked, signal);
     } finally {
       running.page = undefined;
       signal.removeEventListener("abort", stop);

@@ -3,7 +3,9 @@ import type { CommandDescription } from "../../../commands/define-command.ts";
 import { EndpointError, failures } from "../../errors.ts";
 import type { AuthenticatedConnection, SessionChannel, SessionRequest, TerminalSize } from "../contract.ts";
 import type { Invoke } from "../delivery.ts";
+import type { SessionLock } from "../session-lock.ts";
 import { Ending, type SessionEnd } from "./ending.ts";
+import { holdingNotices } from "./holding-notices.ts";
 import { Keyboard } from "./keyboard.ts";
 import { LineSession } from "./line-session.ts";
 import { RecordedTerminal } from "./recorded-terminal.ts";
@@ -31,7 +33,7 @@ export interface InteractiveDependencies {
   readonly openTranscript: OpenTranscript;
   readonly endpointName: string;
   readonly welcome: string;
-  /** Where there is a terminal: when its screen is cleared and locked. */
+  /** Where there is a terminal: when its screen is cleared and locked, or the session ends where nothing could open a lock. */
   readonly idleLockMs: number;
   readonly idleTimeoutMs: number;
   readonly longestSessionMs: number;
@@ -41,8 +43,7 @@ export interface InteractiveDependencies {
   /** What must be accepted before the first prompt; empty: nothing. */
   readonly noticeToAccept: string;
   readonly onNoticeAnswered: (answer: "accepted" | "declined") => Promise<void>;
-  /** Puts it on the record that the session was locked, or unlocked. */
-  readonly onLock: (state: "locked" | "unlocked") => Promise<void>;
+  readonly lock: SessionLock;
   /** Puts the session's start on the record; before it resolves nothing is shown. */
   readonly onStarted: (transcriptFile: string, mode: "interactive" | "line") => Promise<void>;
 }
@@ -96,8 +97,12 @@ const refused = async (channel: SessionChannel, request: ShellRequest, error: un
 };
 
 /** The last thing the user sees. */
-const sayGoodbye = (end: SessionEnd, isScreen: boolean, terminal: RecordedTerminal): Promise<void> => {
-  const reset = isScreen ? terminalReset : "";
+const sayGoodbye = (
+  end: SessionEnd,
+  { isScreen, clearing }: { readonly isScreen: boolean; readonly clearing: string },
+  terminal: RecordedTerminal,
+): Promise<void> => {
+  const reset = `${isScreen ? terminalReset : ""}${end.clears === true ? clearing : ""}`;
   const text = end.message === undefined ? reset : `${reset}\r\n${trustedMark} ${end.message}\r\n`;
   if (end.unrecorded === true) return terminal.writeUnrecorded(text);
   // A full disk may not even take why the session ends; the user is told all the same.
@@ -143,12 +148,18 @@ export const serveInteractive = async (
   let begun = dependencies.noticeToAccept === "";
   const clock = startSessionClock({
     ...dependencies,
-    mayLock: () => begun,
+    atIdleLock: () => {
+      if (!begun) return "wait";
+      return dependencies.lock.canOpen() ? "lock" : "end";
+    },
     // Without a terminal there is no screen to clear, and the next line of a script is no key press.
     idleLockMs: request.terminal === undefined ? undefined : dependencies.idleLockMs,
     lock: () => void lock(),
     warn: (text) => session.notify(text),
-    expire: (reason, message) => ending.end({ exitStatus: failures.OperationTimeout.exitStatus, reason, message }),
+    expire: (reason, message) => {
+      const end = { exitStatus: failures.OperationTimeout.exitStatus, reason, message };
+      ending.end(reason === "longest-session" ? end : { ...end, clears: true });
+    },
   });
   const keyboard = new Keyboard(() => clock.input());
   const mayBegin = async (trustedPath: TrustedPath): Promise<boolean> => {
@@ -168,11 +179,17 @@ export const serveInteractive = async (
     ? new ScreenSession(parts, dependencies.uiPool, size)
     : new LineSession(parts, request.terminal);
 
+  const notices = holdingNotices((text) => session.notify(text));
   const lock = async (): Promise<void> => {
+    notices.hold();
     try {
-      await session.lock(() => dependencies.onLock("locked"));
-      await dependencies.onLock("unlocked");
+      const over = await session.lock(dependencies.lock);
+      if (over !== undefined) {
+        ending.end({ exitStatus: failures[over.category].exitStatus, reason: over.reason, message: over.text });
+        return;
+      }
       clock.unlocked();
+      notices.release();
     } catch (error) {
       // The input ended, or the session did.
       if (error instanceof EndpointError && error.category === "OperationStopped") {
@@ -196,7 +213,7 @@ export const serveInteractive = async (
     void session.idle().then(end);
   };
   const stopListening = dependencies.onCommandsChanged(() => session.commandsChanged());
-  const stopNotices = dependencies.onNotice((text) => session.notify(text));
+  const stopNotices = dependencies.onNotice((text) => notices.tell(text));
   const { revoked } = dependencies;
   const revoke = (): void => {
     const why: unknown = revoked.reason;
@@ -239,7 +256,7 @@ export const serveInteractive = async (
   dependencies.shutdown.removeEventListener("abort", drain);
   const abandoning = setTimeout(() => terminal.abandon(), goodbyeMs);
   await session.stop();
-  await sayGoodbye(end, isScreen, terminal).catch(() => undefined); // the client or the transcript is gone
+  await sayGoodbye(end, { isScreen, clearing: session.clearing() }, terminal).catch(() => undefined); // the client or the transcript is gone
   clearTimeout(abandoning);
   return closed(transcript, end);
 };

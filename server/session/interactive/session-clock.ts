@@ -12,19 +12,22 @@ export interface SessionClock {
   stop(): void;
 }
 
-/** Locks a session that nobody uses, ends one that stays locked or lasts too long, and says so a minute before. */
+/**
+ * Locks a session that nobody uses, or ends it where nothing could open a lock. Ends one that stays locked or lasts too long. Says each a
+ * minute before.
+ */
 export const startSessionClock = (options: {
   /** Left out where a screen can't be locked: then it only ends. */
   readonly idleLockMs?: number | undefined;
-  /** Whether there is a screen to lock by now. */
-  readonly mayLock: () => boolean;
+  /** Asked at that time: `end` where nothing could open a lock, `wait` while there is no screen yet. */
+  readonly atIdleLock: () => "lock" | "end" | "wait";
   readonly idleTimeoutMs: number;
   readonly longestSessionMs: number;
   readonly warn: (text: string) => void;
   readonly lock: () => void;
-  readonly expire: (reason: "idle" | "longest-session", text: string) => void;
+  readonly expire: (reason: "idle" | "idle, no second factor" | "longest-session", text: string) => void;
 }): SessionClock => {
-  const { warn, expire, mayLock } = options;
+  const { warn, expire, atIdleLock } = options;
   const after = (ms: number, act: () => void): NodeJS.Timeout => setTimeout(act, Math.min(ms, longestTimerMs));
   /** A time-out shorter than two minutes warns at half time. */
   const beforeEnd = (ms: number): number => Math.max(ms - warningMs, ms / 2);
@@ -33,8 +36,13 @@ export const startSessionClock = (options: {
   const lockAt = idleLockMs !== undefined && idleLockMs < idle ? idleLockMs : undefined;
   const endWarningAt = Math.max(beforeEnd(idle), (lockAt ?? 0) + 1);
   let locked = false;
+  const tooLong = "The session was ended: nothing was typed for too long.";
   const lock = (): void => {
-    if (!mayLock()) return;
+    const then = atIdleLock();
+    if (then === "end") {
+      expire("idle, no second factor", `${tooLong} With a second factor its screen is locked instead.`);
+    }
+    if (then !== "lock") return;
     locked = true;
     options.lock();
   };
@@ -43,7 +51,10 @@ export const startSessionClock = (options: {
       ? []
       : [
           after(beforeEnd(lockAt), () => {
-            if (mayLock()) warn(`The screen is cleared and locked in ${left(lockAt)} unless you type something.`);
+            const then = atIdleLock();
+            if (then === "wait") return;
+            const what = then === "lock" ? "The screen is cleared and locked" : "This session ends";
+            warn(`${what} in ${left(lockAt)} unless you type something.`);
           }),
           after(lockAt, lock),
         ];
@@ -53,7 +64,7 @@ export const startSessionClock = (options: {
       const unless = locked ? "it is unlocked" : "you type something";
       warn(`This session ends in ${Math.ceil((idle - endWarningAt) / 1000)} seconds unless ${unless}.`);
     }),
-    after(idle, () => expire("idle", "The session was ended: nothing was typed for too long.")),
+    after(idle, () => expire("idle", tooLong)),
   ];
   const lifeTimers = [
     ...(longest > 2 * earlyWarningMs

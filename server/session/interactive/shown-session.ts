@@ -1,6 +1,7 @@
 import type { CommandDescription } from "../../../commands/define-command.ts";
 import type { TerminalSize } from "../contract.ts";
 import type { Invoke } from "../delivery.ts";
+import type { LockOver, SessionLock } from "../session-lock.ts";
 import type { Ending } from "./ending.ts";
 import type { Keyboard } from "./keyboard.ts";
 import type { RecordedTerminal } from "./recorded-terminal.ts";
@@ -16,8 +17,14 @@ export interface ShownSession {
   commandsChanged(): void;
   /** Tells the user something at any time. */
   notify(text: string): void;
-  /** Clears the screen and waits for Enter. Resolves when it came; rejects when the session ended first. */
-  lock(onLocked: () => Promise<void>): Promise<void>;
+  /**
+   * Clears the screen and waits for a code; nothing begins behind it. Rejects when the input ends or the session does.
+   *
+   * @returns why the session has to end; `undefined`: a code opened the lock
+   */
+  lock(lock: SessionLock): Promise<LockOver | undefined>;
+  /** What takes everything off the screen, with the scrollback where the terminal can. */
+  clearing(): string;
   /** Resolves when no command runs. */
   idle(): Promise<void>;
   /** Stops what runs; resolves when it has ended. */

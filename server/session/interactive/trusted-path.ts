@@ -3,8 +3,10 @@ import { Secret } from "../../secret.ts";
 import type { PasswordPurpose } from "../../../commands/define-command.ts";
 import { problemOfNewPassword } from "../../model/new-password.ts";
 import { longestHiddenLine, type Echo, type Typed } from "./line-reader.ts";
+import type { LockOver, SessionLock } from "../session-lock.ts";
 import type { RecordedTerminal } from "./recorded-terminal.ts";
 import { label } from "./labels.ts";
+import { orStopped } from "./or-stopped.ts";
 import { trustedMark } from "./trusted-mark.ts";
 
 /** Where a prompt is painted and answered: over a screen, or between plain lines. */
@@ -13,6 +15,8 @@ export interface PromptPlace {
   take(): Promise<void>;
   read(echo: Echo): Promise<Typed>;
   giveBack(): Promise<void>;
+  /** What takes everything off the screen. */
+  clearing(): string;
   /** Before each try at a lock: a Ctrl-C opens none. */
   forgetInterrupt?(): void;
   /** Drops what still comes of a paste. */
@@ -27,22 +31,15 @@ export interface PromptPlace {
   readonly clientEchoes: boolean;
 }
 
+interface Turn<T> {
+  readonly evenIfLost: boolean;
+  /** Left out: whoever had the terminal gets it back, however this ended. */
+  readonly giveBackAfter?: (answer: T) => boolean;
+}
+
 const attempts = 3;
 /** At one password, new or existing. */
 export const passwordAttempts = 3;
-/** A screenful of them pushes everything out of a terminal that knows no escape sequences. */
-const linesOut = "\r\n".repeat(100);
-/** The scrollback too; after the screen, because some terminals push what they clear into it. */
-const clearScreen = "\u001b[0m\u001b[H\u001b[2J\u001b[3J";
-
-/** Rejects with `OperationStopped` when the signal aborts first. */
-const orStopped = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
-  new Promise((resolve, reject) => {
-    const stop = (): void => reject(stopped());
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
 
 /**
  * Questions that the server itself asks (design §3): passwords and confirmations of consequence. While one is open the
@@ -122,28 +119,31 @@ export class TrustedPath {
   }
 
   /**
-   * Clears the screen and waits for Enter. Whatever else is typed goes nowhere, before it and, of the same paste, after it.
+   * Clears the screen and waits for a code that opens the lock. Whatever else is typed goes nowhere, before it and, of the same
+   * paste, after it. Only who opens the lock gets the terminal back: a session that ends behind it shows nothing more.
    * Rejects with `OperationStopped` when the input ends or the signal aborts.
    *
-   * @param onLocked called when the screen is clear; the lock can be opened when it resolves
+   * @returns why the session has to end; `undefined`: the lock is open
    */
-  lock(signal: AbortSignal, onLocked: () => Promise<void>): Promise<void> {
-    const work = async (): Promise<void> => {
-      await this.#terminal.write(this.#place.escapes ? clearScreen : linesOut);
-      await onLocked();
+  lock(signal: AbortSignal, lock: SessionLock): Promise<LockOver | undefined> {
+    const work = async (): Promise<LockOver | undefined> => {
+      await this.#terminal.write(this.#place.clearing());
+      await lock.locked();
       for (;;) {
         this.#place.forgetInterrupt?.();
-        const typed = await this.#read(
-          "Locked, because nothing was typed for long. Press Enter to go on. ",
-          "none",
-          signal,
-        );
+        const typed = await this.#read("Locked, because nothing was typed for long. Code: ", "none", signal);
         if (typed.kind === "end") throw stopped();
-        if (typed.kind !== "interrupt") break;
+        // With Enter alone people see whether a screen is awake: it is no code, so no wrong one.
+        if (typed.kind === "interrupt" || (typed.kind === "line" && typed.text.trim() === "")) continue;
+        const verdict = await lock.open(typed.kind === "line" ? typed.text : undefined);
+        if (verdict.kind === "over") return verdict;
+        if (verdict.text !== undefined) await this.#say(verdict.text);
+        if (verdict.kind === "open") break;
       }
       await this.#place.untilQuiet?.();
+      return undefined;
     };
-    return this.#inTurn(signal, work, { evenIfLost: true });
+    return this.#inTurn(signal, work, { evenIfLost: true, giveBackAfter: (over) => over === undefined });
   }
 
   /** Says something while a prompt is open, and paints the prompt again. */
@@ -151,9 +151,9 @@ export class TrustedPath {
     this.#terminal.post(`\r\n${this.#line(text)}${this.#prompt ?? ""}`);
   }
 
-  async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>, { evenIfLost } = { evenIfLost: false }): Promise<T> {
+  async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>, how: Turn<T> = { evenIfLost: false }): Promise<T> {
     this.#open += 1;
-    const turn = this.#exchange(this.#last, signal, work, evenIfLost);
+    const turn = this.#exchange(this.#last, signal, work, how);
     this.#last = turn.catch(() => undefined); // the next prompt waits for the end of this one, however it ended
     try {
       return await turn;
@@ -166,19 +166,21 @@ export class TrustedPath {
     before: Promise<unknown>,
     signal: AbortSignal,
     work: () => Promise<T>,
-    evenIfLost: boolean,
+    { evenIfLost, giveBackAfter }: Turn<T>,
   ): Promise<T> {
     await before;
     if (signal.aborted || (!evenIfLost && (this.#place.isLost() || this.#place.isStopped()))) throw stopped();
     await this.#place.take();
+    let givesBack = giveBackAfter === undefined;
     try {
       const answer = await work();
+      givesBack ||= giveBackAfter?.(answer) === true;
       if (!evenIfLost && this.#place.isLost()) throw stopped("The screen was lost, so the command was stopped.");
       if (!evenIfLost && this.#place.isStopped()) throw stopped();
       return answer;
     } finally {
       this.#prompt = undefined;
-      await this.#place.giveBack();
+      if (givesBack) await this.#place.giveBack();
     }
   }
 

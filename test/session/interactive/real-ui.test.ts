@@ -4,6 +4,7 @@ import { join } from "node:path";
 import headless from "@xterm/headless";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundleUi } from "../../../build.ts";
+import { stageLock } from "../../harness/session-lock.ts";
 import { recoveryKeyAt, type Shell, type ShellOptions, startShell } from "./shell.ts";
 
 let folder = "";
@@ -50,19 +51,18 @@ const start = (options: ShellOptions = {}): Seen => {
 const prompt = /alice@demo> ?$|demo.*> ?$/;
 
 describe("the product's own UI", () => {
-  test("is cleared by the lock, scrollback and all, and goes on below it after Enter", async () => {
-    const shell = start({ dependencies: { idleLockMs: 8_000 } });
+  test("is cleared by the lock, scrollback and all, and goes on below it after a code", async () => {
+    const { lock, code } = await stageLock();
+    const shell = start({ dependencies: { idleLockMs: 8_000, lock } });
     await shell.shows(prompt);
     shell.type("keys 2\r");
     await shell.shows(recoveryKeyAt(1));
     await shell.shows(prompt);
     shell.type("tex");
-    await shell.shows("Press Enter to go on.");
-    expect(await shell.screen()).toMatch(
-      /^ ◆ demo asks {2}Locked, because nothing was typed for long\. Press Enter to go on\.$/,
-    );
-    shell.type("\r");
-    await shell.shows(/Enter to go on\. \nPS alice@demo> tex/);
+    await shell.shows("Code:");
+    expect(await shell.screen()).toMatch(/^ ◆ demo asks {2}Locked, because nothing was typed for long\. Code:$/);
+    shell.type(`${code()}\r`);
+    await shell.shows(/Code: \nPS alice@demo> tex/);
     shell.type("t\r");
     await shell.shows("second line");
     expect(await shell.screen()).not.toMatch(/\d{6}-\d{6}/);

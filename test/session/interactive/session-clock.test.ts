@@ -6,14 +6,16 @@ afterEach(() => vi.useRealTimers());
 
 const minute = 60_000;
 
-const stage = (options: { readonly idleLockMs?: number; readonly longestSessionMs?: number } = {}) => {
+const stage = (
+  options: { readonly idleLockMs?: number; readonly longestSessionMs?: number; readonly atLock?: "end" | "wait" } = {},
+) => {
   const told: string[] = [];
   const clock = startSessionClock({
     idleLockMs: 10 * minute,
     idleTimeoutMs: 15 * minute,
     longestSessionMs: 480 * minute,
     ...options,
-    mayLock: () => true,
+    atIdleLock: () => options.atLock ?? "lock",
     warn: (text) => told.push(text),
     lock: () => told.push("LOCK"),
     expire: (reason) => told.push(`END ${reason}`),
@@ -73,6 +75,22 @@ test("the longest session is told ten minutes and one minute before, whatever is
     "This session ends in 60 seconds: it reaches its longest time.",
     "END longest-session",
   ]);
+});
+
+test("what nothing could unlock is ended at the time of the lock, and told so before", () => {
+  const { told, pass } = stage({ atLock: "end" });
+  pass(9);
+  expect(told).toEqual(["This session ends in 60 seconds unless you type something."]);
+  pass(1);
+  expect(told.slice(1)).toEqual(["END idle, no second factor"]);
+});
+
+test("before there is a screen nothing is locked, and it ends in the end", () => {
+  const { told, pass } = stage({ atLock: "wait" });
+  pass(13.9);
+  expect(told).toEqual([]);
+  pass(1.1);
+  expect(told.at(-1)).toBe("END idle");
 });
 
 test("a stopped clock says nothing more", () => {

@@ -17,9 +17,11 @@ import {
 import { createUiPool, type UiPool, type UiPoolOptions } from "../../../server/session/interactive/ui-pool.ts";
 import type { UiProcessEnd } from "../../../server/session/interactive/ui-screen-queue.ts";
 import { noElevation } from "../../harness/elevation.ts";
+import { nobodyNeedsOne } from "../../harness/no-second-factor.ts";
 import { noReview } from "../../harness/review.ts";
 import { closePorts } from "../../../server/session/open-ports.ts";
 import { createInvoke } from "../../../server/session/invoke.ts";
+import { createSessionLock } from "../../../server/session/session-lock.ts";
 import type { SiteDatabase } from "../../../server/site-database/port.ts";
 import { temporaryDirectory } from "../../harness/temporary-directory.ts";
 import { createMemoryChannel, type MemoryChannel } from "./memory-channel.ts";
@@ -250,7 +252,11 @@ export const startShell = (options: ShellOptions = {}): Shell => {
       idleTimeoutMs: 600_000,
       longestSessionMs: 600_000,
       shutdown: shutdown.signal,
-      onLock: async () => undefined,
+      lock: createSessionLock({
+        secondFactor: nobodyNeedsOne,
+        party: { connectedUser, keyFingerprint: "SHA256:x" },
+        record: async () => undefined,
+      }),
       noticeToAccept: "",
       onNoticeAnswered: async () => undefined,
       onStarted: async () => undefined,
