@@ -79,6 +79,12 @@ const endpointFile = z.strictObject({
     .default(60),
   /** UI processes kept started for the next log-in. */
   spareUiProcesses: z.number().int().min(0).max(16).default(2),
+  userInterface: z
+    .strictObject({
+      /** Screens start though the server is not root, so that UI processes have the server's own account. A demo accepts it. */
+      acceptSharedAccount: z.boolean().default(false),
+    })
+    .optional(),
   /** Made by `pep init --demo`: its master key may lie in the data directory, and it listens on loopback only. */
   demo: z.boolean().default(false),
 });
@@ -115,6 +121,7 @@ export interface Configuration {
   readonly recordMiBPerHour: number;
   readonly sessionsPerMinute: number;
   readonly spareUiProcesses: number;
+  readonly acceptSharedAccount: boolean;
   readonly demo: boolean;
 }
 
@@ -236,6 +243,7 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
     recordMiBPerHour: file.recordMiBPerHour,
     sessionsPerMinute: file.sessionsPerMinute,
     spareUiProcesses: file.spareUiProcesses,
+    acceptSharedAccount: file.demo || file.userInterface?.acceptSharedAccount === true,
     demo: file.demo,
   };
 };

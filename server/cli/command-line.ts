@@ -14,7 +14,7 @@ const help = { help: { type: "boolean", short: "h" } } as const satisfies Option
 
 const usage = `pep: a privileged endpoint for BitLocker recovery keys, over SSH
 
-  pep init    [--data-dir DIR] [--demo]
+  pep init    [--data-dir DIR] [--demo] [--accept-shared-account]
   pep serve   [--data-dir DIR] [--config FILE] [--roles FILE] [--listen HOST:PORT] [--demo]
   pep import  [--data-dir DIR] [--computer-name NAME] [--skip-invalid] FILE...
   pep audit   list | show ID | play ID | verify | export | prune | rotate-key | accept-loss   [--data-dir DIR]
@@ -27,13 +27,15 @@ pep COMMAND --help says more. DIR is ${defaultDataDirectory} when it is not give
 `;
 
 const usages = {
-  init: `pep init [--data-dir DIR] [--demo]
+  init: `pep init [--data-dir DIR] [--demo] [--accept-shared-account]
 
 Makes a data directory: host key, log key, configuration, roles, site database, authorized-keys/.
 What is there already is never overwritten; running it again makes what is missing.
 
   --data-dir DIR   the directory (${defaultDataDirectory})
   --demo           with made-up computers and a key for each demo user; protects nothing
+  --accept-shared-account
+                   screens start though the server will not run as root, so that they have its own account; asked without it
 `,
   serve: `pep serve [--data-dir DIR] [--config FILE] [--roles FILE] [--listen HOST:PORT] [--demo]
 
@@ -153,11 +155,20 @@ const noPositionals = (positionals: readonly string[]): void => {
 const run = async (name: keyof typeof usages, args: readonly string[], io: Io, signals: Signals): Promise<number> => {
   switch (name) {
     case "init": {
-      const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption, demo: { type: "boolean" } });
+      const { values, positionals } = parse(args, {
+        ...help,
+        ...dataDirectoryOption,
+        demo: { type: "boolean" },
+        "accept-shared-account": { type: "boolean" },
+      });
       noPositionals(positionals);
       const { initCommand } = await import("./init.ts");
       return initCommand(
-        { dataDirectory: resolve(values["data-dir"] ?? defaultDataDirectory), demo: values.demo ?? false },
+        {
+          dataDirectory: resolve(values["data-dir"] ?? defaultDataDirectory),
+          demo: values.demo ?? false,
+          acceptSharedAccount: values["accept-shared-account"] ?? false,
+        },
         io,
       );
     }

@@ -18,6 +18,7 @@ import { afterRefusal, inspectEmbeddedSite, refusalInWords } from "../site-datab
 import type { RowsExamined } from "../site-database/embedded/index.ts";
 import type { CertificateFinding } from "../site-database/port.ts";
 import { examineSqlServer } from "../site-database/sql-server/doctor.ts";
+import { whyNoScreens } from "../session/interactive/isolation.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { readTrustAnchors } from "../ssh/key-authenticator.ts";
 import type { Io } from "./io.ts";
@@ -164,6 +165,21 @@ export const examineDumps = (pattern: string, limits: string): CertificateFindin
 
 const linuxPattern = "/proc/sys/kernel/core_pattern";
 
+/** For the account that runs this; the server's may be another. */
+export const examineScreens = (
+  uid: number | undefined,
+  { acceptSharedAccount, demo }: Pick<Configuration, "acceptSharedAccount" | "demo">,
+): CertificateFinding => {
+  if (uid === 0) return passed("screens", "Started as root, the server gives screens an account without rights.");
+  const refusal = whyNoScreens(uid, acceptSharedAccount);
+  return refusal === undefined
+    ? advice(
+        "screens",
+        `Not started as root, the server gives screens its own account; ${demo ? "a demo accepts that" : "endpoint.json accepts that (userInterface.acceptSharedAccount)"}.`,
+      )
+    : advice("screens", `When this account starts the server: ${refusal}`);
+};
+
 /** The receiver of the record, where endpoint.json names one. That it is away or behind is no reason not to serve. */
 const examineForwarding = async (
   { syslog, dataDirectory }: Configuration,
@@ -278,6 +294,7 @@ export const doctorCommand = async (
     if (existsSync(linuxPattern)) {
       findings.push(examineDumps(readFileSync(linuxPattern, "utf8"), readFileSync("/proc/self/limits", "utf8")));
     }
+    findings.push(examineScreens(process.getuid?.(), configuration));
     const bundle = join(io.packageRoot, "dist", "ui", "ui.mjs");
     findings.push(
       existsSync(bundle)

@@ -32,6 +32,8 @@ const longestSocketPath = 103;
 export interface InitOptions {
   readonly dataDirectory: string;
   readonly demo: boolean;
+  /** Into a new endpoint.json: screens start though the server is not root. */
+  readonly acceptSharedAccount?: boolean;
 }
 
 const makeDirectory = (path: string): void => {
@@ -152,7 +154,10 @@ const makeSite = async (site: EmbeddedSite): Promise<readonly string[]> => {
  *
  * @returns whether anything was made
  */
-export const initDataDirectory = async ({ dataDirectory, demo }: InitOptions, io: Io): Promise<boolean> => {
+export const initDataDirectory = async (
+  { dataDirectory, demo, acceptSharedAccount = false }: InitOptions,
+  io: Io,
+): Promise<boolean> => {
   const paths = pathsIn(dataDirectory);
   if (demo) refuseForeignDirectory(dataDirectory);
   if (Buffer.byteLength(paths.control) > longestSocketPath) {
@@ -175,6 +180,7 @@ export const initDataDirectory = async ({ dataDirectory, demo }: InitOptions, io
     siteDatabase: { kind: "embedded" },
     masterKey: { file: demo ? "demo/master-key" : `${beside}.master-key` },
     backupDirectory: `${beside}.backup`,
+    ...(acceptSharedAccount ? { userInterface: { acceptSharedAccount } } : {}),
     ...(demo ? { demo: true } : {}),
   };
   if (demo) {
@@ -227,10 +233,23 @@ const proofsOf = (publicKey: string, listen: { readonly host: string; readonly p
   ].join("\n");
 };
 
+/** Asked of whoever makes a new endpoint.json as another account than root; a script says it with a flag, or gets no screens. */
+const askSharedAccount = async ({ dataDirectory, demo }: InitOptions, io: Io): Promise<boolean> => {
+  if (demo || process.getuid?.() === 0 || !io.stdin.isTTY || existsSync(pathsIn(dataDirectory).endpoint)) return false;
+  io.stderr.write(
+    "A server that does not run as root gives people's screens its own account: code that broke out of one could read what the\n" +
+      "server reads. Without this no screen starts; command lines work. Accept it? [y/N] ",
+  );
+  const answer = await io.stdin.readLine();
+  io.stdin.close();
+  return /^y(?:es)?$/i.test(answer?.trim() ?? "");
+};
+
 /** `pep init`: makes the data directory and says what an administrator does next. */
 export const initCommand = async (options: InitOptions, io: Io): Promise<number> => {
   const dataDirectory = resolve(options.dataDirectory);
-  const made = await initDataDirectory({ ...options, dataDirectory }, io);
+  const acceptSharedAccount = options.acceptSharedAccount === true || (await askSharedAccount(options, io));
+  const made = await initDataDirectory({ ...options, dataDirectory, acceptSharedAccount }, io);
   const paths = pathsIn(dataDirectory);
   if (!made) io.stderr.write(`${dataDirectory} is complete; nothing was changed.\n`);
   const publicKey = readTrustedSync(`${paths.hostKey}.pub`, openFile("host key's public half")).toString("utf8").trim();

@@ -23,6 +23,7 @@ import { FactorStore } from "../second-factor/factor-store.ts";
 import { createSecondFactor } from "../second-factor/judge-code.ts";
 import { createSessionHost, loadSessions } from "../session/serve-session.ts";
 import { createSessionPace } from "../session/session-pace.ts";
+import { whyNoScreens } from "../session/interactive/isolation.ts";
 import { createUiPool } from "../session/interactive/ui-pool.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { createKeyAuthenticator, readTrustAnchors } from "../ssh/key-authenticator.ts";
@@ -165,7 +166,10 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     closers.add(() => storage.close());
     const siteDatabase = await openSite(configuration, log, io);
     closers.add(() => siteDatabase.close());
+    const refusal = whyNoScreens(process.getuid?.(), configuration.acceptSharedAccount);
+    if (refusal !== undefined) report(refusal);
     const uiPool = createUiPool({
+      refusal,
       bundle: uiBundle,
       spare: configuration.spareUiProcesses,
       onLost: ({ cause, detail, connectedUser }) =>

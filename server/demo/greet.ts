@@ -7,6 +7,10 @@ import { readTrustedSync } from "../files/trusted-file.ts";
 /** ssh_config(5) quoting: a path may hold blanks. */
 const quoted = (path: string): string => `"${path}"`;
 
+const sharedAccount =
+  "WARNING: this server is not root, so screens have its own account. Elsewhere than in a demo that must be accepted by name " +
+  "(userInterface.acceptSharedAccount).";
+
 /** Writes the demo's own ssh_config and known_hosts, and shows lines to paste. */
 export const greetDemo = async (
   configuration: Configuration,
@@ -36,6 +40,7 @@ export const greetDemo = async (
   const ssh = `ssh -F ${paths.sshConfiguration}`;
   stderr.write(
     [
+      ...(process.getuid?.() === 0 ? [] : [sharedAccount]),
       "WARNING: this is a demo. Its master key lies in its data directory, so its recovery keys are not protected.",
       "",
       `Log in, with a screen:   ${ssh} support@pep`,

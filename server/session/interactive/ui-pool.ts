@@ -1,4 +1,5 @@
 import { closeSync, openSync } from "node:fs";
+import { EndpointError } from "../../errors.ts";
 import { findInheritableDescriptors, nullDevice } from "./descriptors.ts";
 import type { UiProcessOptions } from "./start-ui-process.ts";
 import { UiProcess, type UiScreen } from "./ui-process.ts";
@@ -9,6 +10,8 @@ export interface UiPoolOptions {
   readonly bundle: string;
   /** For the operator's log: a UI process ended otherwise than by being closed. Holds no text that it chose. */
   readonly onLost: (end: UiProcessEnd & { readonly connectedUser: string | undefined }) => void;
+  /** Why no screen may start: every one is refused with it, and no process is started ahead. */
+  readonly refusal?: string | undefined;
   /** Processes started ahead, so that a first prompt doesn't wait for one. */
   readonly spare?: number;
   readonly screensPerProcess?: number;
@@ -117,9 +120,12 @@ export const createUiPool = (options: UiPoolOptions): UiPool => {
   };
 
   return {
-    warm: refill,
+    warm() {
+      if (options.refusal === undefined) refill();
+    },
     openScreen(connectedUser, listener, { alone }) {
       if (closed) throw new Error("the pool of UI processes is closed");
+      if (options.refusal !== undefined) throw new EndpointError("ResourceUnavailable", options.refusal);
       const { process } = take(connectedUser, alone);
       return process.openScreen(listener, () => {
         // Never for another user: what it knows of one would be there for the next. The same one may come back at once.
