@@ -335,7 +335,8 @@ export class ScreenSession implements ShownSession {
 
   /** `ssh -tt host <file`: lines are still queued in the UI process when the file is over. */
   #endAfterInput(): void {
-    if (!this.#inputOver || this.#running !== undefined) return;
+    // The session's own end ends the input too; a timer then would keep a stopping server from ending.
+    if (!this.#inputOver || this.#running !== undefined || this.#parts.ending.signal.aborted) return;
     clearTimeout(this.#afterInput);
     this.#afterInput = setTimeout(() => this.#parts.ending.end({ exitStatus: 0, reason: "input ended" }), afterInputMs);
   }
