@@ -1,10 +1,10 @@
 import { pipeline } from "node:stream";
 import { CsvError, parse } from "csv-parse";
 import { printable } from "../model/harmless-text.ts";
-import { maskKey } from "../model/key-shaped-text.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 import { plainName } from "./column-names.ts";
 import { isHeaderAgain, isRuler, neededCells, type CsvForm } from "./csv-form.ts";
+import { plainText } from "./fields.ts";
 import { findLayout, holdsPasswords, type GivenColumns, type Layout } from "./layout.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
 import { readRow } from "./rows.ts";
@@ -91,10 +91,15 @@ const startsWithDigit = (cell: string): boolean => /^\d/.test(cell);
 
 const mostColumnsTold = 20;
 
-/** Names of columns are what an administrator needs to see; nothing in them may look like a key, or act on a terminal. */
+/**
+ * Names of columns are what an administrator needs to see. A damaged file may have a row where its header should be, with
+ * part of a key in it: what has as many digits as a group is not shown.
+ */
 const columnsSeen = (names: readonly string[]): string => {
-  const told = names.slice(0, mostColumnsTold).map((name) => printable(name.trim().slice(0, 40)));
-  return `The columns are: ${maskKey(told.join(", "))}${names.length > mostColumnsTold ? ", …" : ""}.`;
+  const told = names
+    .slice(0, mostColumnsTold)
+    .map((name) => (/(?:\d[^\p{L}]*){6}/u.test(plainText(name)) ? "(digits)" : printable(name.trim().slice(0, 40))));
+  return `The columns are: ${told.join(", ")}${names.length > mostColumnsTold ? ", …" : ""}.`;
 };
 
 const identifying = ["keyId", "objectName", "distinguishedName"] as const;

@@ -110,3 +110,11 @@ test.each([
   await expect(readAll(path, { computerName: "PC-1", onSkipped: () => undefined })).resolves.toEqual([]);
   await expect(readAll(path, { computerName: "PC-1" })).rejects.toMatchObject({ category: "InvalidArgument" });
 });
+
+test("a row where the header should be, with part of a key in it, is not quoted", async () => {
+  const part = lost.password.slice(0, 20);
+  const path = writeFile(temporaryDirectory(), "keys", `PC-1,note,${part}\n,${good.id},${good.password}\n`);
+  const error: unknown = await readAll(path).catch((reason: unknown) => reason);
+  expect(String(error)).toMatch(/The columns are: .*\(digits\)/);
+  expect(String(error)).not.toContain(part.slice(0, 6));
+});

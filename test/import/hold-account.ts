@@ -7,7 +7,7 @@ import { pairs, readAll, writeFile } from "./recovery-data.ts";
 const hyphenated = /(?<![0-9])[0-9]{6}(?:-[0-9]{6}){7}(?![0-9])/g;
 
 /** A problem is told with the line on which its record begins, or its password stands. */
-const linesOfARecord = 40;
+const linesOfARecord = 80;
 
 const textOf = (bytes: Buffer): string =>
   bytes[0] === 0xff && bytes[1] === 0xfe ? bytes.toString("utf16le") : bytes.toString("latin1");
@@ -48,10 +48,13 @@ export const holdAccount = async (
   const kept = await readOrRefuse(path, { computerName, onSkipped: (problem) => told.push(problem) });
   if (kept === undefined) return inFile.size;
   const text = textOf(bytes);
-  const untold = [...inFile].filter((password) => {
-    const line = text.slice(0, text.indexOf(password)).split(/\r\n|\r|\n/).length;
-    return !kept.has(password) && !told.some((problem) => Math.abs(problem.line - line) <= linesOfARecord);
-  });
+  const lines = text.split(/\r\n|\r|\n/);
+  const isTold = (password: string): boolean =>
+    lines.some(
+      (line, index) =>
+        line.includes(password) && told.some((problem) => Math.abs(problem.line - index - 1) <= linesOfARecord),
+    );
+  const untold = [...inFile].filter((password) => !kept.has(password) && !isTold(password));
   expect(untold).toEqual([]);
   return inFile.size;
 };
