@@ -132,14 +132,18 @@ const examineSpace = (directory: string, dataDirectory: string, reserveBytes: nu
 
 /** Budgets of users that struck: a script in a loop, a setting that is too small, or somebody who tries the endpoint. */
 const examineBudgets = (logDirectory: string, now: Date): CertificateFinding => {
-  const strikes = [...readRecentStrikes(logDirectory, now)].map(([budget, { count, users }]) => {
-    const named = [...users].toSorted();
-    const others = named.length > 3 ? ` and ${named.length - 3} others` : "";
-    return `${budget} ${count} ${count === 1 ? "time" : "times"} (${named.slice(0, 3).join(", ")}${others})`;
-  });
-  return strikes.length === 0
-    ? passed("budgets", "No user reached a limit within a day.")
-    : advice("budgets", `Reached within a day: ${strikes.join(", ")}.`);
+  try {
+    const strikes = [...readRecentStrikes(logDirectory, now)].map(([budget, { count, users }]) => {
+      const named = [...users].toSorted();
+      const others = named.length > 3 ? ` and ${named.length - 3} others` : "";
+      return `${budget} ${count} ${count === 1 ? "time" : "times"} (${named.slice(0, 3).join(", ")}${others})`;
+    });
+    return strikes.length === 0
+      ? passed("budgets", "No user reached a limit within a day.")
+      : advice("budgets", `Reached within a day: ${strikes.join(", ")}.`);
+  } catch (error) {
+    return failedCheck("budgets", `The record can't be read: ${inWords(error)}`);
+  }
 };
 
 /**

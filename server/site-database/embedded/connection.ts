@@ -4,7 +4,7 @@ import type { SQLInputValue } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 import { EndpointError } from "../../errors.ts";
 import type { RawRow } from "./columns.ts";
-import { asEndpointError, isLockFailure, throwIfStopped, unavailable } from "./failures.ts";
+import { asEndpointError, isLockFailure, throwIfStopped, unavailable, UnreadableCell } from "./failures.ts";
 import { applicationId, schemaVersion, versionWithoutDigests, versionWithoutSet } from "./schema.ts";
 
 /** How long to try again while another process holds the lock. */
@@ -54,11 +54,23 @@ export const writeTransaction = <Result>(database: DatabaseSync, work: () => Res
 /** A prepared query that gives array rows. */
 export type ArrayQuery = (...parameters: readonly SQLInputValue[]) => readonly RawRow[];
 
+const isTooLarge = (error: unknown): boolean =>
+  error instanceof RangeError && "code" in error && error.code === "ERR_OUT_OF_RANGE";
+
+/** @throws UnreadableCell from the query, at a number that JavaScript can't hold */
 export const prepareArrays = (database: DatabaseSync, sql: string): ArrayQuery => {
   const statement = database.prepare(sql);
   statement.setReturnArrays(true);
-  // @types/node describes rows as objects only; after setReturnArrays(true) they are arrays of the same values.
-  return (...parameters) => statement.all(...parameters) as unknown as readonly RawRow[];
+  return (...parameters) => {
+    try {
+      // @types/node describes rows as objects only; after setReturnArrays(true) they are arrays of the same values.
+      return statement.all(...parameters) as unknown as readonly RawRow[];
+    } catch (error) {
+      throw isTooLarge(error)
+        ? new UnreadableCell("a stored number is larger than any of this product's", { cause: error })
+        : error;
+    }
+  };
 };
 
 const connect = (file: string, readOnly: boolean): DatabaseSync =>

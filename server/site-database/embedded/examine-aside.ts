@@ -3,7 +3,7 @@ import { EndpointError } from "../../errors.ts";
 import { examineSet } from "./examine-set.ts";
 import type { SetExamination, SetExamined } from "./examine-set.ts";
 import type { FromExamineWorker } from "./examine-worker.ts";
-import { unavailable, UnreadableCell } from "./failures.ts";
+import { asEndpointError, unavailable, UnreadableCell } from "./failures.ts";
 
 /** Compiled or, in the tests, as it is. */
 const ownEntry = new URL(`./examine-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
@@ -58,7 +58,8 @@ export const examineAside = async (
   const found = rows <= mostRowsHere ? undefined : await askThread(task, entry, signal);
   if (found === undefined)
     return examineSet(task, signal).catch((error: unknown) => {
-      throw signal.aborted ? closed() : error;
+      if (signal.aborted) throw closed();
+      throw error instanceof UnreadableCell ? error : asEndpointError(error);
     });
   if (found.kind === "damaged") throw new UnreadableCell(found.detail);
   if (found.kind === "failed") throw new EndpointError(found.category, found.message, { cause: found.cause });

@@ -126,7 +126,7 @@ describe("a password's file", () => {
     await chmod(join(directory, "open"), 0o644);
     expect(await causeOf(from("nothing"))).toContain("is missing");
     expect(await causeOf(from("empty"))).toContain("is empty");
-    expect(await causeOf(from("open"))).toContain("chmod 600");
+    expect(await causeOf(from("open"))).toContain("others may read it; run: chmod o=");
   });
 
   test("is read anew each time, so that a changed password needs no restart", async () => {
