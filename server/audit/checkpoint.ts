@@ -1,5 +1,7 @@
 import type { KeyObject } from "node:crypto";
+import { closeSync, readSync } from "node:fs";
 import { piecesOf } from "./log-lines.ts";
+import { openOfRecord } from "./open-of-record.ts";
 import { decodeNote, signNote, type SignedNote } from "./signed-note.ts";
 
 /** What a checkpoint says (C2SP tlog-checkpoint): this log had this many lines, and this was the root over them. */
@@ -30,13 +32,17 @@ export const decodeCheckpoint = (raw: string): Checkpoint & { readonly note: Sig
  * The checkpoints of `audit/checkpoint-history`, one after the other, streamed. Three lines, an empty one, and signatures; what
  * a crash left of a torn one is passed over.
  */
-export const historyNotes = function* (path: string): Generator<string> {
+export const historyNotes = (path: string): Generator<string> => notesIn(linesOf(path));
+
+const linesOf = function* (path: string): Generator<string> {
+  for (const { bytes, whole } of piecesOf(path)) if (whole) yield bytes.toString("utf8");
+};
+
+const notesIn = function* (lines: Iterable<string>): Generator<string> {
   let text: string[] = [];
   let signatures: string[] = [];
   const note = (): string[] => (signatures.length === 0 ? [] : [[...text, ...signatures, ""].join("\n")]);
-  for (const { bytes, whole } of piecesOf(path)) {
-    if (!whole) break;
-    const line = bytes.toString("utf8");
+  for (const line of lines) {
     if (line.startsWith("\u2014 ") && text.length === 4) {
       signatures.push(line);
       continue;
@@ -49,4 +55,32 @@ export const historyNotes = function* (path: string): Generator<string> {
     text = [...text.slice(-3), line];
   }
   yield* note();
+};
+
+/** Holds the newest checkpoint, with as many signatures as it may have. */
+const tailBytes = 64 * 1024;
+
+/**
+ * The last of `historyNotes`, read from the end: a checkpoint is made each 30 s for years.
+ *
+ * @returns undefined when there is none in the file
+ */
+export const lastHistoryNote = (path: string): string | undefined => {
+  const { fd, bytes } = openOfRecord(path);
+  try {
+    for (let length = Math.min(tailBytes, bytes); ; length = Math.min(length * 8, bytes)) {
+      const tail = Buffer.alloc(length);
+      for (let read = 0; read < length;) {
+        const more = readSync(fd, tail, read, length - read, bytes - length + read);
+        if (more === 0) throw new Error(`${path} became shorter while it was read`);
+        read += more;
+      }
+      const lines = tail.toString("utf8").split("\n").slice(0, -1);
+      // What stands first is the rest of a line, which could pass for a whole one.
+      const note = [...notesIn(length < bytes ? lines.slice(1) : lines)].at(-1);
+      if (note !== undefined || length === bytes) return note;
+    }
+  } finally {
+    closeSync(fd);
+  }
 };

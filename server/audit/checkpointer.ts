@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { openFresh } from "../files/new-file.ts";
 import { renameDurably } from "../files/replace-file.ts";
-import { decodeCheckpoint, historyNotes, originOf, signCheckpoint, type Checkpoint } from "./checkpoint.ts";
+import { decodeCheckpoint, lastHistoryNote, originOf, signCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { CompactRange, leafHash } from "./merkle-tree.ts";
 import { readTextOfRecord } from "./open-of-record.ts";
 import { isFull } from "./rescue-space.ts";
@@ -28,7 +28,7 @@ const damaged = (message: string, cause?: unknown): EndpointError =>
 const findNewest = (directory: string): Found | undefined => {
   const found: Found[] = [];
   for (const [name, read] of [
-    ["checkpoint-history", lastNote],
+    ["checkpoint-history", lastHistoryNote],
     ["checkpoint", readTextOfRecord],
   ] as const) {
     const path = join(directory, name);
@@ -41,12 +41,6 @@ const findNewest = (directory: string): Found | undefined => {
     }
   }
   return found.sort((a, b) => b.size - a.size)[0];
-};
-
-const lastNote = (history: string): string | undefined => {
-  let last: string | undefined;
-  for (const note of historyNotes(history)) last = note;
-  return last;
 };
 
 const writeWhole = async (path: string, text: string): Promise<void> => {
