@@ -6,7 +6,7 @@ import type { ReviewPort } from "../server/audit-review/review-port.ts";
 import type { ElevationPort } from "../server/authorization/elevation-port.ts";
 import type { OpenedTranscript, TranscriptPort } from "../server/audit-review/transcript-port.ts";
 import type { SiteDatabase } from "../server/site-database/port.ts";
-import { valueHoldsKey } from "../server/model/key-shaped-text.ts";
+import { namesHoldKey, valueHoldsKey } from "../server/model/key-shaped-text.ts";
 import type { Parameter, Parameters, RawParameters, Values } from "./parameters.ts";
 
 /** What a cell of a result can be. A `Secret` leaves the server only through `disclose()`. */
@@ -182,6 +182,9 @@ const refuse = (command: string, message: string): Refusal =>
 const holdsKeyMessage = (parameter: string): string =>
   `-${parameter} must not hold a recovery key: what stood there looks like one. It is neither repeated nor recorded here.`;
 
+const lineHoldsKeyMessage =
+  "The values together must not hold a recovery key: these look like one in pieces. It is neither repeated nor recorded here.";
+
 /** The one place where typed texts become typed values. */
 const check = <P extends Parameters>(
   command: string,
@@ -222,6 +225,7 @@ const check = <P extends Parameters>(
       parameter.shape === "switch" ? true : parameter.shape === "list" ? decoded.texts : (decoded.texts[0] ?? ""),
     ]);
   }
+  if (namesHoldKey([...texts.values()].flat())) throw refuse(command, lineHoldsKeyMessage);
   return {
     values: Object.fromEntries(values) as Values<P>, // each name's value came from that name's own decoder
     texts,

@@ -6,11 +6,40 @@ const enough = 4;
 /** Digits of a group, and groups of a whole recovery password. */
 const groupDigits = 6;
 const groups = 8;
-/** Digits of a number that may stand between groups: `1.` to `99.`, or `8/8`. */
-const listNumberDigits = 2;
 const numbersOfTwo = /(?<![0-9])[0-9]{1,2}(?![0-9])/g;
-/** As they stand before an item: `1.`, `1)`, `1:`, `1/8`. */
-const listNumbers = /(?<![0-9])[0-9]{1,2}(?:[.):\]](?=\s)|\/8)/g;
+/** As they stand before an item: `1.`, `1)`, `1:`, `1=`, `1/8`, `1st`, `#1`, `Group 1`, `1 -` at the beginning of a line or item. */
+const listNumbers =
+  /(?<![0-9])[0-9]{1,2}(?:(?:[.):\]=]|[-=]>)(?=\s)|\/8|(?:st|nd|rd|th)(?![A-Za-z]))|(?:#|\p{L}\s?)[0-9]{1,2}(?![0-9])|(?:^|[;,])[ \t]{0,8}[0-9]{1,2}(?=[ \t]{1,8}-\s)/gmu;
+/** Groups of a key that a list of names or the parameters of a line hold together: with fewer, a long list of computers would hold one by chance. */
+const enoughOfNames = 6;
+
+/**
+ * Signs for digits that Unicode doesn't take for equal to them: circled twice, in negative and without serifs, Ethiopic and Hangzhou.
+ * First sign, its value, how many. A ten is a number of its own.
+ */
+const signs: readonly (readonly [number, number, number])[] = [
+  [0x24f5, 1, 9],
+  [0x24ff, 0, 1],
+  [0x2776, 1, 9],
+  [0x2780, 1, 9],
+  [0x278a, 1, 9],
+  [0x1f10b, 0, 1],
+  [0x1f10c, 0, 1],
+  [0x1369, 1, 9],
+  [0x3021, 1, 9],
+];
+const hanDigits = "〇一二三四五六七八九";
+const signValues: ReadonlyMap<string, string> = new Map([
+  ...signs.flatMap(([first, value, count]) =>
+    Array.from({ length: count }, (_, at) => [String.fromCodePoint(first + at), String(value + at)] as const),
+  ),
+  ...Array.from(hanDigits, (sign, value) => [sign, String(value)] as const),
+  ["零", "0"],
+]);
+
+/** Words of six or more that are digits but for letters which look like one: as text recognition reads them. */
+const misreadDigits = /(?<![\p{L}\p{Nd}])(?=(?:[OoIl|]?[0-9]+){2})[0-9OoIl|]{6,}(?![\p{L}\p{Nd}])/gu;
+const lookAlikes: Readonly<Record<string, string>> = { O: "0", o: "0", I: "1", l: "1", "|": "1" };
 
 /** The digits' values in a text of decimal digits of any script; Unicode keeps each ten together, in order (UAX #44). */
 const digitValue = (character: string): number => {
@@ -22,12 +51,14 @@ const digitValue = (character: string): number => {
   return before % 10;
 };
 
+const asDigits = (word: string): string => word.replace(/[OoIl|]/g, (letter) => lookAlikes[letter] ?? letter);
+
 /**
  * ASCII digits for those of every script, in the form that Unicode takes for equal (NFKC: full-width, circled, raised). What is
  * one sign (`①`, `⑫`) stays a number of its own.
  */
 const withPlainDigits = (text: string): string => {
-  if (/^[\u0000-\u007f]*$/.test(text)) return text;
+  if (/^[\u0000-\u007f]*$/.test(text)) return text.replace(misreadDigits, asDigits);
   const known = new Map<string, string>();
   const plain = (digit: string): string => {
     const value = known.get(digit) ?? String(digitValue(digit));
@@ -35,9 +66,10 @@ const withPlainDigits = (text: string): string => {
     return value;
   };
   return text
-    .replace(/\p{No}/gu, (sign) => ` ${sign} `)
+    .replace(/[\p{No}\p{Nl}\p{Script=Han}]/gu, (sign) => signValues.get(sign) ?? ` ${sign} `)
     .normalize("NFKC")
-    .replace(/(?![0-9])\p{Nd}/gu, plain);
+    .replace(/(?![0-9])\p{Nd}/gu, plain)
+    .replace(misreadDigits, asDigits);
 };
 
 /**
@@ -49,6 +81,9 @@ const codes = new RegExp(
   "g",
 );
 const isCode = (word: string): boolean => /[A-Fa-f]/.test(word) && !/[0-9]{18}/.test(word.replaceAll("-", ""));
+
+const withoutCode = (word: string): string => (isCode(word) ? " " : word);
+const guids = new RegExp(guidPattern, "g");
 
 /** Counts valid groups of six in joined digits, at every offset: do `most` follow each other? Linear. */
 const hasGroupsInRow = (digits: string, most: number): boolean => {
@@ -65,7 +100,10 @@ const hasGroupsInRow = (digits: string, most: number): boolean => {
   return false;
 };
 
-/** Whole groups in order, with list numbers between. Of eight that no word parts, some may be misread: one more must be right. */
+/**
+ * Whole groups in order, with any words and any numbers of other lengths between: numbering, times, telephone numbers, and groups whose
+ * leading zero is lost. Of eight groups that nothing of this parts, some may be misread: one more must be right.
+ */
 const hasWholeGroups = (text: string, most: number): boolean => {
   let inRow = 0;
   /** Groups without a word between: valid or not, the last eight. */
@@ -74,10 +112,8 @@ const hasWholeGroups = (text: string, most: number): boolean => {
   for (const { 0: digits, index } of text.matchAll(/[0-9]+/g)) {
     if (/\p{L}/u.test(text.slice(before, index))) unparted = [];
     before = index + digits.length;
-    if (digits.length <= listNumberDigits) continue;
     if (digits.length !== groupDigits) {
-      inRow = 0;
-      unparted = [];
+      if (digits.length > 2) unparted = [];
       continue;
     }
     const valid = isGroupValue(Number(digits));
@@ -91,8 +127,8 @@ const hasWholeGroups = (text: string, most: number): boolean => {
 const holdsGroups = (asWritten: string, most: number): boolean => {
   const plain = withPlainDigits(asWritten);
   if (plain.length < most * groupDigits) return false;
-  if (hasWholeGroups(plain, most)) return true;
-  const numbers = plain.replace(codes, (word) => (isCode(word) ? " " : word));
+  if (hasWholeGroups(plain.replace(guids, withoutCode), most)) return true;
+  const numbers = plain.replace(codes, withoutCode);
   // Joined as they are, then without list numbers: `1) 123 456 2) 234 567`, `1. 12 34 56 2. 23 45 67`.
   return [numbers, numbers.replace(numbersOfTwo, " "), numbers.replace(listNumbers, " ")].some((text) =>
     hasGroupsInRow(text.replace(/[^0-9]+/g, ""), most),
@@ -121,8 +157,11 @@ export const wasMasked = (text: string): boolean => text.split(mask).length > 2;
 export const valueHoldsKey = (texts: readonly string[]): boolean => {
   if (texts.some((text) => holdsKey(text) || wasMasked(text))) return true;
   const runs = texts.map((text) => (/\p{L}/u.test(text) ? "x" : text)).join(",");
-  return runs.split("x").some(holdsKey);
+  return runs.split("x").some(holdsKey) || namesHoldKey(texts);
 };
+
+/** Whether texts that are none alone hold most of a key together: the names of a list, or all parameters of a line. */
+export const namesHoldKey = (texts: readonly string[]): boolean => holdsGroups(texts.join(", "), enoughOfNames);
 
 const isDigit = (character: string): boolean => /\p{Nd}/u.test(character.normalize("NFKC"));
 
