@@ -11,9 +11,19 @@ const invisible = "\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code
  */
 const inkless = "\\u2800\\u2d7f\\u{1107f}\\u{13441}\\u{13442}\\u{16fe4}\\u{1d159}";
 
+/**
+ * Signs that put the next letter under the one before (IndicSyllabicCategory.txt: Invisible_Stacker), and the joiners of SignWriting's
+ * fills and turns. Where no letter of their kind stands on both sides they show nothing.
+ */
+const stackers =
+  "\\u1039\\u17d2\\u1a60\\u1bab\\uaaf6\\u{10a3f}\\u{11133}\\u{113d0}\\u{1193e}\\u{11a47}\\u{11a99}\\u{11d45}\\u{11d97}\\u{11f42}\\u{1da9b}-\\u{1da9f}\\u{1daa1}-\\u{1daaf}";
+
 // Variation selectors stay in texts, as emoji have them. In a name they are a trick.
 const obeyed = new RegExp(`(?![\\ufe00-\\ufe0f])[${invisible}]`, "gu");
-const unfitForNames = new RegExp(`[${invisible}${inkless}\\p{Co}\\p{Cn}]`, "u");
+const unfitForNames = new RegExp(
+  `[${invisible}${inkless}\\p{Co}\\p{Cn}]|(?<![\\p{Lo}\\p{M}])[${stackers}]|[${stackers}](?!\\p{Lo})`,
+  "u",
+);
 
 /** The first character that no typed line may hold: invisible, or private use (on a screen a glyph for part of a key). */
 export const findUnprintable = (text: string): string | undefined => (text.match(obeyed) ?? /\p{Co}/u.exec(text))?.[0];

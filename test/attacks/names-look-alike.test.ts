@@ -33,7 +33,7 @@ test.each(inkless)("a name with %j is not accepted where one is typed", (charact
 });
 
 test("names in letters of any script are imported and accepted", async () => {
-  for (const name of ["büro-7", "日本語", "ПК-1", "नमस्ते", "עברית", "คอมพิวเตอร์", "한국어-1"]) {
+  for (const name of ["büro-7", "日本語", "ПК-1", "नमस्ते", "עברית", "คอมพิวเตอร์", "한국어-1", "မြန်မာ", "ကမ္ဘာ", "ភ្នំពេញ"]) {
     expect((await imported(row(name))).map(({ computerName }) => computerName)).toEqual([name]);
     expect(outcome(roles, `Get-RecoveryKeys -ComputerName ${name}`)).toContain("accepted");
   }

@@ -1,4 +1,4 @@
-/** Hangul fillers, blanks of other scripts, variation selectors, joiners, tags, reordering marks, private use. */
+/** Hangul fillers, blanks of other scripts, variation selectors, joiners, tags, reordering marks, private use, stackers without letters. */
 export const inkless = [
   "\u115f",
   "\u1160",
@@ -25,4 +25,10 @@ export const inkless = [
   "\u061c",
   "\u{1d173}",
   "\ue000",
+  "\u1039",
+  "\u17d2",
+  "\u1a60",
+  "\uaaf6",
+  "\u{11a47}",
+  "\u{1da9b}",
 ] as const;
