@@ -2,6 +2,7 @@ import type { Connection } from "ssh2";
 import type { Origin } from "../audit/event.ts";
 import { noticeDigest } from "../session/notice-digest.ts";
 import type { AuthenticatedConnection, Authenticator, SecondFactor, SessionHost } from "../session/contract.ts";
+import type { Party } from "../identity/party.ts";
 import { decideLogin } from "./authentication.ts";
 import { serveChannels } from "./channels.ts";
 import type { ClientSocket } from "./client-socket.ts";
@@ -22,8 +23,8 @@ export interface ConnectionOptions {
   /** The legal notice that this client is shown; may be empty. */
   readonly banner: string;
   readonly report: (problem: string) => void;
-  /** On how many connections this user is logged in, this one among them. */
-  readonly connectionsOf: (connectedUser: string) => number;
+  /** On how many connections this person is logged in, by whatever name, this one among them. */
+  readonly connectionsOf: (party: Party) => number;
 }
 
 /** Settings of endpoint.json that a connection ends for. */
@@ -92,7 +93,7 @@ export const serveConnection = (
   };
   /** A client that just logged in, or why its user must do without this connection. */
   const stayOrGo = (proved: AuthenticatedConnection): void => {
-    const others = options.connectionsOf(proved.connectedUser) - 1;
+    const others = options.connectionsOf(proved) - 1;
     // After the log-in's own answer: before it a client would try its next key.
     if (others >= limits.connectionsPerUser) {
       const most = `${limits.connectionsPerUser} is the most a user has at a time (connectionsPerUser).`;

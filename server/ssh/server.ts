@@ -3,6 +3,7 @@ import ssh2 from "ssh2";
 import type { ServerConfig } from "ssh2";
 import type { EventLog } from "../audit/event.ts";
 import type { AuthenticatedConnection, Authenticator, SecondFactor, SessionHost } from "../session/contract.ts";
+import { identitiesOf, type Party } from "../identity/party.ts";
 import { createAdmission } from "./admission.ts";
 import { offeredAlgorithms } from "./algorithms.ts";
 import type { ClientSocket } from "./client-socket.ts";
@@ -124,6 +125,15 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
     },
   };
 
+  /** On as many connections as any one identity of a person is logged in on: by another name it is the same person. */
+  const connectionsOf = (party: Party): number => {
+    const all = [...live.values()].flatMap((one) => {
+      const other = one.identity();
+      return other === undefined ? [] : [identitiesOf(other)];
+    });
+    return Math.max(...identitiesOf(party).map((identity) => all.filter((one) => one.includes(identity)).length));
+  };
+
   const ssh2Server = new ssh2.Server(configuration, (connection) => {
     // First of all, before anything that may throw: an error nobody listens to ends the process.
     connection.on("error", () => undefined);
@@ -138,7 +148,7 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
       authenticator: options.authenticator,
       secondFactor: options.secondFactor,
       sessions: options.sessions,
-      connectionsOf: (user) => [...live.values()].filter((one) => one.identity()?.connectedUser === user).length,
+      connectionsOf,
     });
     live.set(client.connectionId, served);
     void served.over.then(() => live.delete(client.connectionId));

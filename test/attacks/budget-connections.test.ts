@@ -1,5 +1,6 @@
 /*
- * ATTACK  A logged-in user opens connection after connection, needs no session on them, and keeps them.
+ * ATTACK  A logged-in user opens connection after connection, needs no session on them, and keeps them; with a certificate for a group
+ *         or a key of several users, as many for each name.
  * DANGER  64 of them shut everybody out who shares the address, a jump host for instance; 511 shut everybody out.
  * EXPECT  A user has a share of the connections; one too many is ended with a sentence that names the setting. Colleagues of the
  *         same address come in. A connection without a session ends in its time.
@@ -41,6 +42,20 @@ test("a user's connections are counted, and colleagues of the same address are n
     expect(it.server.connections().filter((one) => one.connectedUser === "support")).toHaveLength(4),
   );
   expect(await stillServes(it.port, it.key.privateKey)).toBe(true);
+});
+
+test("a person's connections are counted whatever name they log in by", async () => {
+  const it = await startTestServer(undefined, { limits: { connectionsPerUser: 4 } });
+  for (const name of ["alice", "bob"]) it.authorize(name, it.key.publicKey);
+  for (const name of ["support", "alice", "bob", "alice"]) await logIn(it.port, name, it.key.privateKey);
+  const surplus = new ssh2.Client();
+  onTestFinished(() => {
+    surplus.destroy();
+  });
+  const words = disconnected(surplus);
+  surplus.connect({ host: "127.0.0.1", port: it.port, username: "bob", privateKey: it.key.privateKey });
+  await words;
+  expect(await it.firstDrop()).toBe("connectionsPerUser");
 });
 
 test("a connection without a session ends in its time, one with a session stays", async () => {
