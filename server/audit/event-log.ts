@@ -5,7 +5,7 @@ import { EndpointError } from "../errors.ts";
 import { synchronizeDirectory } from "../files/synchronize-directory.ts";
 import { eventText } from "./event-text.ts";
 import type { AuditEvent, EventLog } from "./event.ts";
-import { takeLock } from "./lock.ts";
+import { lockIn, takeLock } from "./lock.ts";
 import { isFull } from "./rescue-space.ts";
 import { findLogEnd, segmentName } from "./segments.ts";
 import { writeSome } from "./write-some.ts";
@@ -248,7 +248,7 @@ class AppendOnlyLog implements OpenEventLog {
  */
 export const openEventLog = async (options: EventLogOptions): Promise<OpenEventLog> => {
   mkdirSync(options.directory, { recursive: true, mode: 0o700 });
-  const releaseLock = takeLock(join(options.directory, "..", "log.lock"));
+  const releaseLock = takeLock(lockIn(join(options.directory, "..")));
   try {
     const end = findLogEnd(options.directory);
     const first = (await options.onOpened?.(end.repaired?.keptAs)) ?? [];

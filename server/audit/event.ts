@@ -217,6 +217,16 @@ export const auditEvent = z.discriminatedUnion("type", [
     user: z.string(),
     change: z.enum(["enrolled", "replaced", "removed"]),
   }),
+  /** An administrator gave a user keys or roles with `pep users add`, on the machine itself. Before it counts. */
+  z.strictObject({
+    type: z.literal("user-added"),
+    localUser: z.string(),
+    user: z.string(),
+    /** `SHA256:…` of the keys that were added. */
+    keyFingerprints: z.array(z.string()),
+    /** Those that were added. */
+    roleCapabilities: z.array(z.string()),
+  }),
   /** Someone read the record: on the machine itself (`localUser`), or over SSH (`connectedUser`). Durable before anything is shown. */
   z
     .strictObject({

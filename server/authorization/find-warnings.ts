@@ -117,6 +117,14 @@ const warnOfUnused = (roles: CheckedRoles, users: readonly string[], warn: Warn)
   const { file, commands } = roles;
   const held = new Set(users.flatMap((user) => roles.heldRoles(user).map(({ roleCapability }) => roleCapability)));
   const heldEntries = roles.entries.filter(({ roleCapability }) => held.has(roleCapability));
+  if (held.size === 0 && roles.entries.length > 0) {
+    // As `pep init` makes it: what nobody has need not be told one by one.
+    warn(
+      ["roleDefinitions"],
+      "nobody has a role, and a role is what shows keys. Give one: pep users add USER --role ROLE",
+    );
+    return;
+  }
   for (const role of Object.keys(file.roleCapabilities)) {
     if (!held.has(role)) warn(["roleCapabilities", role], "nobody has this role.");
   }

@@ -2,6 +2,8 @@
 export interface JsonPositions {
   /** Line, from 1, of the value (or, for a member, its key) at a path; of its nearest ancestor where it is not there. */
   readonly lineOf: (path: readonly PropertyKey[]) => number;
+  /** Where the value at a path begins and ends (not included) in the text; `undefined` where it is not there. */
+  readonly spanOf: (path: readonly PropertyKey[]) => readonly [number, number] | undefined;
   /** Members whose name stands twice in one object: JSON.parse silently keeps the last. */
   readonly duplicates: readonly (readonly PropertyKey[])[];
   /** Members named `__proto__`: zod skips them without a word. */
@@ -16,14 +18,16 @@ const blanks = /\s*/gy;
 
 interface Open {
   readonly kind: "{" | "[";
+  readonly start: number;
   next: PropertyKey;
   expectsKey: boolean;
   readonly names: Set<string>;
 }
 
-/** Finds the line of every value of a text that JSON.parse has accepted. */
+/** Finds the place of every value of a text that JSON.parse has accepted. */
 export const findJsonPositions = (text: string): JsonPositions => {
   const lines = new Map<string, number>();
+  const spans = new Map<string, readonly [number, number]>();
   const duplicates: PropertyKey[][] = [];
   const prototypes: PropertyKey[][] = [];
   const open: Open[] = [];
@@ -42,8 +46,10 @@ export const findJsonPositions = (text: string): JsonPositions => {
     if (found === undefined) break;
     at += blank.length + found.length;
     const inside = open.at(-1);
+    const start = at - found.length;
     if (found === "}" || found === "]") {
-      open.pop();
+      const closed = open.pop();
+      if (closed !== undefined) spans.set(keyOf(path()), [closed.start, at]);
     } else if (found === ",") {
       if (inside?.kind === "[") inside.next = Number(inside.next) + 1;
       else if (inside !== undefined) inside.expectsKey = true;
@@ -58,7 +64,10 @@ export const findJsonPositions = (text: string): JsonPositions => {
     } else if (found !== ":") {
       note();
       if (found === "{" || found === "[") {
-        open.push({ kind: found, next: found === "[" ? 0 : "", expectsKey: found === "{", names: new Set() });
+        const isObject = found === "{";
+        open.push({ kind: found, start, next: isObject ? "" : 0, expectsKey: isObject, names: new Set() });
+      } else {
+        spans.set(keyOf(path()), [start, at]);
       }
     }
   }
@@ -70,6 +79,7 @@ export const findJsonPositions = (text: string): JsonPositions => {
       }
       return 1;
     },
+    spanOf: (wanted) => spans.get(keyOf(wanted)),
     duplicates,
     prototypes,
   };

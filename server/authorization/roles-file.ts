@@ -11,6 +11,9 @@ export interface LoadedRoles extends CheckedRoles {
   readonly digest: string;
 }
 
+/** The text of a roles file, to be changed. @throws UntrustedFile */
+export const readRolesText = (path: string): string => readTrustedSync(path, openFile("roles file")).toString("utf8");
+
 /**
  * Reads and checks a roles file. Nothing of it counts when anything is wrong with it.
  *

@@ -21,7 +21,7 @@ const usage = `pep: a privileged endpoint for BitLocker recovery keys, over SSH
   pep site    accept-restore   [--data-dir DIR] [--yes]
   pep doctor  [--data-dir DIR] [--whole]
   pep roles   test | show USER   [--data-dir DIR] [--roles FILE]
-  pep users   enrol USER | list | remove USER   [--data-dir DIR]
+  pep users   add USER [--key FILE] [--role ROLE] | enrol USER | list | remove USER   [--data-dir DIR]
 
 pep COMMAND --help says more. DIR is ${defaultDataDirectory} when it is not given.
 `;
@@ -113,16 +113,19 @@ Exit status 1 when something that is required is not right.
   --whole          checks every row of the embedded site database against its digest, not a sample, and whether they are
                    all there and no others, as the record knows them
 `,
-  users: `pep users enrol USER [--data-dir DIR] [--force] [--no-qr]
+  users: `pep users add USER [--key FILE] [--role ROLE]... [--data-dir DIR]
+pep users enrol USER [--data-dir DIR] [--force] [--no-qr]
 pep users list [--data-dir DIR]
 pep users remove USER [--data-dir DIR]
 
+add:    gives USER a key, a role, or both, and says what is left to do. FILE is a public key (.pub; - is standard input).
+        Roles are the role capabilities of the roles file. A running server reads both on SIGHUP.
 enrol:  makes a second factor (TOTP, RFC 6238) for USER: shows its secret as a QR code, asks for one code to confirm it, and
         prints ten recovery codes, once. Nothing is changed before the code is right. Works while the server runs.
 list:   who has a second factor, or needs one, and how many recovery codes are left.
 remove: takes USER's second factor away. Where a role requires one, USER can't log in until enrolled again.
 
-Who needs one is said by requireSecondFactor in the roles file. enrol and remove are on the record.
+Who needs a second factor is said by requireSecondFactor in the roles file. add, enrol and remove are on the record.
 
   --data-dir DIR   the directory made by pep init (${defaultDataDirectory})
   --force          replaces a second factor that is there
@@ -270,11 +273,13 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
         ...dataDirectoryOption,
         force: { type: "boolean" },
         "no-qr": { type: "boolean" },
+        key: { type: "string" },
+        role: { type: "string", multiple: true },
       });
       const dataDirectory = resolve(values["data-dir"] ?? defaultDataDirectory);
-      const { force = false, "no-qr": noQr = false } = values;
+      const { force = false, "no-qr": noQr = false, key, role: roles = [] } = values;
       const { usersCommand } = await import("./users.ts");
-      return usersCommand({ dataDirectory, arguments: positionals, force, noQr }, signals.stop, io);
+      return usersCommand({ dataDirectory, arguments: positionals, force, noQr, key, roles }, signals.stop, io);
     }
     case "roles": {
       const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption, roles: { type: "string" } });

@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { openRecord } from "../audit/open-record.ts";
+import { withoutUsers } from "../authorization/edit-roles.ts";
 import { pathsIn, readConfiguration, type EmbeddedSite, type EndpointFile } from "../configuration.ts";
 import { demoRecords } from "../demo/site.ts";
 import { EndpointError } from "../errors.ts";
@@ -194,7 +195,8 @@ export const initDataDirectory = async (
     /"\$schema": "[^"]*"/,
     `"$schema": ${JSON.stringify(pathToFileURL(schema).href)}`,
   );
-  note(paths.roles, writeNewFile(paths.roles, shippedRoles, 0o600));
+  // The users of the shipped roles are a demo's. Elsewhere a key of such a name would have a role that nobody gave.
+  note(paths.roles, writeNewFile(paths.roles, demo ? shippedRoles : withoutUsers(shippedRoles), 0o600));
   note(paths.hostKey, makeSshKey(paths.hostKey, "pep host key"));
   note(paths.logKey, makeLogKey(paths.logKey));
   if (demo) {
@@ -260,7 +262,7 @@ export const initCommand = async (options: InitOptions, io: Io): Promise<number>
       : [
           "Next:",
           `  1. move the master key and the second factors' key to where backups of the data directory don't go, and say where in ${paths.endpoint}`,
-          `  2. put each user's public key into ${paths.authorizedKeys}/<user> and the user into ${paths.roles}`,
+          `  2. pep users add USER --key FILE.pub --role ROLE --data-dir ${dataDirectory}   (nobody has a role yet; ROLE as operator, in ${paths.roles})`,
           `  3. pep import --data-dir ${dataDirectory} FILE...   then   pep serve --data-dir ${dataDirectory}`,
           "",
         ].join("\n"),

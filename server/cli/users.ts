@@ -10,6 +10,7 @@ import { FactorStore, type Factor } from "../second-factor/factor-store.ts";
 import { makeRecoveryCodes } from "../second-factor/recovery-codes.ts";
 import { base32Of, findStep, secretBytes, uriOf } from "../second-factor/totp.ts";
 import { commands } from "../../commands/index.ts";
+import { addUser } from "./add-user.ts";
 import type { Io } from "./io.ts";
 import { openLocalRecord } from "./local-record.ts";
 import { drawQrCode } from "./qr-code.ts";
@@ -19,6 +20,9 @@ export interface UsersOptions {
   readonly arguments: readonly string[];
   readonly force: boolean;
   readonly noQr: boolean;
+  /** Of `add`: a file with a public key. */
+  readonly key: string | undefined;
+  readonly roles: readonly string[];
 }
 
 interface Place {
@@ -169,16 +173,19 @@ const list = (options: UsersOptions, io: Io): number => {
   return 0;
 };
 
-/** `pep users enrol | list | remove`. What changes something is on the record before it counts. */
+/** `pep users add | enrol | list | remove`. What changes something is on the record before it counts. */
 export const usersCommand = async (options: UsersOptions, stop: AbortSignal, io: Io): Promise<number> => {
   const [verb, rawUser, ...more] = options.arguments;
   const user = rawUser?.toLowerCase();
   if (verb === "list" && user === undefined) return list(options, io);
-  if ((verb !== "enrol" && verb !== "remove") || user === undefined || more.length > 0) {
+  if ((verb !== "add" && verb !== "enrol" && verb !== "remove") || user === undefined || more.length > 0) {
     throw new EndpointError(
       "InvalidArgument",
-      "Write: pep users enrol USER, pep users list, or pep users remove USER.",
+      "Write: pep users add USER --key FILE --role ROLE, pep users enrol USER, pep users list, or pep users remove USER.",
     );
+  }
+  if (verb !== "add" && (options.key !== undefined || options.roles.length > 0)) {
+    throw new EndpointError("InvalidArgument", "--key and --role belong to pep users add.");
   }
   if (!isCanonicalUserName(user)) {
     throw new EndpointError(
@@ -186,5 +193,6 @@ export const usersCommand = async (options: UsersOptions, stop: AbortSignal, io:
       "A user's name has up to 64 letters, digits, dots, underscores, @ and hyphens, and begins with a letter or digit.",
     );
   }
+  if (verb === "add") return addUser(user, options, stop, io);
   return verb === "enrol" ? enrol(user, options, stop, io) : remove(user, options, io);
 };

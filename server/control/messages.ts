@@ -13,6 +13,7 @@ const openTypes: ReadonlySet<AuditEvent["type"]> = new Set([
   "site-restore-accepted",
   "log-pruned",
   "second-factor",
+  "user-added",
   "review",
 ]);
 

@@ -11,7 +11,9 @@ import { decodeKeyOptions, splitOptions } from "./key-options.ts";
 import type { KeyOptions } from "./key-options.ts";
 import { decodePublicKey } from "./public-key.ts";
 
-const fileRule = ownFile("file of authorized keys", 256 * 1024);
+/** Bytes of a file of authorized keys. */
+export const largestKeyFile = 256 * 1024;
+const fileRule = ownFile("file of authorized keys", largestKeyFile);
 
 /**
  * A file that is not text was not written by an administrator: a program wrote it that could choose a part of it, a database say,
@@ -72,14 +74,21 @@ const decodeLine = (line: string): AuthorizedKey => {
   return { key: key.blob, options: decoded, line };
 };
 
-const readKeysOf = (path: string, problem: (where: string, what: string) => void): readonly AuthorizedKey[] => {
+/** What a text of authorized keys gives, and what of it is refused, with its line where it is not all of it. */
+export interface DecodedKeys {
+  readonly keys: readonly AuthorizedKey[];
+  readonly refused: readonly { readonly line?: number; readonly why: string }[];
+}
+
+/** Reads a text as log-ins will: one that is no text gives no key, and a line that can't be understood is left out. */
+export const decodeAuthorizedKeys = (bytes: Buffer): DecodedKeys => {
   const keys: AuthorizedKey[] = [];
+  const refused: { line?: number; why: string }[] = [];
   let text: string;
   try {
-    text = textOf(readTrustedSync(path, fileRule));
+    text = textOf(bytes);
   } catch (error) {
-    problem(path, explain(error));
-    return keys;
+    return { keys, refused: [{ why: explain(error) }] };
   }
   for (const [index, rawLine] of text.split(/\r?\n/).entries()) {
     const line = rawLine.trim();
@@ -87,9 +96,25 @@ const readKeysOf = (path: string, problem: (where: string, what: string) => void
     try {
       keys.push(decodeLine(line));
     } catch (error) {
-      problem(`${path}:${index + 1}`, explain(error));
+      refused.push({ line: index + 1, why: explain(error) });
     }
   }
+  return { keys, refused };
+};
+
+/** The text of `authorized-keys/<user>`. @throws UntrustedFile */
+export const readKeyFile = (path: string): Buffer => readTrustedSync(path, fileRule);
+
+const readKeysOf = (path: string, problem: (where: string, what: string) => void): readonly AuthorizedKey[] => {
+  let bytes: Buffer;
+  try {
+    bytes = readKeyFile(path);
+  } catch (error) {
+    problem(path, explain(error));
+    return [];
+  }
+  const { keys, refused } = decodeAuthorizedKeys(bytes);
+  for (const { line, why } of refused) problem(line === undefined ? path : `${path}:${line}`, why);
   return keys;
 };
 

@@ -81,6 +81,8 @@ export interface StartOptions {
   readonly arguments?: readonly string[];
   /** `dist/bin/pep` of another copy of the built program. */
   readonly program?: string;
+  /** The data directory is not a demo's: it has no keys and no ssh_config, so `sshArguments` is of no use. */
+  readonly installed?: boolean;
 }
 
 const readyLine = /^listening on (\S+):(\d+) (SHA256:\S+)$/m;
@@ -128,11 +130,13 @@ export const startSharedEndpoint = async (): Promise<Endpoint> => {
 /** Starts the built server; whoever calls this ends it. */
 export const launch = async (options: StartOptions & { readonly dataDirectory: string }): Promise<Endpoint> => {
   const { dataDirectory } = options;
-  const serve = ["serve", "--demo", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0"];
+  const serve = ["serve", ...(options.installed === true ? [] : ["--demo"]), "--data-dir", dataDirectory];
   const [program = launcher, ...args] = [
     ...(options.wrapper ?? []),
     options.program ?? launcher,
     ...serve,
+    "--listen",
+    "127.0.0.1:0",
     ...(options.arguments ?? []),
   ];
   const child = spawn(program, args, {
