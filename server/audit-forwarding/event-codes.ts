@@ -59,6 +59,7 @@ const heavier: Partial<Record<AuditEvent["type"], Weight>> = {
   "configuration-refused": 8,
   "log-repaired": 8,
   "loss-accepted": 8,
+  "record-verification": 10,
   "site-refused": 10,
   "site-restore-accepted": 8,
   storage: 8,

@@ -33,7 +33,7 @@ interface ReviewTasks {
   /** Batches, as `Get-Session` shows them. */
   readonly sessions: OfRecord & { readonly query: SessionQuery; readonly throughSeq: number };
   /** Once. */
-  readonly verify: OfRecord & GivenTrust;
+  readonly verify: OfRecord & GivenTrust & { readonly inBackground?: boolean };
   /** Once, as `pep audit list` shows them. */
   readonly list: OfRecord & { readonly filter: SessionFilter };
   /** Once: the events of a session. */

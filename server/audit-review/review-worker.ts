@@ -1,4 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
+import { takeTurn } from "../thread-priority.ts";
 import { workOn, type ReviewTask } from "./review-task.ts";
 
 export type FromWorker =
@@ -10,7 +11,9 @@ export type FromWorker =
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- of windows, which a thread is none
 const post = (message: FromWorker): void => parentPort?.postMessage(message);
 
-const work = workOn(workerData as ReviewTask, (events) => post({ kind: "progress", events })); // from run-in-worker.ts alone
+const task = workerData as ReviewTask; // from run-in-worker.ts alone
+if (task.kind === "verify" && task.inBackground === true) takeTurn("last");
+const work = workOn(task, (events) => post({ kind: "progress", events }));
 
 // One item for each time it is asked: a reader that takes its time holds the work up, and nothing piles up between them.
 parentPort?.on("message", () => {

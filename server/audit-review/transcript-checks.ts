@@ -44,6 +44,8 @@ export class TranscriptChecks {
       this.#findings.notice(`session ${sessionId} has no end: it runs, or the server was killed and not started since`);
     }
     for (const name of this.#unnamed) {
+      // Taken away since the directory was read, as that of a session which could not begin is.
+      if (!existsSync(join(this.#directory, name))) continue;
       const accepted = counted.extra.get(name);
       if (accepted !== undefined) {
         if (accepted !== digestOrNone(join(this.#directory, name))) {

@@ -74,4 +74,11 @@ export const logEvents = [
     /** `gone`: nothing was left that signed the events before this one. */
     checkpoints: z.enum(["kept", "gone"]),
   }),
+  /** The whole record was verified beside a running server: it does not hold, so that no session starts; or it holds again. */
+  z.strictObject({
+    type: z.literal("record-verification"),
+    state: z.enum(["failed", "passed"]),
+    /** In words, the first of them. */
+    problems: z.array(z.string()),
+  }),
 ] as const;

@@ -35,6 +35,8 @@ export interface OpenRecord extends EventLog {
   lastSeq(): number;
   /** What the record says of the site database's rows: the newest state that is signed. */
   siteState(): SiteState | undefined;
+  /** What a verification of an earlier run found wrong, in words, and none found gone. */
+  readonly foundBefore: readonly string[];
   /** Ends with a checkpoint, and gives the log's lock back. */
   close(): Promise<void>;
   /** Signs what is on the record by now; with the key that comes next too, when the key is changed. */
@@ -69,6 +71,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
   let failing = false;
   let lastSeq = 0;
   let siteState: SiteState | undefined;
+  let foundBefore: readonly string[] = [];
 
   const checkpoint = async (nextKey?: KeyObject): Promise<void> => {
     await checkpointer?.write(nextKey);
@@ -108,7 +111,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
         (line, event) => aborted.take(line, event),
         options.stop,
       );
-      ({ lastSeq, siteState } = found);
+      ({ lastSeq, siteState, foundBefore } = found);
       refuseLoss(found.loss, options.acceptLoss?.loss);
       return [
         ...adopt(join(directory, "log"), checkpointer, found, keptAs),
@@ -143,7 +146,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     async append(event) {
       await log.append(event);
       // What it permits is done next, and only a signed event permits anything.
-      if (event.type === "log-pruned") await checkpoint();
+      if (event.type === "log-pruned" || event.type === "record-verification") await checkpoint();
       if (event.type === "site-written" || event.type === "site-restore-accepted") {
         // Whoever could cut it off the log could put the rows before it back.
         await checkpoint();
@@ -153,6 +156,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     },
     lastSeq: () => lastSeq,
     siteState: () => siteState,
+    foundBefore,
     checkpoint,
     giveUpSpace,
     async close() {

@@ -4,6 +4,7 @@ import * as z from "zod";
 import { stopped } from "../errors.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import type { AuditEvent } from "./event.ts";
+import { EarlierVerifications } from "./earlier-verifications.ts";
 import { findSegments, linesInTurns, type LogLine } from "./log-lines.ts";
 import { leafHash } from "./merkle-tree.ts";
 import { Permissions, PrunedSegments, type LooseEvent } from "./permissions.ts";
@@ -21,6 +22,8 @@ interface Found {
   readonly loss: RecordLoss;
   /** What the record says of the site database's rows. */
   readonly siteState: SiteState | undefined;
+  /** What a verification found wrong, in words, and none found gone. */
+  readonly foundBefore: readonly string[];
 }
 
 const looseLine = z.looseObject({ event: z.looseObject({ type: z.string() }) });
@@ -35,9 +38,13 @@ const decodeLoosely = (line: Buffer): LooseEvent | undefined => {
 };
 
 /** Events that are worth decoding; most lines are something else, and decoding them all would triple the time of a start. */
-const worthDecoding = ['"type":"session-', '"type":"log-', '"type":"loss-accepted"', '"type":"site-'].map((text) =>
-  Buffer.from(text),
-);
+const worthDecoding = [
+  '"type":"session-',
+  '"type":"log-',
+  '"type":"loss-accepted"',
+  '"type":"site-',
+  '"type":"record-',
+].map((text) => Buffer.from(text));
 
 /**
  * Reads the whole log, for its tree and for what is to be done after a crash; block by block, so that whoever stops it is heard.
@@ -55,6 +62,7 @@ export const readThrough = async (
   const past = findSignedPast();
   const permissions = new Permissions();
   const siteStates = new SiteStates();
+  const verifications = new EarlierVerifications();
   const pruned = new PrunedSegments();
   let lastSeq = 0;
   let signedSegment = "";
@@ -76,6 +84,7 @@ export const readThrough = async (
     if (event === undefined) return;
     permissions.take(event, seq);
     siteStates.take(event, seq);
+    verifications.take(event, seq);
     transcripts.take(event);
   };
   const log = join(directory, "log");
@@ -93,8 +102,15 @@ export const readThrough = async (
     extra: transcripts.extra(counted),
     checkpoints: past.wasSigned ? "gone" : "kept",
   };
-  const siteState = siteStates.newest((seq) => !permissions.isWorthless(seq, checkpointer.signedSize));
-  return { lastSeq, permissions, signedSegment, loss, siteState };
+  const counts = (seq: number): boolean => !permissions.isWorthless(seq, checkpointer.signedSize);
+  return {
+    lastSeq,
+    permissions,
+    signedSegment,
+    loss,
+    siteState: siteStates.newest(counts),
+    foundBefore: verifications.problems(counts),
+  };
 };
 
 /**

@@ -102,6 +102,8 @@ export const requestRefusals = [
   "rights gone",
   /** Too little space left for the record. */
   "storage",
+  /** A verification found that the record does not hold. */
+  "record damaged",
   /** This user put too much on the record within an hour (recordMiBPerHour). */
   "record budget",
   /** Stands for those that were counted, not recorded one by one. */

@@ -208,24 +208,42 @@ const rowsInWords = ({ looked, wrong, first }: RowsExamined, whole: boolean): Ce
         `${wrong} of ${looked} rows looked at were changed by somebody without the master key, or are damaged: ${first ?? ""}`,
       );
 
-/** What the record says of the rows: through the running server, or read from the log when none runs. */
-const findSiteState = async (
+interface RecordSays {
+  /** Of the site database's rows. */
+  readonly siteState: SiteState | undefined;
+  /** What a verification found wrong, in words. */
+  readonly problems: readonly string[];
+}
+
+/** Through the running server, or read from the log when none runs. */
+const findRecord = async (
   { audit, log, logKey }: Paths,
   server: RemoteLog | undefined,
   stop: AbortSignal,
-): Promise<SiteState | undefined> => {
-  if (server !== undefined) return server.siteState();
-  if (!existsSync(log)) return undefined;
+): Promise<RecordSays> => {
+  if (server !== undefined) {
+    const problems = await server.recordProblems();
+    return { siteState: await server.siteState(), problems };
+  }
+  if (!existsSync(log)) return { siteState: undefined, problems: [] };
   const checkpointer = new Checkpointer({ directory: audit, key: readLogKey(logKey), giveUpSpace: () => false });
-  return (await readThrough(audit, checkpointer, () => undefined, stop)).siteState;
+  const { siteState, foundBefore } = await readThrough(audit, checkpointer, () => undefined, stop);
+  return { siteState, problems: foundBefore };
 };
+
+const examineRecord = ({ problems: [first, ...more] }: RecordSays): CertificateFinding =>
+  first === undefined
+    ? passed("record", "No verification found anything wrong with it. All of it is verified by: pep audit verify")
+    : failedCheck(
+        "record",
+        `It does not hold, and no session starts: ${first}${more.length === 0 ? "" : `, and ${more.length} more`}. Run: pep audit verify`,
+      );
 
 const examineEmbedded = async (
   { file, masterKey }: EmbeddedSite,
-  { paths, server, whole }: { readonly paths: Paths; readonly server: RemoteLog | undefined; readonly whole: boolean },
+  { recorded, whole }: SiteAsked,
   signal: AbortSignal,
 ): Promise<readonly CertificateFinding[]> => {
-  const recorded = await findSiteState(paths, server, signal);
   const { certificate, rows, set } = await inspectEmbeddedSite(
     { file, masterKey: readMasterKey({ masterKey }), recorded, whole },
     signal,
@@ -241,15 +259,20 @@ const examineEmbedded = async (
   return [opens, ...certificate.findings, ...(rows === undefined ? [] : [rowsInWords(rows, whole)]), state];
 };
 
+interface SiteAsked {
+  /** What the record says of the rows. */
+  readonly recorded: SiteState | undefined;
+  readonly whole: boolean;
+}
+
 const examineSite = async (
   configuration: Configuration,
-  options: { readonly server: RemoteLog | undefined; readonly whole: boolean },
+  asked: SiteAsked,
   io: Io,
   signal: AbortSignal,
 ): Promise<readonly CertificateFinding[]> => {
-  const { siteDatabase, dataDirectory } = configuration;
-  if (siteDatabase.kind === "embedded")
-    return examineEmbedded(siteDatabase, { ...options, paths: pathsIn(dataDirectory) }, signal);
+  const { siteDatabase } = configuration;
+  if (siteDatabase.kind === "embedded") return examineEmbedded(siteDatabase, asked, signal);
   const { database, encrypt } = siteDatabase;
   const site = await openSqlServer(siteDatabase, configuration, io);
   try {
@@ -309,8 +332,19 @@ export const doctorCommand = async (
       if (error instanceof EndpointError) return undefined;
       throw error;
     });
+    let record: RecordSays | undefined;
     try {
-      findings.push(...(await examineSite(configuration, { server, whole }, io, signal)));
+      record = await findRecord(paths, server, signal);
+      findings.push(examineRecord(record));
+    } catch (error) {
+      findings.push(failedCheck("record", inWords(error)));
+    }
+    try {
+      // Without the record nobody can tell whether the embedded database's rows are its own.
+      if (record !== undefined || configuration.siteDatabase.kind !== "embedded") {
+        const asked = { recorded: record?.siteState, whole };
+        findings.push(...(await examineSite(configuration, asked, io, signal)));
+      }
     } catch (error) {
       findings.push(failedCheck("site-database", inWords(error)));
     }

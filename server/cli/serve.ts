@@ -1,8 +1,10 @@
+import { createPublicKey } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readCredentials } from "../audit-forwarding/connection.ts";
 import { startForwarding, type Forwarding } from "../audit-forwarding/forwarding.ts";
 import { LiveFeed } from "../audit-review/live-feed.ts";
+import { watchRecord } from "../audit-review/watch-record.ts";
 import { createReview } from "../audit-review/review.ts";
 import { auditEventTypes, type AuditEvent } from "../audit/event.ts";
 import { openRecord } from "../audit/open-record.ts";
@@ -164,6 +166,14 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     };
     const storage = startStorageLadder(paths.audit, configuration.auditReserveBytes, log, io);
     closers.add(() => storage.close());
+    const watch = watchRecord({
+      dataDirectory: options.dataDirectory,
+      publicKey: createPublicKey(logKey).export({ type: "spki", format: "pem" }),
+      log,
+      foundBefore: log.foundBefore,
+      report,
+    });
+    closers.add(() => watch.close());
     const siteDatabase = await openSite(configuration, log, io);
     closers.add(() => siteDatabase.close());
     const refusal = whyNoScreens(process.getuid?.(), configuration.acceptSharedAccount);
@@ -199,6 +209,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       review: createReview({ dataDirectory: options.dataDirectory, log, feed, eventTypes: auditEventTypes }),
       siteDatabase,
       storage,
+      recordProblems: () => watch.problems(),
       budget,
       pace: createSessionPace(configuration.sessionsPerMinute, io.uptimeMs, ({ connectedUser }) =>
         noteStruck("sessionsPerMinute", connectedUser),
@@ -236,7 +247,11 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       throw explainListening(error, `${listen.host}:${listen.port}`);
     });
     closers.add(() => server.close());
-    const control = await startControlSocket({ path: paths.control, log });
+    const control = await startControlSocket({
+      path: paths.control,
+      log,
+      recordProblems: () => watch.problems(),
+    });
     closers.add(() => control.close());
     await log.append({
       type: "server-started",
@@ -284,6 +299,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     // Neither before that line: together they take a processor for half a second, and no session needs them until one is logged in.
     uiPool.warm();
     await loadSessions();
+    void watch.begin();
 
     if (!signals.stop.aborted) {
       await new Promise<void>((resolve) => signals.stop.addEventListener("abort", () => resolve(), { once: true }));

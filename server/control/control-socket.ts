@@ -21,6 +21,7 @@ const longestPath = 108 - 1 - ".new".length;
 const mostConnections = 8;
 const answerWithinMs = 30_000;
 const answerTakenWithinMs = 5_000;
+const mostProblems = 10;
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error ? String(error.code) : "unknown error";
@@ -61,18 +62,27 @@ export interface ServedLog extends EventLog {
   siteState(): SiteState | undefined;
 }
 
+interface ControlSocketOptions {
+  readonly path: string;
+  readonly log: ServedLog;
+  /** What is wrong with the record, in words. */
+  readonly recordProblems: () => readonly string[];
+}
+
 class ControlSocket {
   readonly #path: string;
   readonly #log: ServedLog;
+  readonly #recordProblems: () => readonly string[];
   readonly #server: Server;
   /** Open connections, and whether a request of theirs is being put on the record. */
   readonly #busy = new Map<Socket, boolean>();
   readonly #served = new Set<Promise<void>>();
   #closing = false;
 
-  constructor(path: string, log: ServedLog) {
+  constructor({ path, log, recordProblems }: ControlSocketOptions) {
     this.#path = path;
     this.#log = log;
+    this.#recordProblems = recordProblems;
     this.#server = createServer((socket) => {
       const serving = this.#serve(socket).finally(() => this.#served.delete(serving));
       this.#served.add(serving);
@@ -120,7 +130,11 @@ class ControlSocket {
   }
 
   async #answerTo(asked: Request): Promise<Answer> {
-    if ("ask" in asked) return { siteState: this.#log.siteState() };
+    if ("ask" in asked) {
+      return asked.ask === "site-state"
+        ? { siteState: this.#log.siteState() }
+        : { recordProblems: this.#recordProblems().slice(0, mostProblems) };
+    }
     return this.#log.append(asked.append).then(
       () => ({ recorded: true }) as const,
       (error: unknown) =>
@@ -158,10 +172,7 @@ class ControlSocket {
  *
  * @throws EndpointError ResourceExists when another server answers there
  */
-export const startControlSocket = async (options: {
-  readonly path: string;
-  readonly log: ServedLog;
-}): Promise<{ close(): Promise<void> }> => {
+export const startControlSocket = async (options: ControlSocketOptions): Promise<{ close(): Promise<void> }> => {
   if (Buffer.byteLength(options.path) > longestPath) {
     throw new EndpointError(
       "InvalidArgument",
@@ -171,7 +182,7 @@ export const startControlSocket = async (options: {
   try {
     await mkdir(dirname(options.path), { recursive: true, mode: 0o700 });
     await removeStaleSocket(options.path);
-    const control = new ControlSocket(options.path, options.log);
+    const control = new ControlSocket(options);
     await control.listen();
     return control;
   } catch (error) {
@@ -185,6 +196,8 @@ export const startControlSocket = async (options: {
 /** The log of the running server, as a local command reaches it. */
 export interface RemoteLog extends EventLog {
   siteState(): Promise<SiteState | undefined>;
+  /** What is wrong with the record, in words. */
+  recordProblems(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
@@ -214,8 +227,19 @@ class ControlledLog implements RemoteLog {
       { ask: "site-state" },
       "The running server does not say what its record has of the site database. If it is of an earlier version, restart it.",
       (answer) => {
-        if ("recorded" in answer) throw new Error("the server answered something else");
+        if ("recorded" in answer || "recordProblems" in answer) throw new Error("the server answered something else");
         return answer.siteState;
+      },
+    );
+  }
+
+  recordProblems(): Promise<readonly string[]> {
+    return this.#inTurn(
+      { ask: "record-problems" },
+      "The running server does not say whether its record holds. If it is of an earlier version, restart it.",
+      (answer) => {
+        if (!("recordProblems" in answer)) throw new Error("the server answered something else");
+        return answer.recordProblems;
       },
     );
   }

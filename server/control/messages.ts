@@ -23,7 +23,7 @@ const isLocal = (event: AuditEvent): boolean =>
 
 const request = z.union([
   z.strictObject({ append: auditEvent.refine(isLocal, "not an event of a local command") }),
-  z.strictObject({ ask: z.literal("site-state") }),
+  z.strictObject({ ask: z.enum(["site-state", "record-problems"]) }),
 ]);
 const answer = z.union([
   /** Sent only after the event is durable, or refused. */
@@ -33,20 +33,22 @@ const answer = z.union([
   ]),
   /** Without a state: the record has none. */
   z.strictObject({ siteState: siteState.optional() }),
+  z.strictObject({ recordProblems: z.array(z.string()) }),
 ]);
 
-export type Request = { readonly append: AuditEvent } | { readonly ask: "site-state" };
+export type Request = { readonly append: AuditEvent } | { readonly ask: "site-state" | "record-problems" };
 export type Answer =
   | { readonly recorded: true }
   | { readonly recorded: false; readonly message: string }
-  | { readonly siteState?: SiteState | undefined };
+  | { readonly siteState?: SiteState | undefined }
+  | { readonly recordProblems: readonly string[] };
 
 export const encodeRequest = (message: Request): string => `${JSON.stringify(message)}\n`;
 export const encodeAnswer = (message: Answer): string => `${JSON.stringify(message)}\n`;
 
 const decodeJson = (line: Uint8Array): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(line));
 
-/** Throws on anything but one event of the closed set, or the one question. */
+/** Throws on anything but one event of the closed set, or one of the two questions. */
 export const decodeRequest = (line: Uint8Array): Request => request.parse(decodeJson(line));
 export const decodeAnswer = (line: Uint8Array): Answer => answer.parse(decodeJson(line));
 

@@ -36,6 +36,8 @@ export interface SessionHostDependencies {
   readonly review: ReviewFor;
   /** The space that is left for the record. */
   readonly storage: Pick<StorageLadder, "look" | "exhausted">;
+  /** What is wrong with the record, in words. */
+  readonly recordProblems: () => readonly string[];
   readonly budget: RecordBudget;
   readonly pace: SessionPace;
   readonly uiPool: UiPool;
@@ -109,6 +111,19 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       .append({ type: "request-refused", ...origin, request: kind, reason: "storage", detail })
       .catch(() => undefined); // the disk is full: what is refused needs no record to be refused
     throw new EndpointError("AuditUnavailable", detail, { cause: new Error(`space ${state}`) });
+  };
+
+  /** @throws EndpointError AuditUnavailable while the record does not hold */
+  const refuseOnDamagedRecord = async (
+    { connectionId, clientAddress, connectedUser }: AuthenticatedConnection,
+    { kind }: SessionRequest,
+  ): Promise<void> => {
+    const [problem] = dependencies.recordProblems();
+    if (problem === undefined) return;
+    const detail = "The record does not hold, so no session starts. Tell your administrator.";
+    const origin: Origin = { connectionId, clientAddress, connectedUser };
+    await log.append({ type: "request-refused", ...origin, request: kind, reason: "record damaged", detail });
+    throw new EndpointError("AuditUnavailable", detail, { cause: new Error(problem) });
   };
 
   /** @throws EndpointError LimitsExceeded once this user put too much on the record */
@@ -268,6 +283,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
         return;
       }
       await refuseWithoutSpace(connection, request);
+      await refuseOnDamagedRecord(connection, request);
       await refuseOverBudget(connection, request);
       await whileCounted(connection, () => serveOne(connection, request, channel, over.signal));
     } catch (error) {

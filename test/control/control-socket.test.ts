@@ -42,7 +42,7 @@ const createSlowLog = (): ServedLog & { readonly waiting: (() => void)[]; readon
 };
 
 const start = async (log: ServedLog, path = join(temporaryDirectory(), "state", "control")): Promise<string> => {
-  const control = await startControlSocket({ path, log });
+  const control = await startControlSocket({ path, log, recordProblems: () => [] });
   onTestFinished(() => control.close());
   return path;
 };
@@ -160,7 +160,7 @@ describe("events through the control socket", () => {
 
   test("find the server gone: AuditUnavailable", async () => {
     const path = join(temporaryDirectory(), "control");
-    const control = await startControlSocket({ path, log: collecting() });
+    const control = await startControlSocket({ path, log: collecting(), recordProblems: () => [] });
     const remote = await open(path);
     await control.close();
     await expect(remote.append(started())).rejects.toMatchObject({ category: "AuditUnavailable" });
@@ -170,7 +170,7 @@ describe("events through the control socket", () => {
   test("under way while the server closes still get their answer", async () => {
     const log = createSlowLog();
     const path = join(temporaryDirectory(), "control");
-    const control = await startControlSocket({ path, log });
+    const control = await startControlSocket({ path, log, recordProblems: () => [] });
     const remote = await open(path);
     const idle = await rawConnection(path);
     const appended = remote.append(started());
@@ -246,7 +246,7 @@ describe("a peer that is not one of ours", () => {
 describe("the socket's file", () => {
   test("has mode 0600 and goes away with the server", async () => {
     const path = join(temporaryDirectory(), "state", "control");
-    const control = await startControlSocket({ path, log: collecting() });
+    const control = await startControlSocket({ path, log: collecting(), recordProblems: () => [] });
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readdirSync(join(path, ".."))).toEqual(["control"]);
     await control.close();
@@ -274,7 +274,9 @@ describe("the socket's file", () => {
   test("of a live server is left alone", async () => {
     const log = collecting();
     const path = await start(log);
-    await expect(startControlSocket({ path, log: collecting() })).rejects.toMatchObject({ category: "ResourceExists" });
+    await expect(startControlSocket({ path, log: collecting(), recordProblems: () => [] })).rejects.toMatchObject({
+      category: "ResourceExists",
+    });
     await (await open(path)).append(started());
     expect(log.events).toHaveLength(1);
   });
@@ -282,13 +284,15 @@ describe("the socket's file", () => {
   test("that is no socket is left alone", async () => {
     const path = join(temporaryDirectory(), "control");
     writeFileSync(path, "mine");
-    await expect(startControlSocket({ path, log: collecting() })).rejects.toMatchObject({ category: "ResourceExists" });
+    await expect(startControlSocket({ path, log: collecting(), recordProblems: () => [] })).rejects.toMatchObject({
+      category: "ResourceExists",
+    });
     expect(readFileSync(path, "utf8")).toBe("mine");
   });
 
   test("whose path is too long is refused with a message that says so", async () => {
     const path = join(temporaryDirectory(), "d".repeat(100), "control");
-    await expect(startControlSocket({ path, log: collecting() })).rejects.toMatchObject({
+    await expect(startControlSocket({ path, log: collecting(), recordProblems: () => [] })).rejects.toMatchObject({
       category: "InvalidArgument",
       message: expect.stringContaining("103 bytes"),
     });

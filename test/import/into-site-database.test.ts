@@ -42,6 +42,7 @@ const createSite = async (): Promise<{
   const path = join(directory, "state", "control");
   const control = await startControlSocket({
     path,
+    recordProblems: () => [],
     log: {
       siteState: () => log.siteState(),
       append: async (event) => log.append(event).then(() => void recorded.push(event)),

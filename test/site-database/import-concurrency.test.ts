@@ -57,7 +57,7 @@ describe("beside a running server", () => {
       },
       siteState: site.record.newest,
     };
-    const control = await startControlSocket({ path, log });
+    const control = await startControlSocket({ path, log, recordProblems: () => [] });
     onTestFinished(() => control.close());
     const child = fork(new URL("./import-process.ts", import.meta.url), [site.file, site.masterKeyFile, path], {
       execArgv: ["--no-warnings"],

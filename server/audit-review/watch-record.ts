@@ -1,0 +1,148 @@
+import { setTimeout } from "node:timers/promises";
+import type { AuditEvent, EventLog } from "../audit/event.ts";
+import { doInWorker } from "./run-in-worker.ts";
+
+export interface RecordWatchOptions {
+  readonly dataDirectory: string;
+  /** PEM of the log's public key. */
+  readonly publicKey: string;
+  readonly log: EventLog;
+  /** What a verification of an earlier run found, and none found gone. */
+  readonly foundBefore: readonly string[];
+  /** For the operator, who must act. */
+  readonly report: (problem: string) => void;
+  /** Between two verifications, until a problem is certain. */
+  readonly confirmMs?: number;
+  /** And then, until it is gone. */
+  readonly againMs?: number;
+}
+
+/** Whether the record holds as a whole. A start reads little of it; the rest is verified beside the sessions. */
+export interface RecordWatch {
+  /** What is wrong. While there is anything, no session starts. */
+  problems(): readonly string[];
+  /** Verifies until the record holds. @returns when it does, or when it is closed */
+  begin(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * What the server writes meanwhile can look wrong for a moment, and so can a pruning: a problem counts once two verifications
+ * that are so far apart say it.
+ */
+const defaultConfirmMs = 10_000;
+const defaultAgainMs = 10 * 60_000;
+/** Verifying needs the names of the transcripts. A log that makes it need more is damaged. */
+const mostMemoryMb = 1024;
+const mostNamed = 10;
+
+const inWords = (problems: readonly string[]): string =>
+  `${problems[0] ?? ""}${problems.length > 1 ? `, and ${problems.length - 1} more` : ""}`;
+
+const whatToDo =
+  "Run: pep audit verify. Put back what was changed; or take a changed transcript out of audit/transcripts, and accept the loss: pep audit accept-loss";
+
+class Watch implements RecordWatch {
+  readonly #options: RecordWatchOptions;
+  readonly #closing = new AbortController();
+  #problems: readonly string[];
+  #isRecorded: boolean;
+  #watching: Promise<void> | undefined;
+
+  constructor(options: RecordWatchOptions) {
+    this.#options = options;
+    this.#problems = options.foundBefore;
+    this.#isRecorded = this.#problems.length > 0;
+    if (!this.#isRecorded) return;
+    options.report(
+      `a verification before this start found that the record does not hold: ${inWords(this.#problems)}. No session starts until it was verified whole`,
+    );
+  }
+
+  problems(): readonly string[] {
+    return this.#problems;
+  }
+
+  begin(): Promise<void> {
+    this.#watching ??= this.#watch().catch((error: unknown) => {
+      if (!this.#closing.signal.aborted) this.#options.report(`the record is no longer verified: ${String(error)}`);
+    });
+    return this.#watching;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#watching;
+  }
+
+  async #watch(): Promise<void> {
+    const { confirmMs = defaultConfirmMs, againMs = defaultAgainMs } = this.#options;
+    let before: ReadonlySet<string> = new Set();
+    for (;;) {
+      const found = await this.#verify();
+      if (found.length === 0 && (await this.#holds())) return;
+      const certain = found.filter((problem) => before.has(problem));
+      if (certain.length > 0) await this.#fails(certain);
+      before = new Set(found);
+      await setTimeout(certain.length > 0 ? againMs : confirmMs, undefined, {
+        ref: false,
+        signal: this.#closing.signal,
+      });
+    }
+  }
+
+  async #verify(): Promise<readonly string[]> {
+    const { dataDirectory, publicKey } = this.#options;
+    const { signal } = this.#closing;
+    try {
+      const task = {
+        kind: "verify",
+        dataDirectory,
+        publicKey,
+        sinceCheckpoint: undefined,
+        inBackground: true,
+      } as const;
+      return (await doInWorker(task, { signal, mostMemoryMb })).problems;
+    } catch (error) {
+      signal.throwIfAborted();
+      // Whoever can damage the record could make it one that nobody can verify.
+      return [`the record could not be verified: ${error instanceof Error ? error.message : String(error)}`];
+    }
+  }
+
+  /** @returns whether that is on the record, where it has to be: the next start must know it too */
+  async #holds(): Promise<boolean> {
+    if (this.#problems.length === 0) return true;
+    if (!(await this.#record({ type: "record-verification", state: "passed", problems: [] }))) return false;
+    this.#problems = [];
+    this.#isRecorded = false;
+    this.#options.report("the record was verified whole, and holds: sessions start again");
+    return true;
+  }
+
+  /** Sessions stop whether or not it can be recorded. */
+  async #fails(problems: readonly string[]): Promise<void> {
+    if (this.#problems.length === 0) {
+      this.#options.report(`the record does not hold, and no session starts: ${inWords(problems)}. ${whatToDo}`);
+    }
+    this.#problems = problems;
+    this.#isRecorded ||= await this.#record({
+      type: "record-verification",
+      state: "failed",
+      problems: problems.slice(0, mostNamed),
+    });
+  }
+
+  async #record(event: Extract<AuditEvent, { type: "record-verification" }>): Promise<boolean> {
+    try {
+      await this.#options.log.append(event);
+      return true;
+    } catch (error) {
+      this.#options.report(`what a verification found could not be recorded: ${String(error)}`);
+      return false;
+    }
+  }
+}
+
+/** Verifies the whole record in a thread of low priority, once it is told to begin. */
+export const watchRecord = (options: RecordWatchOptions): RecordWatch => new Watch(options);
