@@ -1,4 +1,5 @@
 import type { CheckedRoles } from "./decode-roles.ts";
+import { warnOfOneParty } from "./one-party-warnings.ts";
 import type { RoleEntry } from "./role-entry.ts";
 import { pathInWords } from "./roles-problem.ts";
 import type { RolesProblem } from "./roles-problem.ts";
@@ -162,17 +163,24 @@ const warnOfMissingFactors = (
   }
 };
 
+/** What is known of this endpoint's users. */
+export interface KnownUsers {
+  /** Who has a file of keys. */
+  readonly users: readonly string[];
+  /** Who has a second factor. */
+  readonly enrolled: readonly string[];
+  /** Whether certificates let in users that have no file of keys. */
+  readonly trustsAuthorities: boolean;
+  /** What lets this user of these groups in, in words: each key, and each certificate by its authority and principal. */
+  readonly proofsOf: (user: string, groups: readonly string[]) => readonly string[];
+}
+
 /**
  * What is allowed in a roles file and still probably not meant.
  *
- * @param knownUsers who has a key on this endpoint; `undefined` where that is not known
- * @param enrolledUsers who has a second factor here; `undefined` where that is not known
+ * @param known `undefined` where nothing is known of the endpoint that the file is for
  */
-export const findWarnings = (
-  roles: CheckedRoles,
-  knownUsers: readonly string[] | undefined,
-  enrolledUsers?: readonly string[],
-): readonly RolesProblem[] => {
+export const findWarnings = (roles: CheckedRoles, known: KnownUsers | undefined): readonly RolesProblem[] => {
   const warnings: RolesProblem[] = [];
   const warn: Warn = (path, message) =>
     warnings.push({ line: roles.positions.lineOf(path), path: pathInWords(path), message });
@@ -185,17 +193,22 @@ export const findWarnings = (
       members.map((user, index) => ({ user, path: ["groups", group, index] })),
     ),
   ];
-  const known = knownUsers?.map((user) => user.toLowerCase());
+  const withKeys = known?.users.map((user) => user.toLowerCase());
   for (const { user, path } of named) {
-    if (known !== undefined && !known.includes(user.toLowerCase())) {
+    if (withKeys !== undefined && !withKeys.includes(user.toLowerCase())) {
       warn(path, `${user} is not known: no authorized key of that name.`);
     }
   }
-  const users = [...new Set([...named.map(({ user }) => user.toLowerCase()), ...(known ?? [])])];
+  const users = [...new Set([...named.map(({ user }) => user.toLowerCase()), ...(withKeys ?? [])])];
   for (const entry of entries) warnOfEntry(entry, warn);
   warnOfShadows(entries, warn);
   warnOfShadowsBetweenRoles(roles, users, warn);
   warnOfUnused(roles, users, warn);
-  if (enrolledUsers !== undefined) warnOfMissingFactors(roles, users, enrolledUsers, warn);
+  const logIns = {
+    mayLogIn: (user: string) => withKeys === undefined || known?.trustsAuthorities === true || withKeys.includes(user),
+    proofsOf: (user: string) => known?.proofsOf(user, roles.groupsOf(user)) ?? [],
+  };
+  warnOfOneParty(roles, users, logIns, warn);
+  if (known !== undefined) warnOfMissingFactors(roles, users, known.enrolled, warn);
   return warnings.sort((a, b) => a.line - b.line);
 };

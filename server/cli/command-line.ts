@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { pathsIn } from "../configuration.ts";
 import { EndpointError, failures } from "../errors.ts";
@@ -134,7 +134,7 @@ Who needs a second factor is said by requireSecondFactor in the roles file. add,
   roles: `pep roles test [--data-dir DIR] [--roles FILE]
 pep roles show USER [--data-dir DIR] [--roles FILE]
 
-test: checks the roles file and says what looks wrong. Exit status 0: no errors.
+test: checks the roles file and says what looks wrong, also in how the users of DIR log in. Exit status 0: no errors.
 show: what USER may run, and why.
 `,
 } as const;
@@ -283,9 +283,12 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
     }
     case "roles": {
       const { values, positionals } = parse(args, { ...help, ...dataDirectoryOption, roles: { type: "string" } });
-      const path = values.roles ?? pathsIn(resolve(values["data-dir"] ?? defaultDataDirectory)).roles;
+      const { roles, "data-dir": given } = values;
+      // A roles file by itself is of no data directory but the one that it lies in, if any.
+      const dataDirectory =
+        roles !== undefined && given === undefined ? dirname(resolve(roles)) : resolve(given ?? defaultDataDirectory);
       const { rolesCommand } = await import("./roles.ts");
-      return rolesCommand({ path, arguments: positionals }, io);
+      return rolesCommand({ path: roles ?? pathsIn(dataDirectory).roles, dataDirectory, arguments: positionals }, io);
     }
   }
 };

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../../commands/index.ts";
 import { Checkpointer } from "../audit/checkpointer.ts";
@@ -22,6 +22,7 @@ import { whyNoScreens } from "../session/interactive/isolation.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { readTrustAnchors } from "../ssh/key-authenticator.ts";
 import type { Io } from "./io.ts";
+import { findKnownUsers } from "./known-users.ts";
 import { readMasterKey } from "./master-key.ts";
 import { readLogKey, readPrivateKey } from "./private-key.ts";
 import { openSqlServer } from "./site.ts";
@@ -66,13 +67,13 @@ const examinePrivateKey = (path: string, name: string): CertificateFinding => {
   }
 };
 
-const examineRoles = (path: string, keys: string, enrolled: readonly string[]): readonly CertificateFinding[] => {
+const examineRoles = (paths: Paths, configuration: Configuration): readonly CertificateFinding[] => {
   try {
-    const roles = loadRolesFile(path, commands);
-    const warnings = findWarnings(roles, existsSync(keys) ? readdirSync(keys) : undefined, enrolled).map((warning) =>
+    const roles = loadRolesFile(paths.roles, commands);
+    const warnings = findWarnings(roles, findKnownUsers(paths, configuration)).map((warning) =>
       advice("roles", problemInWords(warning)),
     );
-    return [passed("roles", `${path} is sound.`), ...warnings];
+    return [passed("roles", `${paths.roles} is sound.`), ...warnings];
   } catch (error) {
     return [failedCheck("roles", inWords(error))];
   }
@@ -306,7 +307,7 @@ export const doctorCommand = async (
     findings.push(
       examinePrivateKey(paths.hostKey, "host key"),
       examinePrivateKey(paths.logKey, "log key"),
-      ...examineRoles(paths.roles, paths.authorizedKeys, factors.users()),
+      ...examineRoles(paths, configuration),
       ...examineKeys(paths.authorizedKeys),
       ...examineTrustAnchors(configuration),
       ...examineFactors(factors),

@@ -1,36 +1,35 @@
-import { existsSync, readdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
 import { commands } from "../../commands/index.ts";
 import type { CheckedRoles } from "../authorization/decode-roles.ts";
 import { entryRules } from "../authorization/describe.ts";
-import { findWarnings } from "../authorization/find-warnings.ts";
+import { findWarnings, type KnownUsers } from "../authorization/find-warnings.ts";
 import type { RoleEntry } from "../authorization/role-entry.ts";
 import { pathInWords, problemInWords } from "../authorization/roles-problem.ts";
 import { loadRolesFile } from "../authorization/roles-file.ts";
-import { pathsIn } from "../configuration.ts";
+import { pathsIn, readConfiguration } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
-import { FactorStore } from "../second-factor/factor-store.ts";
 import type { Io } from "./io.ts";
+import { enrolledUsers, findKnownUsers } from "./known-users.ts";
 
 type Output = Pick<Io, "stdout">;
 
-/** Who has a key: the files beside a data directory's roles file. `undefined` for a roles file that lies elsewhere. */
-const findKnownUsers = (rolesPath: string): readonly string[] | undefined => {
-  const authorizedKeys = join(dirname(rolesPath), "authorized-keys");
-  return existsSync(authorizedKeys) ? readdirSync(authorizedKeys) : undefined;
-};
-
-/** Who has a second factor: the files in a data directory's state. */
-const findEnrolledUsers = (rolesPath: string): readonly string[] | undefined => {
-  const paths = pathsIn(dirname(rolesPath));
-  if (!existsSync(paths.authorizedKeys)) return undefined;
-  return new FactorStore({ factors: paths.secondFactors, uses: paths.secondFactorUses, keyFile: "" }).users();
-};
-
 const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
 
-const test = (path: string, roles: CheckedRoles, { stdout }: Output): number => {
-  const warnings = findWarnings(roles, findKnownUsers(path), findEnrolledUsers(path));
+/** Of a data directory that may be incomplete, or none at all. What can't be read there is no error of the roles. */
+const findKnown = (dataDirectory: string, { stdout }: Output): KnownUsers | undefined => {
+  const paths = pathsIn(dataDirectory);
+  try {
+    const configuration = existsSync(paths.endpoint) ? readConfiguration(dataDirectory, paths.endpoint) : undefined;
+    return findKnownUsers(paths, { trustedUserCAKeys: configuration?.trustedUserCAKeys });
+  } catch (error) {
+    if (!(error instanceof EndpointError)) throw error;
+    stdout.write(`warning: what users log in with is not known: ${error.message}\n`);
+    return undefined;
+  }
+};
+
+const test = (path: string, roles: CheckedRoles, known: KnownUsers | undefined, { stdout }: Output): number => {
+  const warnings = findWarnings(roles, known);
   for (const warning of warnings) stdout.write(`warning: ${problemInWords(warning)}\n`);
   stdout.write(`${path}: no errors, ${counted(warnings.length, "warning")}\n`);
   return 0;
@@ -97,14 +96,24 @@ const show = (
  * @throws EndpointError InvalidArgument with every error of the file, its line and its path
  */
 export const rolesCommand = (
-  options: { readonly path: string; readonly arguments: readonly string[] },
+  options: {
+    readonly path: string;
+    /** Where its users' keys lie. */
+    readonly dataDirectory: string;
+    readonly arguments: readonly string[];
+  },
   output: Output,
 ): number => {
   const [verb, user, ...more] = options.arguments;
-  if (verb === "test" && user === undefined) return test(options.path, loadRolesFile(options.path, commands), output);
+  if (verb === "test" && user === undefined) {
+    const roles = loadRolesFile(options.path, commands);
+    return test(options.path, roles, findKnown(options.dataDirectory, output), output);
+  }
   if (verb === "show" && user !== undefined && more.length === 0) {
     const roles = loadRolesFile(options.path, commands);
-    return show(user.toLowerCase(), roles, findEnrolledUsers(options.path), output);
+    const paths = pathsIn(options.dataDirectory);
+    const enrolled = existsSync(paths.authorizedKeys) ? enrolledUsers(paths) : undefined;
+    return show(user.toLowerCase(), roles, enrolled, output);
   }
   throw new EndpointError("InvalidArgument", "Write: pep roles test, or: pep roles show USER.");
 };

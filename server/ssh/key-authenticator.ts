@@ -4,7 +4,7 @@ import type { AuthorizedKeys } from "./authorized-keys.ts";
 import { judgeKey } from "./judge-key.ts";
 import type { KeyTrust } from "./judge-key.ts";
 import { readKeyLine } from "./key-line.ts";
-import { decodePublicKey } from "./public-key.ts";
+import { decodePublicKey, fingerprintOf } from "./public-key.ts";
 import { decodeRevocations } from "./revocation-list.ts";
 import type { Revocations } from "./revocation-list.ts";
 import { openFile } from "../files/judge.ts";
@@ -23,6 +23,8 @@ export interface TrustFiles {
 /** Certificate authorities and revoked keys, read once and again on `reload()`. */
 export interface TrustAnchors {
   readonly isTrustedAuthority: (keyBlob: Buffer) => boolean;
+  /** `SHA256:…` of each. */
+  readonly authorities: () => readonly string[];
   /** `undefined`: a list is configured and can't be read, so nobody can be told apart from the revoked. */
   readonly revocations: () => Revocations | undefined;
   readonly problems: readonly string[];
@@ -91,6 +93,7 @@ const load = (files: TrustFiles): Loaded => {
 export const readTrustAnchors = (files: TrustFiles): TrustAnchors => {
   let loaded = load(files);
   return {
+    authorities: () => [...loaded.authorities].map((base64) => fingerprintOf(Buffer.from(base64, "base64"))),
     isTrustedAuthority: (blob) => loaded.authorities.has(blob.toString("base64")),
     revocations: () => loaded.revocations,
     get problems() {

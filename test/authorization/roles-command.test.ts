@@ -1,5 +1,5 @@
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { rolesCommand } from "../../server/cli/roles.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
@@ -15,7 +15,10 @@ const copyOfShipped = (): string => {
 
 const run = (path: string, ...args: readonly string[]): { readonly status: number; readonly text: string } => {
   let text = "";
-  const status = rolesCommand({ path, arguments: args }, { stdout: { write: (piece) => void (text += piece) } });
+  const status = rolesCommand(
+    { path, dataDirectory: dirname(path), arguments: args },
+    { stdout: { write: (piece) => void (text += piece) } },
+  );
   return { status, text };
 };
 

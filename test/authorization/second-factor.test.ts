@@ -64,7 +64,7 @@ test("anything but true or false is an error with its place", () => {
 test("who needs one and has none is warned of, where it is known who has one", () => {
   const roles = decode(rolesWith({ capability: true, group: true }));
   const warned = (enrolled?: readonly string[]): string[] =>
-    findWarnings(roles, undefined, enrolled)
+    findWarnings(roles, enrolled && { users: ["alice", "bob"], enrolled, trustsAuthorities: false, proofsOf: () => [] })
       .filter(({ message }) => !message.startsWith("nobody can run"))
       .map(({ path, message }) => `${path}: ${message}`);
   expect(warned()).toEqual([]);

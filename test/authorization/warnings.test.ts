@@ -4,7 +4,10 @@ import { findWarnings } from "../../server/authorization/find-warnings.ts";
 import { decode, withEntries } from "./roles-text.ts";
 
 const warningsOf = (text: string, knownUsers?: readonly string[]): readonly string[] =>
-  findWarnings(decode(text), knownUsers).map(({ line, path, message }) => `${line} ${path}: ${message}`);
+  findWarnings(
+    decode(text),
+    knownUsers && { users: knownUsers, enrolled: [], trustsAuthorities: false, proofsOf: () => [] },
+  ).map(({ line, path, message }) => `${line} ${path}: ${message}`);
 
 const keys = (more: object) => ({ name: "Get-RecoveryKeys", ...more });
 /** Every other command that somebody should have. */
