@@ -148,6 +148,7 @@ test("what verifies the record takes no part in writing it", () => {
   const reached = [...reachableFrom(sources.filter((file) => file.startsWith("server/audit-review/")))];
   const readers = [
     "checkpoint",
+    "line-signature",
     "log-lines",
     "log-reader",
     "merkle-tree",

@@ -1,9 +1,11 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { existsSync } from "node:fs";
 import { decodeCheckpoint, historyNotes } from "../audit/checkpoint.ts";
+import { checkLine } from "../audit/line-signature.ts";
 import type { CompactRange } from "../audit/merkle-tree.ts";
 import { readTextOfRecord } from "../audit/open-of-record.ts";
 import type { Permissions } from "../audit/permissions.ts";
+import { describeAltered } from "../audit/record-loss.ts";
 import { publicKeyFromRaw, rawPublicKey, signersOf } from "../audit/signed-note.ts";
 import { textOf, type ReadEvent } from "./decode-line.ts";
 import type { Findings } from "./findings.ts";
@@ -47,6 +49,7 @@ export class CheckpointTrail {
   readonly #history: Iterator<Checkpoint>;
   #next: Checkpoint | undefined;
   #signedThrough = 0;
+  #brokenLine: number | undefined;
   #sinceHolds = false;
 
   readonly #permissions: Permissions;
@@ -93,7 +96,7 @@ export class CheckpointTrail {
     this.#advance();
   }
 
-  /** The last event that a trusted checkpoint covers. */
+  /** The last event that a trusted checkpoint covers, or the signature of a line behind it. */
   get signedThrough(): number {
     return this.#signedThrough;
   }
@@ -102,6 +105,22 @@ export class CheckpointTrail {
     if (event.type !== "log-key-rotated") return;
     const raw = Buffer.from(textOf(event, "to"), "base64");
     if (raw.length === 32) this.#announced.set(seq, publicKeyFromRaw(raw));
+  }
+
+  /**
+   * A line, before the tree grows by it. Behind the newest checkpoint its own signature counts.
+   *
+   * @param line without its newline
+   */
+  takeLine(line: Buffer, tree: CompactRange): void {
+    const { size } = tree;
+    if (this.#newest === undefined || size < this.#newest.size || this.#signedThrough < this.#newest.size) return;
+    const { origin } = this.#newest;
+    const found = checkLine(() => ({ origin, size, root: tree.root() }), line, this.#keys);
+    if (found === "broken") this.#brokenLine ??= size + 1;
+    if (found !== "holds") return;
+    this.#signedThrough = size + 1;
+    this.#brokenLine = undefined;
   }
 
   grown(tree: CompactRange): void {
@@ -139,9 +158,13 @@ export class CheckpointTrail {
     if (this.#since !== undefined && this.#since.size > size) {
       this.#findings.problem(`the log ends at event ${size}, but --since-checkpoint covers ${this.#since.size}`);
     }
-    if (this.#newest !== undefined && size > this.#newest.size) {
+    if (this.#newest === undefined) return;
+    const from = Math.max(this.#newest.size, this.#signedThrough) + 1;
+    if (this.#brokenLine !== undefined) {
+      this.#findings.problem(describeAltered({ from, to: size, brokenLine: this.#brokenLine }));
+    } else if (size >= from) {
       this.#findings.notice(
-        `events ${this.#newest.size + 1} to ${size} came after the last checkpoint: they are unsigned, nothing proves them yet`,
+        `events ${from} to ${size} came after the last checkpoint: they are unsigned, nothing proves them yet`,
       );
     }
   }

@@ -36,7 +36,7 @@ export interface Verification {
 
 const progressEvery = 10_000;
 
-const takeLine = (line: LogLine, tree: CompactRange, checks: LineChecks): void => {
+const takeLine = (line: LogLine, tree: CompactRange, checks: LineChecks, trail: CheckpointTrail): void => {
   const { content } = line;
   switch (content.kind) {
     case "gap":
@@ -52,6 +52,7 @@ const takeLine = (line: LogLine, tree: CompactRange, checks: LineChecks): void =
     case "line":
       // Before it grows: what an event says of the tree is of the lines before it.
       checks.line(line, content.bytes);
+      trail.takeLine(content.bytes, tree);
       tree.append(leafHash(content.bytes));
   }
 };
@@ -87,7 +88,7 @@ export const verifyRecord = (options: VerifyOptions): Verification => {
   try {
     for (const line of logLines(paths.log)) {
       const before = tree.size;
-      takeLine(line, tree, checks);
+      takeLine(line, tree, checks, trail);
       if (tree.size > before) trail.grown(tree);
       if (tree.size % progressEvery === 0) options.onProgress?.(tree.size);
     }

@@ -6,8 +6,12 @@ import { describeLoss, type RecordLoss } from "./record-loss.ts";
  * Whether a start must not go on. A transcript without a digest in the log was never closed: a crash of the machine can lose it,
  * and the end of its session says so.
  */
-const stopsTheStart = ({ checkpoints, segments, missing, extra }: RecordLoss): boolean =>
-  checkpoints === "gone" || segments.length > 0 || extra.length > 0 || missing.some(({ digest }) => digest !== "");
+const stopsTheStart = ({ checkpoints, altered, segments, missing, extra }: RecordLoss): boolean =>
+  checkpoints === "gone" ||
+  altered !== undefined ||
+  segments.length > 0 ||
+  extra.length > 0 ||
+  missing.some(({ digest }) => digest !== "");
 
 /** @throws EndpointError AuditUnavailable when something is lost that nobody accepted */
 export const refuseLoss = (loss: RecordLoss, accepted: RecordLoss | undefined): void => {
@@ -24,12 +28,19 @@ const mostNamed = 5_000;
 
 /** What an administrator accepts, exactly. */
 export const lossEvents = (
-  { segments, missing, extra, checkpoints }: RecordLoss,
+  { segments, missing, extra, checkpoints, altered }: RecordLoss,
   localUser: string,
 ): Extract<AuditEvent, { type: "loss-accepted" }>[] => {
   const said = { type: "loss-accepted", localUser } as const;
   const events: Extract<AuditEvent, { type: "loss-accepted" }>[] = [
-    { ...said, segments: [...segments], missing: [], extra: [], checkpoints },
+    {
+      ...said,
+      segments: [...segments],
+      missing: [],
+      extra: [],
+      checkpoints,
+      ...(altered === undefined ? {} : { altered }),
+    },
   ];
   for (let at = 0; at < Math.max(missing.length, extra.length); at += mostNamed) {
     const part = {

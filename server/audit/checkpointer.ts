@@ -6,6 +6,7 @@ import { EndpointError } from "../errors.ts";
 import { openFresh } from "../files/new-file.ts";
 import { renameDurably } from "../files/replace-file.ts";
 import { decodeCheckpoint, lastHistoryNote, originOf, signCheckpoint, type Checkpoint } from "./checkpoint.ts";
+import { checkLine, signLine } from "./line-signature.ts";
 import { CompactRange, leafHash } from "./merkle-tree.ts";
 import { readTextOfRecord } from "./open-of-record.ts";
 import { isFull } from "./rescue-space.ts";
@@ -75,19 +76,24 @@ const appendNote = async (path: string, note: string): Promise<void> => {
 /** The tree over a log that is being written, and its signed checkpoints. */
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
+  readonly #publicKey: KeyObject;
   readonly #tree = new CompactRange();
   readonly #earlier: Found | undefined;
   /** Durable, and not in the tree yet: they get there while the disk works on the next ones, or with the next checkpoint. */
   #waiting: Buffer[] = [];
   #origin: string | undefined;
   #signedSize: number;
+  #provedSize: number;
+  #brokenLine: number | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   /** @throws EndpointError AuditUnavailable when an earlier checkpoint is damaged, or of another key */
   constructor(options: CheckpointerOptions) {
     this.#options = options;
     this.#earlier = findNewest(options.directory);
+    this.#publicKey = createPublicKey(options.key);
     this.#signedSize = this.#earlier?.size ?? 0;
+    this.#provedSize = this.#signedSize;
     if (this.#earlier === undefined) return;
     this.#origin = this.#earlier.origin;
     if (!this.#isSigned(this.#earlier)) {
@@ -107,9 +113,39 @@ export class Checkpointer {
     return this.#signedSize;
   }
 
+  /** How far the log that was read is signed: by the newest checkpoint, or by the lines behind it. */
+  get provedSize(): number {
+    return this.#provedSize;
+  }
+
+  /** The first line behind that, by its number, whose signature does not hold. */
+  get brokenLine(): number | undefined {
+    return this.#brokenLine;
+  }
+
   /** The tree over every line that was appended. */
   get tree(): Pick<CompactRange, "size" | "root"> {
     return this.#tree;
+  }
+
+  /**
+   * A line of the log as it is read.
+   *
+   * @throws EndpointError AuditUnavailable when the log is not the one that was signed
+   */
+  appendLine(line: Buffer): void {
+    const { size } = this.#tree;
+    // Without a checkpoint a start asks whether there was one, and nothing else counts (signed-past.ts).
+    if (this.#earlier !== undefined && size >= this.#signedSize) {
+      const { origin } = this.#earlier;
+      const found = checkLine(() => ({ origin, size, root: this.#tree.root() }), line, [this.#publicKey]);
+      if (found === "broken") this.#brokenLine ??= size + 1;
+      if (found === "holds") {
+        this.#provedSize = size + 1;
+        this.#brokenLine = undefined;
+      }
+    }
+    this.append(leafHash(line));
   }
 
   /** @throws EndpointError AuditUnavailable when the log is not the one that was signed */
@@ -125,6 +161,16 @@ export class Checkpointer {
         "The log is not the one its checkpoint was signed over: a line was changed, taken away or put in. pep audit verify says where.",
       );
     }
+  }
+
+  /** Signs the last one of lines that are to be written together, and with it all before it. */
+  seal(before: readonly string[], last: string): string {
+    this.#settle();
+    // The log's name is made of its first line, so that line can't be signed.
+    if (this.#origin === undefined) return last;
+    const tree = this.#tree.copy();
+    for (const line of before) tree.append(leafHash(Buffer.from(line)));
+    return signLine({ origin: this.#origin, size: tree.size, root: tree.root() }, last, this.#options.key);
   }
 
   /** Hashes lines that were written. @returns what puts them under the next checkpoint, once they are durable */
@@ -196,7 +242,7 @@ export class Checkpointer {
 
   #isSigned({ note, origin }: Found): boolean {
     try {
-      return signersOf(note, origin, [createPublicKey(this.#options.key)]).length > 0;
+      return signersOf(note, origin, [this.#publicKey]).length > 0;
     } catch {
       return false;
     }

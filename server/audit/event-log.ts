@@ -37,6 +37,8 @@ export interface EventLogOptions {
    * nobody time then. Their bytes are good until it returns. What it returns is called once they are durable, and never if not.
    */
   readonly onWritten?: (lines: readonly Buffer[]) => () => void;
+  /** Called with the lines that are to be written together. @returns the last one as it is written, with a signature say */
+  readonly seal?: (before: readonly string[], last: string) => string;
 }
 
 /** The log of a running process; `close` gives the lock back. */
@@ -180,10 +182,10 @@ class AppendOnlyLog implements OpenEventLog {
 
   #bytesOf(events: readonly string[]): Buffer {
     const rest = `,"at":"${this.#options.now().toISOString()}","uptimeMs":${this.#options.uptimeMs()},"server":${this.#server},"event":`;
-    let text = "";
-    for (let index = 0; index < events.length; index += 1) {
-      text += `{"seq":${this.#lastSeq + 1 + index}${rest}${events[index]}}\n`;
-    }
+    const lines = events.map((event, index) => `{"seq":${this.#lastSeq + 1 + index}${rest}${event}}`);
+    const last = lines.pop() ?? "";
+    lines.push(this.#options.seal?.(lines, last) ?? last);
+    const text = `${lines.join("\n")}\n`;
     // At most three bytes in UTF-8 for each unit of UTF-16.
     if (text.length * 3 > this.#bytes.length) return Buffer.from(text);
     return this.#bytes.subarray(0, this.#bytes.write(text));

@@ -317,6 +317,11 @@ export const recordedEvent = z.strictObject({
   /** Name of the host that wrote it; lines of development versions have none. */
   server: z.string().optional(),
   event: auditEvent,
+  /**
+   * Ed25519 by `log-key`, base64, over the lines before it and this one (line-signature.ts). The last of the lines that became
+   * durable together has one.
+   */
+  signature: z.string().optional(),
 });
 
 export type RecordedEvent = Readonly<z.infer<typeof recordedEvent>>;

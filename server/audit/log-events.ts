@@ -12,7 +12,7 @@ export const logEvents = [
     digest: z.string().optional(),
   }),
   /**
-   * A start found lines behind the last checkpoint, as a crash leaves them. It signs them, but knows nothing of who wrote them:
+   * A start found lines behind the last signature, as a crash in the middle of a write leaves them. It signs them, but knows nothing of who wrote them:
    * nothing in them permits anything.
    */
   z.strictObject({
@@ -73,6 +73,8 @@ export const logEvents = [
     extra: z.array(z.strictObject({ name: z.string(), digest: z.string() })),
     /** `gone`: nothing was left that signed the events before this one. */
     checkpoints: z.enum(["kept", "gone"]),
+    /** Lines behind the last signature that holds, and the first of them whose signature does not. */
+    altered: z.strictObject({ from: z.number().int(), to: z.number().int(), brokenLine: z.number().int() }).optional(),
   }),
   /** The whole record was verified beside a running server: it does not hold, so that no session starts; or it holds again. */
   z.strictObject({

@@ -32,6 +32,14 @@ export class CompactRange {
     return this.#size;
   }
 
+  /** The same tree once more: what is appended to it stays out of this one. */
+  copy(): CompactRange {
+    const copy = new CompactRange();
+    copy.#subtrees.push(...this.#subtrees);
+    copy.#size = this.#size;
+    return copy;
+  }
+
   append(leaf: Buffer): void {
     let hash = leaf;
     // As many merges as the old size has trailing one bits. Not by shifts: they end at 32 bits.

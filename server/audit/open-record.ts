@@ -118,6 +118,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
         ...(options.acceptLoss === undefined ? [] : lossEvents(found.loss, options.acceptLoss.localUser)),
       ];
     },
+    seal: (before, last) => checkpointer?.seal(before, last) ?? last,
     onWritten: (lines) => {
       const underCheckpoint = checkpointer?.take(lines);
       const { length } = lines;

@@ -83,7 +83,14 @@ export const lossOf = (event: LooseEvent): RecordLoss => ({
   missing: transcriptsOf(event["missing"]),
   extra: transcriptsOf(event["extra"]),
   checkpoints: event["checkpoints"] === "gone" ? "gone" : "kept",
+  ...alteredOf(event["altered"]),
 });
+
+const alteredOf = (value: unknown): Pick<RecordLoss, "altered"> => {
+  if (value === undefined) return {};
+  const { from, to, brokenLine } = fieldsOf(value);
+  return { altered: { from: number(from), to: number(to), brokenLine: number(brokenLine) } };
+};
 
 const digestByName = (transcripts: readonly NamedTranscript[]): [string, string][] =>
   transcripts.map(({ name, digest }) => [name, digest]);
@@ -99,8 +106,8 @@ const prunedOf = (event: LooseEvent, seq: number): Pruned => ({
 
 /**
  * What the record's own events permit: that lines, transcripts and torn lines are gone, or lie beside it. Whoever can append a
- * line could permit themselves anything, so an event permits only once a trusted checkpoint covers it, and never one that was
- * adopted at a start: the checkpoint over that was made without knowing who wrote it.
+ * line could permit themselves anything, so an event permits only once a trusted signature covers it, and never one that was
+ * adopted at a start: the signature over that was made without knowing who wrote it.
  */
 export class Permissions {
   readonly #pruned: Pruned[] = [];

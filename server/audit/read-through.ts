@@ -6,7 +6,6 @@ import type { Checkpointer } from "./checkpointer.ts";
 import type { AuditEvent } from "./event.ts";
 import { EarlierVerifications } from "./earlier-verifications.ts";
 import { findSegments, linesInTurns, type LogLine } from "./log-lines.ts";
-import { leafHash } from "./merkle-tree.ts";
 import { Permissions, PrunedSegments, type LooseEvent } from "./permissions.ts";
 import type { RecordLoss } from "./record-loss.ts";
 import { findSignedPast } from "./signed-past.ts";
@@ -70,13 +69,11 @@ export const readThrough = async (
     const { content, seq, segment } = line;
     if (content.kind !== "pruned" && content.kind !== "line") return;
     lastSeq = seq;
-    if (seq <= checkpointer.signedSize) signedSegment = segment;
     pruned.take(line);
-    if (content.kind === "pruned") {
-      checkpointer.append(Buffer.from(content.leaf));
-      return;
-    }
-    checkpointer.append(leafHash(content.bytes));
+    if (content.kind === "pruned") checkpointer.append(Buffer.from(content.leaf));
+    else checkpointer.appendLine(content.bytes);
+    if (seq <= checkpointer.provedSize) signedSegment = segment;
+    if (content.kind === "pruned") return;
     const { bytes } = content;
     if (checkpointer.signedSize === 0) past.take(bytes);
     const event = worthDecoding.some((text) => bytes.includes(text)) ? decodeLoosely(bytes) : undefined;
@@ -95,14 +92,16 @@ export const readThrough = async (
     }
   }
   checkpointer.refuseShorterLog();
-  const counted = permissions.counted(checkpointer.signedSize);
+  const { provedSize, brokenLine } = checkpointer;
+  const counted = permissions.counted(provedSize);
   const loss: RecordLoss = {
     segments: pruned.unpermitted(counted),
     missing: transcripts.missing(counted),
     extra: transcripts.extra(counted),
     checkpoints: past.wasSigned ? "gone" : "kept",
+    ...(brokenLine === undefined ? {} : { altered: { from: provedSize + 1, to: lastSeq, brokenLine } }),
   };
-  const counts = (seq: number): boolean => !permissions.isWorthless(seq, checkpointer.signedSize);
+  const counts = (seq: number): boolean => !permissions.isWorthless(seq, provedSize);
   return {
     lastSeq,
     permissions,
@@ -114,17 +113,17 @@ export const readThrough = async (
 };
 
 /**
- * What a start says first where it found lines, or torn lines set aside, that no checkpoint covers.
+ * What a start says first where it found lines, or torn lines set aside, that nothing signed covers.
  *
  * @param keptAs named by an event of its own in a moment
  */
 export const adopt = (
   directory: string,
-  { tree, signedSize }: Checkpointer,
+  { tree, provedSize }: Checkpointer,
   { permissions, signedSegment }: Found,
   keptAs: string | undefined,
 ): AuditEvent[] => {
-  const { keptTornFiles, goneTornFiles } = permissions.counted(signedSize);
+  const { keptTornFiles, goneTornFiles } = permissions.counted(provedSize);
   // A crash leaves one at the log's end only; one beside an older segment was put there, and pep audit verify says so.
   const tornFiles = readdirSync(directory).filter(
     (name) =>
@@ -134,7 +133,7 @@ export const adopt = (
       !keptTornFiles.has(name) &&
       !goneTornFiles.has(name),
   );
-  if (tree.size === signedSize && tornFiles.length === 0) return [];
+  if (tree.size === provedSize && tornFiles.length === 0) return [];
   const root = tree.root().toString("base64");
-  return [{ type: "log-adopted", from: signedSize + 1, to: tree.size, root, tornFiles }];
+  return [{ type: "log-adopted", from: provedSize + 1, to: tree.size, root, tornFiles }];
 };

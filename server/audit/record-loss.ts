@@ -15,6 +15,14 @@ export interface NamedTranscript {
   readonly digest: string;
 }
 
+/** Lines behind the last signature that holds, of which one has a signature that does not. */
+export interface AlteredLines {
+  readonly from: number;
+  readonly to: number;
+  /** The first such line: it, or one before it down to `from`, was changed, put in, or written without the key. */
+  readonly brokenLine: number;
+}
+
 /** What a record misses, or has too much, that no signed event explains. */
 export interface RecordLoss {
   /** Hashes in the place of lines. */
@@ -25,11 +33,16 @@ export interface RecordLoss {
   readonly extra: readonly NamedTranscript[];
   /** `gone`: no checkpoint is left, though events in the log came after the first one. */
   readonly checkpoints: "kept" | "gone";
+  readonly altered?: AlteredLines;
 }
 
+export const describeAltered = ({ from, to, brokenLine }: AlteredLines): string =>
+  `the signature of event ${brokenLine} does not hold: it, or another of the events ${from} to ${to}, was changed or put in`;
+
 /** What is gone or too much, in words. */
-export const describeLoss = ({ checkpoints, segments, missing, extra }: RecordLoss): string[] => [
+export const describeLoss = ({ checkpoints, altered, segments, missing, extra }: RecordLoss): string[] => [
   ...(checkpoints === "gone" ? ["audit/checkpoint and audit/checkpoint-history are gone"] : []),
+  ...(altered === undefined ? [] : [describeAltered(altered)]),
   ...segments.map(
     ({ file, firstSeq, lastSeq }) =>
       `events ${firstSeq} to ${lastSeq} are hashes only (audit/log/${file.replace(/\.ndjson$/, ".hashes")}), and no signed event says so`,

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readEvents } from "../../server/audit-review/read-events.ts";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
+import { Checkpointer } from "../../server/audit/checkpointer.ts";
+import { readThrough } from "../../server/audit/read-through.ts";
 import { emptyRecord, openAt } from "../audit-review/record.ts";
 
 /** Starting a process costs most: each kill interrupts several writers, each at a point of its own. */
@@ -40,6 +42,14 @@ test(`every event that was acknowledged is there after ${kills * writers} interr
   }
   const found = new Set<unknown>();
   for (const directory of directories) {
+    // Durable together, signed together: what a kill leaves behind the last signature was acknowledged to nobody.
+    const checkpointer = new Checkpointer({ directory: join(directory, "audit"), key, giveUpSpace: () => false });
+    await readThrough(join(directory, "audit"), checkpointer, () => undefined, undefined);
+    const signed = checkpointer.provedSize;
+    expect(signed).toBeGreaterThan(0);
+    for (const { seq, event } of readEvents(join(directory, "audit", "log"))) {
+      if (seq > signed) expect(acknowledged).not.toContain(event["reason"]);
+    }
     await (await openAt({ dataDirectory: directory, key })).close();
     for (const { event } of readEvents(join(directory, "audit", "log"))) found.add(event["reason"]);
     const { problems } = verifyRecord({ dataDirectory: directory, publicKey, sinceCheckpoint: undefined });
