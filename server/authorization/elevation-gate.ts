@@ -1,6 +1,8 @@
+import type { EstimateContext } from "../../commands/define-command.ts";
+import type { OnRecord } from "../audit/on-record.ts";
 import { EndpointError, Refusal, stopped } from "../errors.ts";
-import { describe, translate } from "../session/failed.ts";
-import type { ClosedPorts } from "../session/open-ports.ts";
+import { describe, translate } from "../failure-messages.ts";
+import type { KeyBounds } from "../site-database/port.ts";
 import type { ApprovalNeeded, BoundLine, VisibleCommands } from "./contract.ts";
 import type { ElevationParty } from "./elevation-held.ts";
 import type { Elevation, ElevationPort } from "./elevation-port.ts";
@@ -12,6 +14,12 @@ interface Waiting {
   /** Says something to the user while they wait. */
   readonly tell: (text: string) => Promise<void>;
 }
+
+/** Opens what counting rows needs, for a request that is on the record. */
+export type OpenForEstimate = (
+  opening: OnRecord<"elevation">,
+  terms: { readonly keyBounds: KeyBounds | undefined; readonly signal: AbortSignal },
+) => EstimateContext;
 
 /** Elevation for one session. It knows no port of data: what it counts, it counts in a context that a request's event opened. */
 export interface ElevationGate {
@@ -57,7 +65,7 @@ const waitUntilDecided = async (
   }
 };
 
-const countOf = (bound: BoundLine, open: ClosedPorts["forEstimate"]): Pick<AskedElevation, "count"> => {
+const countOf = (bound: BoundLine, open: OpenForEstimate): Pick<AskedElevation, "count"> => {
   const { command, keyBounds, maxRows } = bound;
   const { estimateRows } = command;
   if (estimateRows === undefined) return {};
@@ -82,7 +90,7 @@ export const createElevationGate = (
   elevations: Elevations,
   party: ElevationParty,
   visibleCommands: () => VisibleCommands,
-  open: ClosedPorts["forEstimate"],
+  open: OpenForEstimate,
 ): ElevationGate => {
   const ask = (
     bound: BoundLine,

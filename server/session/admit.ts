@@ -5,9 +5,9 @@ import type { EventLog, Origin } from "../audit/event.ts";
 import type { Party } from "../identity/party.ts";
 import type { CommandRefusal } from "../audit/refusal-reasons.ts";
 import { Refusal, type EndpointError, type FailureCategory } from "../errors.ts";
+import { describe, translate } from "../failure-messages.ts";
 import { noTurn, type CommandTurns, type Turn } from "./command-turns.ts";
 import type { Delivery } from "./delivery.ts";
-import { describe, translate } from "./failed.ts";
 import { watchGrant } from "./grant.ts";
 
 export interface AdmitDependencies {

@@ -1,5 +1,5 @@
 import type { Column, CommandResult, OutputFormat, PasswordPurpose } from "../../commands/define-command.ts";
-import type { FailureCategory } from "../errors.ts";
+import type { EndpointError, FailureCategory } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 
 /** A cell after disclosure: no `Secret` is left, its text or its glyphs stand in its place. */
@@ -49,5 +49,12 @@ export interface Outcome {
   readonly failure?: { readonly category: FailureCategory; readonly message: string };
 }
 
-/** The only way to a command (design §1.1): find, bind, log, run, log. Never rejects. */
+export const failed = (failure: EndpointError, rowCount: number, command?: string): Outcome => ({
+  ...(command === undefined ? {} : { command }),
+  exitStatus: failure.exitStatus,
+  rowCount,
+  failure: { category: failure.category, message: failure.message },
+});
+
+/** The only way to a command, for every surface: find, bind, log, run, log. Never rejects. */
 export type Invoke = (line: string, delivery: Delivery, signal: AbortSignal) => Promise<Outcome>;

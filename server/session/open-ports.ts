@@ -1,5 +1,6 @@
-import type { CommandContext, EstimateContext } from "../../commands/define-command.ts";
+import type { CommandContext } from "../../commands/define-command.ts";
 import type { OnRecord } from "../audit/on-record.ts";
+import type { OpenForEstimate } from "../authorization/elevation-gate.ts";
 import type { Reviewer, ReviewPort } from "../audit-review/review-port.ts";
 import type { TranscriptPort } from "../audit-review/transcript-port.ts";
 import type { KeyBounds, SiteDatabase } from "../site-database/port.ts";
@@ -28,7 +29,7 @@ export interface ClosedPorts {
     terms: Terms & { readonly reviewer: Reviewer },
   ) => OpenedPorts;
   /** For counting the rows of a request for approval that is on the record. */
-  readonly forEstimate: (opening: OnRecord<"elevation">, terms: Terms) => EstimateContext;
+  readonly forEstimate: OpenForEstimate;
 }
 
 /** Closes the ports of data over: from here on they are reached with the proof of an event on the record only. */

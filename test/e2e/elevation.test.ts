@@ -65,6 +65,24 @@ test("a script is refused with a request's id, another person approves by exec, 
   expect(started).toMatchObject({ command: "Get-RecoveryKeys", connectedUser: "requester" });
 });
 
+test("by ssh, a computer that is there and one that is not are answered alike, and each probe is on the record", async () => {
+  const endpoint = await startEndpoint();
+  const probe = async (name: string): Promise<string> => {
+    const { status, stdout, stderr } = await endpoint.ssh("requester", `Get-RecoveryKeys -ComputerName ${name}`);
+    return JSON.stringify([status, stdout, stderr.replaceAll(idIn(stderr), "ID")]);
+  };
+  expect(await probe("DEMO-PC-01")).toBe(await probe("DEMO-PC-99"));
+  const found = () =>
+    endpoint
+      .events()
+      .flatMap((event) =>
+        event.type === "elevation" && event.state === "estimated" ? [event.finding ?? "found"] : [],
+      );
+  await expect.poll(found).toEqual(["found", "No recovery key was found for computer DEMO-PC-99."]);
+  const requested = endpoint.events().filter((event) => event.type === "elevation" && event.state === "requested");
+  expect(requested).toHaveLength(2);
+});
+
 test("an approver at the screen sees a request come, confirms on the server's own prompt, and the waiting script runs", async () => {
   const endpoint = await startEndpoint();
   const approver = await logIn(endpoint, "approver");

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { maskKey } from "../model/key-shaped-text.ts";
-import { EndpointError, stopped } from "../errors.ts";
-import type { Outcome } from "./delivery.ts";
+import { EndpointError, stopped } from "./errors.ts";
+import { maskKey } from "./model/key-shaped-text.ts";
 
 const newReference = (): string => `R-${randomBytes(5).toString("hex").toUpperCase()}`;
 
@@ -27,10 +26,3 @@ export const translate = (
     reference,
   };
 };
-
-export const failed = (failure: EndpointError, rowCount: number, command?: string): Outcome => ({
-  ...(command === undefined ? {} : { command }),
-  exitStatus: failure.exitStatus,
-  rowCount,
-  failure: { category: failure.category, message: failure.message },
-});
