@@ -2,6 +2,7 @@ import { EndpointError } from "../server/errors.ts";
 import type { RecoveryKey, RecoveryKeyQuery } from "../server/site-database/port.ts";
 import { defineCommand, outputFormats } from "./define-command.ts";
 import type { Cell, Column, EstimateContext, Row } from "./define-command.ts";
+import { newestFirst } from "./newest-first.ts";
 import { computerName, freeText, keyIdOrPrefix, momentOf, oneOf, since, wholeKeyIdLength } from "./parameter-kinds.ts";
 import { flag, list, value } from "./parameters.ts";
 import type { Values } from "./parameters.ts";
@@ -33,7 +34,11 @@ const parameters = {
     bounds: "volumeType",
   }),
   Since: value(since, { synopsis: "Only keys stored at this time or later." }),
-  Latest: flag({ synopsis: "Only the newest key of each volume." }),
+  Latest: flag({
+    synopsis:
+      "Only the newest key of each volume; where the data that was imported names no volume, of each computer and kind of volume. " +
+      "Several, where they are of one time.",
+  }),
   Reason: value(
     freeText({
       placeholder: "<text>",
@@ -62,12 +67,14 @@ interface KeyColumn extends Column {
 const passwordId: KeyColumn = { name: "PasswordId", width: wholeKeyIdLength, cell: (key) => key.passwordId };
 const recoveryKey: KeyColumn = { name: "RecoveryKey", width: 55, secret: true, cell: (key) => key.recoveryKey };
 const computer: KeyColumn = { name: "ComputerName", width: 16, cell: (key) => key.computerName };
-const volumeId: KeyColumn = { name: "VolumeId", width: wholeKeyIdLength, cell: (key) => key.volumeId };
+const volumeId: KeyColumn = { name: "VolumeId", width: wholeKeyIdLength, cell: (key) => key.volumeId ?? null };
 const volumeType: KeyColumn = { name: "VolumeType", width: 15, cell: (key) => key.volumeType };
 const lastUpdateTime: KeyColumn = { name: "LastUpdateTime", width: 24, cell: (key) => key.lastUpdateTime };
 const disclosed: KeyColumn = { name: "Disclosed", width: 9, cell: (key) => key.disclosed };
 
-const ordinaryColumns = [computer, volumeType, passwordId, recoveryKey, lastUpdateTime, disclosed];
+const state: KeyColumn = { name: "State", width: 8, cell: (key) => key.state ?? null };
+
+const ordinaryColumns = [computer, volumeType, passwordId, recoveryKey, lastUpdateTime, disclosed, state];
 /** Scripts read these by place (design §6): names and order stay. */
 const rawColumns = [passwordId, recoveryKey, computer, volumeId, volumeType, lastUpdateTime];
 
@@ -77,6 +84,7 @@ const queryOf = (values: Values<typeof parameters>, now: Date): RecoveryKeyQuery
   ...(values.VolumeType === undefined ? {} : { volumeTypes: values.VolumeType }),
   ...(values.Since === undefined ? {} : { since: momentOf(values.Since, now) }),
   ...(values.Latest === undefined ? {} : { latest: true }),
+  ...(values.raw === undefined ? { withState: true } : {}),
 });
 
 const named = (query: RecoveryKeyQuery): { readonly words: string; readonly query: RecoveryKeyQuery }[] => [
@@ -142,7 +150,9 @@ export const getRecoveryKeys = defineCommand({
   synopsis: "Shows recovery keys of encrypted volumes.",
   description:
     "Reads BitLocker recovery keys from the site database. Every key that is shown is on the record with your name before you see it, " +
-    "and its client is told to replace it. All filters given must hold; the values of one filter are alternatives.",
+    "and its client is told to replace it. All filters given must hold; the values of one filter are alternatives. " +
+    "The newest keys come first, of each computer named or of all ids named. State is Current where no newer key of the volume is known, " +
+    "Replaced where one is, and Older where a newer one is known of the same computer and kind of volume, but not whether of this volume.",
   examples: [
     { line: "Get-RecoveryKeys -ComputerName PC-0001", explains: "Every key of one computer." },
     {
@@ -175,7 +185,8 @@ export const getRecoveryKeys = defineCommand({
     const count = (): Promise<number> => (counted ??= siteDatabase.countRecoveryKeys(query, signal));
     await refuseWhatIsNotThere(query, count, context);
     const columns = values.raw === true ? rawColumns : ordinaryColumns;
-    const read = (): AsyncIterable<readonly RecoveryKey[]> => siteDatabase.readRecoveryKeys(query, signal);
+    const read = (): AsyncIterable<readonly RecoveryKey[]> =>
+      newestFirst(siteDatabase.readRecoveryKeys(query, signal), query.passwordIds !== undefined);
     const keep = values.raw === true || values.NoRotation === true;
     const format = values.Format ?? (values.raw === true ? "json" : undefined);
     return {

@@ -4,6 +4,12 @@ import type { Secret } from "../secret.ts";
 export const volumeTypes = ["OperatingSystem", "FixedData", "Removable", "Unknown"] as const;
 export type VolumeType = (typeof volumeTypes)[number];
 
+/**
+ * What is known of a key's place among its volume's. `Current`: none is newer. `Replaced`: a newer one is there. `Older`: the data that
+ * it came with named no volume, and a newer key of the same computer and kind of volume is there: its own or another drive's.
+ */
+export type KeyState = "Current" | "Replaced" | "Older";
+
 /** One recovery password of one volume on one computer. */
 export interface RecoveryKey {
   /** GUID of the key protector, upper case, without braces: the "password id" of `manage-bde`. */
@@ -11,12 +17,15 @@ export interface RecoveryKey {
   /** 48 digits in eight groups with hyphens; labelled with its password id and computer name. */
   readonly recoveryKey: Secret;
   readonly computerName: string;
-  readonly volumeId: string;
+  /** As Windows named it. Absent where no source did. */
+  readonly volumeId: string | undefined;
   readonly volumeType: VolumeType;
   /** ISO 8601, UTC, milliseconds: `2026-11-22T09:30:00.000Z`. */
   readonly lastUpdateTime: string;
   /** Read by someone already, so the client will be told to rotate it. */
   readonly disclosed: boolean;
+  /** Where the query asked for it. */
+  readonly state: KeyState | undefined;
 }
 
 /** Which keys; every part given must hold. No part at all means every key of the site. */
@@ -28,8 +37,10 @@ export interface RecoveryKeyQuery {
   readonly volumeTypes?: readonly VolumeType[];
   /** Keys whose LastUpdateTime is this or later. */
   readonly since?: Date;
-  /** Only the newest key of each volume. */
+  /** Only keys whose state is `Current`; several of one volume, where they are of one time. */
   readonly latest?: boolean;
+  /** Say each key's state: a question more a key, so an export leaves it out. */
+  readonly withState?: boolean;
 }
 
 /** What of a key a role's rule can bound. */

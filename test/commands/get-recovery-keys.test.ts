@@ -26,6 +26,7 @@ describe("what is asked of the site", () => {
         volumeTypes: ["OperatingSystem"],
         since: new Date("2026-10-23T12:00:00.000Z"),
         latest: true,
+        withState: true,
       },
     });
   });
@@ -33,16 +34,16 @@ describe("what is asked of the site", () => {
   test("without a filter it is every key of the site", async () => {
     const site = createMemorySite(keys);
     expect(await readAll((await runLine("Get-RecoveryKeys", site)).result)).toHaveLength(9);
-    expect(site.asked[0]).toEqual({ what: "read", query: {} });
+    expect(site.asked[0]).toEqual({ what: "read", query: { withState: true } });
     expect(site.asked.at(-1)).toMatchObject({ what: "disclose", reason: "No reason given" });
   });
 
-  test("nothing is read before the first row is pulled, and then only a batch at a time", async () => {
+  test("nothing is read before the first row is pulled, and then only what a computer's order needs", async () => {
     const site = createMemorySite(keys);
     const rows = rowsOf((await runLine("Get-RecoveryKeys", site)).result);
     expect(site.asked).toEqual([]);
     for await (const batch of rows.batches) {
-      expect(batch).toHaveLength(2);
+      expect(batch).toHaveLength(3); // one computer's, newest first
       break;
     }
     expect(site.marked).toEqual([]);
@@ -60,14 +61,16 @@ describe("what is marked as disclosed", () => {
       "RecoveryKey",
       "LastUpdateTime",
       "Disclosed",
+      "State",
     ]);
     expect((await readAll(result))[0]).toEqual([
       "PC-0001",
-      "OperatingSystem",
-      "ABCD0001-0000-4000-8000-000000000001",
+      "Removable",
+      "ABCD0003-0000-4000-8000-000000000003",
       "•••",
-      "2026-11-01T00:00:00.000Z",
+      "2026-11-03T00:00:00.000Z",
       false,
+      "Current",
     ]);
     expect(site.marked).toHaveLength(3);
   });
@@ -103,13 +106,29 @@ describe("what is marked as disclosed", () => {
   });
 
   test.each([
-    ["Get-RecoveryKeys | Select-Object -Last 1", ["ABCD0009-0000-4000-8000-000000000009"]],
-    ["Get-RecoveryKeys | Select-Object -Skip 8", ["ABCD0009-0000-4000-8000-000000000009"]],
+    ["Get-RecoveryKeys | Select-Object -Last 1", ["ABCD0007-0000-4000-8000-000000000007"]],
+    ["Get-RecoveryKeys | Select-Object -Skip 8", ["ABCD0007-0000-4000-8000-000000000007"]],
   ])("%s marks the key that is shown and no other", async (line, marked) => {
     const site = createMemorySite(keys);
     expect(await readAll((await runLine(line, site)).result)).toHaveLength(1);
     expect(site.marked).toEqual(marked);
   });
+});
+
+test.each([
+  ["Get-RecoveryKeys", [3, 2, 1, 6, 5, 4, 9, 8, 7]],
+  ["Get-RecoveryKeys PC-0002,PC-0001", [3, 2, 1, 6, 5, 4]],
+  ["Get-RecoveryKeys -RecoveryKeyId ABCD0001,ABCD0008,ABCD0004", [8, 4, 1]],
+])("%s has the newest first, of each computer or of all ids", async (line, numbers) => {
+  const { result } = await runLine(`${line} | Select-Object PasswordId`, createMemorySite(keys));
+  expect((await readAll(result)).map(([id]) => Number(String(id).slice(4, 8)))).toEqual(numbers);
+});
+
+test("a volume that no source named has no id", async () => {
+  const [first] = keys;
+  if (first === undefined) throw new Error("no key");
+  const site = createMemorySite([{ ...first, volumeId: undefined }]);
+  expect((await readAll((await runLine("Get-RecoveryKeys -raw", site)).result))[0]?.[3]).toBe(null);
 });
 
 describe("-raw", () => {

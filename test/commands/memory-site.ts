@@ -45,6 +45,7 @@ export const makeKeys = (count: number): readonly RecoveryKey[] =>
       volumeType: volumeTypes[index % 3] ?? "Unknown",
       lastUpdateTime: new Date(Date.UTC(2026, 10, 1 + index)).toISOString(),
       disclosed: false,
+      state: "Current",
     };
   });
 

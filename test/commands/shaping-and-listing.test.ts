@@ -9,16 +9,17 @@ const ids = async (pipe: string): Promise<readonly string[]> =>
   );
 
 describe("Select-Object", () => {
+  // The newest first, of each computer.
   const windows: readonly (readonly [string, readonly number[]])[] = [
-    ["", [1, 2, 3, 4, 5, 6, 7]],
-    ["-First 3", [1, 2, 3]],
-    ["-First 100", [1, 2, 3, 4, 5, 6, 7]],
-    ["-Skip 5", [6, 7]],
+    ["", [3, 2, 1, 6, 5, 4, 7]],
+    ["-First 3", [3, 2, 1]],
+    ["-First 100", [3, 2, 1, 6, 5, 4, 7]],
+    ["-Skip 5", [4, 7]],
     ["-Skip 7", []],
-    ["-Skip 3 -First 2", [4, 5]],
-    ["-Last 3", [5, 6, 7]],
-    ["-Last 100", [1, 2, 3, 4, 5, 6, 7]],
-    ["-First 5 | Select-Object -Last 2", [4, 5]],
+    ["-Skip 3 -First 2", [6, 5]],
+    ["-Last 3", [5, 4, 7]],
+    ["-Last 100", [3, 2, 1, 6, 5, 4, 7]],
+    ["-First 5 | Select-Object -Last 2", [6, 5]],
     ["-Last 4 | Select-Object -First 1 -Skip 1", [5]],
   ];
   test.each(windows)("rows %s", async (pipe, numbers) => {

@@ -246,7 +246,11 @@ describe("large sites", () => {
     const site = await newSite();
     const records = [
       ...Array.from({ length: 700 }, (_, n) =>
-        passwordRecord(n, { computerName: "BIG", volumeId: guid("one volume") }),
+        passwordRecord(n, {
+          computerName: "BIG",
+          volumeId: guid("one volume"),
+          lastUpdateTime: new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString(),
+        }),
       ),
       ...Array.from({ length: 300 }, (_, n) =>
         passwordRecord(1000 + n, { computerName: "BIG", volumeId: guid(`v${n}`) }),

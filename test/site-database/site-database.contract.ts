@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
+import type { RecoveryKeyQuery } from "../../server/site-database/port.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
 import { testCertificate } from "./certificate.contract.ts";
 import type { MakeSiteDatabase, SiteDatabaseUnderTest } from "./certificate.contract.ts";
@@ -156,6 +157,34 @@ export const describeSiteDatabase = (name: string, make: MakeSiteDatabase): void
         database.readRecoveryKeys({ latest: true, computerNames: ["PC-ALPHA"] }, neverStopped),
       );
       expect(found.map((one) => one.passwordId).sort()).toEqual([key.newest, key.files].sort());
+    });
+
+    test("says of each key of a volume whether a newer one is known, where that is asked for", async () => {
+      const { database } = await start();
+      const states = async (query: RecoveryKeyQuery) =>
+        Object.fromEntries(
+          (await collect(database.readRecoveryKeys(query, neverStopped))).map((one) => [one.passwordId, one.state]),
+        );
+      const computerNames = ["PC-ALPHA"];
+      await expect(states({ computerNames })).resolves.toEqual(
+        Object.fromEntries(Object.values(key).map((id) => [id, undefined])),
+      );
+      await expect(states({ computerNames, withState: true })).resolves.toEqual({
+        [key.old]: "Replaced",
+        [key.middle]: "Replaced",
+        [key.newest]: "Current",
+        [key.files]: "Current",
+      });
+      await expect(states({ passwordIds: [key.old], withState: true })).resolves.toEqual({ [key.old]: "Replaced" });
+    });
+
+    test("calls keys of one time and one volume the newest, each of them", async () => {
+      const at = { computerName: "PC-TWO", volumeId: alphaSystem, lastUpdateTime: "2026-03-01T00:00:00.000Z" };
+      const older = { ...at, lastUpdateTime: "2026-02-01T00:00:00.000Z" };
+      const { database } = await start([passwordRecord(0, older), passwordRecord(1, at), passwordRecord(2, at)]);
+      const found = await collect(database.readRecoveryKeys({ latest: true, withState: true }, neverStopped));
+      expect(found.map((one) => one.passwordId).sort()).toEqual([guid("key 1"), guid("key 2")].sort());
+      expect(found.map((one) => one.state)).toEqual(["Current", "Current"]);
     });
 
     test("does not call an old key the newest only because it is the one asked for", async () => {

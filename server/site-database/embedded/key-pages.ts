@@ -84,6 +84,9 @@ export const pageQueries = (withCells: boolean) =>
     restOfKey: `SELECT ${columns(withCells)} ${fromKey} WHERE k.Id = ? AND mv.MachineId > ? ORDER BY mv.MachineId LIMIT ? + 0`,
   }) as const;
 
+/** Every key of one computer, without cells: what decides which is its newest. A computer has few. */
+export const everyKeyOfMachine = `SELECT ${columns(false)} ${fromMachine} WHERE m.Id = ?`;
+
 type PageQueries = Readonly<Record<keyof ReturnType<typeof pageQueries>, ArrayQuery>>;
 
 /** Where a walk stands; another connection goes on from it. Holds no cell. */

@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
-import type { RecoveryKey, RecoveryKeyQuery, VolumeType } from "../port.ts";
+import type { KeyState, RecoveryKey, RecoveryKeyQuery, VolumeType } from "../port.ts";
 import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
 import { openCell } from "./cells.ts";
 import { decodeInteger, decodeText, decodeTime } from "./columns.ts";
@@ -70,16 +70,37 @@ export const readRecoveryPassword = (
   }
 };
 
-/** Makes the test whether a row of a page is an answer to the query. It throws `UnreadableCell` for a row that was changed. */
-export const prepareRowFilter = (
+/** What is made of the rows of a query's pages. */
+export interface RowJudge {
+  /** Whether the row is an answer. Throws `UnreadableCell` for a row that was changed. */
+  readonly matches: (row: RawRow) => boolean;
+  /** Of an answer, where the query asks for it. */
+  readonly stateOf: (row: RawRow) => KeyState | undefined;
+}
+
+export const prepareRowJudge = (
   database: DatabaseSync,
   digests: RowDigests,
-): ((query: RecoveryKeyQuery) => (row: RawRow) => boolean) => {
+): ((query: RecoveryKeyQuery) => RowJudge) => {
   const startCheck = prepareRowCheck(database, digests);
-  return (query) => rowFilter(query, startCheck());
+  return (query) => {
+    const rowCheck = startCheck();
+    return {
+      matches: rowFilter(query, rowCheck),
+      stateOf: query.withState === true ? stateBy(rowCheck) : () => undefined,
+    };
+  };
 };
 
-const rowFilter = (query: RecoveryKeyQuery, { check, newestOfVolume }: RowCheck): ((row: RawRow) => boolean) => {
+/** A computer has one volume with its operating system, told or not; of other kinds it may have several. */
+const stateBy =
+  ({ newestTime }: RowCheck) =>
+  (row: RawRow): KeyState => {
+    if (decodeInteger(row[at.lastUpdateTime], "LastUpdateTime") >= newestTime(row)) return "Current";
+    return row[at.derived] === 0 || row[at.volumeTypeId] === volumeTypeIds.OperatingSystem ? "Replaced" : "Older";
+  };
+
+const rowFilter = (query: RecoveryKeyQuery, { check, newestTime }: RowCheck): RowJudge["matches"] => {
   const names = query.computerNames === undefined ? undefined : new Set(query.computerNames.map(foldComputerName));
   const types = query.volumeTypes === undefined ? undefined : new Set(query.volumeTypes);
   const since = query.since?.getTime();
@@ -92,7 +113,7 @@ const rowFilter = (query: RecoveryKeyQuery, { check, newestOfVolume }: RowCheck)
     if (types !== undefined && !types.has(decodeVolumeType(row[at.volumeTypeId]))) return false;
     if (since !== undefined && decodeInteger(row[at.lastUpdateTime], "LastUpdateTime") < since) return false;
     // "Newest" is a property of the key, not of the answer: an old key asked for by its id is not the volume's newest.
-    return query.latest !== true || newestOfVolume(decodeInteger(row[at.volumeId], "VolumeId")) === row[at.keyId];
+    return query.latest !== true || decodeInteger(row[at.lastUpdateTime], "LastUpdateTime") >= newestTime(row);
   };
 };
 
@@ -102,7 +123,12 @@ export interface FoundKey extends Omit<RecoveryKey, "recoveryKey"> {
   readonly recoveryPassword: string;
 }
 
-export const decodeKeyRow = (row: RawRow, policy: StoragePolicy, dataKey: KeyObject | undefined): FoundKey => {
+export const decodeKeyRow = (
+  row: RawRow,
+  { stateOf }: Pick<RowJudge, "stateOf">,
+  policy: StoragePolicy,
+  dataKey: KeyObject | undefined,
+): FoundKey => {
   const rowId = decodeInteger(row[at.keyId], "Keys.Id");
   const passwordId = decodeText(row[at.recoveryKeyId], "RecoveryKeyId");
   return {
@@ -110,9 +136,11 @@ export const decodeKeyRow = (row: RawRow, policy: StoragePolicy, dataKey: KeyObj
     passwordId,
     recoveryPassword: readRecoveryPassword(policy, dataKey, { rowId, keyId: passwordId, raw: row[at.recoveryKey] }),
     computerName: decodeText(row[at.name], "Machines.Name"),
-    volumeId: decodeText(row[at.volumeGuid], "VolumeGuid"),
+    // A made-up one is nobody's: shown, it would be taken for one of Windows.
+    volumeId: row[at.derived] === 0 ? decodeText(row[at.volumeGuid], "VolumeGuid") : undefined,
     volumeType: decodeVolumeType(row[at.volumeTypeId]),
     lastUpdateTime: decodeTime(row[at.lastUpdateTime], "LastUpdateTime"),
     disclosed: row[at.disclosed] !== 0,
+    state: stateOf(row),
   };
 };

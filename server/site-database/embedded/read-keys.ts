@@ -9,8 +9,8 @@ import { withLockPatience, writeTransaction } from "./connection.ts";
 import type { LockPatience } from "./connection.ts";
 import { pageRows, prepareKeyPages } from "./key-pages.ts";
 import type { KeyPages } from "./key-pages.ts";
-import { decodeKeyRow, prepareRowFilter } from "./key-rows.ts";
-import type { FoundKey } from "./key-rows.ts";
+import { decodeKeyRow, prepareRowJudge } from "./key-rows.ts";
+import type { FoundKey, RowJudge } from "./key-rows.ts";
 import { readerName, writerName } from "./principals.ts";
 import type { CertificateAccess } from "./principals.ts";
 import type { ReadingThread, ReadingThreads } from "./reading-thread.ts";
@@ -78,6 +78,7 @@ const asRecoveryKey = (found: FoundKey): RecoveryKey => ({
   volumeType: found.volumeType,
   lastUpdateTime: found.lastUpdateTime,
   disclosed: found.disclosed,
+  state: found.state,
 });
 
 const fromColumns = (keys: FoundKeys): readonly RecoveryKey[] =>
@@ -93,6 +94,7 @@ const fromColumns = (keys: FoundKeys): readonly RecoveryKey[] =>
       volumeType: at(keys.volumeType),
       lastUpdateTime: at(keys.lastUpdateTime),
       disclosed: at(keys.disclosed),
+      state: at(keys.state),
     };
   });
 
@@ -106,7 +108,7 @@ export const createKeyReader = ({
   inLine = rowsInLine,
 }: ReaderParts): KeyReader => {
   const pages: KeyPages = prepareKeyPages(database);
-  const filterFor = prepareRowFilter(database, digests);
+  const judgeFor = prepareRowJudge(database, digests);
   const setDisclosed = database.prepare("UPDATE RecoveryAndHardwareCore_Keys SET Disclosed = 1 WHERE Id = ?");
   const addDisclosure = database.prepare(
     "INSERT INTO RecoveryAndHardwareCore_Disclosures (KeyId, Reason, DisclosedAt) VALUES (?, ?, ?)",
@@ -132,14 +134,14 @@ export const createKeyReader = ({
   };
 
   /** The keys of one page, a slice at a time. */
-  async function* decode(rows: readonly RawRow[], matches: (row: RawRow) => boolean, signal: AbortSignal) {
+  async function* decode(rows: readonly RawRow[], judge: RowJudge, signal: AbortSignal) {
     for (let at = 0; at < rows.length; at += decodedRows) {
       const found = await withLockPatience(patience(signal), () => {
         const dataKey = access.dataKeyFor(readerName);
         return rows
           .slice(at, at + decodedRows)
-          .filter(matches)
-          .map((row) => decodeKeyRow(row, access, dataKey));
+          .filter(judge.matches)
+          .map((row) => decodeKeyRow(row, judge, access, dataKey));
       });
       if (found.length > 0) yield found;
       await nextTurn();
@@ -150,7 +152,7 @@ export const createKeyReader = ({
     count: async (query, signal) => {
       checkQuery(query);
       await guard.ready(signal);
-      const matches = filterFor(query);
+      const { matches } = judgeFor(query);
       const { next } = pages.start(query, false);
       for (let count = 0; ; await nextTurn()) {
         const rows = await withLockPatience(patience(signal), () => checked(() => next(countPageRows)));
@@ -161,7 +163,7 @@ export const createKeyReader = ({
     read: async function* read(query, signal) {
       checkQuery(query);
       await guard.ready(signal);
-      const matches = filterFor(query);
+      const judge = judgeFor(query);
       const { next, position } = pages.start(query, true);
       const dataKeyNow = (): Promise<KeyObject | undefined> =>
         withLockPatience(patience(signal), () => checked(() => access.dataKeyFor(readerName)));
@@ -177,7 +179,7 @@ export const createKeyReader = ({
           const rows = await withLockPatience(patience(signal), () => checked(() => next(pageRows)));
           if (rows.length === 0) return;
           looked += rows.length;
-          for await (const found of decode(rows, matches, signal)) yield found.map(asRecoveryKey);
+          for await (const found of decode(rows, judge, signal)) yield found.map(asRecoveryKey);
         }
       } finally {
         void thread?.end();
@@ -186,12 +188,12 @@ export const createKeyReader = ({
     disclose: async function* disclose(query, reason, signal) {
       checkQuery(query);
       await guard.ready(signal);
-      const matches = filterFor(query);
+      const judge = judgeFor(query);
       const { next } = pages.start(query, true);
       for (let limit = firstDisclosedRows; ; limit = Math.min(limit * 2, pageRows)) {
         const rows = await withLockPatience(patience(signal), () => checked(() => next(limit)));
         if (rows.length === 0) return;
-        for await (const found of decode(rows, matches, signal)) {
+        for await (const found of decode(rows, judge, signal)) {
           await withLockPatience(patience(signal), () => mark(found, reason));
           yield found.map((one) => ({ ...asRecoveryKey(one), disclosed: true }));
         }

@@ -8,7 +8,7 @@ import { asEndpointError, unavailable } from "./failures.ts";
 import { goBehindOthers } from "./go-behind-others.ts";
 import { pageRows, prepareKeyPages } from "./key-pages.ts";
 import type { KeyPosition, KeyWalk } from "./key-pages.ts";
-import { decodeKeyRow, prepareRowFilter } from "./key-rows.ts";
+import { decodeKeyRow, prepareRowJudge } from "./key-rows.ts";
 import type { FoundKey, StoragePolicy } from "./key-rows.ts";
 import { createRowDigests } from "./row-digests.ts";
 
@@ -55,6 +55,7 @@ const toColumns = (keys: readonly FoundKey[]): FoundKeys => {
     volumeType: [],
     lastUpdateTime: [],
     disclosed: [],
+    state: [],
   };
   for (const key of keys) {
     columns.rowId.push(key.rowId);
@@ -65,6 +66,7 @@ const toColumns = (keys: readonly FoundKey[]): FoundKeys => {
     columns.volumeType.push(key.volumeType);
     columns.lastUpdateTime.push(key.lastUpdateTime);
     columns.disclosed.push(key.disclosed);
+    columns.state.push(key.state);
   }
   return columns;
 };
@@ -76,7 +78,7 @@ const work = async (task: ReadingTask, requests: AsyncIterable<PageRequest>): Pr
     throw unavailable("The site database is not available.", "another file was put in the place of the open one");
   const database = await openExistingConnection(task.file, patience, true);
   const pages = prepareKeyPages(database);
-  const matches = prepareRowFilter(database, createRowDigests(task.rowDigestKey))(task.query);
+  const judge = prepareRowJudge(database, createRowDigests(task.rowDigestKey))(task.query);
   post({ kind: "ready" });
   let walk: KeyWalk | undefined;
   for await (const { from, dataKey } of requests) {
@@ -84,7 +86,7 @@ const work = async (task: ReadingTask, requests: AsyncIterable<PageRequest>): Pr
     const rows = await withLockPatience(patience, () => next(pageRows));
     if (rows.length === 0) break;
     const keys = await withLockPatience(patience, () =>
-      rows.filter(matches).map((row) => decodeKeyRow(row, task, dataKey)),
+      rows.filter(judge.matches).map((row) => decodeKeyRow(row, judge, task, dataKey)),
     );
     post({ kind: "page", keys: toColumns(keys) });
   }

@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { RawRow } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";
 import { UnreadableCell } from "./failures.ts";
-import { at } from "./key-pages.ts";
+import { at, everyKeyOfMachine } from "./key-pages.ts";
 import { isDigest, keyFields } from "./row-digests.ts";
 import type { RowDigests } from "./row-digests.ts";
 import { protectorKinds } from "./schema.ts";
@@ -24,8 +24,11 @@ const changed = (what: string): UnreadableCell =>
 export interface RowCheck {
   /** Throws `UnreadableCell` unless what a page's row says of computer, volume, kind and time is what an import wrote. */
   readonly check: (row: RawRow) => void;
-  /** The newest password of a volume. Every key of the volume is checked: any of them may claim to be the newest. */
-  readonly newestOfVolume: (volumeId: number) => number | undefined;
+  /**
+   * When the newest password was stored of the volume that a row names; where it is made up, of all that the row's computer has of the
+   * same kind of volume. Every row that has a say is checked: any of them may claim to be the newest.
+   */
+  readonly newestTime: (row: RawRow) => number;
 }
 
 /** Makes the checks of a walk; each walk has its own, because it remembers what it has seen. */
@@ -36,6 +39,8 @@ export const prepareRowCheck = (database: DatabaseSync, digests: RowDigests): ((
   // A page has passwords alone: a key that is passed off as another kind would only be missing from it.
   const otherKinds = prepareArrays(database, `${ofVolume} AND k.ProtectorKind <> ${protectorKinds.NumericalPassword}`);
 
+  const keysOfComputer = prepareArrays(database, everyKeyOfMachine);
+
   const checkKey = (fields: readonly unknown[], digest: unknown): void => {
     if (!isDigest(digest, digests.ofKey(fields))) throw changed(`Keys row ${String(fields[0])} (${String(fields[1])})`);
   };
@@ -43,7 +48,9 @@ export const prepareRowCheck = (database: DatabaseSync, digests: RowDigests): ((
 
   return () => {
     let sound: RawRow | undefined;
-    let newest: { readonly volumeId: number; readonly keyId: number | undefined } | undefined;
+    let newestOfVolume: { readonly volumeId: unknown; readonly time: number } | undefined;
+    /** By kind of volume. */
+    let newestOfComputer: { readonly machineId: unknown; readonly times: ReadonlyMap<unknown, number> } | undefined;
 
     const checkLink = (row: RawRow): void => {
       if (linkColumns.every((column) => sound?.[column] === row[column])) return;
@@ -54,40 +61,58 @@ export const prepareRowCheck = (database: DatabaseSync, digests: RowDigests): ((
       sound = row;
     };
 
+    const check: RowCheck["check"] = (row) => {
+      if (row[at.keyId] !== null)
+        checkKey(
+          [
+            row[at.keyId],
+            row[at.recoveryKeyId],
+            row[at.volumeId],
+            row[at.protectorKind],
+            row[at.lastUpdateTime],
+            row[at.lastUpdateTimeGiven],
+          ],
+          row[at.keyDigest],
+        );
+      // A computer without a volume has no link; a key always has one.
+      if (row[at.linkVolumeId] !== null) checkLink(row);
+      else if (row[at.keyId] !== null)
+        throw changed(`Keys row ${String(row[at.keyId])} belongs to no computer: its link`);
+    };
+
+    const timeOfVolume = (volumeId: unknown): number => {
+      if (newestOfVolume !== undefined && newestOfVolume.volumeId === volumeId) return newestOfVolume.time;
+      let time = Number.NEGATIVE_INFINITY;
+      for (const row of keysOfVolume(volumeId as number)) {
+        // a number, as its digest says
+        checkKeyRow(row);
+        const [, , , kind, lastUpdateTime] = row as readonly number[]; // integers, as the row's digest says
+        if (kind === protectorKinds.NumericalPassword) time = Math.max(time, lastUpdateTime ?? time);
+      }
+      newestOfVolume = { volumeId, time };
+      return time;
+    };
+
+    const timesOfComputer = (machineId: unknown): ReadonlyMap<unknown, number> => {
+      if (newestOfComputer !== undefined && newestOfComputer.machineId === machineId) return newestOfComputer.times;
+      const times = new Map<unknown, number>();
+      for (const row of keysOfComputer(machineId as number)) {
+        // a number, as its digest says
+        check(row);
+        if (row[at.keyId] === null) continue;
+        const lastUpdateTime = row[at.lastUpdateTime] as number; // an integer, as its digest says
+        times.set(row[at.volumeTypeId], Math.max(times.get(row[at.volumeTypeId]) ?? lastUpdateTime, lastUpdateTime));
+      }
+      newestOfComputer = { machineId, times };
+      return times;
+    };
+
     return {
-      check: (row) => {
-        if (row[at.keyId] !== null)
-          checkKey(
-            [
-              row[at.keyId],
-              row[at.recoveryKeyId],
-              row[at.volumeId],
-              row[at.protectorKind],
-              row[at.lastUpdateTime],
-              row[at.lastUpdateTimeGiven],
-            ],
-            row[at.keyDigest],
-          );
-        // A computer without a volume has no link; a key always has one.
-        if (row[at.linkVolumeId] !== null) checkLink(row);
-        else if (row[at.keyId] !== null)
-          throw changed(`Keys row ${String(row[at.keyId])} belongs to no computer: its link`);
-      },
-      newestOfVolume: (volumeId) => {
-        if (newest?.volumeId === volumeId) return newest.keyId;
-        let keyId: number | undefined;
-        let time = Number.NEGATIVE_INFINITY;
-        for (const row of keysOfVolume(volumeId)) {
-          checkKeyRow(row);
-          const [id, , , kind, lastUpdateTime] = row as readonly number[]; // integers, as the row's digest says
-          if (kind !== protectorKinds.NumericalPassword || id === undefined || lastUpdateTime === undefined) continue;
-          if (lastUpdateTime < time || (lastUpdateTime === time && keyId !== undefined && id < keyId)) continue;
-          keyId = id;
-          time = lastUpdateTime;
-        }
-        newest = { volumeId, keyId };
-        return keyId;
-      },
+      check,
+      newestTime: (row) =>
+        row[at.derived] === 0
+          ? timeOfVolume(row[at.volumeId])
+          : (timesOfComputer(row[at.machineId]).get(row[at.volumeTypeId]) ?? Number.NEGATIVE_INFINITY),
     };
   };
 };

@@ -44,6 +44,7 @@ const anyKey: KeyFilter = {
   since: undefined,
   volumeTypeIds: undefined,
   latest: false,
+  withState: false,
 };
 const everyFilter: KeyFilter = {
   computerName: "PC-4711",
@@ -51,10 +52,10 @@ const everyFilter: KeyFilter = {
   since: "2026-11-22T09:30:00.000",
   volumeTypeIds: ",1,2,",
   latest: true,
+  withState: true,
 };
 const after = {
   keyId: "D2C4A6F8-1B3D-4F5A-8C7E-9A0B1C2D3E4F",
-  volumeKey: "42",
   lastUpdateTime: "2026-11-22T09:30:00.123",
 };
 

@@ -1,6 +1,6 @@
 import { EndpointError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
-import type { RecoveryKey, RecoveryKeyQuery, VolumeType } from "../port.ts";
+import type { KeyState, RecoveryKey, RecoveryKeyQuery, VolumeType } from "../port.ts";
 import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
 import { decodeNumber, decodeText, decodeTime, unreadable } from "./columns.ts";
 import { unavailable } from "./errors.ts";
@@ -13,11 +13,11 @@ export type Row = readonly unknown[];
 const at = {
   keyId: 0,
   computerName: 1,
-  volumeKey: 2,
-  volumeId: 3,
-  volumeTypeId: 4,
-  lastUpdateTime: 5,
-  disclosed: 6,
+  volumeId: 2,
+  volumeTypeId: 3,
+  lastUpdateTime: 4,
+  disclosed: 5,
+  replaced: 6,
   recoveryKey: 7,
 } as const;
 
@@ -54,14 +54,14 @@ export const filtersOf = (query: RecoveryKeyQuery, site: Site): readonly KeyFilt
         ].join(",")},`;
   const since = query.since?.toISOString().slice(0, 23);
   const latest = query.latest === true;
+  const withState = query.withState === true;
   return ids.flatMap((passwordId) =>
-    names.map((computerName) => ({ passwordId, computerName, since, volumeTypeIds, latest })),
+    names.map((computerName) => ({ passwordId, computerName, since, volumeTypeIds, latest, withState })),
   );
 };
 
 export const positionOf = (row: Row): KeyPosition => ({
   keyId: decodeText(row[at.keyId], "RecoveryKeyId"),
-  volumeKey: decodeText(row[at.volumeKey], "VolumeId"),
   lastUpdateTime: decodeText(row[at.lastUpdateTime], "LastUpdateTime"),
 });
 
@@ -79,6 +79,9 @@ const passwordIdOf = (raw: string): string =>
 const volumeTypeOf = (raw: unknown, volumeTypes: Site["volumeTypes"]): VolumeType =>
   raw === null ? "Unknown" : (volumeTypes.get(decodeNumber(raw, "VolumeTypeId")) ?? "Unknown");
 
+const stateOf = (replaced: unknown): KeyState | undefined =>
+  replaced === null ? undefined : replaced === true ? "Replaced" : "Current";
+
 /** The part of a key that is no secret, and the id in the site's own spelling, as GetRecoveryKey wants it. */
 export interface FoundKey {
   readonly siteKeyId: string;
@@ -92,11 +95,12 @@ export const decodeFound = (row: Row, site: Site): FoundKey => {
     facts: {
       passwordId: passwordIdOf(siteKeyId),
       computerName: decodeText(row[at.computerName], "Machines.Name"),
-      // A volume that _Volumes does not know has no GUID; the links' own id still tells it from others.
-      volumeId: decodeText(row[at.volumeId] ?? row[at.volumeKey], "VolumeId"),
+      // A volume that _Volumes does not know has no GUID.
+      volumeId: row[at.volumeId] === null ? undefined : decodeText(row[at.volumeId], "VolumeId"),
       volumeType: volumeTypeOf(row[at.volumeTypeId], site.volumeTypes),
       lastUpdateTime: decodeTime(row[at.lastUpdateTime], "LastUpdateTime"),
       disclosed: row[at.disclosed] === true,
+      state: stateOf(row[at.replaced]),
     },
   };
 };

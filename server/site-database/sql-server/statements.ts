@@ -47,6 +47,8 @@ export interface KeyFilter {
   /** VolumeTypeIds as `,1,2,`; `none` stands for a volume without a type. */
   readonly volumeTypeIds: string | undefined;
   readonly latest: boolean;
+  /** Whether each key's newer ones are looked for. */
+  readonly withState: boolean;
 }
 
 const filterParameters = (filter: KeyFilter): Statement["parameters"] => ({
@@ -62,7 +64,10 @@ const from = `FROM dbo.${tables.keys} Keys
   JOIN dbo.${tables.machines} Machines ON Machines.Id = Links.MachineId
   LEFT JOIN dbo.${tables.volumes} Volumes ON Volumes.Id = Keys.VolumeId`;
 
-// "Newest" is a property of the key, not of the answer: an old key asked for by its id is not its volume's newest.
+/** A property of the key, not of the answer: an old key asked for by its id is not its volume's newest. Of one time, each is. */
+const hasNewer = `EXISTS (SELECT 1 FROM dbo.${tables.keys} Newer WHERE Newer.VolumeId = Keys.VolumeId
+    AND Newer.LastUpdateTime > Keys.LastUpdateTime)`;
+
 const where = (shape: SiteShape): string => `WHERE (@computerName IS NULL OR Machines.Name = @computerName)
   AND (@passwordId IS NULL OR ${
     isText(shape)
@@ -72,9 +77,7 @@ const where = (shape: SiteShape): string => `WHERE (@computerName IS NULL OR Mac
   AND (@since IS NULL OR Keys.LastUpdateTime >= CONVERT(${timeTypes[shape.timeType]}, @since, 126))
   AND (@volumeTypeIds IS NULL
     OR CHARINDEX(',' + ISNULL(CONVERT(varchar(12), Volumes.VolumeTypeId), 'none') + ',', @volumeTypeIds) > 0)
-  AND (@latest = 0 OR NOT EXISTS (SELECT 1 FROM dbo.${tables.keys} Newer WHERE Newer.VolumeId = Keys.VolumeId
-    AND (Newer.LastUpdateTime > Keys.LastUpdateTime
-      OR (Newer.LastUpdateTime = Keys.LastUpdateTime AND Newer.RecoveryKeyId > Keys.RecoveryKeyId))))`;
+  AND (@latest = 0 OR NOT ${hasNewer})`;
 
 // Without RECOMPILE one plan would have to do for every mixture of filters, and "any key" would decide how one id is found.
 const options = "OPTION (RECOMPILE)";
@@ -83,20 +86,27 @@ const options = "OPTION (RECOMPILE)";
 const keyColumns = [
   "RecoveryKeyId",
   "ComputerName",
-  "VolumeKey",
   "VolumeId",
   "VolumeTypeId",
   "LastUpdateTime",
   "Disclosed",
+  "Replaced",
   "RecoveryKey",
 ] as const;
 
+/** The site's own number of a volume is no id that anybody knows. */
+const volumeIdText = ({ hasVolumeGuid, volumeIdType }: SiteShape): string => {
+  if (hasVolumeGuid) return "CONVERT(nvarchar(64), Volumes.VolumeGuid)";
+  return volumeIdType === "uniqueidentifier" ? "CONVERT(nvarchar(64), Keys.VolumeId)" : "CONVERT(nvarchar(64), NULL)";
+};
+
 const select = (shape: SiteShape, withKeys: boolean): string => `SELECT TOP (@pageRows) WITH TIES
   CONVERT(nvarchar(64), Keys.RecoveryKeyId) AS RecoveryKeyId, Machines.Name AS ComputerName,
-  CONVERT(nvarchar(64), Keys.VolumeId) AS VolumeKey,
-  CONVERT(nvarchar(64), ${shape.hasVolumeGuid ? "Volumes.VolumeGuid" : "Keys.VolumeId"}) AS VolumeId,
+  ${volumeIdText(shape)} AS VolumeId,
   CONVERT(int, Volumes.VolumeTypeId) AS VolumeTypeId, CONVERT(nvarchar(33), Keys.LastUpdateTime, 126) AS LastUpdateTime,
-  CONVERT(bit, ISNULL(Keys.Disclosed, 0)) AS Disclosed, ${withKeys ? `${recoveryKeyText(shape)} AS RecoveryKey` : "NULL AS RecoveryKey"}`;
+  CONVERT(bit, ISNULL(Keys.Disclosed, 0)) AS Disclosed,
+  CONVERT(bit, CASE WHEN @withState = 0 THEN NULL WHEN ${hasNewer} THEN 1 ELSE 0 END) AS Replaced,
+  ${withKeys ? `${recoveryKeyText(shape)} AS RecoveryKey` : "NULL AS RecoveryKey"}`;
 
 /**
  * Where a page ended: the next one starts behind it (keyset, not OFFSET, which reads everything again).
@@ -104,7 +114,6 @@ const select = (shape: SiteShape, withKeys: boolean): string => `SELECT TOP (@pa
  */
 export interface KeyPosition {
   readonly keyId: string;
-  readonly volumeKey: string;
   readonly lastUpdateTime: string;
 }
 
@@ -126,27 +135,31 @@ ${from}
 ${where(shape)}
   AND (@afterKeyId IS NULL OR Keys.RecoveryKeyId > CONVERT(${idTypes[shape.keyIdType]}, @afterKeyId))
 ORDER BY Keys.RecoveryKeyId ${options}`,
-    parameters: { pageRows: int(pageRows), ...filterParameters(filter), afterKeyId: text(after?.keyId ?? null) },
+    parameters: {
+      pageRows: int(pageRows),
+      ...filterParameters(filter),
+      withState: bit(filter.withState),
+      afterKeyId: text(after?.keyId ?? null),
+    },
     columns: keyColumns,
   });
 
-/** One computer's keys, each volume's newest first: the order a person looks for them. */
+/** One computer's keys, newest first: the order a person looks for them. */
 const keysOfComputer = (shape: SiteShape, { filter, after, pageRows, withKeys }: KeyPage): Statement => {
   const time = `CONVERT(${timeTypes[shape.timeType]}, @afterTime, 126)`;
-  const volume = `CONVERT(${idTypes[shape.volumeIdType]}, @afterVolume)`;
   return named({
     name: withKeys ? "read-keys-of-computer" : "find-keys-of-computer",
     kind: "query",
     text: `${select(shape, withKeys)}
 ${from}
 ${where(shape)}
-  AND (@afterKeyId IS NULL OR Keys.VolumeId > ${volume} OR (Keys.VolumeId = ${volume} AND (Keys.LastUpdateTime < ${time}
-    OR (Keys.LastUpdateTime = ${time} AND Keys.RecoveryKeyId > CONVERT(${idTypes[shape.keyIdType]}, @afterKeyId)))))
-ORDER BY Keys.VolumeId, Keys.LastUpdateTime DESC, Keys.RecoveryKeyId ${options}`,
+  AND (@afterKeyId IS NULL OR Keys.LastUpdateTime < ${time}
+    OR (Keys.LastUpdateTime = ${time} AND Keys.RecoveryKeyId > CONVERT(${idTypes[shape.keyIdType]}, @afterKeyId)))
+ORDER BY Keys.LastUpdateTime DESC, Keys.RecoveryKeyId ${options}`,
     parameters: {
       pageRows: int(pageRows),
       ...filterParameters(filter),
-      afterVolume: text(after?.volumeKey ?? null),
+      withState: bit(filter.withState),
       afterTime: text(after?.lastUpdateTime ?? null),
       afterKeyId: text(after?.keyId ?? null),
     },

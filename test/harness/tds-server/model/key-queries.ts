@@ -85,25 +85,38 @@ async function* walk(
 const pageColumns = (withKeys: boolean): readonly Column[] => [
   { name: "RecoveryKeyId", type: "nvarchar(64)" },
   { name: "ComputerName", type: "nvarchar(63)" },
-  { name: "VolumeKey", type: "nvarchar(64)" },
   { name: "VolumeId", type: "nvarchar(64)" },
   { name: "VolumeTypeId", type: "int" },
   { name: "LastUpdateTime", type: "nvarchar(33)" },
   { name: "Disclosed", type: "bit" },
+  { name: "Replaced", type: "bit" },
   // "NULL AS RecoveryKey" is an int, as SQL Server types a bare NULL.
   { name: "RecoveryKey", type: withKeys ? "nvarchar(4000)" : "int" },
 ];
 
-const pageRow = (state: SiteState, { key, computerName }: JoinedRow, withKeys: boolean): readonly SqlValue[] => {
+interface Asked {
+  readonly withKeys: boolean;
+  readonly withState: boolean;
+}
+
+const pageRow = (
+  state: SiteState,
+  { key, computerName }: JoinedRow,
+  { withKeys, withState }: Asked,
+): readonly SqlValue[] => {
   const volume = state.tables.volume(key.volumeId);
   return [
     key.keyId,
     computerName,
-    String(key.volumeId),
-    state.shape.hasVolumeGuid ? (volume?.guid ?? null) : String(key.volumeId),
+    state.shape.hasVolumeGuid
+      ? (volume?.guid ?? null)
+      : state.shape.volumeIdType === "uniqueidentifier"
+        ? String(key.volumeId)
+        : null,
     volume?.typeId ?? null,
     styled126(key.lastUpdateTime),
     state.disclosed.has(key.keyId.toUpperCase()),
+    withState ? !state.tables.isNewest(key) : null,
     withKeys ? readableKey(state, key) : null,
   ];
 };
@@ -120,19 +133,20 @@ export const answerKeysById = async (
   const rowsOf = filterFor(state, parameters);
   const after = textOf(parameters("afterKeyId"));
   let left = Number(parameters("pageRows"));
+  const asked = { withKeys, withState: parameters("withState") === true };
   respond.columns(pageColumns(withKeys));
   for await (const keys of walk(state, after === undefined ? 0 : state.tables.firstAfter(after), signal))
     for (const key of keys) {
       if (left <= 0) return;
       const rows = rowsOf(key);
-      for (const row of rows) await respond.row(pageRow(state, row, withKeys));
+      for (const row of rows) await respond.row(pageRow(state, row, asked));
       left -= rows.length;
     }
 };
 
 const compare = <Value extends string | number>(a: Value, b: Value): number => (a < b ? -1 : Number(a > b));
 
-/** By volume, newest first. Held in memory to be sorted: one computer's keys are few. */
+/** Newest first. Held in memory to be sorted: one computer's keys are few. */
 export const answerKeysOfComputer = async (
   state: SiteState,
   request: TdsRequest,
@@ -149,24 +163,23 @@ export const answerKeysOfComputer = async (
       position.set(key.keyId, position.size);
       rows.push(...rowsOf(key));
     }
-  const volumeOf = (text: string): number | string => (state.shape.volumeIdType === "int" ? Number(text) : text);
-  const order = (a: ModelKey, volumeId: number | string, time: string, keyIndex: number): number =>
-    compare(a.volumeId, volumeId) || compare(time, a.lastUpdateTime) || compare(position.get(a.keyId) ?? 0, keyIndex);
+  const order = (a: ModelKey, time: string, keyIndex: number): number =>
+    compare(time, a.lastUpdateTime) || compare(position.get(a.keyId) ?? 0, keyIndex);
   const afterKey = textOf(parameters("afterKeyId"));
-  const afterVolume = volumeOf(textOf(parameters("afterVolume")) ?? "0");
   const afterTime = storedTime(textOf(parameters("afterTime")) ?? "1900-01-01T00:00:00", state.shape.timeType);
   const behind = rows
     .filter(({ key }) => {
       if (afterKey === undefined) return true;
-      return order(key, afterVolume, afterTime, state.tables.firstAfter(afterKey) - 1) > 0;
+      return order(key, afterTime, state.tables.firstAfter(afterKey) - 1) > 0;
     })
-    .sort((a, b) => order(a.key, b.key.volumeId, b.key.lastUpdateTime, position.get(b.key.keyId) ?? 0));
+    .sort((a, b) => order(a.key, b.key.lastUpdateTime, position.get(b.key.keyId) ?? 0));
   let left = Number(parameters("pageRows"));
+  const asked = { withKeys, withState: parameters("withState") === true };
   respond.columns(pageColumns(withKeys));
   let last: ModelKey | undefined;
   for (const row of behind) {
     if (left <= 0 && row.key !== last) return;
-    await respond.row(pageRow(state, row, withKeys));
+    await respond.row(pageRow(state, row, asked));
     last = row.key;
     left -= 1;
   }

@@ -82,7 +82,7 @@ export class StoredTables implements SiteTables {
   readonly #volumeIds = new Map<string, VolumeKey>();
   readonly #volumes = new Map<VolumeKey, ModelVolume>();
   readonly #computers = new Map<VolumeKey, string[]>();
-  readonly #newest = new Map<VolumeKey, ModelKey>();
+  readonly #newest = new Map<VolumeKey, string>();
   readonly #byKeyId = new Map<string, ModelKey>();
   #sorted: { readonly keys: readonly ModelKey[]; readonly sortKeys: readonly string[] } | undefined;
 
@@ -109,7 +109,7 @@ export class StoredTables implements SiteTables {
     };
     this.#byKeyId.set(sortKey(key.keyId, this.#shape.keyIdType), key);
     const newest = this.#newest.get(volumeId);
-    if (newest === undefined || this.#isNewer(key, newest)) this.#newest.set(volumeId, key);
+    if (newest === undefined || key.lastUpdateTime > newest) this.#newest.set(volumeId, key.lastUpdateTime);
     this.#sorted = undefined;
   }
 
@@ -120,11 +120,6 @@ export class StoredTables implements SiteTables {
     this.#volumeIds.set(guid, id);
     if (typeId !== null) this.#volumes.set(id, { guid, typeId });
     return id;
-  }
-
-  #isNewer(key: ModelKey, than: ModelKey): boolean {
-    if (key.lastUpdateTime !== than.lastUpdateTime) return key.lastUpdateTime > than.lastUpdateTime;
-    return this.#sortKey(key.keyId) > this.#sortKey(than.keyId);
   }
 
   #sortKey(keyId: string): string {
@@ -166,7 +161,7 @@ export class StoredTables implements SiteTables {
   }
 
   isNewest(key: ModelKey): boolean {
-    return this.#newest.get(key.volumeId) === key;
+    return this.#newest.get(key.volumeId) === key.lastUpdateTime;
   }
 }
 
