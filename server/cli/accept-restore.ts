@@ -36,7 +36,7 @@ export const acceptRestoreCommand = async (
         confirm: async (found) => {
           if (found.refusal === undefined) return;
           io.stdout.write(plain(foundInWords(found)));
-          if (!yes) await confirmAccept({ what: "these rows as the site's", option: "--yes" }, stop, io);
+          if (!yes) await confirmAccept("these rows as the site's", stop, io);
         },
         accepted: async ({ state: next, refusal, wrongRows }) => {
           const { recorded, found } = refusal;

@@ -99,7 +99,7 @@ export const acceptLossCommand = async (
     return 0;
   }
   for (const one of what) io.stdout.write(plain(`${one}\n`));
-  if (!confirmed) await confirmAccept({ what: "this loss", option: "--confirm" }, stop, io);
+  if (!confirmed) await confirmAccept("this loss", stop, io);
   const record = await openRecord({
     directory: audit,
     key,

@@ -72,7 +72,7 @@ pep audit export --receipts DIR [the options of list]
 pep audit export --html DIR [the options of list] [--public-key FILE] [--since-checkpoint FILE]
 pep audit prune --before DATE
 pep audit rotate-key
-pep audit accept-loss [--confirm]
+pep audit accept-loss [--yes]
 
 verify      Shows that nothing on the record was changed, removed or reordered, and names what was. Works on a copy of the
             data directory. Exit status 0: it holds; 1: it does not.
@@ -90,7 +90,7 @@ prune       Takes away segments of the log, and their transcripts, that are whol
 rotate-key  A new log key, signed for by the old one; while no server runs.
 accept-loss For a record that the server does not start with: shows which transcripts or lines are missing or too many, asks,
             and puts it on the record that you accept exactly this. verify goes on naming it. While no server runs.
-            --confirm                 does not ask
+            --yes                     does not ask
 
 Everything but verify is on the record itself, unless DIR is a copy without its log-key.
 `,
@@ -230,14 +230,14 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
         ...dataDirectoryOption,
         ...(asText as Record<AuditOption, { type: "string" }>), // fromEntries forgets the names
         v2: { type: "boolean" },
-        confirm: { type: "boolean" },
+        yes: { type: "boolean" },
       });
       const [verb = "", ...rest] = positionals;
       const dataDirectory = resolve(values["data-dir"] ?? defaultDataDirectory);
       if (verb === "prune" || verb === "rotate-key" || verb === "accept-loss") {
         noPositionals(rest);
         const { acceptLossCommand, pruneCommand, rotateKeyCommand } = await import("./audit-upkeep.ts");
-        if (verb === "accept-loss") return acceptLossCommand(dataDirectory, values.confirm ?? false, signals.stop, io);
+        if (verb === "accept-loss") return acceptLossCommand(dataDirectory, values.yes ?? false, signals.stop, io);
         return verb === "prune"
           ? pruneCommand(dataDirectory, values.before, signals.stop, io)
           : rotateKeyCommand(dataDirectory, signals.stop, io);

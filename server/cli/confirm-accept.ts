@@ -4,17 +4,18 @@ import type { Io } from "./io.ts";
 /**
  * Lets an administrator accept something by typing the word "accept".
  *
+ * A script says `--yes` instead.
+ *
  * @param what as in "accept this loss"
- * @param option what a script says instead
  * @throws EndpointError InvalidArgument without a terminal, OperationStopped for any other answer
  */
 export const confirmAccept = async (
-  { what, option }: { readonly what: string; readonly option: string },
+  what: string,
   stop: AbortSignal,
   { stdin, stderr }: Pick<Io, "stdin" | "stderr">,
 ): Promise<void> => {
   if (!stdin.isTTY) {
-    throw new EndpointError("InvalidArgument", `Nothing was accepted. To accept ${what}, add ${option}.`);
+    throw new EndpointError("InvalidArgument", `Nothing was accepted. To accept ${what}, add --yes.`);
   }
   const stopped = new Promise<undefined>((resolve) => {
     stop.addEventListener("abort", () => resolve(undefined), { once: true });

@@ -69,17 +69,17 @@ for (const [what, lose, words] of losses) {
     await expect(restart(made)).rejects.toMatchObject(refused(words));
 
     const unasked = await acceptLoss(made);
-    expect(unasked.status).not.toBe(0);
+    expect(unasked).toMatchObject({ status: 2, stderr: expect.stringContaining("add --yes") });
     expect(unasked.stdout).toMatch(new RegExp(words));
     await expect(restart(made)).rejects.toMatchObject(refused(words));
-    const accepted = await acceptLoss(made, "--confirm");
+    const accepted = await acceptLoss(made, "--yes");
     expect(accepted.status, accepted.stderr).toBe(0);
 
     await restart(made);
     const { problems, notices } = verify(made);
     expect(problems).toEqual([]);
     expect(notices.join("\n")).toMatch(new RegExp(`${words}[^]*accepted by \\S+ at \\d{4}-\\d\\d-\\d\\dT`));
-    expect((await acceptLoss(made, "--confirm")).stdout).toContain("Nothing is missing");
+    expect((await acceptLoss(made, "--yes")).stdout).toContain("Nothing is missing");
   });
 }
 
@@ -87,7 +87,7 @@ test("an acceptance covers what it names, and nothing that is lost later", async
   const made = withKeyFile(await startedTwice());
   rmSync(inAudit(made, "transcripts/S-2.cast"));
   writeFileSync(inAudit(made, "transcripts/S-7.cast"), `{"version":3}\n[0,"o","x"]\n`);
-  expect((await acceptLoss(made, "--confirm")).status).toBe(0);
+  expect((await acceptLoss(made, "--yes")).status).toBe(0);
   writeFileSync(inAudit(made, "transcripts/S-7.cast"), `{"version":3}\n[0,"o","y"]\n`);
   expect(verify(made).problems.join("\n")).toContain("S-7.cast");
   rmSync(inAudit(made, "transcripts/S-1.cast"));
@@ -172,7 +172,7 @@ test("what was accepted goes with the lines that say so, and the record still st
   const made = withKeyFile(await smallRecord({ segmentBytes: 1 }));
   rmSync(inAudit(made, "transcripts/S-2.cast"));
   writeFileSync(inAudit(made, "transcripts/S-7.cast"), `{"version":3}\n[0,"o","x"]\n`);
-  expect((await acceptLoss(made, "--confirm")).status).toBe(0);
+  expect((await acceptLoss(made, "--yes")).status).toBe(0);
   const record = await openAt(made, { segmentBytes: 1 });
   for (const reason of ["a", "b"]) await record.append({ type: "server-stopped", reason });
   await record.checkpoint();

@@ -111,7 +111,7 @@ for (const [what, alter, proved] of alterations) {
     writeFileSync(join(made.dataDirectory, "log-key"), made.key.export({ type: "pkcs8", format: "pem" }), {
       mode: 0o600,
     });
-    const accepted = await pep(["audit", "accept-loss", "--data-dir", made.dataDirectory, "--confirm"]);
+    const accepted = await pep(["audit", "accept-loss", "--data-dir", made.dataDirectory, "--yes"]);
     expect(accepted.status, accepted.stderr).toBe(0);
     expect(accepted.stdout).toMatch(words);
     await restart(made);
