@@ -75,7 +75,7 @@ const disclosed: KeyColumn = { name: "Disclosed", width: 9, cell: (key) => key.d
 const state: KeyColumn = { name: "State", width: 8, cell: (key) => key.state ?? null };
 
 const ordinaryColumns = [computer, volumeType, passwordId, recoveryKey, lastUpdateTime, disclosed, state];
-/** Scripts read these by place (design §6): names and order stay. */
+/** Scripts read these by place: names and order stay. */
 const rawColumns = [passwordId, recoveryKey, computer, volumeId, volumeType, lastUpdateTime];
 
 const queryOf = (values: Values<typeof parameters>, now: Date): RecoveryKeyQuery => ({

@@ -98,7 +98,7 @@ export const sessionId: Kind<string> = {
       : mismatch,
 };
 
-/** A user's name, as log-in and the roles know it (design §10). */
+/** A user's name, as log-in and the roles know it. */
 export const userName: Kind<string> = {
   placeholder: "<user>",
   expects: "a user's name: up to 64 letters, digits, dots, hyphens, underscores and @",

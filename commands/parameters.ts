@@ -30,7 +30,7 @@ export interface Parameter<T> {
   readonly expects: string;
   readonly values?: readonly string[];
   readonly suggestions?: readonly string[];
-  /** A bare name in the roles does not grant it: it must be listed (design §8). */
+  /** A bare name in the roles does not grant it: it must be listed. */
   readonly restricted: boolean;
   readonly required: boolean;
   readonly position?: number;

@@ -248,7 +248,7 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
   };
 };
 
-/** The names inside a data directory (design §10). */
+/** The names inside a data directory. Administrators and their scripts know them: a name that changes breaks those. */
 export const pathsIn = (dataDirectory: string) => ({
   endpoint: join(dataDirectory, "endpoint.json"),
   roles: join(dataDirectory, "jea-roles.json"),

@@ -2,7 +2,7 @@ import type { CommandRefusal } from "./audit/refusal-reasons.ts";
 
 /**
  * Every way a command can fail: what a script sees as exit status, named with PowerShell's ErrorCategory.
- * The one table; nothing else in the product invents an exit status (design §7).
+ * The one table; nothing else in the product invents an exit status, as scripts tell failures apart by it.
  */
 export const failures = {
   InvalidArgument: { exitStatus: 2 },

@@ -298,6 +298,12 @@ test("process.env and process.argv are read by main.ts and the UI's entry only",
   expect(reading.filter((file) => file !== "server/main.ts" && !file.startsWith("ui/"))).toEqual([]);
 });
 
+test("a comment says its reason, or where in the product it stands", () => {
+  const tests = globSync("test/**/*.ts", { cwd: root });
+  const citing = [...sources, ...tests].filter((file) => /\bdesign,? §/.test(readFileSync(join(root, file), "utf8")));
+  expect(citing).toEqual([]);
+});
+
 test("no file is longer than one job needs", () => {
   const long = sources
     .map((file) => ({ file, lines: readFileSync(join(root, file), "utf8").split("\n").length }))

@@ -22,7 +22,7 @@ const leave = (exitCode: number): void => {
   process.exit(exitCode);
 };
 
-/** A fresh process takes over: the server opens every session of this one again (design §3). */
+/** A fresh process takes over: the server opens every session of this one again. */
 const fail = (error: unknown): void => {
   if (!leaving) process.stderr.write(`ui: ${describe(error)}\n`);
   leave(70);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-/** Where the record lies in a data directory or a copy of one (design §10). */
+/** Where the record lies in a data directory or a copy of one. */
 export const recordPaths = (dataDirectory: string) => ({
   log: join(dataDirectory, "audit", "log"),
   transcripts: join(dataDirectory, "audit", "transcripts"),

@@ -1,7 +1,7 @@
 import { EndpointError } from "../errors.ts";
 import type { AuditEvent, EventLog } from "./event.ts";
 
-/** `low`: no new sessions. `exhausted`: running ones end too (design §9). */
+/** `low`: no new sessions. `exhausted`: running ones end too, as what they do could not be recorded. */
 type StorageState = "sufficient" | "low" | "exhausted";
 
 type StorageEvent = Extract<AuditEvent, { type: "storage" }>;

@@ -56,7 +56,7 @@ const defaultRequestMinutes = 60;
 const defaultApprovalMinutes = 15;
 const deepestCondition = 16;
 
-/** A user's name in the spelling that counts (design §10: lower case). */
+/** A user's name in the spelling that counts: two that differ in case only would be one file of keys. */
 const canonicalUser = (name: string): string => name.toLowerCase();
 
 const parseJson = (text: string): unknown => {

@@ -23,7 +23,7 @@ export const compilePattern = (pattern: string): ((text: string) => boolean) => 
 
 export const sameText = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
-/** Both must hold where both are given (design §8). */
+/** Both must hold where both are given: a rule more never allows more. */
 export const makeValueRule = (set: readonly string[] | undefined, pattern: string | undefined): ValueRule => {
   const matches = pattern === undefined ? () => true : compilePattern(pattern);
   return {

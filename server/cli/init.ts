@@ -151,7 +151,7 @@ const makeSite = async (site: EmbeddedSite): Promise<readonly string[]> => {
 };
 
 /**
- * Makes a data directory, or what is missing in one; never overwrites (design §10).
+ * Makes a data directory, or what is missing in one; never overwrites, so that it can be run again after an upgrade.
  *
  * @returns whether anything was made
  */

@@ -16,7 +16,7 @@ export interface LocalRecord extends EventLog {
 
 /**
  * The record for a local command: the running server's, through its control socket, or the log itself, under its lock, when
- * none runs (design §9: one writer).
+ * none runs: one process writes it.
  */
 export const openLocalRecord = async (
   paths: Pick<ReturnType<typeof pathsIn>, "control" | "audit" | "logKey">,

@@ -16,7 +16,7 @@ export const recordAnchors = async (anchors: TrustAnchors, log: EventLog, io: Io
   }
 };
 
-/** Reads roles and keys again on SIGHUP; what is broken never replaces what is good (design §8). */
+/** Reads roles and keys again on SIGHUP; what is broken never replaces what is good. */
 export const createReload = (
   rolesPath: string,
   apply: (roles: LoadedRoles) => void,

@@ -15,10 +15,7 @@ export interface ImportOptions {
   readonly deviceNames: string | undefined;
 }
 
-/**
- * `pep import`: on the record through the running server, or through the log itself, under its lock, when none runs
- * (design §9: one writer).
- */
+/** `pep import`: on the record through the running server, or through the log itself, under its lock, when none runs. */
 export const runImport = async (options: ImportOptions, signal: AbortSignal, io: Io): Promise<number> => {
   const paths = pathsIn(options.dataDirectory);
   const configuration = readConfiguration(options.dataDirectory, paths.endpoint);

@@ -39,7 +39,7 @@ export interface SessionChannel {
    * rejects with an `OperationStopped` EndpointError once the channel is closed. Never hangs after a close.
    */
   write(bytes: Uint8Array): Promise<void>;
-  /** Sends standard error, after every byte of standard output written so far has gone (facts: ssh2 mixes them up otherwise). */
+  /** Sends standard error, after every byte of standard output written so far has gone: ssh2 mixes them up otherwise. */
   writeError(bytes: Uint8Array): Promise<void>;
   /** The client's bytes in order; ends at EOF or close. Pulling slowly closes the SSH window. Iterate once. */
   readonly input: AsyncIterable<Uint8Array>;

@@ -21,7 +21,7 @@ export interface Disclosure {
 
 /**
  * The only way from a recovery key to its text: puts every key of the batch on the record, waits until that is durable,
- * has them marked as disclosed, then opens them (design §5).
+ * has them marked as disclosed, then opens them.
  *
  * @throws EndpointError AuditUnavailable, LimitsExceeded; then nothing of the batch was opened
  */

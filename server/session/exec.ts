@@ -18,7 +18,7 @@ const unlimitedWidth = 10_000;
 
 const text = new TextEncoder();
 
-/** A terminal's client is in raw mode: it gets CR LF (facts: `ssh -tt host command`). */
+/** A terminal's client is in raw mode: it gets CR LF (`ssh -tt host command`). */
 const toLines = (value: string, terminal: PseudoTerminal | undefined): Uint8Array =>
   text.encode(terminal === undefined ? value : value.replace(/\r?\n/g, "\r\n"));
 

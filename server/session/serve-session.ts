@@ -92,7 +92,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
   /** The time for finishing is over. */
   const shutdown = new AbortController();
 
-  /** The user's map is made once and replaced whole when roles are (design §4), or when a role's time begins or ends. */
+  /** The user's map is made once and replaced whole when roles are, or when a role's time begins or ends. */
   const rightsOf =
     ({ connectedUser, clientAddress }: AuthenticatedConnection): (() => VisibleCommands) =>
     () =>

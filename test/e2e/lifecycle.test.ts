@@ -18,7 +18,7 @@ const oneLine = (stderr: string): string => {
   return stderr.trimEnd();
 };
 
-test("init makes the data directory of the design, and a second run changes nothing", async () => {
+test("init makes the data directory, and a second run changes nothing", async () => {
   const dataDirectory = await initialised();
   expect(readdirSync(dataDirectory).sort()).toEqual([
     "audit",

@@ -22,7 +22,7 @@ const recordedMark = "\u25c7";
 const movesOrErases = /^[0-9]{0,4}(?:;[0-9]{0,4})?[A-HfdJKX]$/;
 const rendition = /^[0-9:;]*m$/;
 
-/** What a transcript has of control sequences: the server's painter lets no others pass (design, §5). */
+/** What a transcript has of control sequences: the server's painter lets no others pass. */
 const passes = (sequence: string): boolean =>
   movesOrErases.test(sequence) || rendition.test(sequence) || /^(?:[su]|\?25[hl])$/.test(sequence);
 

@@ -44,7 +44,7 @@ export const createFakeTty = (initial: Size, paint: (text: string) => void): Fak
     { isTTY: true, ...size },
   );
   return {
-    // Ink uses what is assigned above of these types and nothing else (facts from its source, 8.0.0).
+    // Ink uses what is assigned above of these types and nothing else (its source, 8.0.0).
     stdin: stdin as unknown as NodeJS.ReadStream,
     stdout: stdout as unknown as NodeJS.WriteStream,
     get size() {

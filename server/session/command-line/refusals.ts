@@ -2,7 +2,7 @@ import { Refusal } from "../../errors.ts";
 
 /**
  * The answer for a command that does not exist and for one this user can't see: word for word the same, without what
- * was typed, so that neither the words nor their length tell the two apart (design §1.2).
+ * was typed, so that neither the words nor their length tell the two apart.
  */
 export const notRecognised = (details: { readonly reason: "unknown" | "hidden"; readonly command?: string }): Refusal =>
   new Refusal(

@@ -37,7 +37,7 @@ interface Run {
 }
 
 /**
- * The glyphs of one session: which private-use code point stands for which character of a disclosed key (design §5).
+ * The glyphs of one session: which private-use code point stands for which character of a disclosed key.
  *
  * Slots are handed out round and round, and given back in the order they were handed out: so a code point that was just
  * released is the last to be used again, and a late repaint shows nothing rather than another key.

@@ -2,7 +2,7 @@
 export type TypedTextSink = (text: string) => Promise<void> | void;
 
 /**
- * What the user types, led to one place at a time: to the UI process, or to the server's own prompt (design §3).
+ * What the user types, led to one place at a time: to the UI process, or to the server's own prompt.
  * Reads no further while its sink is busy, so a client that floods fills its own SSH window.
  */
 export class Keyboard {

@@ -58,7 +58,7 @@ const commandLine = (options: UiProcessOptions): string[] => [
   ...(process.getuid?.() === 0 ? [`--uid=${nobody}`, `--gid=${nobody}`] : []),
 ];
 
-/** Own, short environment: CI makes Ink non-interactive, chalk fixes its colour level at import (facts §3). */
+/** Own, short environment: CI makes Ink non-interactive, chalk fixes its colour level at import. */
 const environment = {
   PATH: "/usr/bin:/bin",
   TERM: "xterm-256color",

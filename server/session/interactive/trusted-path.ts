@@ -42,7 +42,7 @@ const attempts = 3;
 export const passwordAttempts = 3;
 
 /**
- * Questions that the server itself asks (design §3): passwords and confirmations of consequence. While one is open the
+ * Questions that the server itself asks: passwords and confirmations of consequence. While one is open the
  * UI process neither paints nor sees a key, and nothing typed is in the transcript.
  */
 export class TrustedPath {

@@ -51,7 +51,7 @@ interface Serving {
  */
 const refillMs = 2_000;
 
-/** Starts UI processes, keeps spare ones, and gives each connected user their own (design §3). */
+/** Starts UI processes, keeps spare ones, and gives each connected user their own: what goes wrong in one is one user's. */
 export const createUiPool = (options: UiPoolOptions): UiPool => {
   const spareCount = options.spare ?? 2;
   const screensPerProcess = options.screensPerProcess ?? 10;
