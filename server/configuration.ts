@@ -81,10 +81,17 @@ const endpointFile = z.strictObject({
   spareUiProcesses: z.number().int().min(0).max(16).default(2),
   userInterface: z
     .strictObject({
-      /** Screens start though the server is not root, so that UI processes have the server's own account. A demo accepts it. */
+      /** Uids, and gids of the same numbers, one for each UI process at a time. Nobody else may have them. */
+      accounts: z
+        .strictObject({
+          first: z.number().int().min(1).max(4_294_967_293),
+          count: z.number().int().min(1).max(4096),
+        })
+        .default({ first: 60_736, count: 448 }),
+      /** Screens start though UI processes can't have accounts of their own. A demo accepts it. */
       acceptSharedAccount: z.boolean().default(false),
     })
-    .optional(),
+    .prefault({}),
   /** Made by `pep init --demo`: its master key may lie in the data directory, and it listens on loopback only. */
   demo: z.boolean().default(false),
 });
@@ -121,7 +128,11 @@ export interface Configuration {
   readonly recordMiBPerHour: number;
   readonly sessionsPerMinute: number;
   readonly spareUiProcesses: number;
-  readonly acceptSharedAccount: boolean;
+  readonly userInterface: {
+    /** Uids and gids, both ends included. */
+    readonly accounts: { readonly first: number; readonly last: number };
+    readonly acceptSharedAccount: boolean;
+  };
   readonly demo: boolean;
 }
 
@@ -220,6 +231,7 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
   if (lies(backupDirectory, dataDirectory)) {
     throw new EndpointError("InvalidArgument", `${path}: backupDirectory must lie outside the data directory.`);
   }
+  const { accounts } = file.userInterface;
   return {
     dataDirectory,
     endpointName: file.endpointName,
@@ -243,7 +255,10 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
     recordMiBPerHour: file.recordMiBPerHour,
     sessionsPerMinute: file.sessionsPerMinute,
     spareUiProcesses: file.spareUiProcesses,
-    acceptSharedAccount: file.demo || file.userInterface?.acceptSharedAccount === true,
+    userInterface: {
+      accounts: { first: accounts.first, last: accounts.first + accounts.count - 1 },
+      acceptSharedAccount: file.demo || file.userInterface.acceptSharedAccount,
+    },
     demo: file.demo,
   };
 };

@@ -260,6 +260,11 @@ const judgedOpeners: readonly (readonly [RegExp, string])[] = [
   ],
   [/^server\/import\/read-recovery-file\.ts$/, "what an administrator names on the command line; judged there"],
   [/^server\/session\/interactive\/(ui-process|descriptors|ui-pool)\.ts$/, "/proc and /dev/null"],
+  [/^server\/session\/interactive\/start-ui-process\.ts$/, "the program's own files: whoever may change them need not"],
+  [
+    /^server\/session\/interactive\/accounts\/(machine|processes|taken-ids)\.ts$/,
+    "/proc, and /etc/passwd and its like",
+  ],
   [/^server\/control\/control-socket\.ts$/, "renames a socket"],
   [/^server\/authorization\/elevation-store\.ts$/, "appends to the file that was judged, in a folder of ours"],
   [/^server\/site-database\/backup-files\.ts$/, "makes new files and reads them back"],

@@ -1,7 +1,6 @@
 /**
- * Gives up root before anything else of this program runs: the entry imports this module first, and no input has been
- * read. In the process, not by `spawn({ uid })`: the bundle may lie where `nobody` can't go (a clone in somebody's home
- * directory), and by now it has been read.
+ * Gives up root before anything else of this program runs, where UI processes have no account of their own and the server is root: the entry
+ * imports this module first, and no input has been read.
  *
  * Nothing is loaded from disk afterwards: the bundle is one file, Node's own modules are in its binary.
  */

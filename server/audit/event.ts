@@ -62,7 +62,7 @@ export const auditEvent = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("budget-struck"),
     ...origin.shape,
-    budget: z.enum(["recordMiBPerHour", "sessionsPerMinute"]),
+    budget: z.enum(["recordMiBPerHour", "sessionsPerMinute", "userInterface.accounts"]),
     most: z.number().int(),
   }),
   /** Dropped by a guard of the SSH layer; `guard` is its name, for example `pre-authentication-message`. */

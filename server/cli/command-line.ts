@@ -35,7 +35,7 @@ What is there already is never overwritten; running it again makes what is missi
   --data-dir DIR   the directory (${defaultDataDirectory})
   --demo           with made-up computers and a key for each demo user; protects nothing
   --accept-shared-account
-                   screens start though the server will not run as root, so that they have its own account; asked without it
+                   screens start where they can't have accounts of their own, and all have one; asked without it
 `,
   serve: `pep serve [--data-dir DIR] [--config FILE] [--roles FILE] [--listen HOST:PORT] [--demo]
 

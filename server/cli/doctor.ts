@@ -18,7 +18,8 @@ import { afterRefusal, inspectEmbeddedSite, refusalInWords } from "../site-datab
 import type { RowsExamined } from "../site-database/embedded/index.ts";
 import type { CertificateFinding } from "../site-database/port.ts";
 import { examineSqlServer } from "../site-database/sql-server/doctor.ts";
-import { whyNoScreens } from "../session/interactive/isolation.ts";
+import { isolationInWords, type UiIsolation, judgeIsolation } from "../session/interactive/isolation.ts";
+import { lookAtMachine } from "../session/interactive/accounts/machine.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { readTrustAnchors } from "../ssh/key-authenticator.ts";
 import type { Io } from "./io.ts";
@@ -171,18 +172,29 @@ export const examineDumps = (pattern: string, limits: string): CertificateFindin
 const linuxPattern = "/proc/sys/kernel/core_pattern";
 
 /** For the account that runs this; the server's may be another. */
-export const examineScreens = (
-  uid: number | undefined,
-  { acceptSharedAccount, demo }: Pick<Configuration, "acceptSharedAccount" | "demo">,
-): CertificateFinding => {
-  if (uid === 0) return passed("screens", "Started as root, the server gives screens an account without rights.");
-  const refusal = whyNoScreens(uid, acceptSharedAccount);
-  return refusal === undefined
-    ? advice(
-        "screens",
-        `Not started as root, the server gives screens its own account; ${demo ? "a demo accepts that" : "endpoint.json accepts that (userInterface.acceptSharedAccount)"}.`,
-      )
-    : advice("screens", `When this account starts the server: ${refusal}`);
+export const examineScreens = (isolation: UiIsolation): readonly CertificateFinding[] => {
+  const whenStarted = "When this account starts the server: ";
+  const notes = isolationInWords(isolation).map((words) => advice("screens", `${whenStarted}${words}.`));
+  if (isolation.kind !== "own-accounts") return notes;
+  const [first, last] = [isolation.ids[0], isolation.ids.at(-1)];
+  const finding = `${whenStarted}each screen's process has an account of its own, one of ${isolation.ids.length} from ${first} to ${last}, without a right.`;
+  return [passed("screens", finding), ...notes];
+};
+
+const examineUserInterface = async (
+  bundle: string,
+  { userInterface }: Configuration,
+): Promise<readonly CertificateFinding[]> => {
+  if (!existsSync(bundle)) return [failedCheck("user-interface", `${bundle} is missing; run: npm run build`)];
+  const notes: CertificateFinding[] = [];
+  const machine = await lookAtMachine({
+    program: process.execPath,
+    bundle,
+    range: userInterface.accounts,
+    unanswered: (problem) => notes.push(advice("screens", problem)),
+  });
+  const built = passed("user-interface", "The UI's program is built.");
+  return [...examineScreens(judgeIsolation(machine, userInterface)), ...notes, built];
 };
 
 /** The receiver of the record, where endpoint.json names one. That it is away or behind is no reason not to serve. */
@@ -322,13 +334,7 @@ export const doctorCommand = async (
     if (existsSync(linuxPattern)) {
       findings.push(examineDumps(readFileSync(linuxPattern, "utf8"), readFileSync("/proc/self/limits", "utf8")));
     }
-    findings.push(examineScreens(process.getuid?.(), configuration));
-    const bundle = join(io.packageRoot, "dist", "ui", "ui.mjs");
-    findings.push(
-      existsSync(bundle)
-        ? passed("user-interface", "The UI's program is built.")
-        : failedCheck("user-interface", `${bundle} is missing; run: npm run build`),
-    );
+    findings.push(...(await examineUserInterface(join(io.packageRoot, "dist", "ui", "ui.mjs"), configuration)));
     const server = await connectControl(paths.control).catch((error: unknown) => {
       if (error instanceof EndpointError) return undefined;
       throw error;

@@ -33,7 +33,7 @@ const longestSocketPath = 103;
 export interface InitOptions {
   readonly dataDirectory: string;
   readonly demo: boolean;
-  /** Into a new endpoint.json: screens start though the server is not root. */
+  /** Into a new endpoint.json: screens start though they can't have accounts of their own. */
   readonly acceptSharedAccount?: boolean;
 }
 
@@ -239,8 +239,9 @@ const proofsOf = (publicKey: string, listen: { readonly host: string; readonly p
 const askSharedAccount = async ({ dataDirectory, demo }: InitOptions, io: Io): Promise<boolean> => {
   if (demo || process.getuid?.() === 0 || !io.stdin.isTTY || existsSync(pathsIn(dataDirectory).endpoint)) return false;
   io.stderr.write(
-    "A server that does not run as root gives people's screens its own account: code that broke out of one could read what the\n" +
-      "server reads. Without this no screen starts; command lines work. Accept it? [y/N] ",
+    "A server that is neither root nor a service with CAP_SETUID, CAP_SETGID and CAP_KILL gives people's screens its own account: code\n" +
+      "that broke out of one could read what the server reads. A server that has these needs no answer; without them, and without\n" +
+      "this, no screen starts. Command lines work. Accept it? [y/N] ",
   );
   const answer = await io.stdin.readLine();
   io.stdin.close();

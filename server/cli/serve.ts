@@ -25,7 +25,8 @@ import { FactorStore } from "../second-factor/factor-store.ts";
 import { createSecondFactor } from "../second-factor/judge-code.ts";
 import { createSessionHost, loadSessions } from "../session/serve-session.ts";
 import { createSessionPace } from "../session/session-pace.ts";
-import { whyNoScreens } from "../session/interactive/isolation.ts";
+import { isolationInWords, judgeIsolation } from "../session/interactive/isolation.ts";
+import { lookAtMachine } from "../session/interactive/accounts/machine.ts";
 import { createUiPool } from "../session/interactive/ui-pool.ts";
 import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
 import { createKeyAuthenticator, readTrustAnchors } from "../ssh/key-authenticator.ts";
@@ -128,6 +129,15 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     now: () => io.now().getTime(),
   });
 
+  // Asked now, needed later: a directory may take its time.
+  const machine = lookAtMachine({
+    program: process.execPath,
+    bundle: uiBundle,
+    range: configuration.userInterface.accounts,
+    unanswered: report,
+  });
+  machine.catch(() => undefined); // awaited below
+
   const { syslog } = configuration;
   const syslogCredentials = syslog && (() => readCredentials(syslog));
   syslogCredentials?.();
@@ -160,8 +170,10 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       report,
     });
     closers.add(() => log.close());
+    const { first, last } = configuration.userInterface.accounts;
+    const most = { ...configuration, "userInterface.accounts": last - first + 1 };
     noteStruck = (name, connectedUser) => {
-      const event = { type: "budget-struck", connectedUser, budget: name, most: configuration[name] } as const;
+      const event = { type: "budget-struck", connectedUser, budget: name, most: most[name] } as const;
       log.append(event).catch((error: unknown) => report(`a budget that was used up: ${String(error)}`));
     };
     const storage = startStorageLadder(paths.audit, configuration.auditReserveBytes, log, io);
@@ -176,11 +188,13 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     closers.add(() => watch.close());
     const siteDatabase = await openSite(configuration, log, io);
     closers.add(() => siteDatabase.close());
-    const refusal = whyNoScreens(process.getuid?.(), configuration.acceptSharedAccount);
-    if (refusal !== undefined) report(refusal);
+    const isolation = judgeIsolation(await machine, configuration.userInterface);
+    for (const words of isolationInWords(isolation)) report(words);
     const uiPool = createUiPool({
-      refusal,
       bundle: uiBundle,
+      isolation,
+      report,
+      onUsedUp: (connectedUser) => noteStruck("userInterface.accounts", connectedUser),
       spare: configuration.spareUiProcesses,
       onLost: ({ cause, detail, connectedUser }) =>
         report(
@@ -294,7 +308,10 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       const reloaded = reload().finally(() => sessions.rolesChanged());
       reloaded.catch((error: unknown) => report(`the reload could not be recorded: ${String(error)}`));
     });
-    if (configuration.demo) await greetDemo(configuration, server.address.port, demoUsers, io.stderr);
+    if (configuration.demo) {
+      const sharesAccount = isolation.kind === "shared-account";
+      await greetDemo(configuration, server.address.port, { users: demoUsers, sharesAccount }, io.stderr);
+    }
     io.stdout.write(`listening on ${server.address.host}:${server.address.port} ${server.hostKeyFingerprint}\n`);
     // Neither before that line: together they take a processor for half a second, and no session needs them until one is logged in.
     uiPool.warm();

@@ -8,14 +8,14 @@ import { readTrustedSync } from "../files/trusted-file.ts";
 const quoted = (path: string): string => `"${path}"`;
 
 const sharedAccount =
-  "WARNING: this server is not root, so screens have its own account. Elsewhere than in a demo that must be accepted by name " +
+  "WARNING: all screens have one account here. Elsewhere than in a demo that must be accepted by name " +
   "(userInterface.acceptSharedAccount).";
 
 /** Writes the demo's own ssh_config and known_hosts, and shows lines to paste. */
 export const greetDemo = async (
   configuration: Configuration,
   port: number,
-  users: readonly string[],
+  { users, sharesAccount }: { readonly users: readonly string[]; readonly sharesAccount: boolean },
   stderr: { write(text: string): unknown },
 ): Promise<void> => {
   const paths = pathsIn(configuration.dataDirectory);
@@ -40,7 +40,7 @@ export const greetDemo = async (
   const ssh = `ssh -F ${paths.sshConfiguration}`;
   stderr.write(
     [
-      ...(process.getuid?.() === 0 ? [] : [sharedAccount]),
+      ...(sharesAccount ? [sharedAccount] : []),
       "WARNING: this is a demo. Its master key lies in its data directory, so its recovery keys are not protected.",
       "",
       `Log in, with a screen:   ${ssh} support@pep`,

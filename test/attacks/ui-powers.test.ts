@@ -13,8 +13,10 @@ import { createContext, runInContext } from "node:vm";
 import { execFileSync } from "node:child_process";
 import { expect, onTestFinished, test } from "vitest";
 import { bundleUi } from "../../build.ts";
-import { startUiProcess, uiFlags } from "../../server/session/interactive/start-ui-process.ts";
+import { UiAccounts } from "../../server/session/interactive/accounts/ui-accounts.ts";
+import { openUiProgram, startUiProcess, uiFlags } from "../../server/session/interactive/start-ui-process.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
+import { isolation } from "../harness/ui-isolation.ts";
 import { judgedFunctions, judgedNames, judgedOptions } from "./judged-powers.ts";
 
 interface Found {
@@ -37,8 +39,11 @@ const moduleNames = [
 const startWith = (bundle: string) => {
   const nullDescriptor = openSync(devNull, "r+");
   onTestFinished(() => closeSync(nullDescriptor));
-  const child = startUiProcess({
-    bundle,
+  if (isolation.kind === "no-screens") throw new Error(isolation.why);
+  const program = openUiProgram(bundle, isolation);
+  onTestFinished(() => program.close());
+  const account = isolation.kind === "own-accounts" ? new UiAccounts(isolation, () => undefined).take() : undefined;
+  const options = {
     heartbeatMs: 1,
     silenceMs: 1,
     startMs: 1,
@@ -46,7 +51,8 @@ const startWith = (bundle: string) => {
     residentMb: 384,
     covered: [],
     nullDescriptor,
-  });
+  };
+  const child = startUiProcess(options, program, account);
   onTestFinished(() => void child.kill("SIGKILL"));
   return child;
 };

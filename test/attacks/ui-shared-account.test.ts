@@ -5,66 +5,16 @@
  * EXPECT  No screen starts, and its user is told what the administrator must do; command lines work. Accepted by name, screens start.
  *         A demo accepts it, with a warning. doctor and the server's own output name it.
  */
-import { spawn, spawnSync } from "node:child_process";
-import { chownSync, globSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chownSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { examineScreens } from "../../server/cli/doctor.ts";
-import { pep, root, run } from "../harness/endpoint.ts";
+import { judgeIsolation } from "../../server/session/interactive/isolation.ts";
+import { pep, run } from "../harness/endpoint.ts";
+import { account, canTry, dataDirectoryWith, serveAs } from "../harness/other-account.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 import { openTerminal } from "../harness/terminal.ts";
-
-/** nobody: an account that has a name. */
-const account = 65_534;
-const asAccount = ["--reuid", String(account), "--regid", String(account), "--clear-groups", "--"];
-/** Only root can start a server as somebody else, where that account may read the program. */
-const canTry =
-  process.getuid?.() === 0 &&
-  spawnSync("setpriv", [...asAccount, process.execPath, join(root, "dist", "server", "main.js"), "--help"]).status ===
-    0;
-
-const launcher = join(root, "dist", "bin", "pep");
-
-/** A demo's data directory, made into a real one's: its master key outside. */
-const dataDirectoryWith = async (userInterface: object): Promise<string> => {
-  const folder = temporaryDirectory();
-  const directory = join(folder, "pep");
-  expect((await pep(["init", "--demo", "--data-dir", directory])).status).toBe(0);
-  renameSync(join(directory, "demo", "master-key"), join(folder, "master-key"));
-  const file = join(directory, "endpoint.json");
-  const { demo: _, ...written } = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
-  const masterKey = { file: join(folder, "master-key") };
-  writeFileSync(
-    file,
-    JSON.stringify({ ...written, ...userInterface, masterKey, auditReserveMiB: 32, spareUiProcesses: 0 }),
-  );
-  for (const path of ["", ...globSync("**", { cwd: folder })]) chownSync(join(folder, path), account, account);
-  return directory;
-};
-
-const serveAs = async (directory: string, more: readonly string[] = []) => {
-  const server = spawn("setpriv", [
-    ...asAccount,
-    launcher,
-    "serve",
-    "--data-dir",
-    directory,
-    "--listen",
-    "127.0.0.1:0",
-    ...more,
-  ]);
-  onTestFinished(() => void server.kill("SIGKILL"));
-  let said = "";
-  server.stdout.on("data", (bytes: Buffer) => (said += bytes.toString()));
-  server.stderr.on("data", (bytes: Buffer) => (said += bytes.toString()));
-  await expect.poll(() => said).toMatch(/^listening on /m);
-  const port = /^listening on \S+:(\d+)/m.exec(said)?.[1] ?? "";
-  const key = join(directory, "demo", "keys", "support");
-  chownSync(key, 0, 0); // ssh takes no key of somebody else
-  const options = ["-F", "none", "-i", key, "-p", port, "-o", "StrictHostKeyChecking=no"];
-  const ssh = [...options, "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"];
-  return { said: () => said, ssh };
-};
+import { accounts, machine } from "../harness/ui-isolation.ts";
 
 const size = { columns: 100, rows: 24 };
 
@@ -97,8 +47,8 @@ test.runIf(canTry)("accepted by name, screens start", async () => {
 test.runIf(canTry)("a demo accepts it, with a warning", async () => {
   const folder = temporaryDirectory();
   chownSync(folder, account, account);
-  const { said } = await serveAs(join(folder, "pep"), ["--demo"]);
-  expect(said()).toMatch(/WARNING: this server is not root/);
+  const { said } = await serveAs(join(folder, "pep"), { more: ["--demo"] });
+  expect(said()).toMatch(/WARNING: all screens have one account/);
 });
 
 test("pep init writes what a script accepted, and nothing by itself; doctor names both", async () => {
@@ -112,12 +62,13 @@ test("pep init writes what a script accepted, and nothing by itself; doctor name
     true,
   );
   expect(await written("silent")).not.toHaveProperty("userInterface");
-  const finding = (acceptSharedAccount: boolean, uid: number) =>
-    examineScreens(uid, { acceptSharedAccount, demo: false });
-  expect(finding(false, 0)).toMatchObject({ passed: true });
-  expect(finding(false, account)).toMatchObject({
-    passed: false,
-    finding: expect.stringContaining("starts no screens"),
-  });
-  expect(finding(true, account)).toMatchObject({ passed: false, finding: expect.stringContaining("its own account") });
+  const finding = (acceptSharedAccount: boolean) =>
+    examineScreens(
+      judgeIsolation(
+        { ...machine, uid: account, rights: { effective: 0n, bounding: 0n } },
+        { accounts, acceptSharedAccount },
+      ),
+    );
+  expect(finding(false)).toMatchObject([{ passed: false, finding: expect.stringContaining("starts no screens") }]);
+  expect(finding(true)).toMatchObject([{ passed: false, finding: expect.stringContaining("server's own account") }]);
 });

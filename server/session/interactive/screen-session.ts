@@ -1,5 +1,5 @@
 import type { ToUi } from "../../../ui/protocol.ts";
-import { stopped } from "../../errors.ts";
+import { EndpointError, stopped } from "../../errors.ts";
 import type { TerminalSize } from "../contract.ts";
 import type { Outcome } from "../delivery.ts";
 import { withoutPrivateUse } from "../../model/harmless-text.ts";
@@ -77,7 +77,13 @@ export class ScreenSession implements ShownSession {
     const { mayBegin, ending } = this.#parts;
     const open = async (): Promise<void> => {
       if (!(await mayBegin(this.#trustedPath)) || ending.signal.aborted) return;
-      this.#screen.open();
+      try {
+        this.#screen.open();
+      } catch (error) {
+        if (!(error instanceof EndpointError)) throw error;
+        ending.end({ exitStatus: error.exitStatus, reason: "no screen", message: error.message });
+        return;
+      }
       this.#leadToUi();
     };
     open().catch((error: unknown) => ending.endFrom(error));

@@ -1,17 +1,22 @@
 import { closeSync, openSync } from "node:fs";
 import { EndpointError } from "../../errors.ts";
 import { findInheritableDescriptors, nullDevice } from "./descriptors.ts";
-import type { UiProcessOptions } from "./start-ui-process.ts";
+import { noScreens, type UiIsolation } from "./isolation.ts";
+import { UiAccounts } from "./accounts/ui-accounts.ts";
+import { openUiProgram, type UiProcessOptions } from "./start-ui-process.ts";
 import { UiProcess, type UiScreen } from "./ui-process.ts";
 import type { UiProcessEnd, UiScreenListener } from "./ui-screen-queue.ts";
 
 export interface UiPoolOptions {
-  /** The UI's program, alone in its folder: a UI process may read that folder and nothing else. */
+  /** The UI's program, one file. Where all processes have one account, alone in its folder: they may read that. */
   readonly bundle: string;
+  readonly isolation: UiIsolation;
   /** For the operator's log: a UI process ended otherwise than by being closed. Holds no text that it chose. */
   readonly onLost: (end: UiProcessEnd & { readonly connectedUser: string | undefined }) => void;
-  /** Why no screen may start: every one is refused with it, and no process is started ahead. */
-  readonly refusal?: string | undefined;
+  /** For the operator's log: something about the accounts of UI processes. */
+  readonly report: (problem: string) => void;
+  /** This user got no screen, because every account is in use; for the first time since one was free. */
+  readonly onUsedUp: (connectedUser: string) => void;
   /** Processes started ahead, so that a first prompt doesn't wait for one. */
   readonly spare?: number;
   readonly screensPerProcess?: number;
@@ -25,18 +30,19 @@ export interface UiPoolOptions {
 }
 
 export interface UiPool {
-  /** Starts the spare processes; otherwise the first screen does. */
+  /** Ends what an earlier server left behind, and starts the spare processes; otherwise the first screen does. */
   warm(): void;
   /**
    * Opens a screen in a process that serves this user only.
    *
    * @param alone after a crash: in a process of its own, so that one screen can't take the others with it again
+   * @throws EndpointError LimitsExceeded when every account is in use; ResourceUnavailable when no screen may or can start
    */
   openScreen(connectedUser: string, listener: UiScreenListener, options: { readonly alone: boolean }): UiScreen;
   /** Ids of the processes that run, for a look from outside. */
   readonly processIds: () => readonly number[];
-  /** Ends every process; opens no more. */
-  close(): void;
+  /** Ends every process; opens no more. Resolves when nothing that they left behind runs, or after two seconds. */
+  close(): Promise<void>;
 }
 
 interface Serving {
@@ -51,14 +57,26 @@ interface Serving {
  */
 const refillMs = 2_000;
 
+const closePatienceMs = 2_000;
+
+const poolWithoutScreens: UiPool = {
+  warm: () => undefined,
+  openScreen: () => {
+    throw new EndpointError("ResourceUnavailable", noScreens);
+  },
+  processIds: () => [],
+  close: async () => undefined,
+};
+
 /** Starts UI processes, keeps spare ones, and gives each connected user their own: what goes wrong in one is one user's. */
 export const createUiPool = (options: UiPoolOptions): UiPool => {
+  const { isolation } = options;
+  if (isolation.kind === "no-screens") return poolWithoutScreens;
   const spareCount = options.spare ?? 2;
   const screensPerProcess = options.screensPerProcess ?? 10;
   // Once: what this process opens itself is close-on-exec, so an inheritable descriptor has been here from its start.
   const covered = findInheritableDescriptors();
   const processOptions: UiProcessOptions = {
-    bundle: options.bundle,
     heartbeatMs: options.heartbeatMs ?? 2_000,
     silenceMs: options.silenceMs ?? 10_000,
     startMs: options.startMs ?? 20_000,
@@ -67,30 +85,64 @@ export const createUiPool = (options: UiPoolOptions): UiPool => {
     covered,
     nullDescriptor: covered.length === 0 ? -1 : openSync(nullDevice, "r+"),
   };
+  const program = openUiProgram(options.bundle, isolation);
+  const accounts = isolation.kind === "own-accounts" ? new UiAccounts(isolation, options.report) : undefined;
   const lingerMs = options.lingerMs ?? 5_000;
   const spare = new Set<UiProcess>();
   const serving = new Set<Serving>();
   let closed = false;
   let refilling: NodeJS.Timeout | undefined;
+  let usedUp = false;
 
   const start = (): UiProcess => {
-    const started: UiProcess = new UiProcess(processOptions, (end) => {
+    let account = accounts?.take();
+    usedUp = false;
+    /** Once: afterwards it may be another process's. */
+    const giveBack = (isOurs: boolean): void => {
+      if (account !== undefined) accounts?.giveBack(account, { isOurs });
+      account = undefined;
+    };
+    const onEnd = (end: UiProcessEnd): void => {
+      giveBack(false);
       const servedHere = [...serving].find(({ process }) => process === started);
       spare.delete(started);
       if (servedHere !== undefined) serving.delete(servedHere);
       // A spare one that dies is not replaced before somebody needs it: a broken bundle must not become a loop of starts.
       if (end.cause !== "closed") options.onLost({ ...end, connectedUser: servedHere?.connectedUser });
-    });
+    };
+    const onExit = ({ wasReady }: { readonly wasReady: boolean }): void => giveBack(wasReady);
+    let started: UiProcess;
+    try {
+      started = new UiProcess(processOptions, { program, account }, { onExit, onEnd });
+    } catch (error) {
+      giveBack(false);
+      throw error;
+    }
     return started;
   };
+
+  const hasAccount = (): boolean => accounts?.hasFree !== false;
 
   const refill = (): void => {
     refilling = undefined;
     if (closed) return;
     try {
-      while (spare.size < spareCount) spare.add(start());
+      // Without a spare process who comes next waits longer; without an account nobody else gets one.
+      while (spare.size < spareCount && hasAccount()) spare.add(start());
     } catch {
       options.onLost({ cause: "not-started", detail: "could not be spawned", connectedUser: undefined });
+    }
+  };
+
+  const startFor = (connectedUser: string): UiProcess => {
+    try {
+      return start();
+    } catch (error) {
+      if (error instanceof EndpointError && error.category === "LimitsExceeded" && !usedUp) {
+        usedUp = true;
+        options.onUsedUp(connectedUser);
+      }
+      throw error;
     }
   };
 
@@ -107,7 +159,7 @@ export const createUiPool = (options: UiPoolOptions): UiPool => {
     if (shared !== undefined) return shared;
     const ready = [...spare].find(({ isAlive }) => isAlive);
     if (ready !== undefined) spare.delete(ready);
-    const taken: Serving = { process: ready ?? start(), connectedUser, alone };
+    const taken: Serving = { process: ready ?? startFor(connectedUser), connectedUser, alone };
     serving.add(taken);
     refilling ??= setTimeout(refill, refillMs).unref();
     return taken;
@@ -121,11 +173,13 @@ export const createUiPool = (options: UiPoolOptions): UiPool => {
 
   return {
     warm() {
-      if (options.refusal === undefined) refill();
+      refill();
+      accounts
+        ?.endLeftOvers()
+        .catch((error: unknown) => options.report(`the processes of this machine can't be seen: ${String(error)}`));
     },
     openScreen(connectedUser, listener, { alone }) {
       if (closed) throw new Error("the pool of UI processes is closed");
-      if (options.refusal !== undefined) throw new EndpointError("ResourceUnavailable", options.refusal);
       const { process } = take(connectedUser, alone);
       return process.openScreen(listener, () => {
         // Never for another user: what it knows of one would be there for the next. The same one may come back at once.
@@ -133,7 +187,7 @@ export const createUiPool = (options: UiPoolOptions): UiPool => {
       });
     },
     processIds: () => [...spare, ...[...serving].map(({ process }) => process)].flatMap(({ pid }) => pid ?? []),
-    close() {
+    async close() {
       if (closed) return;
       closed = true;
       clearTimeout(refilling);
@@ -141,6 +195,8 @@ export const createUiPool = (options: UiPoolOptions): UiPool => {
         process.kill({ cause: "closed", detail: "server stops" });
       }
       if (covered.length > 0) closeSync(processOptions.nullDescriptor);
+      program.close();
+      await accounts?.close(closePatienceMs);
     },
   };
 };

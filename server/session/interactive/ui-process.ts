@@ -12,7 +12,7 @@ import {
 } from "../../../ui/protocol.ts";
 import { decodeProcessMessage } from "./from-ui.ts";
 import { createReadingAllowance } from "./reading-allowance.ts";
-import { screenUnavailable, startUiProcess, type UiProcessOptions } from "./start-ui-process.ts";
+import { screenUnavailable, startUiProcess, type UiProcessOptions, type UiProgram } from "./start-ui-process.ts";
 import { UiScreenQueue, type UiProcessEnd, type UiScreenListener } from "./ui-screen-queue.ts";
 
 /** One screen in a UI process. */
@@ -28,6 +28,13 @@ export interface UiScreen {
   /** The process did what no honest one does: ends it, with all its screens. */
   breach(detail: string): void;
   close(): void;
+}
+
+export interface UiProcessListener {
+  /** The process has ended; what it left behind may run still. Not called where the system gave no process. */
+  readonly onExit: (state: { readonly wasReady: boolean }) => void;
+  /** Everything that it sent is read. */
+  readonly onEnd: (end: UiProcessEnd) => void;
 }
 
 const largestTypedFrame = 64 * 1024;
@@ -55,12 +62,21 @@ export class UiProcess {
   #throttle: NodeJS.Timeout | undefined;
   readonly #allowance = createReadingAllowance();
 
-  /** @throws EndpointError ResourceUnavailable when the system gives no process or no descriptors */
-  constructor(options: UiProcessOptions, onEnd: (end: UiProcessEnd) => void) {
+  /**
+   * @param account its own; `undefined` where all processes have one
+   * @throws EndpointError ResourceUnavailable when the system gives no process or no descriptors
+   */
+  constructor(
+    options: UiProcessOptions,
+    { program, account }: { readonly program: UiProgram; readonly account: number | undefined },
+    { onExit, onEnd }: UiProcessListener,
+  ) {
     this.#options = options;
     this.#onEnd = onEnd;
-    this.#child = startUiProcess(options);
+    this.#child = startUiProcess(options, program, account);
     this.#child.on("error", () => this.#finish({ cause: "not-started", detail: "could not be spawned" }));
+    // Not "close": that waits for whatever the process left behind with its pipes.
+    this.#child.on("exit", () => onExit({ wasReady: this.#ready }));
     this.#child.on("close", (code, signal) => {
       const cause = this.#ready ? "exited" : "not-started";
       this.#finish(this.#killed ?? { cause, detail: signal ?? `status ${String(code)}` });

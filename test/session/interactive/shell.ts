@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { buildSync } from "esbuild";
 import { onTestFinished } from "vitest";
 import type { CommandContext, CommandDescription, CommandResult, Row } from "../../../commands/define-command.ts";
 import type { OpenTranscript } from "../../../server/audit/contract.ts";
@@ -26,8 +27,21 @@ import type { SiteDatabase } from "../../../server/site-database/port.ts";
 import { temporaryDirectory } from "../../harness/temporary-directory.ts";
 import { createMemoryChannel, type MemoryChannel } from "./memory-channel.ts";
 import { limitsOf } from "../../harness/limits.ts";
+import { isolation } from "../../harness/ui-isolation.ts";
 
-export const fixture = (name: string): string => join(import.meta.dirname, "fixtures", name);
+/** A UI program of the tests, made one file: a UI process can read no other. For the running test. */
+export const fixture = (name: string): string => {
+  const outfile = join(temporaryDirectory(), "ui.mjs");
+  buildSync({
+    entryPoints: [join(import.meta.dirname, "fixtures", name)],
+    outfile,
+    bundle: true,
+    platform: "node",
+    target: "node26",
+    format: "esm",
+  });
+  return outfile;
+};
 
 /** Eight groups of six digits, different for each index. */
 export const recoveryKeyAt = (index: number): string =>
@@ -189,7 +203,16 @@ export interface ShellOptions {
 }
 
 export const poolFor = (bundle: string, lost: UiProcessEnd[], options: Partial<UiPoolOptions> = {}): UiPool => {
-  const pool = createUiPool({ bundle, spare: 0, lingerMs: 0, onLost: (end) => void lost.push(end), ...options });
+  const pool = createUiPool({
+    bundle,
+    isolation,
+    spare: 0,
+    lingerMs: 0,
+    onLost: (end) => void lost.push(end),
+    report: () => undefined,
+    onUsedUp: () => undefined,
+    ...options,
+  });
   onTestFinished(() => pool.close());
   return pool;
 };

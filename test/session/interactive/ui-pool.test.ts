@@ -6,6 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import type { UiProcessEnd } from "../../../server/session/interactive/ui-screen-queue.ts";
 import { temporaryDirectory } from "../../harness/temporary-directory.ts";
+import { isolation } from "../../harness/ui-isolation.ts";
 import { fixture, poolFor, startShell } from "./shell.ts";
 
 const linux = existsSync("/proc/self/fd");
@@ -113,7 +114,7 @@ test("closing the pool ends every process", async () => {
   const shell = startShell({ pool });
   await shell.sees("> ");
   const pids = pool.processIds();
-  pool.close();
+  await pool.close();
   await expect.poll(() => pids.filter(isRunning)).toEqual([]);
   await expect(shell.result).resolves.toMatchObject({ reason: "no screen" });
 });
@@ -130,7 +131,8 @@ test.runIf(linux)("a UI process inherits no descriptor of the server", async () 
     server.close();
   });
   await expect.poll(() => server.listening).toBe(true);
-  const shell = startShell();
+  const bundle = fixture("plain-ui.mts");
+  const shell = startShell({ bundle });
   await shell.sees("> ");
   const own = new Set(openIn("self").map((entry) => entry.replace(/^\d+ /, "")));
   expect([...own].some((link) => link.endsWith("host-key"))).toBe(true);
@@ -138,7 +140,9 @@ test.runIf(linux)("a UI process inherits no descriptor of the server", async () 
     const [descriptor = "", link = ""] = entry.split(/ (.*)/s);
     return Number(descriptor) > 2 && own.has(link) && !link.startsWith("anon_inode:") && link !== "/dev/null";
   });
-  expect(inherited).toEqual([]);
+  // Its program, open for reading.
+  const program = isolation.kind === "own-accounts" ? [`3 ${process.execPath}`, `4 ${bundle}`] : [];
+  expect(inherited).toEqual(program);
 });
 
 test.runIf(linux)("descriptors that the server itself inherited from its parent are covered in a UI process", () => {
@@ -151,7 +155,14 @@ test.runIf(linux)("descriptors that the server itself inherited from its parent 
   const program = `
     import { readlinkSync } from "node:fs";
     import { createUiPool } from ${JSON.stringify(pool)};
-    const pool = createUiPool({ bundle: ${JSON.stringify(fixture("never-ready.mts"))}, spare: 1, onLost: () => {} });
+    const pool = createUiPool({
+      bundle: ${JSON.stringify(fixture("never-ready.mts"))},
+      isolation: ${JSON.stringify(isolation)},
+      spare: 1,
+      onLost: () => {},
+      report: () => {},
+      onUsedUp: () => {},
+    });
     pool.warm();
     const [ui] = pool.processIds();
     console.log(readlinkSync("/proc/self/fd/23"), readlinkSync("/proc/" + ui + "/fd/23"));
