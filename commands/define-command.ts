@@ -43,12 +43,16 @@ export type CommandResult =
       readonly format?: OutputFormat;
       /** How many rows will come, where the command can tell cheaply; asked before keys are shown in bulk. */
       readonly count?: () => Promise<number>;
+      /** Whoever reads the answer must not hear how many there are, other than by the rows themselves. */
+      readonly countIsHidden?: true;
+      /** What would leave fewer rows: parameters that this user may give and did not. */
+      readonly narrowing?: readonly string[];
       /** Rows come when something happens, until somebody stops it: each is shown at once, and no page waits for a key. */
       readonly live?: true;
       /** Said to people after the last row, where the rows were not shaped. */
       readonly summary?: () => string;
-      /** Asked after the last row; 0 without it. 1 is a negative answer (`verify-cert`: not valid). */
-      readonly exitStatus?: () => 0 | 1;
+      /** Asked after the last row; 0 without it. 1 is a negative answer (`verify-cert`: not valid), 3: some of what was named is not there. */
+      readonly exitStatus?: () => 0 | 1 | 3;
     }
   | { readonly kind: "text"; readonly text: string; readonly exitStatus?: 0 | 1 }
   /** Played on a screen, a file for a script; closed by who shows it. */
@@ -72,6 +76,13 @@ export interface EstimateContext {
   readonly siteDatabase: SiteDatabase;
   readonly signal: AbortSignal;
   now(): Date;
+}
+
+/** What counting rows ahead found. */
+export interface RowEstimate {
+  readonly rows: number;
+  /** A sentence for an approver: what of the invocation finds nothing. */
+  readonly finding?: string;
 }
 
 /** `new`: judged at once, and asked for twice where a person types; `existing`: taken as it is given. */
@@ -110,7 +121,7 @@ export interface BoundCommand {
   /** The helpdesk reason, where the command takes one and it was given. */
   readonly reason: string | undefined;
   /** Counts the rows that would come, showing none; absent where the command can't tell. */
-  readonly estimateRows?: (context: EstimateContext) => Promise<number>;
+  readonly estimateRows?: (context: EstimateContext) => Promise<RowEstimate>;
   run(context: CommandContext): Promise<CommandResult>;
 }
 
@@ -275,7 +286,7 @@ export const defineCommand = <P extends Parameters>(
     /** False for answers that are a text or an action of the session; absent means rows. */
     readonly answersRows?: (values: Values<P>) => boolean;
     /** Counts the rows that `run` would answer, without showing one: the ceiling of an approval. */
-    readonly estimateRows?: (values: Values<P>, context: EstimateContext) => Promise<number>;
+    readonly estimateRows?: (values: Values<P>, context: EstimateContext) => Promise<RowEstimate>;
     readonly run: (values: Values<P>, context: CommandContext) => CommandResult | Promise<CommandResult>;
   },
 ): CommandDefinition => ({

@@ -1,7 +1,7 @@
 import { EndpointError } from "../server/errors.ts";
 import type { RecoveryKey, RecoveryKeyQuery } from "../server/site-database/port.ts";
 import { defineCommand, outputFormats } from "./define-command.ts";
-import type { Cell, Column, EstimateContext, Row } from "./define-command.ts";
+import type { Cell, Column, CommandContext, EstimateContext, Row } from "./define-command.ts";
 import { newestFirst } from "./newest-first.ts";
 import { computerName, freeText, keyIdOrPrefix, momentOf, oneOf, since, wholeKeyIdLength } from "./parameter-kinds.ts";
 import { flag, list, value } from "./parameters.ts";
@@ -39,6 +39,7 @@ const parameters = {
       "Only the newest key of each volume; where the data that was imported names no volume, of each computer and kind of volume. " +
       "Several, where they are of one time.",
   }),
+  Strict: flag({ synopsis: "Show nothing when one of the computers or ids named has no key." }),
   Reason: value(
     freeText({
       placeholder: "<text>",
@@ -87,6 +88,9 @@ const queryOf = (values: Values<typeof parameters>, now: Date): RecoveryKeyQuery
   ...(values.raw === undefined ? { withState: true } : {}),
 });
 
+/** A script that asks for 200 has its own list. */
+const mostNamed = 200;
+
 const named = (query: RecoveryKeyQuery): { readonly words: string; readonly query: RecoveryKeyQuery }[] => [
   ...(query.computerNames ?? []).map((name) => ({
     words: `computer ${name}`,
@@ -98,31 +102,50 @@ const named = (query: RecoveryKeyQuery): { readonly words: string; readonly quer
   })),
 ];
 
+/** What was named and has no key, in a sentence; `all`: none of it has one. */
+interface Missing {
+  readonly sentence: string;
+  readonly all: boolean;
+}
+
 /**
- * Refuses before anything is disclosed when one of the computers or ids asked for has no key. Rows with an error after
- * them were rejected: a script that saves keys by list must not take a misspelt name for a computer without keys.
+ * Looks for each computer and id before anything is disclosed: a script must not take a misspelt name for a computer without keys,
+ * nor lose 199 answers for one.
  */
-const refuseWhatIsNotThere = async (
+const findMissing = async (
   query: RecoveryKeyQuery,
   countAll: () => Promise<number>,
   { siteDatabase, signal }: EstimateContext,
-): Promise<void> => {
+): Promise<Missing | undefined> => {
   const wanted = named(query);
-  if (wanted.length === 0) return;
+  if (wanted.length === 0) return undefined;
   const missing: string[] = [];
   // Each of several is looked for, also where none is there: the time that it takes must not tell the one from the other.
   for (const { words, query: one } of wanted) {
     const found = wanted.length === 1 ? await countAll() : await siteDatabase.countRecoveryKeys(one, signal);
     if (found === 0) missing.push(words);
   }
-  if (missing.length === 0) return;
-  const narrowed = query.volumeTypes !== undefined || query.since !== undefined;
-  throw new EndpointError(
-    "ObjectNotFound",
-    `No recovery key was found for ${missing.slice(0, 10).join(", ")}${missing.length > 10 ? ` and ${missing.length - 10} more` : ""}${
-      narrowed ? " with the given -VolumeType or -Since" : ""
-    }.`,
-  );
+  if (missing.length === 0) return undefined;
+  const narrowed = query.volumeTypes !== undefined || query.since !== undefined || query.latest !== undefined;
+  return {
+    sentence: `No recovery key was found for ${missing.slice(0, mostNamed).join(", ")}${
+      missing.length > mostNamed ? ` and ${missing.length - mostNamed} more` : ""
+    }${narrowed ? " with the given -VolumeType, -Since or -Latest" : ""}.`,
+    all: missing.length === wanted.length || (await countAll()) === 0,
+  };
+};
+
+/** @throws EndpointError ObjectNotFound where nothing is there, or not all with -Strict */
+const refuseMissing = (missing: Missing | undefined, strict: boolean): void => {
+  if (missing?.all === true || (missing !== undefined && strict))
+    throw new EndpointError("ObjectNotFound", missing.sentence);
+};
+
+const narrowingFor = (context: CommandContext, given: Values<typeof parameters>): readonly string[] => {
+  const own = context.visibleCommands.find(({ name }) => name === "Get-RecoveryKeys")?.parameters ?? [];
+  return (["RecoveryKeyId", "VolumeType", "Since", "Latest"] as const)
+    .filter((name) => given[name] === undefined && own.some((parameter) => parameter.name === name))
+    .map((name) => `-${name}`);
 };
 
 /** Nothing is asked of the database before the first row is. */
@@ -151,6 +174,7 @@ export const getRecoveryKeys = defineCommand({
   description:
     "Reads BitLocker recovery keys from the site database. Every key that is shown is on the record with your name before you see it, " +
     "and its client is told to replace it. All filters given must hold; the values of one filter are alternatives. " +
+    "Of several computers or ids, those that have keys are shown and the others are named (exit status 3). " +
     "The newest keys come first, of each computer named or of all ids named. State is Current where no newer key of the volume is known, " +
     "Replaced where one is, and Older where a newer one is known of the same computer and kind of volume, but not whether of this volume.",
   examples: [
@@ -175,15 +199,18 @@ export const getRecoveryKeys = defineCommand({
   estimateRows: async (values, context) => {
     const query = queryOf(values, context.now());
     const rows = await context.siteDatabase.countRecoveryKeys(query, context.signal);
-    await refuseWhatIsNotThere(query, () => Promise.resolve(rows), context);
-    return rows;
+    const missing = await findMissing(query, () => Promise.resolve(rows), context);
+    refuseMissing(missing, values.Strict === true);
+    return { rows, ...(missing === undefined ? {} : { finding: missing.sentence }) };
   },
   run: async (values, context) => {
     const { siteDatabase, signal } = context;
     const query = queryOf(values, context.now());
     let counted: Promise<number> | undefined;
     const count = (): Promise<number> => (counted ??= siteDatabase.countRecoveryKeys(query, signal));
-    await refuseWhatIsNotThere(query, count, context);
+    const missing = await findMissing(query, count, context);
+    refuseMissing(missing, values.Strict === true);
+    if (missing !== undefined) await context.tell(missing.sentence);
     const columns = values.raw === true ? rawColumns : ordinaryColumns;
     const read = (): AsyncIterable<readonly RecoveryKey[]> =>
       newestFirst(siteDatabase.readRecoveryKeys(query, signal), query.passwordIds !== undefined);
@@ -195,7 +222,9 @@ export const getRecoveryKeys = defineCommand({
       batches: rowsOf(read, columns),
       ...(keep ? {} : { mark: (keyIds) => markAll(keyIds, values.Reason ?? "No reason given", context) }),
       count,
+      narrowing: narrowingFor(context, values),
       ...(format === undefined ? {} : { format }),
+      ...(missing === undefined ? {} : { exitStatus: () => 3 as const }),
     };
   },
 });

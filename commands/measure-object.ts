@@ -1,9 +1,9 @@
 import { defineShaping } from "./define-command.ts";
 import type { RowsResult } from "./define-command.ts";
 
-async function* counted({ count, batches }: RowsResult): AsyncGenerator<readonly (readonly number[])[]> {
+async function* counted({ count, countIsHidden, batches }: RowsResult): AsyncGenerator<readonly (readonly number[])[]> {
   let rows = 0;
-  if (count === undefined) {
+  if (count === undefined || countIsHidden === true) {
     for await (const batch of batches) rows += batch.length;
   } else {
     rows = await count();

@@ -166,6 +166,7 @@ export const checkEntry = (
     parameters,
     requireOneOf: checkRequireOneOf(definition, limits.requireOneOf, parameters, path, complain),
     maxRows: limits.maxRows,
+    maxListed: limits.maxListed ?? limits.maxRows,
     disclosuresPerHour: limits.disclosuresPerHour,
     requireReason,
     listedReasons: limits.requireReason === "listed" ? suggestions : undefined,

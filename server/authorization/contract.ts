@@ -30,8 +30,15 @@ export interface BoundLine {
   readonly disclosureLimit: { readonly most: number; readonly roleCapability: string } | undefined;
   /** Set where a rule of the entry bounds the keys that are there: what is outside does not exist for this line. */
   readonly keyBounds: LineBounds | undefined;
-  /** More rows than this from the command (before shaping): `LimitsExceeded`, and none is shown. */
+  /** More keys than this in the answer: `LimitsExceeded`, and none is shown. */
   readonly maxRows: number | undefined;
+  /** The same for rows without keys. */
+  readonly maxListed: number | undefined;
+  /**
+   * The entry demands that the line names what it wants. Then its rows may be shaped before they are counted against a limit, and their
+   * number told; else a pipe would page through everything there is.
+   */
+  readonly namesWhatItWants: boolean;
 }
 
 /** The commands one user can see, narrowed to their role entries; made at log-in and replaced whole on reload. */

@@ -62,6 +62,19 @@ const describeParameter = (
   };
 };
 
+const rowRules = ({ maxRows, maxListed }: RoleEntry): string[] => {
+  const most = (rows: number): string => `At most ${rows} ${rows === 1 ? "row" : "rows"}`;
+  const one = maxRows === maxListed;
+  return [
+    ...(maxRows === undefined
+      ? []
+      : [`${most(maxRows)}${one ? "" : " with a key"} at a time; when there are more, none is shown.`]),
+    ...(maxListed === undefined || one
+      ? []
+      : [`${most(maxListed)} without a key at a time; when there are more, none is shown.`]),
+  ];
+};
+
 /** Each rule of an entry as one sentence. Value rules stand with their parameter, unless entries differ. */
 export const entryRules = (entry: RoleEntry, withValueRules: boolean): string[] => [
   ...(entry.requireOneOf === undefined ? [] : [needsOneOf(entry.requireOneOf)]),
@@ -75,11 +88,7 @@ export const entryRules = (entry: RoleEntry, withValueRules: boolean): string[] 
         "Another person must approve each invocation, with the rows it then has; give -Wait, or -RequestId once approved.",
       ]
     : []),
-  ...(entry.maxRows === undefined
-    ? []
-    : [
-        `At most ${entry.maxRows} ${entry.maxRows === 1 ? "row" : "rows"} at a time; when there are more, none is shown.`,
-      ]),
+  ...rowRules(entry),
   ...(entry.disclosuresPerHour === undefined
     ? []
     : [`At most ${entry.disclosuresPerHour} different recovery keys an hour, whatever they are shown by.`]),

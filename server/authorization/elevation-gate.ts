@@ -66,16 +66,22 @@ const waitUntilDecided = async (
 };
 
 const countOf = (bound: BoundLine, open: OpenForEstimate): Pick<AskedElevation, "count"> => {
-  const { command, keyBounds, maxRows } = bound;
+  const { command, keyBounds, maxRows, shaping } = bound;
   const { estimateRows } = command;
   if (estimateRows === undefined) return {};
   return {
     count: async (opening, signal): Promise<Counted> => {
       try {
-        const ceiling = await estimateRows(open(opening, { keyBounds: keyBounds?.allows, signal }));
-        return maxRows === undefined || ceiling <= maxRows
-          ? { ceiling }
-          : { ceiling, finding: `The requester's role shows at most ${maxRows} rows at once, so it would show none.` };
+        const { rows: ceiling, finding: found } = await estimateRows(
+          open(opening, { keyBounds: keyBounds?.allows, signal }),
+        );
+        // Behind a pipe there may be fewer.
+        const tooMany =
+          maxRows === undefined || ceiling <= maxRows || shaping.length > 0
+            ? []
+            : [`The requester's role shows at most ${maxRows} rows at once, so it would show none.`];
+        const findings = [...(found === undefined ? [] : [found]), ...tooMany];
+        return findings.length === 0 ? { ceiling } : { ceiling, finding: findings.join(" ") };
       } catch (error) {
         const { failure, reference } = translate(error, signal);
         if (failure.category === "ObjectNotFound") return { ceiling: 0, finding: failure.message };

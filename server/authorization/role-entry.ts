@@ -11,6 +11,7 @@ export interface RoleEntry {
   readonly parameters: ReadonlyMap<string, ValueRule | undefined>;
   readonly requireOneOf: readonly string[] | undefined;
   readonly maxRows: number | undefined;
+  readonly maxListed: number | undefined;
   /** Different recovery keys within an hour, whatever they were shown by. */
   readonly disclosuresPerHour: number | undefined;
   readonly requireReason: boolean;

@@ -55,7 +55,14 @@ const limitedCommand = z
       .min(1)
       .max(10_000)
       .optional()
-      .describe("More rows than this are refused, and none is shown."),
+      .describe("More keys than this in one answer, after a pipe, are refused, and none is shown."),
+    maxListed: z
+      .number()
+      .int()
+      .min(1)
+      .max(10_000)
+      .optional()
+      .describe("The same for rows without keys. Left out: maxRows."),
     disclosuresPerHour: z
       .number()
       .int()

@@ -155,6 +155,8 @@ export const makeVisibleCommands = (
           : undefined,
       keyBounds,
       maxRows: entry?.maxRows,
+      maxListed: entry?.maxListed,
+      namesWhatItWants: entry?.requireOneOf !== undefined,
       disclosureLimit:
         entry?.disclosuresPerHour === undefined
           ? undefined

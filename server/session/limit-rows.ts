@@ -5,20 +5,70 @@ import { EndpointError } from "../errors.ts";
 export interface RowLimit {
   readonly rows: number;
   readonly because: "role" | "approval";
+  /** What the role counts. */
+  readonly of: "keys" | "rows";
 }
 
-export const rowLimitOf = (maxRows: number | undefined, ceiling: number | undefined): RowLimit | undefined => {
-  if (ceiling !== undefined && ceiling <= (maxRows ?? ceiling)) return { rows: ceiling, because: "approval" };
-  return maxRows === undefined ? undefined : { rows: maxRows, because: "role" };
+/** @param most of the role, for rows with or without keys */
+export const rowLimitOf = (
+  of: RowLimit["of"],
+  most: number | undefined,
+  ceiling: number | undefined,
+): RowLimit | undefined => {
+  if (ceiling !== undefined && ceiling <= (most ?? ceiling)) return { rows: ceiling, because: "approval", of };
+  return most === undefined ? undefined : { rows: most, because: "role", of };
 };
 
-export const tooManyRows = ({ rows, because }: RowLimit): EndpointError =>
-  new EndpointError(
+/** What a refusal may say more. */
+export interface Surplus {
+  /** How many there are, where this user may know it. */
+  readonly count?: number | undefined;
+  readonly narrowing?: readonly string[] | undefined;
+  /** How many rows of the same would be listed without keys. */
+  readonly listed?: number | undefined;
+  readonly secretColumns?: readonly string[];
+}
+
+const orOf = (words: readonly string[]): string =>
+  words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1) ?? ""}`;
+
+export const tooManyRows = ({ rows, because, of }: RowLimit, surplus: Surplus = {}): EndpointError => {
+  if (because === "approval")
+    return new EndpointError(
+      "LimitsExceeded",
+      `This matches more than the ${rows} rows that were approved. Ask again, with what there is now.`,
+    );
+  const { count, narrowing = [], listed, secretColumns = [] } = surplus;
+  const setting = of === "keys" ? "keys at once (maxRows)" : "rows at once (maxListed)";
+  const there = count === undefined ? `There are more than ${rows} rows` : `There are ${count} rows`;
+  const without =
+    of === "keys" && listed !== undefined && listed > rows
+      ? ` Without the column ${secretColumns.join(", ")} up to ${listed} are listed (maxListed).`
+      : "";
+  return new EndpointError(
     "LimitsExceeded",
-    because === "role"
-      ? `This matches more than ${rows} rows, the most your role shows at once. Name a computer or a key id more exactly.`
-      : `This matches more than the ${rows} rows that were approved. Ask again, with what there is now.`,
+    `${there}, and your role shows at most ${rows} ${setting}. ` +
+      `${orOf([...narrowing, `| Select-Object -First ${rows}`])} leaves fewer.${without}`,
   );
+};
+
+/**
+ * Rows up to a limit, and an error for whoever asks for more: what stands behind a pipe reaches no further.
+ *
+ * @throws EndpointError LimitsExceeded
+ */
+export async function* withinReach(
+  batches: AsyncIterable<readonly Row[]>,
+  limit: number,
+  tooMany: () => EndpointError,
+): AsyncGenerator<readonly Row[]> {
+  let left = limit;
+  for await (const batch of batches) {
+    if (left > 0 && batch.length > 0) yield batch.slice(0, left);
+    if (batch.length > left) throw tooMany();
+    left -= batch.length;
+  }
+}
 
 /** Rows held back at most: a larger limit streams, and stops at the limit. */
 const mostHeld = 10_000;
@@ -33,6 +83,7 @@ const mostHeld = 10_000;
 export async function* limitRows(
   batches: AsyncIterable<readonly Row[]>,
   limit: RowLimit | undefined,
+  tooMany: () => EndpointError,
   isLive = false,
 ): AsyncGenerator<readonly Row[]> {
   if (limit === undefined) {
@@ -43,7 +94,7 @@ export async function* limitRows(
   let seen = 0;
   for await (const batch of batches) {
     seen += batch.length;
-    if (seen > limit.rows) throw tooManyRows(limit);
+    if (seen > limit.rows) throw tooMany();
     if (isLive || limit.rows > mostHeld) yield batch;
     else held.push(...batch);
   }

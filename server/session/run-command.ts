@@ -9,7 +9,8 @@ import type { Admitted } from "./admit.ts";
 import type { Answer, Delivery } from "./delivery.ts";
 import { disclose } from "./disclose.ts";
 import type { DisclosureCounts } from "./disclosure-counts.ts";
-import { asTheyCome, inBatchesOf, limitRows, rowLimitOf, tooManyRows } from "./limit-rows.ts";
+import { asTheyCome, inBatchesOf, limitRows, rowLimitOf, tooManyRows, withinReach } from "./limit-rows.ts";
+import type { RowLimit, Surplus } from "./limit-rows.ts";
 import type { ClosedPorts } from "./open-ports.ts";
 import { watchTranscript } from "./watch-transcript.ts";
 
@@ -102,17 +103,40 @@ const disclosedRows = (dependencies: RunDependencies, started: Started, shaped: 
   };
 };
 
-const showRows = async (dependencies: RunDependencies, started: Started, result: RowsResult): Promise<Ran> => {
-  const { bound, approved } = started.admitted;
-  const { delivery } = started;
+const holdsKeys = ({ columns }: RowsResult): boolean => columns.some(({ secret }) => secret === true);
+
+/** Shapes the rows, and holds the limits against what is left: keys against one, rows without keys against the other. */
+const shapeWithinLimits = async (result: RowsResult, { bound, approved }: Admitted): Promise<RowsResult> => {
+  const { maxRows, maxListed, namesWhatItWants } = bound;
+  const secretColumns = result.columns.flatMap(({ name, secret }) => (secret === true ? [name] : []));
+  const surplus: Surplus = { narrowing: result.narrowing, listed: maxListed, secretColumns };
+  const reach = Math.max(maxRows ?? Infinity, maxListed ?? 0);
+  const hidden: RowLimit = { rows: reach, because: "role", of: holdsKeys(result) ? "keys" : "rows" };
+  const reachable: RowsResult =
+    namesWhatItWants || reach === Infinity
+      ? result
+      : {
+          ...result,
+          countIsHidden: true,
+          batches: withinReach(result.batches, reach, () => tooManyRows(hidden, surplus)),
+        };
+  const shaped = bound.shaping.reduce((rows, shaping) => shaping.apply(rows), reachable);
+  const of = holdsKeys(shaped) ? "keys" : "rows";
+  const limit = rowLimitOf(of, of === "keys" ? maxRows : maxListed, approved?.ceiling);
+  if (limit === undefined) return shaped;
+  const tooMany = (count?: number): EndpointError =>
+    tooManyRows(limit, { ...surplus, count: namesWhatItWants ? count : undefined });
   // Asked before the first row is pulled, so that a refusal decrypts nothing.
-  const limit = rowLimitOf(bound.maxRows, approved?.ceiling);
-  if (limit !== undefined && result.count !== undefined && (await result.count()) > limit.rows)
-    throw tooManyRows(limit);
-  const limited: RowsResult = { ...result, batches: limitRows(result.batches, limit, result.live) };
-  const shaped = bound.shaping.reduce((rows, shaping) => shaping.apply(rows), limited);
-  const showsKeys = shaped.columns.some(({ secret }) => secret === true);
-  if (delivery.how !== "exec" && showsKeys && shaped.count !== undefined) {
+  const count = await shaped.count?.();
+  if (count !== undefined && count > limit.rows) throw tooMany(count);
+  return { ...shaped, batches: limitRows(shaped.batches, limit, tooMany, shaped.live) };
+};
+
+const showRows = async (dependencies: RunDependencies, started: Started, result: RowsResult): Promise<Ran> => {
+  const { bound } = started.admitted;
+  const { delivery } = started;
+  const shaped = await shapeWithinLimits(result, started.admitted);
+  if (delivery.how !== "exec" && holdsKeys(shaped) && shaped.count !== undefined) {
     if (!(await delivery.confirmBulk(await shaped.count())))
       throw new EndpointError("OperationStopped", "Nothing was shown.");
   }

@@ -17,7 +17,18 @@ import { database, runLine, site } from "../session/invoke-stage.ts";
 
 /** Computers PC-0 to PC-39, one key each. */
 const inside = "PC-[0-4]";
-const all = ["ComputerName", "RecoveryKeyId", "VolumeType", "Since", "Latest", "Reason", "NoRotation", "Format", "raw"];
+const all = [
+  "ComputerName",
+  "RecoveryKeyId",
+  "VolumeType",
+  "Since",
+  "Latest",
+  "Strict",
+  "Reason",
+  "NoRotation",
+  "Format",
+  "raw",
+];
 
 const rulesOn = (rules: Readonly<Record<string, object>>, more: object = {}): object => ({
   name: "Get-RecoveryKeys",
@@ -71,9 +82,13 @@ test.each([
   expect(disclosed(events)).toHaveLength(rows);
 });
 
-test("one of two key ids is outside: not found, and the other is not shown either", async () => {
+test("one of two key ids is outside: named as one that is not there, and with -Strict the other is not shown either", async () => {
   const line = `Get-RecoveryKeys -RecoveryKeyId ${guid("key 2")},${guid("key 7")}`;
-  const { outcome, events } = await runLine(line, { roles: bounded });
+  let told = "";
+  const some = await runLine(line, { roles: bounded, delivery: { tell: async (text) => void (told += text) } });
+  expect([some.outcome.exitStatus, disclosed(some.events)]).toEqual([3, ["PC-2"]]);
+  expect(told).toBe(`No recovery key was found for key id ${guid("key 7")}.`);
+  const { outcome, events } = await runLine(`${line} -Strict`, { roles: bounded });
   expect(outcome.failure).toEqual({
     category: "ObjectNotFound",
     message: `No recovery key was found for key id ${guid("key 7")}.`,

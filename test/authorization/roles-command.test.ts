@@ -71,7 +71,7 @@ role operator, through group:operators
   Helpdesk: the keys of a computer or of a key id that a caller names, a few at a time.
   Get-RecoveryKeys
       from roleCapabilities.operator.visibleCommands[0], line 7
-      parameters: -ComputerName, -RecoveryKeyId, -VolumeType, -Since, -Latest, -Reason, -Format
+      parameters: -ComputerName, -RecoveryKeyId, -VolumeType, -Since, -Latest, -Strict, -Reason, -Format
       rule: Give at least one of -ComputerName, -RecoveryKeyId.
       rule: At most 10 rows at a time; when there are more, none is shown.
       rule: At most 100 different recovery keys an hour, whatever they are shown by.

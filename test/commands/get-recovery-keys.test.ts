@@ -161,10 +161,13 @@ describe("what is not there", () => {
       "No recovery key was found for key id FFFFFFFF-0000-4000-8000-000000000001.",
     ],
     ["Get-RecoveryKeys -RecoveryKeyId ffffffff", "No recovery key was found for a key id that begins with FFFFFFFF."],
-    ["Get-RecoveryKeys PC-0001,NO-PC,PC-0002,NO-2", "No recovery key was found for computer NO-PC, computer NO-2."],
+    [
+      "Get-RecoveryKeys PC-0001,NO-PC,PC-0002,NO-2 -Strict",
+      "No recovery key was found for computer NO-PC, computer NO-2.",
+    ],
     [
       "Get-RecoveryKeys PC-0001 -Since 2027-01-01",
-      "No recovery key was found for computer PC-0001 with the given -VolumeType or -Since.",
+      "No recovery key was found for computer PC-0001 with the given -VolumeType, -Since or -Latest.",
     ],
     ["Get-RecoveryKeys -raw NO-PC", "No recovery key was found for computer NO-PC."],
   ];
@@ -177,6 +180,24 @@ describe("what is not there", () => {
     expect(failure).toBeInstanceOf(EndpointError);
     expect(failure).toMatchObject({ category: "ObjectNotFound", exitStatus: 3, message });
     expect(site.marked).toEqual([]);
+  });
+
+  test.each([
+    ["PC-0001,NO-PC,PC-0002,NO-2", 6, "computer NO-PC, computer NO-2"],
+    ["-RecoveryKeyId ABCD0001,FFFFFFFF", 1, "a key id that begins with FFFFFFFF"],
+    ["-raw PC-0001,NO-PC", 3, "computer NO-PC"],
+  ])("of several, %s, those that are there are shown and the others named", async (line, rows, missing) => {
+    const told: string[] = [];
+    const site = createMemorySite(keys);
+    const { result } = await runLine(`Get-RecoveryKeys ${line}`, site, { prompts: [], told });
+    expect(told).toEqual([`No recovery key was found for ${missing}.`]);
+    expect(await readAll(result)).toHaveLength(rows);
+    expect(rowsOf(result).exitStatus?.()).toBe(3);
+  });
+
+  test("computers and ids that don't belong together are not found", async () => {
+    const line = "Get-RecoveryKeys PC-0001,PC-0002 -RecoveryKeyId ABCD0007";
+    await expect(runLine(line, createMemorySite(keys))).rejects.toMatchObject({ category: "ObjectNotFound" });
   });
 
   test("a filter that names nothing may find nothing", async () => {

@@ -30,6 +30,7 @@ export interface Ran {
 export interface Asked {
   readonly prompts: { readonly prompt: string; readonly purpose: PasswordPurpose }[];
   readonly questions?: string[];
+  readonly told?: string[];
   readonly answer?: boolean;
 }
 
@@ -61,7 +62,7 @@ export const runLine = async (
       return new Secret("correct horse battery staple");
     },
     elevation: noElevationPort,
-    tell: async () => undefined,
+    tell: async (text) => void asked.told?.push(text),
   });
   return {
     bound,

@@ -87,7 +87,8 @@ test("a limit is held before the first row, and before a key is marked", async (
   for (const line of [
     "Get-RecoveryKeys",
     "Get-RecoveryKeys | Measure-Object",
-    "Get-RecoveryKeys | Select-Object -First 1",
+    "Get-RecoveryKeys | Select-Object -First 4",
+    "Get-RecoveryKeys | Select-Object -Last 1",
   ]) {
     const { outcome, shown, events } = await runLine(line, { roles });
     expect(outcome.failure?.category, line).toBe("LimitsExceeded");

@@ -161,6 +161,8 @@ const visibleTo = (onPassword: () => void): VisibleCommands => ({
       roleCapability: "test",
       approval: undefined,
       maxRows: undefined,
+      maxListed: undefined,
+      namesWhatItWants: false,
       keyBounds: undefined,
       disclosureLimit: undefined,
     };
