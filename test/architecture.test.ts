@@ -244,11 +244,9 @@ const opening = [
 /** Judged one by one. Everything else asks server/files/, which never waits for a pipe and knows whose a file must be. */
 const judgedOpeners: readonly (readonly [RegExp, string])[] = [
   [/^server\/files\//, "the room itself"],
-  [/^server\/audit\/open-of-record\.ts$/, "reads the record for everybody else"],
-  [
-    /^server\/audit\/(segments|event-log|prune|transcript|checkpointer|aborted-sessions)\.ts$/,
-    "write the record, in folders of ours, files that were read first or are made new",
-  ],
+  [/^server\/audit\/open-of-record\.ts$/, "opens the record for everybody else, to read and to write"],
+  [/^server\/audit\/transcript\.ts$/, "makes a new file"],
+  [/^server\/audit\/prune\.ts$/, "renames what it made new"],
   [/^server\/audit-review\/report\/(write-report|report-folder)\.ts$/, "a report, and what the package brings for it"],
   [/^server\/bundle\/load\.ts$/, "the program's own text: whoever may change it need not change a file"],
   [/^server\/(bundle\/start|cli\/doctor)\.ts$/, "/proc"],

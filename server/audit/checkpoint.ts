@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { closeSync, readSync } from "node:fs";
-import { piecesOf } from "./log-lines.ts";
+import { wholeLinesOf } from "./log-lines.ts";
 import { openOfRecord } from "./open-of-record.ts";
 import { decodeNote, signNote, type SignedNote } from "./signed-note.ts";
 
@@ -32,11 +32,7 @@ export const decodeCheckpoint = (raw: string): Checkpoint & { readonly note: Sig
  * The checkpoints of `audit/checkpoint-history`, one after the other, streamed. Three lines, an empty one, and signatures; what
  * a crash left of a torn one is passed over.
  */
-export const historyNotes = (path: string): Generator<string> => notesIn(linesOf(path));
-
-const linesOf = function* (path: string): Generator<string> {
-  for (const { bytes, whole } of piecesOf(path)) if (whole) yield bytes.toString("utf8");
-};
+export const historyNotes = (path: string): Generator<string> => notesIn(wholeLinesOf(path));
 
 const notesIn = function* (lines: Iterable<string>): Generator<string> {
   let text: string[] = [];
@@ -59,6 +55,8 @@ const notesIn = function* (lines: Iterable<string>): Generator<string> {
 
 /** Holds the newest checkpoint, with as many signatures as it may have. */
 const tailBytes = 64 * 1024;
+/** What a disk that fails may leave behind it is less. */
+const longestTailBytes = 64 * 1024 * 1024;
 
 /**
  * The last of `historyNotes`, read from the end: a checkpoint is made each 30 s for years.
@@ -79,6 +77,7 @@ export const lastHistoryNote = (path: string): string | undefined => {
       // What stands first is the rest of a line, which could pass for a whole one.
       const note = [...notesIn(length < bytes ? lines.slice(1) : lines)].at(-1);
       if (note !== undefined || length === bytes) return note;
+      if (length * 8 > longestTailBytes) throw new Error(`${path} ends in what is no checkpoint`);
     }
   } finally {
     closeSync(fd);

@@ -1,6 +1,5 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { existsSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { constants, existsSync } from "node:fs";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { openFresh } from "../files/new-file.ts";
@@ -8,7 +7,7 @@ import { renameDurably } from "../files/replace-file.ts";
 import { decodeCheckpoint, lastHistoryNote, originOf, signCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { checkLine, signLine } from "./line-signature.ts";
 import { CompactRange, leafHash } from "./merkle-tree.ts";
-import { readTextOfRecord } from "./open-of-record.ts";
+import { openFileOfRecord, readTextOfRecord } from "./open-of-record.ts";
 import { isFull } from "./rescue-space.ts";
 import { signersOf } from "./signed-note.ts";
 
@@ -55,7 +54,7 @@ const writeWhole = async (path: string, text: string): Promise<void> => {
 };
 
 const appendNote = async (path: string, note: string): Promise<void> => {
-  const history = await open(path, "a+", 0o600);
+  const history = await openFileOfRecord(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT);
   try {
     const { size } = await history.stat();
     const last = Buffer.alloc(1);

@@ -1,13 +1,14 @@
-import { fstatSync, mkdirSync, statSync } from "node:fs";
-import { open, type FileHandle } from "node:fs/promises";
+import { constants, fstatSync, lstatSync, mkdirSync } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { synchronizeDirectory } from "../files/synchronize-directory.ts";
 import { eventText } from "./event-text.ts";
 import type { AuditEvent, EventLog } from "./event.ts";
 import { lockIn, takeLock } from "./lock.ts";
+import { openFileOfRecord } from "./open-of-record.ts";
 import { isFull } from "./rescue-space.ts";
-import { findLogEnd, segmentName } from "./segments.ts";
+import { findLogEnd, segmentName, type LogEnd } from "./segments.ts";
 import { writeSome } from "./write-some.ts";
 
 export interface EventLogOptions {
@@ -94,7 +95,7 @@ class AppendOnlyLog implements OpenEventLog {
   #flushing: Promise<void> | undefined;
   #closed = false;
 
-  constructor(options: EventLogOptions, releaseLock: () => void, end: ReturnType<typeof findLogEnd>) {
+  constructor(options: EventLogOptions, releaseLock: () => void, end: LogEnd) {
     this.#options = options;
     this.#server = JSON.stringify(options.server);
     this.#releaseLock = releaseLock;
@@ -194,7 +195,7 @@ class AppendOnlyLog implements OpenEventLog {
   /** A file that was removed or exchanged still takes writes; what goes there is on no record. */
   #checkItIsThere(): void {
     const ours = this.#file;
-    const named = ours && statSync(ours.path);
+    const named = ours && lstatSync(ours.path);
     if (ours?.ino !== named?.ino || ours?.dev !== named?.dev) throw new Error("the log's file was exchanged");
   }
 
@@ -212,19 +213,19 @@ class AppendOnlyLog implements OpenEventLog {
       await this.#file?.handle.close();
       this.#file = undefined;
       const segment = segmentName(this.#lastSeq + 1);
-      const file = await this.#open(segment, "wx");
+      const file = await this.#open(segment, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL);
       this.#segment = segment;
       this.#durableBytes = 0;
       this.#segmentBegunAtMs = this.#options.now().getTime();
       await synchronizeDirectory(this.#options.directory);
       return file;
     }
-    return this.#open(this.#segment, "r+");
+    return this.#open(this.#segment, constants.O_RDWR);
   }
 
-  async #open(segment: string, flags: "wx" | "r+"): Promise<FileHandle> {
+  async #open(segment: string, flags: number): Promise<FileHandle> {
     const path = join(this.#options.directory, segment);
-    const handle = await open(path, flags, 0o600);
+    const handle = await openFileOfRecord(path, flags);
     const { ino, dev } = fstatSync(handle.fd);
     this.#file = { handle, path, ino, dev };
     return handle;
@@ -252,7 +253,7 @@ export const openEventLog = async (options: EventLogOptions): Promise<OpenEventL
   mkdirSync(options.directory, { recursive: true, mode: 0o700 });
   const releaseLock = takeLock(lockIn(join(options.directory, "..")));
   try {
-    const end = findLogEnd(options.directory);
+    const end = await findLogEnd(options.directory);
     const first = (await options.onOpened?.(end.repaired?.keptAs)) ?? [];
     const log = new AppendOnlyLog(options, releaseLock, end);
     for (const event of first) await log.append(event);

@@ -1,5 +1,6 @@
 import { closeSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
+import { EndpointError } from "../errors.ts";
 import { openFileOfRecord, openOfRecord } from "./open-of-record.ts";
 
 /** One leaf of the tree, in the order of the log. */
@@ -23,28 +24,38 @@ export interface Segment {
   readonly name: string;
   readonly firstSeq: number;
   readonly pruned: boolean;
+  /** Its file has no more bytes than this: a hash for each line before the next segment. */
+  readonly largest: number;
 }
 
 const blockBytes = 1024 * 1024;
-const longestLine = 64 * 1024 * 1024;
+export const longestLine = 64 * 1024 * 1024;
 const hashBytes = 32;
 
 export const prunedName = (segment: string): string => segment.replace(/\.ndjson$/, ".hashes");
 
 /** The log's segments in order. Where both are there, the lines count: pruning was interrupted before it took them away. */
 export const findSegments = (directory: string): Segment[] => {
-  const found = new Map<string, Segment>();
+  const found = new Map<string, Omit<Segment, "largest">>();
   for (const name of readdirSync(directory).sort()) {
     const [, firstSeq, kind] = /^(\d{12})\.(ndjson|hashes)$/.exec(name) ?? [];
     if (firstSeq !== undefined) found.set(firstSeq, { name, firstSeq: Number(firstSeq), pruned: kind === "hashes" });
   }
-  return [...found.values()];
+  return [...found.values()].map((one, index, all) => {
+    const next = all[index + 1]?.firstSeq ?? Number.POSITIVE_INFINITY;
+    return { ...one, largest: one.pruned ? (next - one.firstSeq) * hashBytes : Number.POSITIVE_INFINITY };
+  });
+};
+
+const refuseLonger = (bytes: number, largest: number): void => {
+  if (bytes > largest) throw new Error("it is longer than what it stands for");
 };
 
 /** Blocks of a file; each is worth something only until the next one is read. */
-const blocksOf = function* (path: string): Generator<Buffer> {
+const blocksOf = function* (path: string, largest = Number.POSITIVE_INFINITY): Generator<Buffer> {
   const { fd, bytes } = openOfRecord(path);
   try {
+    refuseLonger(bytes, largest);
     const block = Buffer.allocUnsafe(blockBytes);
     for (let left = bytes; left > 0;) {
       const length = readSync(fd, block, 0, Math.min(left, block.length), null);
@@ -58,10 +69,11 @@ const blocksOf = function* (path: string): Generator<Buffer> {
 };
 
 /** The same, beside everybody else's work: a file system that hangs holds up nobody but who waits for the block. */
-const blocksInTurns = async function* (path: string): AsyncGenerator<Buffer> {
+const blocksInTurns = async function* (path: string, largest: number): AsyncGenerator<Buffer> {
   const file = await openFileOfRecord(path);
   try {
     const { size } = await file.stat();
+    refuseLonger(size, largest);
     const block = Buffer.allocUnsafe(blockBytes);
     for (let left = size; left > 0;) {
       const { bytesRead } = await file.read(block, 0, Math.min(left, block.length), null);
@@ -99,7 +111,8 @@ const cutAtNewlines = (): Cutter => {
         start = end + 1;
       }
       rest = Buffer.concat([rest, block.subarray(start)]);
-      if (rest.length > longestLine) throw new Error("a line of the log is too long to be one");
+      if (rest.length > longestLine)
+        throw new EndpointError("AuditUnavailable", "A line of the log is too long to be one.");
     },
     *end() {
       if (rest.length > 0) yield { bytes: rest, whole: false };
@@ -131,6 +144,11 @@ export const piecesOf = function* (path: string): Generator<Piece> {
   yield* cutter.end();
 };
 
+/** Whole lines of a file, as text. */
+export const wholeLinesOf = function* (path: string): Generator<string> {
+  for (const { bytes, whole } of piecesOf(path)) if (whole) yield bytes.toString("utf8");
+};
+
 /** Makes lines of a segment's pieces, in order. */
 const numbering = ({ name, firstSeq, pruned }: Segment): ((piece: Piece) => LogLine) => {
   let lineNumber = 0;
@@ -147,20 +165,31 @@ const numbering = ({ name, firstSeq, pruned }: Segment): ((piece: Piece) => LogL
 export const linesOfSegment = function* (directory: string, segment: Segment): Generator<LogLine> {
   const cutter = segment.pruned ? cutHashes() : cutAtNewlines();
   const number = numbering(segment);
-  for (const block of blocksOf(join(directory, segment.name))) {
+  for (const block of blocksOf(join(directory, segment.name), segment.largest)) {
     for (const piece of cutter.take(block)) yield number(piece);
   }
   for (const piece of cutter.end()) yield number(piece);
 };
 
-/** The same, a block's lines at a time, beside everybody else's work. */
+/**
+ * The same, a block's lines at a time, beside everybody else's work.
+ *
+ * @throws EndpointError AuditUnavailable when it can't be read
+ */
 export const linesInTurns = async function* (directory: string, segment: Segment): AsyncGenerator<Iterable<LogLine>> {
   const cutter = segment.pruned ? cutHashes() : cutAtNewlines();
   const number = numbering(segment);
   const numbered = function* (pieces: Iterable<Piece>): Generator<LogLine> {
     for (const piece of pieces) yield number(piece);
   };
-  for await (const block of blocksInTurns(join(directory, segment.name))) yield numbered(cutter.take(block));
+  const path = join(directory, segment.name);
+  try {
+    for await (const block of blocksInTurns(path, segment.largest)) yield numbered(cutter.take(block));
+  } catch (error) {
+    if (error instanceof EndpointError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new EndpointError("AuditUnavailable", `audit/log/${segment.name} can't be read: ${why}`, { cause: error });
+  }
   yield numbered(cutter.end());
 };
 

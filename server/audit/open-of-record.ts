@@ -1,13 +1,25 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
+import { stopped } from "../errors.ts";
 
 /** A link is not followed, and a FIFO that nobody writes to is not waited for. */
-export const ofRecord = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const ofRecord = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 const blockBytes = 256 * 1024;
 
-const irregular = (path: string): Error => new Error(`${path} is no regular file`);
+/** Of a checkpoint, a key, the name of a process. */
+const largestText = 64 * 1024;
+
+/** A transcript has 4 GiB at most (`transcriptLimitMiB`), and its end comes on top. Whatever claims to be longer is none of ours. */
+export const largestFile = 5 * 1024 ** 3;
+
+/** FreeBSD has this name for it. */
+const irregular = (path: string): Error => Object.assign(new Error(`${path} is no regular file`), { code: "EFTYPE" });
+
+/** Whether opening failed because something else than a regular file stands there. */
+export const isIrregular = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && /^(?:EFTYPE|ELOOP|EISDIR|ENXIO)$/.test(String(error.code));
 
 /**
  * Opens a file of the record for reading. What the server writes is a regular file: a link may lead to a device that never ends,
@@ -28,9 +40,13 @@ export const openOfRecord = (path: string): { readonly fd: number; readonly byte
   }
 };
 
-/** The same, for whoever reads it a block at a time. */
-export const openFileOfRecord = async (path: string): Promise<FileHandle> => {
-  const file = await open(path, constants.O_RDONLY | ofRecord);
+/**
+ * The same, for whoever reads it a block at a time, or writes it.
+ *
+ * @param flags of open(2)
+ */
+export const openFileOfRecord = async (path: string, flags = constants.O_RDONLY): Promise<FileHandle> => {
+  const file = await open(path, flags | ofRecord, 0o600);
   try {
     if (!(await file.stat()).isFile()) throw irregular(path);
     return file;
@@ -40,11 +56,13 @@ export const openFileOfRecord = async (path: string): Promise<FileHandle> => {
   }
 };
 
-/** The whole of a small file of the record. */
+/** The whole of a small file of the record. @throws Error when it is larger than one can be */
 export const readTextOfRecord = (path: string): string => {
-  const { fd } = openOfRecord(path);
+  const { fd, bytes } = openOfRecord(path);
   try {
-    return readFileSync(fd, "utf8");
+    if (bytes > largestText) throw new Error(`${path} is larger than such a file can be`);
+    const text = Buffer.alloc(bytes);
+    return text.toString("utf8", 0, readSync(fd, text, 0, bytes, null));
   } finally {
     closeSync(fd);
   }
@@ -54,13 +72,13 @@ export const readTextOfRecord = (path: string): string => {
  * SHA-256 of a file of the record, hexadecimal.
  *
  * @param expected its length, where the log says it. A file of another is not read: it may be made endless
- * @returns an empty text for a file of another length
+ * @returns an empty text for a file of another length, and for one that is larger than any
  */
 export const digestOfRecord = (path: string, expected?: number): string => {
   const hash = createHash("sha256");
   const { fd, bytes } = openOfRecord(path);
   try {
-    if (expected !== undefined && bytes !== expected) return "";
+    if (bytes !== (expected ?? bytes) || bytes > largestFile) return "";
     const block = Buffer.allocUnsafe(blockBytes);
     for (let left = bytes; left > 0;) {
       const length = readSync(fd, block, 0, Math.min(left, block.length), null);
@@ -80,5 +98,27 @@ export const digestOrNone = (path: string): string => {
     return digestOfRecord(path);
   } catch {
     return ""; // fits no digest
+  }
+};
+
+/** The same as `digestOrNone`, beside everybody else's work. @throws EndpointError OperationStopped */
+export const digestInTurns = async (path: string, stop: AbortSignal | undefined): Promise<string> => {
+  const file = await openFileOfRecord(path).catch(() => undefined);
+  if (file === undefined) return "";
+  try {
+    const { size } = await file.stat();
+    if (size > largestFile) return "";
+    const hash = createHash("sha256");
+    const block = Buffer.allocUnsafe(blockBytes);
+    for (let at = 0; at < size;) {
+      if (stop?.aborted === true) throw stopped();
+      const { bytesRead } = await file.read(block, 0, Math.min(block.length, size - at), at);
+      if (bytesRead === 0) break;
+      hash.update(block.subarray(0, bytesRead));
+      at += bytesRead;
+    }
+    return hash.digest("hex");
+  } finally {
+    await file.close();
   }
 };

@@ -135,7 +135,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
   };
   try {
     for (const event of aborted.removeUnbegun(join(directory, "transcripts"))) await log.append(event);
-    for (const event of aborted.close(join(directory, "transcripts"))) await log.append(event);
+    for await (const event of aborted.close(join(directory, "transcripts"), options.stop)) await log.append(event);
     await checkpoint();
   } catch (error) {
     await log.close();

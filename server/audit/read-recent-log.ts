@@ -2,7 +2,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import type { Party, RecordedParty } from "../identity/party.ts";
-import { readTextOfRecord } from "./open-of-record.ts";
+import { wholeLinesOf } from "./log-lines.ts";
 
 /** No request and no approval lives longer than a day each (roles-schema.ts). */
 const longestLifeMs = 48 * 60 * 60_000;
@@ -77,7 +77,7 @@ export const readRecentLog = (directory: string, now: Date): RecentLog => {
   const gaveCode: Party[] = [];
   const since = new Date(now.getTime() - hourMs).toISOString();
   for (const path of segments) {
-    for (const line of readTextOfRecord(path).split("\n")) {
+    for (const line of wholeLinesOf(path)) {
       const decoded = decodeRecent(line, since);
       if (decoded === undefined) continue;
       const { event } = decoded;

@@ -97,7 +97,7 @@ export const readThrough = async (
   const loss: RecordLoss = {
     segments: pruned.unpermitted(counted),
     missing: transcripts.missing(counted),
-    extra: transcripts.extra(counted),
+    extra: await transcripts.extra(counted, stop),
     checkpoints: past.wasSigned ? "gone" : "kept",
     ...(brokenLine === undefined ? {} : { altered: { from: provedSize + 1, to: lastSeq, brokenLine } }),
   };

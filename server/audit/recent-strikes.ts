@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
-import { readTextOfRecord } from "./open-of-record.ts";
+import { wholeLinesOf } from "./log-lines.ts";
 
 const dayMs = 24 * 60 * 60_000;
 
@@ -42,6 +42,10 @@ const decode = (text: string): z.infer<typeof line> | undefined => {
 /** How often each budget of a user struck within the last day, and whom. */
 export type Strikes = ReadonlyMap<string, { readonly count: number; readonly users: ReadonlySet<string> }>;
 
+const linesOf = function* (paths: readonly string[]): Generator<string> {
+  for (const path of paths) yield* wholeLinesOf(path);
+};
+
 /** @param directory the log's segments */
 export const readRecentStrikes = (directory: string, now: Date): Strikes => {
   const strikes = new Map<string, { count: number; readonly users: Set<string> }>();
@@ -50,7 +54,7 @@ export const readRecentStrikes = (directory: string, now: Date): Strikes => {
     .filter((name) => name.endsWith(".ndjson"))
     .map((name) => join(directory, name))
     .filter((path) => statSync(path).mtimeMs >= since);
-  for (const text of segments.flatMap((path) => readTextOfRecord(path).split("\n"))) {
+  for (const text of linesOf(segments)) {
     const decoded = worthParsing.test(text) ? decode(text) : undefined;
     if (decoded === undefined || Date.parse(decoded.at) < since) continue;
     const budget = budgetOf(decoded.event);

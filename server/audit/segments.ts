@@ -1,17 +1,12 @@
 import { hash } from "node:crypto";
-import {
-  openSync,
-  closeSync,
-  fstatSync,
-  ftruncateSync,
-  fsyncSync,
-  readSync,
-  readdirSync,
-  writeFileSync,
-} from "node:fs";
+import { constants, readdirSync } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { EndpointError } from "../errors.ts";
+import { openFresh } from "../files/new-file.ts";
+import { longestLine } from "./log-lines.ts";
+import { openFileOfRecord } from "./open-of-record.ts";
 
 const line = z.looseObject({ seq: z.number().int().positive() });
 
@@ -32,75 +27,122 @@ export interface LogEnd {
 
 const blockBytes = 64 * 1024;
 
-/** Reads backwards for the end of the last whole line. @returns its end offset and text, or undefined for none */
-const lastWholeLine = (fd: number, size: number): { readonly end: number; readonly text: string } | undefined => {
-  let tail = Buffer.alloc(0);
-  let start = size;
-  while (start > 0) {
-    const length = Math.min(blockBytes, start);
-    start -= length;
-    const block = Buffer.alloc(length);
-    readSync(fd, block, 0, length, start);
-    tail = Buffer.concat([block, tail]);
-    const newline = tail.lastIndexOf(10);
-    if (newline < 0) continue;
-    const before = newline === 0 ? -1 : tail.lastIndexOf(10, newline - 1);
-    if (before < 0 && start > 0) continue;
-    return { end: start + newline + 1, text: tail.toString("utf8", before + 1, newline) };
+const damaged = (message: string, cause?: unknown): EndpointError =>
+  new EndpointError("AuditUnavailable", message, { cause });
+
+/** Bytes of a file from one place to another. */
+const read = async (file: FileHandle, from: number, to: number): Promise<Buffer> => {
+  const bytes = Buffer.alloc(to - from);
+  for (let at = 0; at < bytes.length;) {
+    const { bytesRead } = await file.read(bytes, at, bytes.length - at, from + at);
+    if (bytesRead === 0) throw new Error("the file became shorter while it was read");
+    at += bytesRead;
   }
-  return undefined;
+  return bytes;
+};
+
+/**
+ * Looks backwards for the last whole line, no further than a line can be long.
+ *
+ * @returns where it begins and where the next one does; undefined where there is none; "too long"
+ */
+const findLastLine = async (
+  file: FileHandle,
+  size: number,
+): Promise<{ readonly start: number; readonly end: number } | undefined | "too long"> => {
+  let end: number | undefined;
+  for (let at = size; at > 0;) {
+    const to = at;
+    at = Math.max(0, at - blockBytes);
+    const block = await read(file, at, to);
+    let before = block.lastIndexOf(10);
+    if (before >= 0 && end === undefined) {
+      end = at + before + 1;
+      before = before === 0 ? -1 : block.lastIndexOf(10, before - 1);
+    }
+    if (before >= 0 && end !== undefined) return { start: at + before + 1, end };
+    if ((end ?? size) - at > longestLine) return "too long";
+  }
+  return end === undefined ? undefined : { start: 0, end };
 };
 
 /** The time at the start of a segment: every line begins `{"seq":N,"at":"…"`. */
-const begunAt = (fd: number, end: number): Pick<LogEnd, "begunAtMs"> => {
-  const head = Buffer.alloc(Math.min(end, 100));
-  readSync(fd, head, 0, head.length, 0);
+const begunAt = async (file: FileHandle, end: number): Promise<Pick<LogEnd, "begunAtMs">> => {
+  const head = await read(file, 0, Math.min(end, 100));
   const at = Date.parse(/^\{"seq":\d+,"at":"([^"]+)"/.exec(head.toString("latin1"))?.[1] ?? "");
   return Number.isNaN(at) ? {} : { begunAtMs: at };
+};
+
+/** Moves what stands behind the last whole line into a file of its own, which is durable before it is cut off. */
+const setAside = async (file: FileHandle, path: string, end: number, size: number): Promise<string> => {
+  const torn = await read(file, end, size);
+  const kept = await openFresh(path);
+  try {
+    await kept.writeFile(torn);
+    await kept.datasync();
+  } finally {
+    await kept.close();
+  }
+  await file.truncate(end);
+  await file.sync();
+  return hash("sha256", torn);
+};
+
+/** The number of the last event. @throws EndpointError AuditUnavailable when it is not one of ours */
+const seqOf = (text: string, segment: string): number => {
+  let decoded: unknown;
+  try {
+    decoded = JSON.parse(text);
+  } catch (error) {
+    throw damaged(`The last line of audit/log/${segment} is damaged.`, error);
+  }
+  const { success, data } = line.safeParse(decoded);
+  if (!success) throw damaged(`The last line of audit/log/${segment} is not an event.`);
+  return data.seq;
+};
+
+const openSegment = async (path: string, segment: string): Promise<FileHandle> => {
+  try {
+    return await openFileOfRecord(path, constants.O_RDWR);
+  } catch (error) {
+    throw damaged(`The newest segment, audit/log/${segment}, can't be opened: pep audit verify says more.`, error);
+  }
 };
 
 /**
  * Finds the end of the log and repairs a torn last line, as a crash in the middle of a write leaves it. The torn bytes are
  * kept in a file beside the segment, never thrown away: they may be evidence.
  *
- * @throws EndpointError AuditUnavailable when a whole last line is not one of ours: that is damage, not a crash
+ * @throws EndpointError AuditUnavailable when a whole last line is not one of ours, or what follows it is longer than a line can
+ * be: that is damage, not a crash
  */
-export const findLogEnd = (directory: string): LogEnd => {
+export const findLogEnd = async (directory: string): Promise<LogEnd> => {
   const segment = readdirSync(directory)
     .filter((name) => /^\d{12}\.ndjson$/.test(name))
     .sort()
     .at(-1);
   if (segment === undefined) return { lastSeq: 0, segment: undefined, bytes: 0, repaired: undefined };
-  const fd = openSync(join(directory, segment), "r+");
+  const file = await openSegment(join(directory, segment), segment);
   try {
-    const { size } = fstatSync(fd);
-    const last = lastWholeLine(fd, size);
+    const { size } = await file.stat();
+    const last = await findLastLine(file, size);
+    if (last === "too long") {
+      throw damaged(`What stands behind the last line of audit/log/${segment}, or that line, is too long to be one.`);
+    }
     const end = last?.end ?? 0;
+    // Before anything is cut off: what is no log is left as it is.
+    const lastSeq =
+      last === undefined
+        ? Number(segment.slice(0, 12)) - 1
+        : seqOf((await read(file, last.start, end - 1)).toString("utf8"), segment);
     let repaired: LogEnd["repaired"];
     if (end < size) {
-      const torn = Buffer.alloc(size - end);
-      readSync(fd, torn, 0, torn.length, end);
       const keptAs = `${segment}.torn-at-${end}`;
-      writeFileSync(join(directory, keptAs), torn, { mode: 0o600 });
-      ftruncateSync(fd, end);
-      fsyncSync(fd);
-      repaired = { droppedBytes: torn.length, keptAs, digest: hash("sha256", torn) };
+      const digest = await setAside(file, join(directory, keptAs), end, size);
+      repaired = { droppedBytes: size - end, keptAs, digest };
     }
-    if (last === undefined) return { lastSeq: Number(segment.slice(0, 12)) - 1, segment, bytes: 0, repaired };
-    let decoded: unknown;
-    try {
-      decoded = JSON.parse(last.text);
-    } catch (error) {
-      throw new EndpointError("AuditUnavailable", `The last line of audit/log/${segment} is damaged.`, {
-        cause: error,
-      });
-    }
-    const { success, data } = line.safeParse(decoded);
-    if (!success) {
-      throw new EndpointError("AuditUnavailable", `The last line of audit/log/${segment} is not an event.`);
-    }
-    return { lastSeq: data.seq, segment, bytes: end, repaired, ...begunAt(fd, end) };
+    return { lastSeq, segment, bytes: end, repaired, ...(end === 0 ? {} : await begunAt(file, end)) };
   } finally {
-    closeSync(fd);
+    await file.close();
   }
 };

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isUnbegun } from "./aborted-sessions.ts";
-import { digestOrNone } from "./open-of-record.ts";
+import { digestInTurns } from "./open-of-record.ts";
 import type { Counted, LooseEvent } from "./permissions.ts";
 import type { NamedTranscript } from "./record-loss.ts";
 
@@ -49,19 +49,23 @@ export class TranscriptsOnDisk {
   }
 
   /** One that holds a header only shows nothing: a crash leaves it, and the next start takes it away. */
-  extra({ transcripts, extra, oldThroughSeq }: Counted): NamedTranscript[] {
+  async extra(
+    { transcripts, extra, oldThroughSeq }: Counted,
+    stop: AbortSignal | undefined,
+  ): Promise<NamedTranscript[]> {
     if (oldThroughSeq > 0) return []; // events of development versions that named them may be gone
-    return (
-      [...this.#unnamed]
-        .filter((name) => name.endsWith(".cast") && !extra.has(name))
-        .map((name) => ({ name, path: join(this.#directory, name) }))
-        // One that was to be pruned may be there still, as a stop or a crash leaves it: that one, and no other of its name.
-        .filter(({ name, path }) => {
-          const pruned = transcripts.get(name);
-          return pruned === undefined || (pruned !== "" && pruned !== digestOrNone(path));
-        })
-        .filter(({ path }) => !isUnbegun(path))
-        .map(({ name, path }) => ({ name, digest: digestOrNone(path) }))
-    );
+    const found: NamedTranscript[] = [];
+    for (const name of this.#unnamed) {
+      if (!name.endsWith(".cast") || extra.has(name)) continue;
+      const path = join(this.#directory, name);
+      const pruned = transcripts.get(name);
+      // The old form has no digest.
+      if (pruned === "") continue;
+      if (pruned === undefined && isUnbegun(path)) continue;
+      const digest = await digestInTurns(path, stop);
+      // One that was to be pruned may be there still, as a stop or a crash leaves it: that one, and no other of its name.
+      if (pruned === undefined || (pruned !== digest && !isUnbegun(path))) found.push({ name, digest });
+    }
+    return found;
   }
 }
