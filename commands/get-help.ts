@@ -1,8 +1,8 @@
 import { EndpointError } from "../server/errors.ts";
 import { defineCommand } from "./define-command.ts";
-import { commandHelp, overview, parameterHelp } from "./help-text.ts";
+import { commandHelp, exampleHelp, overview, parameterHelp } from "./help-text.ts";
 import { text } from "./parameter-kinds.ts";
-import { value } from "./parameters.ts";
+import { flag, value } from "./parameters.ts";
 
 const sameName = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
@@ -32,6 +32,9 @@ export const getHelp = defineCommand({
       }),
       { synopsis: "Only this parameter of the command; * for all of them." },
     ),
+    Examples: flag({ synopsis: "Only the command's examples." }),
+    Full: flag({ synopsis: "The whole text, which is shown without it too." }),
+    Detailed: flag({ synopsis: "The whole text, which is shown without it too." }),
   },
   conflict: (values) =>
     values.Parameter !== undefined && values.Name === undefined
@@ -45,6 +48,7 @@ export const getHelp = defineCommand({
     if (command === undefined) {
       throw new EndpointError("ObjectNotFound", "You have no command of that name. Get-Command lists those you have.");
     }
+    if (values.Examples === true) return { kind: "text", text: exampleHelp(command) };
     if (wanted === undefined) return { kind: "text", text: commandHelp(command) };
     const parameters = command.parameters.filter((one) => wanted === "*" || sameName(one.name, wanted));
     if (parameters.length === 0) {

@@ -178,17 +178,17 @@ export const getRecoveryKeys = defineCommand({
     "The newest keys come first, of each computer named or of all ids named. State is Current where no newer key of the volume is known, " +
     "Replaced where one is, and Older where a newer one is known of the same computer and kind of volume, but not whether of this volume.",
   examples: [
-    { line: "Get-RecoveryKeys -ComputerName PC-0001", explains: "Every key of one computer." },
+    { line: "Get-RecoveryKeys -ComputerName DEMO-PC-01", explains: "Every key of one computer." },
     {
       line: 'Get-RecoveryKeys -RecoveryKeyId 24B0AA32 -Reason "Lost PIN"',
       explains: "The key whose id begins with the digits on the recovery screen.",
     },
     {
-      line: "Get-RecoveryKeys PC-0001,PC-0002 -VolumeType OperatingSystem -Latest",
+      line: "Get-RecoveryKeys DEMO-PC-01,DEMO-PC-02 -VolumeType OperatingSystem -Latest",
       explains: "The newest key of each.",
     },
     {
-      line: "Get-RecoveryKeys -ComputerName PC-0001 | Select-Object PasswordId,LastUpdateTime",
+      line: "Get-RecoveryKeys -ComputerName DEMO-PC-01 | Select-Object PasswordId,LastUpdateTime",
       explains: "Which keys there are, without showing one.",
     },
     { line: "Get-RecoveryKeys -Since 7d -Format csv", explains: "The keys of the last seven days." },

@@ -55,6 +55,19 @@ const parameterText = (parameter: ParameterDescription): string => {
 export const parameterHelp = (parameters: readonly ParameterDescription[]): string =>
   parameters.map(parameterText).join("\n\n");
 
+const examplesOf = ({ examples }: CommandDescription): string[] =>
+  examples.length === 0
+    ? []
+    : [
+        `EXAMPLES\n${examples
+          .map(({ line, explains }) => `${indentation}${line}\n${wrap(explains, indentation.repeat(2))}`)
+          .join("\n\n")}`,
+      ];
+
+/** What PowerShell's -Examples shows. */
+export const exampleHelp = (command: CommandDescription): string =>
+  [...section("NAME", [command.name]), ...section("SYNOPSIS", [command.synopsis]), ...examplesOf(command)].join("\n\n");
+
 /** Everything about one command, as far as this user may use it. */
 export const commandHelp = (command: CommandDescription): string =>
   [
@@ -67,13 +80,7 @@ export const commandHelp = (command: CommandDescription): string =>
     ...section("DESCRIPTION", [command.description]),
     ...(command.parameters.length === 0 ? [] : [`PARAMETERS\n${parameterHelp(command.parameters)}`]),
     ...section("RULES OF YOUR ROLES", command.rules),
-    ...(command.examples.length === 0
-      ? []
-      : [
-          `EXAMPLES\n${command.examples
-            .map(({ line, explains }) => `${indentation}${line}\n${wrap(explains, indentation.repeat(2))}`)
-            .join("\n\n")}`,
-        ]),
+    ...examplesOf(command),
   ].join("\n\n");
 
 /** What a new user needs: the commands, and how a line is written. */
@@ -86,7 +93,7 @@ export const overview = (commands: readonly CommandDescription[]): string => {
     ...section("HOW A LINE IS WRITTEN", [
       "Name -Parameter value -Switch. Upper and lower case are the same; a parameter's name may be cut short as long as it stays unambiguous.",
       "Several values: A,B,C. A value with blanks or special characters: 'in single quotes'.",
-      "A pipe leads into Select-Object and Measure-Object: Get-Command | Measure-Object.",
+      "A pipe leads into Select-Object, Sort-Object, Measure-Object, Format-List and Format-Table: Get-Command | Measure-Object.",
       "There are no variables, script blocks or redirections; scripts run on your own machine: ssh HOST COMMAND > FILE.",
     ]),
     ...section("MORE", ["Get-Help NAME explains one command, with the values that your roles allow."]),

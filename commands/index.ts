@@ -6,6 +6,7 @@ import type { AnyDefinition } from "./define-command.ts";
 import { denyElevation } from "./deny-elevation.ts";
 import { exportAuditLog } from "./export-audit-log.ts";
 import { exitPSSession } from "./exit-pssession.ts";
+import { formatList, formatTable } from "./format-object.ts";
 import { getAuditEvent } from "./get-audit-event.ts";
 import { getCapability } from "./get-capability.ts";
 import { getCommand } from "./get-command.ts";
@@ -17,6 +18,7 @@ import { measureObject } from "./measure-object.ts";
 import { restoreCert } from "./restore-cert.ts";
 import { requestElevation } from "./request-elevation.ts";
 import { selectObject } from "./select-object.ts";
+import { sortObject } from "./sort-object.ts";
 import { showTranscript } from "./show-transcript.ts";
 import { testAuditLog } from "./test-audit-log.ts";
 import { verifyCert } from "./verify-cert.ts";
@@ -41,7 +43,10 @@ export const commands: readonly AnyDefinition[] = [
   getCapability,
   getHelp,
   selectObject,
+  sortObject,
   measureObject,
+  formatList,
+  formatTable,
   clearHost,
   exitPSSession,
 ];

@@ -1,8 +1,8 @@
-import { EndpointError } from "../server/errors.ts";
 import { defineShaping } from "./define-command.ts";
 import type { Row } from "./define-command.ts";
-import { integer, text } from "./parameter-kinds.ts";
+import { integer } from "./parameter-kinds.ts";
 import { list, value } from "./parameters.ts";
+import { columnName, pickColumns } from "./pick-columns.ts";
 
 const mostRows = 1_000_000;
 /** -Last has to hold that many rows until the end is reached. */
@@ -29,10 +29,6 @@ async function* lastOf(batches: Batches, last: number): AsyncGenerator<readonly 
   if (held.length > 0) yield held;
 }
 
-async function* only(batches: Batches, indexes: readonly number[]): AsyncGenerator<readonly Row[]> {
-  for await (const batch of batches) yield batch.map((row) => indexes.map((index) => row[index] ?? null));
-}
-
 export const selectObject = defineShaping({
   name: "Select-Object",
   aliases: ["select"],
@@ -46,10 +42,7 @@ export const selectObject = defineShaping({
   ],
   forEveryone: true,
   parameters: {
-    Property: list(text({ placeholder: "<column>", expects: "a column's name", fits: /^[A-Za-z][A-Za-z0-9]{0,63}$/ }), {
-      synopsis: "Only these columns, in this order.",
-      position: 0,
-    }),
+    Property: list(columnName, { synopsis: "Only these columns, in this order.", position: 0 }),
     First: value(integer(1, mostRows), { synopsis: "Only so many rows from the beginning." }),
     Last: value(integer(1, mostLastRows), { synopsis: "Only so many rows from the end." }),
     Skip: value(integer(1, mostRows), { synopsis: "Leave so many rows out at the beginning." }),
@@ -59,27 +52,17 @@ export const selectObject = defineShaping({
       ? "-Last goes without -First and -Skip."
       : undefined,
   shape: (values, result) => {
-    const indexes = (values.Property ?? result.columns.map(({ name }) => name)).map((wanted) => {
-      const index = result.columns.findIndex(({ name }) => name.toLowerCase() === wanted.toLowerCase());
-      if (index >= 0) return index;
-      const names = result.columns.map(({ name }) => name).join(", ");
-      throw new EndpointError("InvalidArgument", `There is no such column. The columns are: ${names}.`);
-    });
-    if (new Set(indexes).size < indexes.length) {
-      throw new EndpointError("InvalidArgument", "A column is selected once at most.");
-    }
-    const columns = indexes.flatMap((index) => result.columns[index] ?? []);
+    const picked = pickColumns(result, values.Property);
     const { Last: last, First: first = mostRows, Skip: skip = 0 } = values;
     const cut = values.First !== undefined || values.Skip !== undefined;
     const shape = (batches: Batches): Batches => {
-      const rows = last !== undefined ? lastOf(batches, last) : cut ? window(batches, skip, first) : batches;
-      return only(rows, indexes);
+      if (last !== undefined) return lastOf(batches, last);
+      return cut ? window(batches, skip, first) : batches;
     };
-    const { count, ...rest } = result;
+    const { count, ...rest } = picked;
     return {
       ...rest,
-      columns,
-      batches: shape(result.batches),
+      batches: shape(picked.batches),
       ...(count === undefined
         ? {}
         : {

@@ -5,7 +5,7 @@ import { requestId } from "../../commands/parameter-kinds.ts";
 import { Refusal } from "../errors.ts";
 import { parseCommandLine } from "../session/command-line/parse.ts";
 import type { Stage } from "../session/command-line/parse.ts";
-import { notRecognised, scriptsNotAllowed } from "../session/command-line/refusals.ts";
+import { notRecognised, refusePipe } from "../session/command-line/refusals.ts";
 import { bindParameters } from "./bind-parameters.ts";
 import { canonicalInvocation } from "./canonical-invocation.ts";
 import type { BoundLine, VisibleCommands } from "./contract.ts";
@@ -38,8 +38,15 @@ const grantOf = (definition: AnyDefinition, entries: readonly RoleEntry[], visib
   };
 };
 
-const asksForHelp = (stage: Stage): boolean =>
-  stage.words.some((word) => word.kind === "parameter" && word.name === "?");
+/** `-?` anywhere; `-Help`, `-h` and `/?` where nothing else stands. */
+const asksForHelp = ({ words }: Stage): boolean =>
+  words.some((word) => word.kind === "parameter" && word.name === "?") ||
+  (words.length === 1 &&
+    words.every((word) =>
+      word.kind === "parameter"
+        ? word.attached === undefined && /^(?:help|h)$/i.test(word.name)
+        : word.value === "/?" || word.value === "/help",
+    ));
 
 /** Parts what a line says of its own approval from what would be approved. */
 const takeApproval = (
@@ -104,7 +111,7 @@ export const makeVisibleCommands = (
 
   const bindShaping = (stage: Stage): BoundShaping => {
     const grant = byName.get(stage.name.toLowerCase());
-    if (grant?.definition.kind !== "shaping" || !grant.visible) throw scriptsNotAllowed("pipe");
+    if (grant?.definition.kind !== "shaping" || !grant.visible) throw refusePipe(stage.name);
     return grant.definition.bind(bindParameters(grant.definition.name, grant.parameters, stage.words));
   };
 

@@ -79,7 +79,7 @@ role operator, through group:operators
       from roleCapabilities.operator.visibleCommands[1], line 13
       parameters: -raw, -Format
 
-default commands, as everyone who may connect: Get-Command, Get-Capability, Get-Help, Select-Object, Measure-Object, Clear-Host, Exit-PSSession
+default commands, as everyone who may connect: Get-Command, Get-Capability, Get-Help, Select-Object, Sort-Object, Measure-Object, Format-List, Format-Table, Clear-Host, Exit-PSSession
 limits, as everyone: 20 sessions, 4 commands running at a time
 `);
 });

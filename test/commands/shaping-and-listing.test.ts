@@ -72,7 +72,7 @@ describe("Get-Command", () => {
     (await readAll((await runLine(`Get-Command ${pattern}`, site)).result)).map(([name]) => name);
 
   const patterns: readonly (readonly [string, readonly string[]])[] = [
-    ["*-object", ["Select-Object", "Measure-Object"]],
+    ["*-object", ["Select-Object", "Sort-Object", "Measure-Object"]],
     ["*cert", ["verify-cert", "backup-cert", "create-cert", "restore-cert"]],
     ["Get-*Keys", ["Get-RecoveryKeys"]],
     [

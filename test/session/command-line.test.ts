@@ -116,7 +116,7 @@ describe("what is a language gets a sentence that says what works instead", () =
     [".", /expression/],
     ["X\nY", /one command a line/],
     ["X\rY", /one command a line/],
-    ["X | %", /Select-Object and Measure-Object/],
+    ["X | %", /Format-List and Format-Table/],
     ["X | ./run", /expression/],
   ];
   test.each(cases)("%j", (line, words) => {

@@ -2,7 +2,7 @@ import { findUnprintable } from "../../model/harmless-text.ts";
 import { codePointName, isBlank, isDash, isQuote } from "./characters.ts";
 import { peek, readValue, skipBlanks, startsParameter } from "./read-value.ts";
 import type { Cursor, Value } from "./read-value.ts";
-import { notRecognised, refuseLanguage, scriptsNotAllowed, syntax, tooMuch } from "./refusals.ts";
+import { notRecognised, refuseLanguage, refusePipe, scriptsNotAllowed, syntax, tooMuch } from "./refusals.ts";
 
 /**
  * One word after a command's name, in order. Whether a value belongs to the parameter before it depends on whether that
@@ -28,6 +28,9 @@ const maximumWords = 64;
 const maximumStages = 8;
 const maximumNameLength = 64;
 const commandName = /^[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*$/;
+const doubleDashHelp = /^[-\u2013-\u2015]help(?=$|[\s|])/i;
+/** A line that asks for help and names nothing, in the ways of other shells. */
+const helpAlone = /^\s*(?:-{1,2}help|-h|[-/]?\?|\/h(?:elp)?)\s*$/i;
 const parameterName = /^(?:[A-Za-z][A-Za-z0-9]*|\?)$/;
 
 const checkCharacters = (line: string): void => {
@@ -55,7 +58,7 @@ const readCommandName = (cursor: Cursor, afterPipe: boolean): string => {
   const name = cursor.line.slice(start, cursor.at).replace(/[–—―]/g, "-");
   // A letter that only looks like an ASCII one is not folded into it: such a name is no command's.
   if (name.length > maximumNameLength || !commandName.test(name)) {
-    throw afterPipe ? scriptsNotAllowed("pipe") : notRecognised({ reason: "unknown" });
+    throw afterPipe ? refusePipe(name) : notRecognised({ reason: "unknown" });
   }
   return name;
 };
@@ -64,6 +67,11 @@ const readParameter = (cursor: Cursor): Word => {
   cursor.at += 1;
   if (cursor.line.startsWith("-%", cursor.at)) throw scriptsNotAllowed("stopParsing");
   if (isDash(peek(cursor))) {
+    const help = doubleDashHelp.exec(cursor.line.slice(cursor.at))?.[0];
+    if (help !== undefined) {
+      cursor.at += help.length;
+      return { kind: "parameter", name: "?" };
+    }
     throw syntax("A parameter has one dash: -Name. A value that begins with dashes is put in quotes.");
   }
   const start = cursor.at;
@@ -112,6 +120,7 @@ export const parseCommandLine = (line: string): readonly [Stage, ...Stage[]] => 
   // A script's last line break is no second line.
   const text = line.replace(/(?:\r?\n){1,2}$/, "");
   checkCharacters(text);
+  if (helpAlone.test(text)) return [{ name: "Get-Help", words: [] }];
   const cursor: Cursor = { line: text, at: 0 };
   skipBlanks(cursor);
   if (peek(cursor) === "") throw syntax("The line is empty. Get-Command lists the commands you can run.");

@@ -36,11 +36,42 @@ const insteads = {
   expression: "This is an expression; begin with a command's name.",
   lines: "Send one command a line.",
   orElse: "Send one command a line; a script can look at the exit status.",
-  pipe: "A pipe leads only into Select-Object and Measure-Object.",
 } as const;
 
 /** What a script construct is answered with: that it is not available, and what works instead. */
 export const scriptsNotAllowed = (construct: keyof typeof insteads): Refusal => language(insteads[construct]);
+
+const ownMachine = "redirect on your own machine: ssh HOST COMMAND > FILE.";
+
+/** PowerShell's habits behind a pipe: what does the same here. */
+const habits: readonly (readonly [readonly string[], string])[] = [
+  [["export-csv", "epcsv", "convertto-csv"], `Write -Format csv instead, and ${ownMachine}`],
+  [["convertto-json"], "Write -Format json instead."],
+  [
+    ["convertto-xml", "export-clixml", "convertto-html"],
+    `Write -Format json or -Format csv instead, and ${ownMachine}`,
+  ],
+  [["out-file", "tee-object", "tee", "set-content", "sc", "add-content", "ac"], `Leave it out, and ${ownMachine}`],
+  [["where-object", "where", "?"], "The command's own parameters filter: Get-Help NAME lists them."],
+  [["foreach-object", "foreach", "%"], "Give several values to one command, as A,B,C; loops run on your own machine."],
+  [
+    ["group-object", "group", "select-string", "sls", "findstr", "grep", "get-unique", "gu", "compare-object"],
+    "Do that on your own machine: ssh HOST 'COMMAND -Format ndjson' | YOUR-PROGRAM.",
+  ],
+  [["out-host", "oh", "out-default", "out-string", "more", "less"], "Leave it out: a screen shows page by page."],
+  [
+    ["out-gridview", "ogv", "clip", "clip.exe", "set-clipboard", "scb"],
+    "Do that on your own machine: ssh HOST COMMAND | YOUR-PROGRAM.",
+  ],
+  [["format-wide", "fw", "format-custom", "fc"], "Format-List and Format-Table are available, or -Format."],
+];
+
+/** @param name what stands behind the pipe, as typed */
+export const refusePipe = (name: string): Refusal => {
+  const instead = habits.find(([names]) => names.includes(name.toLowerCase()))?.[1];
+  const available = "A pipe leads only into Select-Object, Sort-Object, Measure-Object, Format-List and Format-Table.";
+  return language(instead === undefined ? available : `${available} ${instead}`);
+};
 
 const constructs: Readonly<Record<string, keyof typeof insteads>> = {
   $: "variable",
