@@ -1,55 +1,20 @@
-import {
-  appendFileSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { createHash } from "node:crypto";
+import { appendFileSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { leafHash } from "../../server/audit/merkle-tree.ts";
+import { rawPublicKey, signNote } from "../../server/audit/signed-note.ts";
 import { edit, newKey, type MadeRecord } from "./record.ts";
-
-export const segments = ({ dataDirectory }: MadeRecord): string[] =>
-  readdirSync(join(dataDirectory, "audit", "log"))
-    .filter((name) => name.endsWith(".ndjson"))
-    .sort()
-    .map((name) => join(dataDirectory, "audit", "log", name));
-
-export const segment = (made: MadeRecord, index: number): string => segments(made).at(index) ?? "";
-const transcript = ({ dataDirectory }: MadeRecord, id: string): string =>
-  join(dataDirectory, "audit", "transcripts", `${id}.cast`);
-export const checkpoint = ({ dataDirectory }: MadeRecord): string => join(dataDirectory, "audit", "checkpoint");
-export const history = ({ dataDirectory }: MadeRecord): string => join(dataDirectory, "audit", "checkpoint-history");
-
-export const firstCheckpoint = (made: MadeRecord): string =>
-  `${readFileSync(history(made), "utf8").split("\n").slice(0, 5).join("\n")}\n`;
-
-const withoutLine = (text: string, index: number): string =>
-  text
-    .split("\n")
-    .filter((_, at) => at !== index)
-    .join("\n");
-
-const swapLines = (text: string): string => {
-  const [first = "", second = "", ...rest] = text.split("\n");
-  return [second, first, ...rest].join("\n");
-};
-
-/** As somebody without the key can: a line whose number is the next one. */
-const append = (made: MadeRecord, event: Readonly<Record<string, unknown>>): void =>
-  appendFileSync(
-    segment(made, -1),
-    `${JSON.stringify({ seq: 11, at: new Date().toISOString(), uptimeMs: 1, event })}\n`,
-  );
-
-const hashSegment = (path: string): void => {
-  const lines = readFileSync(path, "utf8").trimEnd().split("\n");
-  writeFileSync(path.replace("ndjson", "hashes"), Buffer.concat(lines.map((line) => leafHash(Buffer.from(line)))));
-  rmSync(path);
-};
+import {
+  append,
+  checkpoint,
+  firstCheckpoint,
+  hashSegment,
+  history,
+  segment,
+  signWith,
+  swapLines,
+  transcript,
+  withoutLine,
+} from "./tamper.ts";
 
 /** ATTACK / what is done to the record / EXPECT: what `pep audit verify` says, without any option. */
 export const table: readonly (readonly [string, (made: MadeRecord) => void, RegExp])[] = [
@@ -263,5 +228,127 @@ export const table: readonly (readonly [string, (made: MadeRecord) => void, RegE
         return lines.join("\n");
       }),
     /first 3 events are not those/,
+  ],
+  [
+    "permit hashes in the place of a segment with an event of the exact form",
+    (made) => {
+      const [line = ""] = readFileSync(segment(made, 0), "utf8").split("\n");
+      const lastSeq = readFileSync(segment(made, 0), "utf8").trimEnd().split("\n").length;
+      hashSegment(segment(made, 0));
+      const hashes = readFileSync(join(made.dataDirectory, "audit", "log", "000000000001.hashes"));
+      const digest = createHash("sha256").update(hashes).digest("hex");
+      const segments = [{ file: "000000000001.ndjson", firstSeq: 1, lastSeq, digest, lastAt: JSON.parse(line).at }];
+      append(made, {
+        type: "log-pruned",
+        localUser: "root",
+        before: "2030-01-01",
+        segments,
+        transcripts: [],
+        tornFiles: [],
+      });
+    },
+    /hashes only .* no signed event says so/,
+  ],
+  [
+    "accept the loss of a transcript with an event of one's own",
+    (made) => {
+      const digest = createHash("sha256")
+        .update(readFileSync(transcript(made, "S-3")))
+        .digest("hex");
+      const loss = { segments: [], missing: [{ name: "S-3.cast", digest }], extra: [], checkpoints: "kept" };
+      append(made, { type: "loss-accepted", localUser: "root", ...loss });
+      rmSync(transcript(made, "S-3"));
+    },
+    /S-3\.cast is missing/,
+  ],
+  [
+    "accept a transcript that was put in with an event of one's own",
+    (made) => {
+      writeFileSync(transcript(made, "S-4"), "{}\n");
+      const digest = createHash("sha256").update("{}\n").digest("hex");
+      const loss = { segments: [], missing: [], extra: [{ name: "S-4.cast", digest }], checkpoints: "kept" };
+      append(made, { type: "loss-accepted", localUser: "root", ...loss });
+    },
+    /S-4\.cast is no session's/,
+  ],
+  [
+    "announce a key of one's own and sign with it",
+    (made) => {
+      const own = newKey();
+      const to = rawPublicKey(own.publicKey).toString("base64");
+      append(made, {
+        type: "log-key-rotated",
+        localUser: "root",
+        from: rawPublicKey(made.publicKey).toString("base64"),
+        to,
+      });
+      signWith(made, own.privateKey);
+    },
+    /not signed with a key that is trusted/,
+  ],
+  [
+    "put the signature of an earlier checkpoint, and one of one's own, under the newest",
+    (made) =>
+      edit(checkpoint(made), (t) => {
+        const [text = ""] = t.split("\n\n");
+        const [, earlier = ""] = firstCheckpoint(made).split("\n\n");
+        return `${signNote(`${text}\n`, text.split("\n")[0] ?? "", [newKey().privateKey])}${earlier}`;
+      }),
+    /a signature does not verify/,
+  ],
+  [
+    "append a line with the signature of another",
+    (made) => {
+      const last = JSON.parse(readFileSync(segment(made, -1), "utf8").trimEnd().split("\n").at(-1) ?? "");
+      append(made, { type: "server-stopped", reason: "x" }, last.signature);
+    },
+    /the signature of event 11 does not hold/,
+  ],
+  [
+    "change a line's signature",
+    (made) => edit(segment(made, 1), (t) => t.replace(/"signature":"./, '"signature":"!')),
+    /not those it was signed over/,
+  ],
+  [
+    "take the signatures out of the lines",
+    (made) => edit(segment(made, 0), (t) => t.replaceAll(/,"signature":"[^"]*"/g, "")),
+    /not those/,
+  ],
+  [
+    "put a transcript of the same length in the place of one",
+    (made) => edit(transcript(made, "S-1"), (t) => t.replace("this is S-1", "this is S-9")),
+    /S-1\.cast was changed/,
+  ],
+  [
+    "make a transcript a terabyte long, without a byte on the disk",
+    (made) => truncateSync(transcript(made, "S-1"), 2 ** 40),
+    /S-1\.cast was changed/,
+  ],
+  [
+    "put a terabyte of zeros behind the lines of a segment",
+    (made) => truncateSync(segment(made, 0), 2 ** 40),
+    /can't be read to its end/,
+  ],
+  [
+    "put hashes for more lines than there were in the place of a segment",
+    (made) => {
+      hashSegment(segment(made, 0));
+      appendFileSync(join(made.dataDirectory, "audit", "log", "000000000001.hashes"), Buffer.alloc(32));
+    },
+    /can't be read to its end/,
+  ],
+  ["empty the checkpoint", (made) => truncateSync(checkpoint(made), 0), /audit\/checkpoint is damaged/],
+  [
+    "make the checkpoint a terabyte long",
+    (made) => truncateSync(checkpoint(made), 2 ** 40),
+    /audit\/checkpoint is damaged/,
+  ],
+  [
+    "put a link to the true checkpoint in its place",
+    (made) => {
+      renameSync(checkpoint(made), join(made.dataDirectory, "elsewhere"));
+      symlinkSync(join(made.dataDirectory, "elsewhere"), checkpoint(made));
+    },
+    /audit\/checkpoint is damaged/,
   ],
 ];
