@@ -184,7 +184,7 @@ test("what is mistyped is told in a line", { timeout: 120_000 }, async () => {
     expect(stdout).toBe("");
     return `${status} ${stderr}`;
   };
-  expect(await failing()).toMatch(/^2 pep users: Write: pep users enrol USER/);
+  expect(await failing()).toMatch(/^2 pep users: Write: pep users add USER/);
   expect(await failing("enrol")).toMatch(/^2 pep users: Write:/);
   expect(await failing("enrol", "../support")).toMatch(/^2 pep users: A user's name has/);
   expect(await failing("enrol", "a", "b")).toMatch(/^2 pep users: Write:/);

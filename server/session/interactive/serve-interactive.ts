@@ -12,7 +12,7 @@ import { RecordedTerminal } from "./recorded-terminal.ts";
 import { ScreenSession } from "./screen-session.ts";
 import type { ShownSession } from "./shown-session.ts";
 import { terminalReset } from "./screen.ts";
-import { startSessionClock } from "./session-clock.ts";
+import { afterRealTime, startSessionClock, type After } from "./session-clock.ts";
 import { trustedMark } from "./trusted-mark.ts";
 import type { TrustedPath } from "./trusted-path.ts";
 import { whyEnded } from "../standing.ts";
@@ -33,6 +33,7 @@ export interface InteractiveDependencies {
   readonly openTranscript: OpenTranscript;
   readonly endpointName: string;
   readonly welcome: string;
+  readonly after?: After;
   /** Where there is a terminal: when its screen is cleared and locked, or the session ends where nothing could open a lock. */
   readonly idleLockMs: number;
   readonly idleTimeoutMs: number;
@@ -147,6 +148,7 @@ export const serveInteractive = async (
   /** The notice is accepted: from now on there is a screen, and keys that may be led elsewhere. */
   let begun = dependencies.noticeToAccept === "";
   const clock = startSessionClock({
+    after: afterRealTime,
     ...dependencies,
     atIdleLock: () => {
       if (!begun) return "wait";

@@ -4,6 +4,20 @@ const warningMs = 60_000;
 /** Somebody in the middle of an incident should not learn a minute before that they have to log in again. */
 const earlyWarningMs = 10 * 60_000;
 
+interface SessionTimer {
+  /** Begins its time anew, though it may be over. */
+  refresh(): void;
+  stop(): void;
+}
+
+/** Does something when a time in milliseconds is over. An argument, so that a test lets time pass itself. */
+export type After = (ms: number, act: () => void) => SessionTimer;
+
+export const afterRealTime: After = (ms, act) => {
+  const timer = setTimeout(act, Math.min(ms, longestTimerMs));
+  return { refresh: () => void timer.refresh(), stop: () => clearTimeout(timer) };
+};
+
 export interface SessionClock {
   /** The user did something. While the session is locked it counts for nothing. */
   input(): void;
@@ -17,6 +31,7 @@ export interface SessionClock {
  * minute before.
  */
 export const startSessionClock = (options: {
+  readonly after: After;
   /** Left out where a screen can't be locked: then it only ends. */
   readonly idleLockMs?: number | undefined;
   /** Asked at that time: `end` where nothing could open a lock, `wait` while there is no screen yet. */
@@ -27,8 +42,7 @@ export const startSessionClock = (options: {
   readonly lock: () => void;
   readonly expire: (reason: "idle" | "idle, no second factor" | "longest-session", text: string) => void;
 }): SessionClock => {
-  const { warn, expire, atIdleLock } = options;
-  const after = (ms: number, act: () => void): NodeJS.Timeout => setTimeout(act, Math.min(ms, longestTimerMs));
+  const { after, warn, expire, atIdleLock } = options;
   /** A time-out shorter than two minutes warns at half time. */
   const beforeEnd = (ms: number): number => Math.max(ms - warningMs, ms / 2);
   const left = (ms: number): string => `${Math.ceil((ms - beforeEnd(ms)) / 1000)} seconds`;
@@ -88,7 +102,7 @@ export const startSessionClock = (options: {
     },
     stop() {
       stopped = true;
-      for (const timer of [...idleTimers, ...lifeTimers]) clearTimeout(timer);
+      for (const timer of [...idleTimers, ...lifeTimers]) timer.stop();
     },
   };
 };

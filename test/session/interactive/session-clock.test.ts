@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { startSessionClock } from "../../../server/session/interactive/session-clock.ts";
+import { afterRealTime, startSessionClock } from "../../../server/session/interactive/session-clock.ts";
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
@@ -11,6 +11,7 @@ const stage = (
 ) => {
   const told: string[] = [];
   const clock = startSessionClock({
+    after: afterRealTime,
     idleLockMs: 10 * minute,
     idleTimeoutMs: 15 * minute,
     longestSessionMs: 480 * minute,
