@@ -45,6 +45,14 @@ const isOccupied = (uid: number): boolean => {
   return spawnSync("prlimit", alone).status === 126;
 };
 
+/** Kinds of System V objects that an account owns (sysvipc(7)). */
+const sharedBy = (uid: number): string[] =>
+  ["msg", "sem", "shm"].filter((kind) => {
+    const [header = "", ...objects] = readFileSync(`/proc/sysvipc/${kind}`, "utf8").trim().split("\n");
+    const at = header.trim().split(/\s+/).indexOf("uid");
+    return objects.some((object) => object.trim().split(/\s+/)[at] === String(uid));
+  });
+
 const startWith = async (settings: object): Promise<Endpoint> => {
   const dataDirectory = join(temporaryDirectory(), "pep");
   expect((await pep(["init", "--demo", "--data-dir", dataDirectory])).status).toBe(0);
@@ -135,6 +143,19 @@ describe.runIf(isolation.kind === "own-accounts")("a user's UI process", () => {
     alice.type("\u0004");
     await alice.result;
     await expect.poll(() => isOccupied(id)).toBe(false);
+  });
+
+  test("leaves neither shared memory nor a queue behind, which live on without a process", async () => {
+    const pool = poolFor(fixture("plain-ui.mts"), []);
+    const alice = startShell({ pool });
+    await alice.sees("> ");
+    const id = uidOf(alice.ui.process());
+    const [program = "", ...making] = inAccountOf(alice.ui.process(), "ipcmk", "-M", "1000000", "-Q", "-S", "1");
+    expect(spawnSync(program, making).status).toBe(0);
+    expect(sharedBy(id)).toEqual(["msg", "sem", "shm"]);
+    alice.type("\u0004");
+    await alice.result;
+    await expect.poll(() => sharedBy(id)).toEqual([]);
   });
 
   test("never has the account of another, however sessions come and go", async () => {

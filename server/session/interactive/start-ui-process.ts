@@ -56,8 +56,8 @@ export const uiFlags = (readable: string): readonly string[] => [
   "--no-experimental-global-navigator",
 ];
 
-/** No file is written; the one byte of core is "no dump" (server/bundle/close-doors.ts); few descriptors. All for good. */
-const limits = ["--fsize=0:0", "--core=1:1", "--nofile=64:64"];
+/** No file is written; the one byte of core is "no dump" (server/bundle/close-doors.ts); few descriptors, no POSIX queue. All for good. */
+const limits = ["--fsize=0:0", "--core=1:1", "--nofile=64:64", "--msgqueue=0:0"];
 
 /** A shell counts core in blocks, and inherits what the server has; it is asked only where all processes have one account. */
 const withLimits = `unset PWD OLDPWD SHLVL _

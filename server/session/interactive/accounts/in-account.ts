@@ -53,15 +53,21 @@ const run = ([program, ...args]: Command): Promise<number | undefined> =>
 export const isEmpty = async (isolation: OwnAccounts, account: number): Promise<boolean> =>
   (await run([...aloneInAccount(isolation, account), "true"])) === 0;
 
-/** In this account `kill -1` reaches all of it at once, and nothing else. In root's it would reach everything: so it looks first. */
-const killAll = `while read -r name uid others; do
-if [ "$name" = Uid: ] && [ "$uid" = "$1" ] && [ "$uid" -gt 0 ]; then kill -s KILL -- -1; fi
+/**
+ * In this account `kill -1` reaches all of it at once, and nothing else; so does `ipcrm` of what lives on without a process. In root's they
+ * would reach everything: so it looks first.
+ */
+const endHere = `while read -r name uid others; do
+if [ "$name" = Uid: ] && [ "$uid" = "$1" ] && [ "$uid" -gt 0 ]; then
+kill -s KILL -- -1
+ipcrm --all
+fi
 done </proc/self/status`;
 
 /**
- * Ends every process of this account. Not one by one from /proc: what forks and ends again and again is gone from the list before it is
+ * Ends every process of this account, and its System V shared memory and queues (sysvipc(7)). Not one by one from /proc: what forks and ends again and again is gone from the list before it is
  * read. The kernel lets no fork by.
  */
 export const endAll = async (isolation: OwnAccounts, account: number): Promise<void> => {
-  await run([...inAccount(isolation, account), "/bin/sh", "-c", killAll, "pep", String(account)]);
+  await run([...inAccount(isolation, account), "/bin/sh", "-c", endHere, "pep", String(account)]);
 };
