@@ -1,7 +1,8 @@
 import type { EstimateContext } from "../../commands/define-command.ts";
 import type { OnRecord } from "../audit/on-record.ts";
-import { EndpointError, Refusal, stopped } from "../errors.ts";
+import { EndpointError, Refusal } from "../errors.ts";
 import { describe, translate } from "../failure-messages.ts";
+import { orStopped } from "../or-stopped.ts";
 import type { KeyBounds } from "../site-database/port.ts";
 import type { ApprovalNeeded, BoundLine, VisibleCommands } from "./contract.ts";
 import type { ElevationParty } from "./elevation-held.ts";
@@ -48,20 +49,16 @@ const waitUntilDecided = async (
   requestId: string,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const { promise, resolve } = Promise.withResolvers<void>();
   const look = (): void => {
     if (elevations.own(party).find((one) => one.requestId === requestId)?.state !== "pending") resolve();
   };
-  const stop = (): void => reject(stopped());
   const stopListening = elevations.onChange(look);
-  signal.addEventListener("abort", stop, { once: true });
-  if (signal.aborted) stop();
   look();
   try {
-    await promise;
+    await orStopped(promise, signal);
   } finally {
     stopListening();
-    signal.removeEventListener("abort", stop);
   }
 };
 

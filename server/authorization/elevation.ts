@@ -20,7 +20,8 @@ import {
 import { refuseOneMore, refuseToDecide, refuseUnlessUsable, refuseUnreadable } from "./elevation-refusals.ts";
 import type { Elevation, ElevationState } from "./elevation-port.ts";
 import type { ElevationStore, StoredRequest } from "./elevation-store.ts";
-import { orStopped, RowCounts, type Counted } from "./row-counts.ts";
+import { orStopped } from "../or-stopped.ts";
+import { RowCounts, type Counted } from "./row-counts.ts";
 
 export interface AskedElevation extends Pick<StoredRequest, "command" | "invocation" | "digest" | "reason"> {
   /** Counts its rows once the request is on the record; absent where the command counts none. Never rejects. */
@@ -171,7 +172,7 @@ export class Elevations {
     const held = this.#heldToDecide(requestId, party);
     if (isUncounted(held)) {
       if (held.counting === undefined) this.#countHeld(held);
-      await orStopped(held.counting, signal);
+      if (held.counting !== undefined) await orStopped(held.counting, signal);
     }
     const now = this.#heldToDecide(requestId, party);
     if (isUncounted(now)) throw notCounted(now);

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { stopped } from "../errors.ts";
 
 /** What was found when the rows of a request were counted. */
 export interface Counted {
@@ -80,16 +79,3 @@ export class RowCounts {
     }
   }
 }
-
-/** @throws EndpointError OperationStopped when the signal aborts first */
-export const orStopped = async (work: Promise<void> | undefined, signal: AbortSignal): Promise<void> => {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const stop = (): void => reject(stopped());
-  signal.addEventListener("abort", stop, { once: true });
-  if (signal.aborted) stop();
-  try {
-    await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
-};

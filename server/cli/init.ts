@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
@@ -15,7 +15,7 @@ import {
 } from "../site-database/embedded/index.ts";
 import { sealingKeyBytes } from "../second-factor/sealing.ts";
 import { generateSshKeyPair } from "../ssh/generate-key.ts";
-import { fingerprintOf } from "../ssh/public-key.ts";
+import { readHostKeyProofs } from "../ssh/host-key-proofs.ts";
 import { importRecord } from "./local-record.ts";
 import { readMasterKey } from "./master-key.ts";
 import type { Io } from "./io.ts";
@@ -217,20 +217,15 @@ export const initDataDirectory = async (
   return made.length > 0;
 };
 
-/**
- * What a client can hold this server's key against before its first connection: fingerprint, known_hosts line (sshd(8)) and
- * SSHFP record (RFC 4255; algorithm 4 is Ed25519 by RFC 7479, type 2 SHA-256 by RFC 6594; type 1, SHA-1, is left out).
- */
-const proofsOf = (publicKey: string, listen: { readonly host: string; readonly port: number }): string => {
-  const [type = "", base64 = ""] = publicKey.split(" ");
-  const blob = Buffer.from(base64, "base64");
+/** What clients need before their first connection. */
+const proofsInWords = (hostKey: string, listen: { readonly host: string; readonly port: number }): string => {
+  const { fingerprint, knownHostsLine, sshfpRecord } = readHostKeyProofs(hostKey);
   // Nobody connects to "every address"; the machine's name is what they will type.
   const host = listen.host === "0.0.0.0" || listen.host === "::" ? hostname() : listen.host;
-  const name = listen.port === 22 ? host : `[${host}]:${listen.port}`;
   return [
-    `host key fingerprint  ${fingerprintOf(blob)}`,
-    `known_hosts line      ${name} ${type} ${base64}`,
-    `SSHFP record          ${hostname()}. IN SSHFP 4 2 ${createHash("sha256").update(blob).digest("hex")}`,
+    `host key fingerprint  ${fingerprint}`,
+    `known_hosts line      ${knownHostsLine(host, listen.port)}`,
+    `SSHFP record          ${sshfpRecord(hostname())}`,
     "",
   ].join("\n");
 };
@@ -255,8 +250,7 @@ export const initCommand = async (options: InitOptions, io: Io): Promise<number>
   const made = await initDataDirectory({ ...options, dataDirectory, acceptSharedAccount }, io);
   const paths = pathsIn(dataDirectory);
   if (!made) io.stderr.write(`${dataDirectory} is complete; nothing was changed.\n`);
-  const publicKey = readTrustedSync(`${paths.hostKey}.pub`, openFile("host key's public half")).toString("utf8").trim();
-  io.stdout.write(proofsOf(publicKey, readConfiguration(dataDirectory, paths.endpoint).listen));
+  io.stdout.write(proofsInWords(paths.hostKey, readConfiguration(dataDirectory, paths.endpoint).listen));
   io.stderr.write(
     options.demo
       ? `Next: pep serve --demo --data-dir ${dataDirectory}\n`

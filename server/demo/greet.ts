@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { pathsIn, type Configuration } from "../configuration.ts";
-import { openFile } from "../files/judge.ts";
 import { replaceFile } from "../files/replace-file.ts";
-import { readTrustedSync } from "../files/trusted-file.ts";
+import { readHostKeyProofs } from "../ssh/host-key-proofs.ts";
 
 /** ssh_config(5) quoting: a path may hold blanks. */
 const quoted = (path: string): string => `"${path}"`;
@@ -19,11 +18,8 @@ export const greetDemo = async (
   stderr: { write(text: string): unknown },
 ): Promise<void> => {
   const paths = pathsIn(configuration.dataDirectory);
-  const [type = "", blob = ""] = readTrustedSync(`${paths.hostKey}.pub`, openFile("host key's public half"))
-    .toString("utf8")
-    .trim()
-    .split(" ");
-  await replaceFile(paths.knownHosts, `[127.0.0.1]:${port} ${type} ${blob}\n`);
+  const { knownHostsLine } = readHostKeyProofs(paths.hostKey);
+  await replaceFile(paths.knownHosts, `${knownHostsLine("127.0.0.1", port)}\n`);
   await replaceFile(
     paths.sshConfiguration,
     [

@@ -6,9 +6,9 @@ import type { PseudoTerminal, SessionChannel } from "./contract.ts";
 import type { Answer, Delivery, Invoke } from "./delivery.ts";
 import { encodeAnswer, notForTerminal } from "./format/encode.ts";
 import { transcriptPieces } from "./format/transcript-pieces.ts";
-import { LineReader, longestHiddenLine, type Typed } from "./interactive/line-reader.ts";
-import { passwordAttempts } from "./interactive/trusted-path.ts";
-import { problemOfNewPassword } from "../model/new-password.ts";
+import { takePassword } from "./ask-password.ts";
+import { LineReader, type Typed } from "./interactive/line-reader.ts";
+import { orStopped } from "../or-stopped.ts";
 import { printable } from "../model/harmless-text.ts";
 
 /** Rows disclosed by one event of the record: large enough that an export is not bound by fsync, small enough to stop. */
@@ -43,25 +43,9 @@ const createInput = (channel: SessionChannel, terminal: PseudoTerminal | undefin
   return {
     async line(signal: AbortSignal): Promise<Typed> {
       start();
-      signal.throwIfAborted();
-      const aborted = new Promise<Typed>((resolve) => {
-        signal.addEventListener("abort", () => resolve({ kind: "interrupt" }), { once: true });
-      });
-      return Promise.race([reader.read("none"), aborted]);
+      return orStopped(reader.read("none"), signal);
     },
   };
-};
-
-/** A client that reads nothing must not keep a command from being stopped. */
-const orAborted = async (work: Promise<void>, signal: AbortSignal): Promise<void> => {
-  const aborted = Promise.withResolvers<void>();
-  const onAbort = (): void => aborted.reject(stopped());
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 };
 
 const noPassword = (): EndpointError =>
@@ -103,36 +87,26 @@ export const serveExec = async (
       const bytes = typeof piece === "string" ? toLines(piece, terminal) : piece;
       digest.update(bytes);
       sentBytes += bytes.length;
-      await orAborted(channel.write(bytes), signal);
+      await orStopped(channel.write(bytes), signal); // a client that reads nothing must not keep a command from being stopped
       await nextTurn(); // an export must not keep other users' keystrokes waiting
     }
     return { sentBytes, sentDigest: digest.digest("hex") };
   };
 
   const askPassword: Delivery["askPassword"] = async (prompt, purpose) => {
-    const ask = async (question: string): Promise<string> => {
+    const ask = async (question: string): Promise<string | undefined> => {
       if (terminal !== undefined) await channel.write(text.encode(`${question}: `));
       const typed = await input.line(signal);
       if (terminal !== undefined) await channel.write(text.encode("\r\n"));
       if (typed.kind === "interrupt") throw stopped();
-      if (typed.kind === "too-long")
-        throw new EndpointError(
-          "InvalidArgument",
-          `A password has at most ${longestHiddenLine} characters; its line on standard input is longer.`,
-        );
+      if (typed.kind === "too-long") return undefined;
       if (typed.kind === "end" || typed.text === "") throw noPassword();
       return typed.text;
     };
-    for (let attempt = 1; ; attempt += 1) {
-      const password = await ask(prompt);
-      let problem = purpose === "new" ? problemOfNewPassword(password) : undefined;
-      if (problem === undefined && purpose === "new" && terminal !== undefined) {
-        if ((await ask(`${prompt}, again`)) !== password) problem = "The two passwords differ.";
-      }
-      if (problem === undefined) return new Secret(password);
-      if (terminal === undefined || attempt === passwordAttempts) throw new EndpointError("InvalidArgument", problem);
-      await channel.write(text.encode(`${problem}\r\n`));
-    }
+    const say = (problem: string): Promise<void> => channel.write(text.encode(`${problem}\r\n`));
+    const taken = await takePassword(prompt, purpose, { isPerson: terminal !== undefined, ask, say });
+    if ("problem" in taken) throw new EndpointError("InvalidArgument", taken.problem);
+    return new Secret(taken.password);
   };
 
   const outcome = await invoke(

@@ -29,7 +29,7 @@ test("a password that does not end is refused after its first kilobyte", async (
   const [status] = await once(client, "close");
   expect([status, errors]).toEqual([
     2,
-    "InvalidArgument: A password has at most 1024 characters; its line on standard input is longer.\n",
+    "InvalidArgument: A password has at most 1024 characters; this line is longer.\n",
   ]);
   expect(written).toBeLessThan(4 * 1024 * 1024);
 });

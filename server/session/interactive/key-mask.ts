@@ -1,4 +1,5 @@
 import { holdsKey, maskDigits } from "../../model/key-shaped-text.ts";
+import { createSequenceFilter } from "./sequence-filter.ts";
 
 /** Digits that may stand in a row before the rest of it is taken for a recovery key: three of its eight groups. */
 const digitsShown = 18;
@@ -6,8 +7,6 @@ const digitsShown = 18;
 const remembered = 512;
 /** More than a key takes. */
 const longestRun = 64;
-/** Of an escape sequence; what claims to be longer is text. */
-const longestSequence = 16;
 
 const rubsOut = (character: string): boolean => character === "\b" || character === "\u007f";
 
@@ -20,23 +19,6 @@ const withoutRubbedOut = (line: string): string => {
     else left.push(character);
   }
   return left.join("");
-};
-
-/** Tells what is typed from escape sequences, whose digits are nobody's: arrow keys, the marks around a paste. */
-const createSequenceFilter = (): ((character: string) => boolean) => {
-  let state: "none" | "begun" | "control" | "single-shift" = "none";
-  let length = 0;
-  return (character) => {
-    const before = state;
-    length = before === "none" ? 0 : length + 1;
-    state = "none";
-    if (character === "\u001b") state = "begun";
-    else if (before === "begun" && character === "[") state = "control";
-    else if (before === "begun" && character === "O") state = "single-shift";
-    else if (before === "control" && length < longestSequence && /^[ -?]$/.test(character)) state = "control";
-    else return before !== "none" && before !== "begun" && /^[@-~]$/.test(character);
-    return true;
-  };
 };
 
 /** Masks from the 19th digit of groups of six on, whether or not each group is a valid one: one may be misread. */

@@ -1,8 +1,10 @@
 import stringWidth from "string-width";
 import { holdsPastedLines } from "../../model/pasted-lines.ts";
+import { longestHiddenLine } from "../ask-password.ts";
 import { createKeyMask } from "./key-mask.ts";
 import { isPrivateUse } from "./glyphs.ts";
 import { maximumLineLength } from "./from-ui.ts";
+import { createSequenceFilter } from "./sequence-filter.ts";
 
 /** How a line that was asked for ended. */
 export type Typed =
@@ -15,9 +17,6 @@ export type Typed =
 
 /** `command`: shown, and key-shaped text masked first; `answer`: shown; `none`: nothing at all, not even its length. */
 export type Echo = "command" | "answer" | "none";
-
-/** Of what is asked for without an echo: a password, a code. */
-export const longestHiddenLine = 1024;
 
 /** Typed ahead of a prompt and not read yet; then reading stops, and the SSH window closes. Of a paste no more waits. */
 const maximumTypeAhead = 64 * 1024;
@@ -48,7 +47,8 @@ export class LineReader {
   readonly #mask = createKeyMask();
   #line: string[] = [];
   #tooLong = false;
-  #escape: "none" | "begun" | "control" | "single-shift" = "none";
+  /** Arrow keys, function keys and the marks around a paste say nothing here. */
+  readonly #isSequence = createSequenceFilter();
   #afterReturn = false;
 
   /** @param onInterrupt Ctrl-C while no line is asked for */
@@ -191,7 +191,7 @@ export class LineReader {
     const afterReturn = this.#afterReturn;
     this.#afterReturn = key === "\r";
     if (key === "\n" && afterReturn) return { shown: "" };
-    if (this.#swallowedByEscape(key)) return { shown: "" };
+    if (this.#isSequence(key)) return { shown: "" };
     switch (key) {
       case "\r":
       case "\n":
@@ -223,25 +223,6 @@ export class LineReader {
     }
     this.#line.push(key);
     return key;
-  }
-
-  /** Arrow keys, function keys and the marks around a paste say nothing here. A bare ESC takes no key with it. */
-  #swallowedByEscape(key: string): boolean {
-    if (key === "\u001b") {
-      this.#escape = "begun";
-      return true;
-    }
-    const state = this.#escape;
-    this.#escape = "none";
-    if (state === "begun" && (key === "[" || key === "O")) {
-      this.#escape = key === "[" ? "control" : "single-shift";
-      return true;
-    }
-    if (state === "control") {
-      if (/^[ -?]$/.test(key)) this.#escape = "control";
-      return key >= " ";
-    }
-    return state === "single-shift" && key >= " ";
   }
 }
 

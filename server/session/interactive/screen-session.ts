@@ -10,7 +10,7 @@ import { createScreenDelivery, screenText } from "./screen-delivery.ts";
 import { Screen, type ScreenFace } from "./screen.ts";
 import type { LockOver, SessionLock } from "../session-lock.ts";
 import { boundaryLabel, label } from "./labels.ts";
-import { orStopped } from "./or-stopped.ts";
+import { orStopped } from "../../or-stopped.ts";
 import type { ShownSession, ShownSessionParts } from "./shown-session.ts";
 import { TranscriptTurns } from "./transcript-turns.ts";
 import { toUiCommands } from "./ui-commands.ts";
@@ -325,17 +325,12 @@ export class ScreenSession implements ShownSession {
 
   async #nextPage(running: Running): Promise<void> {
     const { signal } = running.controller;
-    const page = Promise.withResolvers<void>();
-    const stop = (): void => page.reject(stopped());
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
-    running.page = page;
+    running.page = Promise.withResolvers<void>();
     try {
-      await page.promise;
+      await orStopped(running.page.promise, signal);
       await orStopped(this.#unlocked, signal);
     } finally {
       running.page = undefined;
-      signal.removeEventListener("abort", stop);
     }
   }
 

@@ -1,5 +1,6 @@
 import type { OpenedTranscript } from "../../audit-review/transcript-port.ts";
-import { EndpointError, stopped } from "../../errors.ts";
+import { EndpointError } from "../../errors.ts";
+import { orStopped } from "../../or-stopped.ts";
 import { label } from "./labels.ts";
 import type { ScreenFace } from "./screen.ts";
 
@@ -41,15 +42,8 @@ export class TranscriptTurns {
   async next(signal: AbortSignal): Promise<number | undefined> {
     const wake = Promise.withResolvers<void>();
     this.#wake = wake;
-    const stop = (): void => wake.reject(stopped());
-    signal.addEventListener("abort", stop, { once: true });
-    try {
-      if (signal.aborted) stop();
-      if (this.#asked !== undefined) wake.resolve();
-      await wake.promise;
-    } finally {
-      signal.removeEventListener("abort", stop);
-    }
+    if (this.#asked !== undefined) wake.resolve();
+    await orStopped(wake.promise, signal);
     const asked = this.#asked;
     if (asked?.type !== "fetch") return undefined;
     this.#asked = undefined;

@@ -1,12 +1,12 @@
 import { EndpointError, stopped } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import type { PasswordPurpose } from "../../../commands/define-command.ts";
-import { problemOfNewPassword } from "../../model/new-password.ts";
-import { longestHiddenLine, type Echo, type Typed } from "./line-reader.ts";
+import { orStopped } from "../../or-stopped.ts";
+import { takePassword } from "../ask-password.ts";
+import type { Echo, Typed } from "./line-reader.ts";
 import type { LockOver, SessionLock } from "../session-lock.ts";
 import type { RecordedTerminal } from "./recorded-terminal.ts";
 import { label } from "./labels.ts";
-import { orStopped } from "./or-stopped.ts";
 import { trustedMark } from "./trusted-mark.ts";
 
 /** Where a prompt is painted and answered: over a screen, or between plain lines. */
@@ -38,8 +38,6 @@ interface Turn<T> {
 }
 
 const attempts = 3;
-/** At one password, new or existing. */
-export const passwordAttempts = 3;
 
 /**
  * Questions that the server itself asks: passwords and confirmations of consequence. While one is open the
@@ -70,26 +68,18 @@ export class TrustedPath {
   }
 
   /**
-   * Asks for a password; nothing at all is shown of it. A new one is judged when it was typed once: refused back at the prompt, the
-   * next one would be typed there. Throws `OperationStopped` on Ctrl-C, Ctrl-D or an abort, `InvalidArgument` after three attempts.
+   * Asks for a password; nothing at all is shown of it. Throws `OperationStopped` on Ctrl-C, Ctrl-D or an abort, `InvalidArgument` after three attempts.
    */
   askPassword(prompt: string, purpose: PasswordPurpose, signal: AbortSignal): Promise<Secret> {
     return this.#inTurn(signal, async () => {
       if (this.#place.clientEchoes) await this.#say("This session has no terminal: your own may show what you type.");
-      for (let attempt = 0; attempt < passwordAttempts; attempt += 1) {
-        const first = await this.#ask(`${prompt}: `, "none", signal);
-        let problem: string | undefined;
-        if (first === undefined) problem = `A password has at most ${longestHiddenLine} characters.`;
-        else if (purpose === "existing") return new Secret(first);
-        else {
-          problem = problemOfNewPassword(first);
-          if (problem === undefined) {
-            if ((await this.#ask(`${prompt}, again: `, "none", signal)) === first) return new Secret(first);
-            problem = "The two differ.";
-          }
-        }
-        await this.#say(problem);
-      }
+      const taken = await takePassword(prompt, purpose, {
+        isPerson: true,
+        ask: (question) => this.#ask(`${question}: `, "none", signal),
+        say: (problem) => this.#say(problem),
+      });
+      if ("password" in taken) return new Secret(taken.password);
+      await this.#say(taken.problem);
       // A fourth password, typed in the hope that it is asked for, goes nowhere.
       if (!this.#place.clientEchoes) await this.#ask("No password was given. Press Enter to go back. ", "none", signal);
       throw new EndpointError("InvalidArgument", "No password was given: none of three attempts was good.");

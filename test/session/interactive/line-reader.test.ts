@@ -51,6 +51,17 @@ describe("with a terminal", () => {
     await expect(line).resolves.toEqual({ kind: "line", text: "abc" });
   });
 
+  test.each([
+    ["a letter that ends no sequence", "a\u001b[éb\r", "aéb"],
+    ["a letter that no function key has", "a\u001bOéb\r", "aéb"],
+    ["what claims to be a longer sequence than a key sends", `\u001b[${"1".repeat(20)}Ax\r`, "111111Ax"],
+  ])("%s is text, and not lost", async (_what, typed, text) => {
+    const { reader } = start();
+    const line = reader.read("none");
+    void reader.feed(typed);
+    await expect(line).resolves.toEqual({ kind: "line", text });
+  });
+
   test("Ctrl-C interrupts, Ctrl-D ends on an empty line only", async () => {
     const { reader } = start();
     const first = reader.read("answer");

@@ -43,7 +43,7 @@ test("two different passwords are asked for again", async () => {
     shell.type(`${again}\r`);
   }
   await shell.sees("got a secret");
-  expect(shell.output().match(/The two differ\./g)?.length).toBe(2);
+  expect(shell.output().match(/The two passwords differ\./g)?.length).toBe(2);
 });
 
 test("after three attempts without two equal passwords the command is refused, once Enter was pressed", async () => {

@@ -1,4 +1,4 @@
-import { stopped } from "../../errors.ts";
+import { stopped } from "./errors.ts";
 
 /** Rejects with `OperationStopped` when the signal aborts first. */
 export const orStopped = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
