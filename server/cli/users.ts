@@ -127,14 +127,24 @@ const enrol = async (user: string, options: UsersOptions, stop: AbortSignal, io:
   }
 };
 
+/** `remove` is about the second factor alone; a log-in is a key and roles. */
+const keptLogIn = ({ paths }: Place, user: string): string => {
+  const file = join(paths.authorizedKeys, user);
+  return existsSync(file)
+    ? ` To take the log-in away: rm ${file}, take ${user} out of ${paths.roles}, then SIGHUP.`
+    : "";
+};
+
 const remove = async (user: string, options: UsersOptions, io: Io): Promise<number> => {
   const place = openPlace(options.dataDirectory);
-  if (!place.store.isEnrolled(user)) throw new EndpointError("ObjectNotFound", `${user} has no second factor.`);
+  if (!place.store.isEnrolled(user)) {
+    throw new EndpointError("ObjectNotFound", `${user} has no second factor.${keptLogIn(place, user)}`);
+  }
   const demanded = loadRolesFile(place.paths.roles, commands).whySecondFactor(user).length > 0;
   await record(place, io, user, "removed");
   await place.store.remove(user);
   io.stderr.write(
-    `${user} has no second factor any more${demanded ? ", and can't log in until enrolled again" : ""}. Sessions that run go on.\n`,
+    `${user} has no second factor any more${demanded ? ", and can't log in until enrolled again" : ""}. Sessions that run go on.${keptLogIn(place, user)}\n`,
   );
   return 0;
 };
