@@ -1,16 +1,6 @@
 import { Tokenizer, TokenParser, TokenType } from "@streamparser/json";
+import { propertiesOf, type FoundObject } from "./found-object.ts";
 import { BrokenFile } from "./reading.ts";
-
-export interface JsonObject {
-  /** Line of its opening brace. */
-  readonly line: number;
-  /** Keys in lower case: PowerShell's own scripts write `KeyProtectorId` and `KeyProtectorID`. */
-  readonly properties: ReadonlyMap<string, unknown>;
-  /** What the object around it said before the list in which it stands. */
-  readonly around?: ReadonlyMap<string, unknown>;
-  /** The lists in it were read already, object by object. */
-  readonly isRead?: boolean;
-}
 
 /** An object of one key protector is below a kilobyte; one of a volume with forty of them below thirty. */
 const longestObject = 1024 * 1024;
@@ -18,22 +8,17 @@ const deepest = 32;
 /** Lists of these names are read object by object, however long: Graph's pages and batches, and what others call them. */
 const lists = ["value", "responses", "results", "data", "items", "hosts", "devices", "computers", "records"];
 
-export const propertiesOf = (value: unknown): ReadonlyMap<string, unknown> | undefined =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-    ? new Map(Object.entries(value).map(([key, property]) => [key.toLowerCase(), property]))
-    : undefined;
-
 /** Tells which line a token stands on, and refuses what is too long or too deep. */
 const createCollector = (): {
   readonly write: (line: number, text: string) => void;
   readonly end: () => void;
-  readonly take: () => JsonObject[];
+  readonly take: () => FoundObject[];
 } => {
   let line = 1;
   let length = 0;
   let ended = false;
   let streamed = false;
-  let found: JsonObject[] = [];
+  let found: FoundObject[] = [];
   /** Lines of the brackets that are open. */
   const opened: number[] = [];
   const tokenizer = new Tokenizer({ separator: "" });
@@ -47,7 +32,7 @@ const createCollector = (): {
   tokenizer.onError = fail;
   parser.onError = fail;
 
-  const keep = (value: unknown, more: Pick<JsonObject, "around" | "isRead"> = {}): void => {
+  const keep = (value: unknown, more: Pick<FoundObject, "around" | "isRead"> = {}): void => {
     const properties = propertiesOf(value);
     if (properties === undefined) throw new BrokenFile(line, "an object was expected here.");
     found.push({ line: opened.at(-1) ?? line, properties, ...more });
@@ -104,7 +89,7 @@ const createCollector = (): {
 /**
  * Streams the objects of a JSON text: the elements of a list, those of a list in an object, and the object itself; and the same again for every further value, as a script makes that appends answer after answer.
  */
-export async function* readJsonObjects(pieces: AsyncIterable<string>): AsyncGenerator<readonly JsonObject[]> {
+export async function* readJsonObjects(pieces: AsyncIterable<string>): AsyncGenerator<readonly FoundObject[]> {
   const collector = createCollector();
   let line = 1;
   for await (const piece of pieces) {

@@ -7,8 +7,9 @@ import { decodeText, lookAhead } from "./decode-text.ts";
 import { detectForm, type Form } from "./detect-form.ts";
 import { decodeComputerName } from "./fields.ts";
 import type { GivenColumns } from "./layout.ts";
-import { readJson } from "./json.ts";
+import { readJsonObjects } from "./json-objects.ts";
 import { readLdif } from "./ldif.ts";
+import { readObjects } from "./objects.ts";
 import { PasswordAccount } from "./password-account.ts";
 import { BrokenFile, FileReading, type Reading } from "./reading.ts";
 import { readText } from "./text.ts";
@@ -91,7 +92,7 @@ const readForm = (
 ): AsyncIterable<RecoveryRecord> => {
   switch (form.kind) {
     case "json":
-      return readJson(text, reading, given);
+      return readObjects(readJsonObjects(text), reading, given);
     case "ldif":
       return readLdif(text, reading);
     case "text":

@@ -2,7 +2,7 @@ import type { VolumeType } from "../site-database/port.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 import { guidFromBytes } from "./fields.ts";
 import { createGraphKeys, isGraphKey } from "./graph-keys.ts";
-import { propertiesOf, readJsonObjects, type JsonObject } from "./json-objects.ts";
+import { propertiesOf, type FoundObject } from "./found-object.ts";
 import { cellText, findLayout, holdsPasswords, isAbsent, type GivenColumns, type Layout } from "./layout.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
 import { readRow, type Surroundings } from "./rows.ts";
@@ -67,12 +67,12 @@ const inside = (row: Row, around: Surroundings): Surroundings => {
 };
 
 /**
- * Reads JSON by what its objects hold, at any depth: PowerShell's volumes and protectors, Graph's keys, pages and batches,
+ * Reads objects by what they hold, at any depth: PowerShell's volumes and protectors, Graph's keys, pages and batches,
  * rows under a CSV's names, and what remote management tools make of them. An object within names the computer of what
  * stands in it.
  */
-export async function* readJson(
-  pieces: AsyncIterable<string>,
+export async function* readObjects(
+  batches: AsyncIterable<readonly FoundObject[]>,
   reading: Reading,
   given: GivenColumns,
 ): AsyncGenerator<RecoveryRecord> {
@@ -107,7 +107,7 @@ export async function* readJson(
   };
 
   const readTop = (
-    { line, properties, around, isRead }: JsonObject,
+    { line, properties, around, isRead }: FoundObject,
     namedBefore: boolean,
   ): readonly RecoveryRecord[] => {
     if (isRead === true) {
@@ -129,7 +129,7 @@ export async function* readJson(
   };
 
   let namedBefore = false;
-  for await (const objects of readJsonObjects(pieces)) {
+  for await (const objects of batches) {
     for (const object of objects) {
       if (object.around !== undefined) namedBefore = cellIn(rowOf(object.around, given), "computer") !== undefined;
       yield* readTop(object, namedBefore);
