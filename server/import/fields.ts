@@ -55,7 +55,9 @@ export const decodeComputerName = (text: string): string | undefined => {
     .replace(/^[\p{L}\p{N}._-]+\\(?=[^\\]+$)/u, "")
     .replace(/\$$/, "");
   // A column shifted by one would put a key where every log shows it.
-  return computerName.test(name) && isNameWithoutTricks(name) && !holdsKey(name) ? name : undefined;
+  // A console that cut a name ends it in three dots; no label of a DNS name is empty.
+  const isWhole = computerName.test(name) && !name.includes("..");
+  return isWhole && isNameWithoutTricks(name) && !holdsKey(name) ? name : undefined;
 };
 
 const generalizedTime = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d{4})$/;

@@ -1,10 +1,9 @@
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 import { decodeTime } from "./fields.ts";
+import { propertyIn, type Properties } from "./found-object.ts";
 import { cellText, type Layout } from "./layout.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
 import { readRow, type Surroundings } from "./rows.ts";
-
-type Properties = ReadonlyMap<string, unknown>;
 
 /** Properties of Graph's bitlockerRecoveryKey besides `id`. */
 const graphProperties = ["key", "deviceid", "createddatetime", "volumetype", "@odata.type"];
@@ -14,9 +13,9 @@ const holdsObjects = (value: unknown): boolean =>
 
 /** A device with a list of its keys has an id and a device id, too, and is no key itself. */
 export const isGraphKey = (properties: Properties): boolean =>
-  properties.has("id") &&
-  graphProperties.some((name) => properties.has(name)) &&
-  (properties.has("key") || ![...properties.values()].some(holdsObjects));
+  propertyIn(properties, "id") !== undefined &&
+  graphProperties.some((name) => propertyIn(properties, name) !== undefined) &&
+  (propertyIn(properties, "key") !== undefined || ![...properties.values()].some(holdsObjects));
 
 const textOf = (value: unknown): string | undefined =>
   typeof value === "string" ? value : typeof value === "number" ? String(value) : undefined;
@@ -54,16 +53,16 @@ export const createGraphKeys = (reading: Reading): GraphKeys => {
 
   return {
     read: ({ line, properties }, { layout, cells }, around) => {
-      const password = textOf(properties.get("key"));
+      const password = textOf(propertyIn(properties, "key"));
       if (password === undefined || password.trim() === "") {
         withoutKey += 1;
         if (lines.length < remembered) lines.push(line);
         return [];
       }
       withKey += 1;
-      const deviceId = textOf(properties.get("deviceid"));
+      const deviceId = textOf(propertyIn(properties, "deviceid"));
       if (deviceId !== undefined) checkDevice(line, deviceId);
-      const time = textOf(properties.get("createddatetime"));
+      const time = textOf(propertyIn(properties, "createddatetime"));
       if (time !== undefined && decodeTime(time) === undefined) {
         reading.refuse(line, "createdDateTime is not a time.", password);
         return [];

@@ -9,6 +9,8 @@ export interface Layout {
   readonly groupsAt?: number;
   /** Volume types are Microsoft Graph's numbers: 1 is the operating system's. PowerShell's 1 is a data volume. */
   readonly isGraph: boolean;
+  /** Ids have the name that they have in PowerShell's protectors, of which most kinds have no recovery password. */
+  readonly isOfProtectors: boolean;
   /** Rows are of one computer by their nature: protectors or volumes that a computer was asked for. */
   readonly isOneComputer: boolean;
 }
@@ -97,6 +99,7 @@ export const findLayout = (
     columns,
     ...(groupsAt !== undefined && { groupsAt }),
     isGraph: ["deviceid", "azureaddeviceid", "createddatetime"].some((name) => plain.includes(name)),
+    isOfProtectors: plain.includes("keyprotectorid"),
     isOneComputer: columns.has("mountPoint") || columns.has("protectorType") || plain.includes("keyprotectorid"),
   };
 };

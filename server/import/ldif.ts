@@ -33,7 +33,9 @@ const parseEntry = (lines: readonly Line[]): Entry | undefined => {
     if (text === "-") continue;
     const [, name, mark, rest = ""] = attributeLine.exec(text) ?? [];
     if (name === undefined) throw new BrokenFile(number, "this is not a line of LDIF.");
-    const value = mark === ":" ? decodeBase64(rest.trimEnd()) : mark === "<" ? "" : rest;
+    // `ldapsearch -t` has put it into a file of its own.
+    if (mark === "<") continue;
+    const value = mark === ":" ? decodeBase64(rest.trimEnd()) : rest;
     if (value === undefined) throw new BrokenFile(number, "this base64 value is damaged or cut off.");
     const attribute = { line: number, value };
     const key = name.toLowerCase();
@@ -44,6 +46,12 @@ const parseEntry = (lines: readonly Line[]): Entry | undefined => {
   const [first] = lines;
   return first === undefined ? undefined : { line: first.number, attributes };
 };
+
+/**
+ * ldapsearch writes the name of an object that lost a conflict, or was deleted, into its comment as it is: with a line feed,
+ * so that the comment goes on where no comment should (MS-ADTS 3.1.1.5.5).
+ */
+export const isRestOfComment = (text: string): boolean => /^(?:CNF|DEL):[0-9a-f-]*(?:,|$)/i.test(text);
 
 /** Unfolds lines, drops comments, and cuts the text into entries at its blank lines (RFC 2849 §2). */
 async function* readEntries(pieces: AsyncIterable<string>): AsyncGenerator<Entry> {
@@ -70,7 +78,7 @@ async function* readEntries(pieces: AsyncIterable<string>): AsyncGenerator<Entry
         if (last === undefined) throw new BrokenFile(number, "a folded line without a line before it.");
         last.text += text.slice(1);
       } else {
-        inComment = text.startsWith("#");
+        inComment = text.startsWith("#") || (inComment && isRestOfComment(text));
         if (!inComment) lines.push({ number, text });
       }
     }

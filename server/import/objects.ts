@@ -1,13 +1,13 @@
 import type { VolumeType } from "../site-database/port.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
-import { guidFromBytes } from "./fields.ts";
+import { roleOfName } from "./column-names.ts";
+import { decodeComputerName, decodeWrittenGuid, guidFromBytes } from "./fields.ts";
 import { createGraphKeys, isGraphKey } from "./graph-keys.ts";
-import { propertiesOf, type FoundObject } from "./found-object.ts";
+import { propertiesOf, propertyIn, type FoundObject, type Properties } from "./found-object.ts";
 import { cellText, findLayout, holdsPasswords, isAbsent, type GivenColumns, type Layout } from "./layout.ts";
+import { otherNameIn } from "./other-names.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
 import { readRow, type Surroundings } from "./rows.ts";
-
-type Properties = ReadonlyMap<string, unknown>;
 
 const scalar = (value: unknown): string =>
   typeof value === "string" || typeof value === "number" ? String(value) : "";
@@ -57,10 +57,18 @@ const volumeTypeOf = (row: Row): VolumeType | undefined => {
 };
 
 /** What an object says of the objects in it. */
-const inside = (row: Row, around: Surroundings): Surroundings => {
+/** `{"PC-0001": […], "PC-0002": […]}`: a list by computers. Words alone (`Drives`, `Keys`) say what is in it. */
+const computerInKey = (name: string): string | undefined =>
+  /[\d-]/.test(name) && roleOfName(name) === undefined && decodeWrittenGuid(name) === undefined
+    ? decodeComputerName(name)
+    : undefined;
+
+const inside = (row: Row, around: Surroundings, given: string | undefined): Surroundings => {
   const isVolume = row.layout.columns.has("protectors");
+  const { table } = around;
   return {
-    computerName: cellIn(row, "computer") ?? around.computerName,
+    ...(table !== undefined && { table }),
+    computerName: cellIn(row, "computer") ?? around.computerName ?? otherNameIn(row.cells.join("\n"), given),
     volumeType: isVolume ? volumeTypeOf(row) : around.volumeType,
     isOneComputer: isVolume || row.layout.isOneComputer || around.isOneComputer === true,
   };
@@ -86,28 +94,30 @@ export async function* readObjects(
   ): readonly RecoveryRecord[] | undefined => {
     const row = rowOf(properties, given);
     if (isGraphKey(properties)) return graph.read({ line, properties }, row, around);
-    const error = properties.get("error");
+    const error = propertyIn(properties, "error");
     if (error !== undefined && error !== null && !isRow(row)) {
       reading.refuse(line, "this is an error answer of Microsoft Graph, not a key.");
       return [];
     }
     const own = isRow(row) ? readRow(row.layout, row.cells, line, reading, around) : undefined;
-    const within = inside(row, around);
+    const within = inside(row, around, reading.computerName);
     const cutOff = row.layout.columns.get("protectors")?.some((index) => row.cells[index] !== "");
     if (cutOff === true) {
       reading.refuse(line, "this volume's protectors were cut off by ConvertTo-Json; use its option -Depth 4.");
       return own ?? [];
     }
-    const nested = [...properties.values()]
-      .flatMap((value) => (Array.isArray(value) ? value : [value]))
-      .flatMap((value) => propertiesOf(value) ?? [])
-      .map((object) => readObject(line, object, within));
+    const nested = [...properties].flatMap(([name, value]) => {
+      const computerName = within.computerName ?? computerInKey(name);
+      return (Array.isArray(value) ? value : [value])
+        .flatMap((item) => propertiesOf(item) ?? [])
+        .map((object) => readObject(line, object, { ...within, computerName }));
+    });
     if (own === undefined && nested.every((records) => records === undefined)) return undefined;
     return [own ?? [], ...nested.map((records) => records ?? [])].flat();
   };
 
   const readTop = (
-    { line, properties, around, isRead }: FoundObject,
+    { line, properties, around, isRead, table }: FoundObject,
     namedBefore: boolean,
   ): readonly RecoveryRecord[] => {
     if (isRead === true) {
@@ -116,8 +126,8 @@ export async function* readObjects(
       }
       return [];
     }
-    const within = around === undefined ? {} : inside(rowOf(around, given), {});
-    const records = readObject(line, properties, within);
+    const within = around === undefined ? {} : inside(rowOf(around, given), {}, reading.computerName);
+    const records = readObject(line, properties, table === undefined ? within : { ...within, table });
     if (records === undefined) {
       reading.refuse(
         line,

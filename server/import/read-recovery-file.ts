@@ -7,12 +7,14 @@ import { decodeText, lookAhead } from "./decode-text.ts";
 import { detectForm, type Form } from "./detect-form.ts";
 import { decodeComputerName } from "./fields.ts";
 import type { GivenColumns } from "./layout.ts";
+import { readHtmlObjects } from "./html-objects.ts";
 import { readJsonObjects } from "./json-objects.ts";
 import { readLdif } from "./ldif.ts";
 import { readObjects } from "./objects.ts";
 import { PasswordAccount } from "./password-account.ts";
 import { BrokenFile, FileReading, type Reading } from "./reading.ts";
 import { readText } from "./text.ts";
+import { readXmlObjects } from "./xml-objects.ts";
 
 const chunkBytes = 64 * 1024;
 /** A header row, or the lines above the first protector, stand well within it. */
@@ -93,6 +95,10 @@ const readForm = (
   switch (form.kind) {
     case "json":
       return readObjects(readJsonObjects(text), reading, given);
+    case "xml":
+      return readObjects(readXmlObjects(text), reading, given);
+    case "html":
+      return readObjects(readHtmlObjects(text), reading, given);
     case "ldif":
       return readLdif(text, reading);
     case "text":

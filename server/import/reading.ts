@@ -32,8 +32,10 @@ export interface Reading {
   /**
    * A key that names no computer is filed under `--computer-name`. Throws at a second one: nothing in the file shows that
    * several are of one computer.
+   *
+   * @param what the key, or the part of the file that is of one computer
    */
-  adopt(line: number, keyId: string): void;
+  adopt(line: number, what: string): void;
   /** A protector that is no recovery information. */
   passOver(line: number): void;
   /** A computer of which the file says that it has no key. */
@@ -85,9 +87,9 @@ export class FileReading implements Reading {
     if (this.#problems.length >= mostProblems) throw this.#refusal("; there may be more");
   }
 
-  adopt(line: number, keyId: string): void {
-    this.#adopted ??= keyId;
-    if (this.#adopted === keyId) return;
+  adopt(line: number, what: string): void {
+    this.#adopted ??= what;
+    if (this.#adopted === what) return;
     throw new BrokenFile(
       line,
       "a second key begins here that names no computer, and nothing shows that several keys are of one computer: which " +

@@ -14,6 +14,8 @@ export interface RawRecord {
   readonly keyId: string | undefined;
   /** The file is of one computer by its nature, so `--computer-name` may name it for several keys. */
   readonly isOneComputer?: boolean;
+  /** Number of the table on its page: two tables are not of one computer by their nature. */
+  readonly table?: number | undefined;
   readonly protector:
     | { readonly kind: "NumericalPassword"; readonly password: string; readonly passwordLine?: number }
     | { readonly kind: "ExternalKey"; readonly fileName?: string | undefined }
@@ -38,6 +40,7 @@ const findComputerName = (raw: RawRecord, keyId: string, reading: Reading): stri
   if (raw.computerName === undefined || raw.computerName.trim() === "") {
     if (given === undefined) reading.refuse(raw.line, "the computer's name is missing; give it with --computer-name.");
     else if (raw.isOneComputer !== true) reading.adopt(raw.line, keyId);
+    else if (raw.table !== undefined) reading.adopt(raw.line, `table ${raw.table}`);
     return given;
   }
   const written = raw.computerName.trim();

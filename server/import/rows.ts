@@ -6,6 +6,7 @@ import { guidInName } from "../model/guid.ts";
 import { decodeTime, decodeVolumeType, decodeWrittenGuid } from "./fields.ts";
 import { cellText, isAbsent, type Layout } from "./layout.ts";
 import { recoveryPasswordsIn } from "./password-account.ts";
+import { otherNameIn } from "./other-names.ts";
 import { isUserCertificate, protectorKind } from "./protector-kinds.ts";
 import type { Reading } from "./reading.ts";
 import { checkRecord, type RawRecord } from "./record.ts";
@@ -15,6 +16,8 @@ export interface Surroundings {
   readonly computerName?: string | undefined;
   readonly volumeType?: VolumeType | undefined;
   readonly isOneComputer?: boolean;
+  /** Number of the table on its page. */
+  readonly table?: number;
 }
 
 type Read = (role: Role) => string | undefined;
@@ -76,14 +79,24 @@ const timeIn = (read: Read): string | undefined => {
   return decodeTime(read("time") ?? (split.includes(undefined) ? "" : `${split[0]}T${split[1]}${split[2]}`));
 };
 
-/** A protector that is no recovery password. @returns undefined when the row says nothing of another kind */
+/**
+ * A protector that is no recovery password.
+ *
+ * @param isEmptyProtector the row is of PowerShell's protectors, and the property RecoveryPassword of this one is empty
+ * @returns undefined when the row says nothing of another kind
+ */
 const readOther = (
   read: Read,
   common: Omit<RawRecord, "protector">,
+  isEmptyProtector: boolean,
   reading: Reading,
 ): readonly RecoveryRecord[] | undefined => {
   const type = read("protectorType");
   const kind = type === undefined ? undefined : protectorKind(type);
+  if (type === undefined && isEmptyProtector) {
+    reading.passOver(common.line);
+    return [];
+  }
   if (type === undefined || kind === "NumericalPassword" || /\s/.test(type)) return undefined;
   if (kind === "ExternalKey") {
     return [checkRecord({ ...common, protector: { kind, fileName: read("fileName") } }, reading) ?? []].flat();
@@ -136,9 +149,11 @@ export const readRow = (
   const passwords = valuesIn(passwordCell, passwordsByBlanks);
   const common = {
     line,
-    computerName: computerIn(read, around),
+    // Where no column is known to name it, what is made like the given name may be another computer's.
+    computerName: computerIn(read, around) ?? otherNameIn(cells.join("\n"), reading.computerName),
     keyId: ids[0],
     isOneComputer: layout.isOneComputer || around.isOneComputer === true,
+    table: around.table,
     volumeId: read("volumeId"),
     volumeType: around.volumeType ?? volumeTypeIn(read("volumeType"), layout.isGraph),
     lastUpdateTime: timeIn(read),
@@ -148,7 +163,8 @@ export const readRow = (
       reading.withoutKey(line);
       return [];
     }
-    const others = readOther(read, common, reading);
+    const isEmpty = (layout.columns.get("password") ?? []).every((index) => (cells[index] ?? "").trim() === "");
+    const others = readOther(read, common, layout.isOfProtectors && isEmpty, reading);
     if (others !== undefined) return others;
     const why =
       layout.columns.has("protectorType") && read("protectorType") !== undefined

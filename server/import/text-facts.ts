@@ -1,6 +1,7 @@
 import { namesComputer, roleOfName } from "./column-names.ts";
 import { computerInName } from "./distinguished-name.ts";
 import { decodeComputerName, guidsIn } from "./fields.ts";
+import { isAbsent } from "./layout.ts";
 import type { Line } from "./lines.ts";
 import { recoveryPasswordsIn } from "./password-account.ts";
 import { protectorKind } from "./protector-kinds.ts";
@@ -68,11 +69,16 @@ const idsIn = (text: string): readonly KeyId[] => {
 /** The last words before an id, by which ids of one kind are told in one text. */
 export const idWord = (label: string): string => /[\p{L}\p{N}_-]+$/u.exec(label)?.[0] ?? "";
 
+/** A PowerShell transcript begins with the machine of the console, on which keys of others may be shown. */
+const consoleMachine = /\((?:Microsoft Windows NT|Unix|Darwin) [\d.]+\)$/;
+
 const computerIn = (text: string, label: string | undefined, value: string): string | undefined => {
   const name = directoryName.exec(text)?.[1];
   if (name !== undefined) return computerInName(name);
-  if (label === undefined || !namesComputer(label)) return undefined;
-  return decodeComputerName(value.split(/\s/)[0] ?? "");
+  if (label === undefined || !namesComputer(label) || consoleMachine.test(value)) return undefined;
+  const word = value.split(/\s/)[0] ?? "";
+  // What can't be a name is refused with the key it stands at, and not taken for nothing.
+  return isAbsent(word) ? undefined : (decodeComputerName(word) ?? word);
 };
 
 /** `Thumbprint :` of a list is a property without a value, and no label of what follows. */

@@ -2,7 +2,7 @@ import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
 import type { Surroundings } from "./rows.ts";
 import { idWord, type Facts, type KeyId } from "./text-facts.ts";
-import { otherNameIn } from "./text-names.ts";
+import { otherNameIn } from "./other-names.ts";
 import { addDetails, createSections, type Section, type Sections } from "./text-section.ts";
 
 /** A key further below its id than this belongs to something else. */
@@ -129,6 +129,7 @@ export class TextPairing {
       type: undefined,
       keyFile: undefined,
       thumbprint: undefined,
+      isEmpty: false,
       malformed: undefined,
     };
   }

@@ -1,4 +1,5 @@
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
+import { plainName } from "./column-names.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
 import { checkRecord, type RawRecord } from "./record.ts";
 import { idWord, kindOfType, labelKinds, type Facts } from "./text-facts.ts";
@@ -18,6 +19,8 @@ export interface Section {
   type: string | undefined;
   keyFile: string | undefined;
   thumbprint: string | undefined;
+  /** `RecoveryPassword :` with nothing behind it, as protectors of other kinds have it in PowerShell's lists. */
+  isEmpty: boolean;
   malformed: { readonly text: string; readonly line: number } | undefined;
 }
 
@@ -26,6 +29,7 @@ export const addDetails = (section: Section, facts: Facts): void => {
   section.type ??= facts.protectorType;
   section.keyFile ??= facts.keyFile;
   section.thumbprint ??= facts.thumbprint;
+  section.isEmpty ||= plainName(facts.label ?? "") === "recoverypassword";
   if (facts.malformed !== undefined) section.malformed ??= { text: facts.malformed, line: facts.number };
 };
 
@@ -84,7 +88,9 @@ export const createSections = (reading: Reading): Sections => {
 
   const closeWithout = (section: Section): readonly RecoveryRecord[] => {
     const { label, type } = section;
-    if (section.ids.length > 1 || (label === undefined && type === undefined)) return missKey(section);
+    const isOtherProtector = section.isEmpty && plainName(idWord(section.idLabel)) === "keyprotectorid";
+    if (section.ids.length > 1 || (label === undefined && type === undefined && !isOtherProtector))
+      return missKey(section);
     isUnderstood = true;
     const known = type === undefined ? kinds.get(label ?? "") : kindOfType(type);
     switch (known ?? (section.keyFile === undefined ? "Other" : "ExternalKey")) {

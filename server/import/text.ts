@@ -1,7 +1,8 @@
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
 import { factsOf, type Facts } from "./text-facts.ts";
-import { readTextLines } from "./text-lines.ts";
+import type { Line } from "./lines.ts";
+import { LineJoiner, readTextLines } from "./text-lines.ts";
 import { TextPairing } from "./text-pairing.ts";
 import { createTextTable } from "./text-table.ts";
 
@@ -19,25 +20,30 @@ const noKnownForm =
  */
 export async function* readText(pieces: AsyncIterable<string>, reading: Reading): AsyncGenerator<RecoveryRecord> {
   const pairing = new TextPairing(reading);
+  const joiner = new LineJoiner();
   const table = createTextTable(reading, () => pairing.surroundings);
   let paragraph: Facts[] = [];
   let isTable = false;
+
+  const takeLines = (lines: readonly Line[]): readonly RecoveryRecord[] =>
+    lines.flatMap((line) => {
+      const facts = factsOf(line);
+      if (!facts.isBlank) paragraph.push(facts);
+      if (paragraph.length === 0 || (!facts.isBlank && paragraph.length < longestParagraph)) return [];
+      const whole = paragraph;
+      paragraph = [];
+      return pairing.takeParagraph(whole);
+    });
+
   for await (const lines of readTextLines(pieces)) {
     for (const line of lines) {
       const rows = table.take(line);
-      if (rows !== undefined) {
-        isTable = true;
-        yield* rows;
-        continue;
-      }
-      const facts = factsOf(line);
-      if (!facts.isBlank) paragraph.push(facts);
-      if ((facts.isBlank && paragraph.length > 0) || paragraph.length >= longestParagraph) {
-        yield* pairing.takeParagraph(paragraph);
-        paragraph = [];
-      }
+      isTable ||= rows !== undefined;
+      yield* rows ?? takeLines(joiner.take(line));
     }
   }
+  yield* table.end();
+  yield* takeLines(joiner.end());
   yield* pairing.takeParagraph(paragraph);
   yield* pairing.finish();
   if (!pairing.isUnderstood && !isTable) throw new BrokenFile(undefined, noKnownForm);

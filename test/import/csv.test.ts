@@ -61,6 +61,10 @@ describe("CSV by its header row", () => {
     ["an account's name", [header, `CORP\\PC-1$,${id},${password}`]],
     ["a number for a volume", [`${header},VolumeId`, `${row},73`]],
     ["rows of other protectors", [`KeyProtectorType,${header}`, `Tpm,PC-1,${other.id},`, `RecoveryPassword,${row}`]],
+    [
+      "protectors of other kinds, without their types",
+      [`Computer,KeyProtectorId,RecoveryPassword`, `PC-1,{${other.id}},`, row],
+    ],
     ["computers without a key", [header, `PC-2,,Key Not Found`, `PC-3,-,-`, `PC-4,,Kein Schlüssel`, row]],
   ])("%s", async (_, lines) => {
     for (const end of ["\n", "\r\n", "\r"]) {
@@ -173,6 +177,17 @@ describe("CSV by its header row", () => {
     ]);
   });
 
+  // What cmd.exe redirects is in the OEM code page: in ANSI the same bytes are other letters, and another name.
+  test.each([
+    ["BÜRO-1", [0x42, 0x9a, 0x52, 0x4f, 0x2d, 0x31]],
+    ["Büro-1", [0x42, 0x81, 0x72, 0x6f, 0x2d, 0x31]],
+    ["Köln-1", [0x4b, 0x94, 0x6c, 0x6e, 0x2d, 0x31]],
+    ["Récif-1", [0x52, 0x82, 0x63, 0x69, 0x66, 0x2d, 0x31]],
+  ])("%s in the code page of cmd.exe", async (name, bytes) => {
+    const text = Buffer.concat([Buffer.from(`${header}\n`), Buffer.from(bytes), Buffer.from(`,${id},${password}\n`)]);
+    expect((await readText(text))[0]?.computerName).toBe(name);
+  });
+
   test.each([
     ["a row cut off", [header, row, `PC-2,${other.id}`], "line 3: this row has 2 of 3 columns"],
     ["a row too long", [header, `${row},more`], "line 2: this row has 4 columns, the header has 3"],
@@ -181,6 +196,11 @@ describe("CSV by its header row", () => {
     ["a key id of eight digits", [header, `PC-1,00FB8673,${password}`], "line 2: the key id is not a whole GUID"],
     ["half a brace", [header, `PC-1,{${id},${password}`], "line 2: the key id is not a whole GUID"],
     ["no computer", [header, `,${id},${password}`], "line 2: the computer's name is missing"],
+    [
+      "a name that a console cut",
+      [header, `srv-1.sales...,${id},${password}`],
+      "line 2: the computer's name has characters",
+    ],
     ["a formula for a computer", [header, `=cmd(),${id},${password}`], "line 2: the computer's name has characters"],
     [
       "an escape for a computer",

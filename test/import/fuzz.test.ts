@@ -12,7 +12,9 @@ const largest = 128 * 1024;
 
 /** Every sample there is; those of real tools are not part of the project. */
 const files = [join(import.meta.dirname, "fixtures"), samples]
-  .flatMap((folder) => globSync("**/*.{txt,json,csv,ldf,ldif,TXT}", { cwd: folder }).map((name) => join(folder, name)))
+  .flatMap((folder) =>
+    globSync("**/*.{txt,json,csv,ldf,ldif,xml,clixml,html,TXT}", { cwd: folder }).map((name) => join(folder, name)),
+  )
   .filter((path) => statSync(path).size < largest)
   .sort();
 

@@ -222,6 +222,22 @@ describe("any JSON", () => {
     expect(records[0]?.computerName).toBe("PC-9");
   });
 
+  test("a list by computers: their names are those of the properties", async () => {
+    const text = JSON.stringify({ "PC-9": [protector(3, { RecoveryPassword: password })], "Pc-10": { Drives: [key] } });
+    expect(
+      (await readText(text.replace(`{${id}}","Password`, `{${other.id}}","Password`))).map(
+        ({ computerName }) => computerName,
+      ),
+    ).toEqual(["PC-9", "Pc-10"]);
+    await expect(readText(text, { computerName: "PC-9" })).rejects.toThrow("another computer");
+  });
+
+  test("what is made like the given name is another computer's, whatever the property is called", async () => {
+    const volume = { Asset: "PC-2", KeyProtector: [protector(3, { RecoveryPassword: password })] };
+    await expect(read([volume], { computerName })).rejects.toThrow("another computer");
+    expect(await read([{ ...volume, Asset: "PC-1" }], { computerName })).toMatchObject([{ computerName }]);
+  });
+
   test("1 is a data volume where it is not Graph's number", async () => {
     const row = { ComputerName: "PC-9", VolumeType: 1, KeyID: id, RecoveryKey: password };
     expect(await read([row])).toMatchObject([{ volumeType: "Unknown" }]);

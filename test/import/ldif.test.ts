@@ -121,6 +121,22 @@ describe("LDIF of Active Directory", () => {
     await expect(readEntry((lines) => deleted(lines).slice(0, -1))).rejects.toThrow("the computer's name is missing");
   });
 
+  test("ldapsearch's comments go on in the next line where a name has a line feed in it", async () => {
+    const comment = `# 2024-05-06T09:10:11-00:00{${id}}\nDEL:cd52897f-\n ef12-9170-2e58-294c03d5ced3, Deleted Objects, corp`;
+    const text = `# extended LDIF\n#\n\n${comment}\n${entry.join("\n")}\n\n# search result\nsearch: 2\nresult: 0 Success\n`;
+    expect(pairs(await readText(text))).toEqual([[id, password]]);
+    expect(pairs(await readText(text.replace(/DEL:.*\n.*/, "CNF:cd52897f-ef12-9170-2e58-294c03d5ced3, PC-7")))).toEqual(
+      [[id, password]],
+    );
+  });
+
+  test("values that ldapsearch -t has put into files are not there", async () => {
+    const inFile = (name: string) => (lines: string[]) =>
+      lines.map((line) => (line.startsWith(name) ? `${name}:< file:///tmp/ldapsearch-1` : line));
+    expect(pairs(await readEntry(inFile("msFVE-RecoveryGuid")))).toEqual([[id, password]]);
+    await expect(readEntry(inFile("msFVE-RecoveryPassword"))).rejects.toThrow("recovery password is missing");
+  });
+
   test("an account that may not read passwords is told of, with the count", async () => {
     const blind = without("msFVE-RecoveryPassword")([...entry]).join("\n");
     await expect(readText(`${blind}\n\n${blind}\n\n${blind}`)).rejects.toThrow(

@@ -111,7 +111,13 @@ describe("files that can't be read", () => {
     ["empty", "", "nothing to import: it is empty"],
     ["blank", " \r\n\r\n", "nothing to import: it is empty"],
     ["a mark alone", "\uFEFF", "nothing to import: it is empty"],
-    ["binary", "PK\u0003\u0004\u0000\u0000", "not a text file"],
+    ["binary", "\u007FELF\u0000\u0000", "not a text file"],
+    [
+      "a workbook",
+      "PK\u0003\u0004\u0000\u0000",
+      "this is an Excel workbook or an archive. Save the sheet as CSV UTF-8",
+    ],
+    ["XML of another program", '<?xml version="1.0"?><keys/>', "this is XML of another program"],
     ["prose", "Hello,\nthe keys are in the safe.\n", "this is none of the forms"],
   ])("%s", async (_, content, message) => {
     await expect(readAll(writeFile(temporaryDirectory(), "x.txt", content))).rejects.toMatchObject({
@@ -123,6 +129,24 @@ describe("files that can't be read", () => {
   test("UTF-16 cut off in the middle of a character", async () => {
     const bytes = Buffer.from(`\uFEFF${header}`, "utf16le").subarray(0, -1);
     await expect(readAll(writeFile(temporaryDirectory(), "x.csv", bytes))).rejects.toThrow("it is cut off");
+  });
+
+  test.each([
+    ["little-endian", false],
+    ["big-endian", true],
+  ])("UTF-32, %s, as PowerShell writes it, and cut off", async (_, isBigEndian) => {
+    const text = `\uFEFF${header}\nBÜRO-7,${makeGuid(createRandom(4))},${makePassword(createRandom(4))}\n`;
+    const bytes = Buffer.alloc(text.length * 4);
+    for (const [index, character] of Array.from(text).entries()) {
+      const point = character.codePointAt(0) ?? 0;
+      if (isBigEndian) bytes.writeUInt32BE(point, index * 4);
+      else bytes.writeUInt32LE(point, index * 4);
+    }
+    const write = (content: Buffer): string => writeFile(temporaryDirectory(), "x.csv", content);
+    expect((await readAll(write(bytes)))[0]?.computerName).toBe("BÜRO-7");
+    await expect(readAll(write(bytes.subarray(0, -2)))).rejects.toThrow("it is cut off");
+    bytes.fill(0x7f, 8, 12);
+    await expect(readAll(write(bytes))).rejects.toThrow("not the UTF-32 it says it is");
   });
 
   test("UTF-16 without its mark is not taken for something else", async () => {

@@ -26,6 +26,7 @@ const ofWindows7 =
 const list = (keyId: string, type: string, key: string): string =>
   `KeyProtectorId      : {${keyId}}\nAutoUnlockProtector : \nKeyProtectorType    : ${type}\nKeyFileName         : \n` +
   `RecoveryPassword    : ${key}\nKeyCertificateType  : \nThumbprint          : \n\n`;
+const pair = (keyId: string, key: string): string => `KeyProtectorId   : {${keyId}}\nRecoveryPassword : ${key}\n\n`;
 const bde = `Volume C: [OS]\n\n    Numerical Password:\n      ID: {${id}}\n      Password:\n        ${password}\n`;
 
 describe("an id and a key, whatever they are called", () => {
@@ -56,6 +57,28 @@ describe("an id and a key, whatever they are called", () => {
       "no-break spaces and dashes of a text program",
       bde.replace("ID:", "ID\u00A0:").replaceAll(/(?<=\d)-(?=\d)/g, "\u2011"),
     ],
+    [
+      "a window of 50 columns",
+      `KeyProtectorId   : {${id.slice(0, 29)}\n                   ${id.slice(29)}}\n` +
+        `RecoveryPassword : ${password.slice(0, 30)}\n                   ${password.slice(30)}\n`,
+    ],
+    ["an id that the console's edge cuts", bde.replace(id, `${id.slice(0, 20)}\n${id.slice(20)}`)],
+    ["colours of a console", bde.replaceAll(/^(\s*)(ID|Password):/gm, "$1\u001B[32;1m$2: \u001B[0m")],
+    ["a list of two properties with another protector", `${pair(other.id, "")}${pair(id, password)}`],
+    [
+      "a table of two columns with another protector",
+      `KeyProtectorId ${" ".repeat(23)}RecoveryPassword\n-------------- ${" ".repeat(23)}----------------\n` +
+        `{${other.id}} \n{${id}} ${password}\n`,
+    ],
+    [
+      "a table that wraps",
+      `KeyProtectorId ${" ".repeat(23)}RecoveryPass\n${" ".repeat(39)}word\n-------------- ${" ".repeat(23)}------------\n` +
+        `{${id}} ${password.slice(0, 12)}\n${" ".repeat(39)}${password.slice(12, 41)}\n${" ".repeat(39)}${password.slice(41)}\n`,
+    ],
+    [
+      "a transcript of PowerShell on another machine",
+      `**********\nPowerShell transcript start\nMachine: ADMIN-7 (Microsoft Windows NT 10.0.19045.0)\n**********\n${bde}`,
+    ],
     ["lines that end in CR CR LF", bde.replaceAll("\n", "\r\r\n")],
     ["an id under another label", bde.replace("ID:", "Identyfikator:")],
     ["100 KiB of other text before it", `${"svchost.exe  0 Services  12,300 K  N/A\n".repeat(2700)}${bde}`],
@@ -85,6 +108,25 @@ describe("an id and a key, whatever they are called", () => {
     }
   });
 
+  test("a name that the window cut is not taken for another", async () => {
+    const inList =
+      `ComputerName     : srv-0001.sales.corp.exa\n                   mple.com\nKeyProtectorId   : {${id}}\n` +
+      `RecoveryPassword : ${password}\n`;
+    expect((await readText(inList))[0]?.computerName).toBe("srv-0001.sales.corp.example.com");
+    const table = (name: string, rest: string): string =>
+      `ComputerName KeyProtectorId ${" ".repeat(23)}RecoveryPassword\n------------ -------------- ${" ".repeat(23)}----------------\n` +
+      `${name} {${id}} ${password}\n${rest}\n`;
+    for (const text of [
+      `   ComputerName: srv-0001.sales.corp.\ncom\n\nKeyProtectorId   : {${id}}\nRecoveryPassword : ${password}\n`,
+      `ComputerName     : srv-0001.sales.c...\nKeyProtectorId   : {${id}}\nRecoveryPassword : ${password}\n`,
+      table("srv-0001.sal", "es.corp"),
+    ]) {
+      await expect(readText(text)).rejects.toThrow("computer");
+      await expect(ofOne(text)).rejects.toThrow("computer");
+    }
+    expect((await readText(table("srv-0001    ", "srv-2       ")))[0]?.computerName).toBe("srv-0001");
+  });
+
   test.each([
     [
       "a key file without its key, among whole ones",
@@ -97,11 +139,6 @@ describe("an id and a key, whatever they are called", () => {
       "no recovery password follows",
     ],
     ["a key whose digits are wrong", keyFile(id, password.replace("490270", "490271")), "not well-formed"],
-    [
-      "CLIXML",
-      `<Objs Version="1.1.0.1"><S N="RecoveryPassword">${password}</S></Objs>`,
-      "Import-Clixml FILE | ConvertTo-Json",
-    ],
   ])("%s: told", async (_, text, message) => {
     await expect(ofOne(text)).rejects.toThrow(message);
   });
