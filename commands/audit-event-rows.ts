@@ -4,6 +4,9 @@ import type { OutputFormat, Row, RowsResult } from "./define-command.ts";
 /** A table is to be read: what is longer is cut there, visibly; the formats for scripts have all of it. */
 const longestDetail = { onScreen: 120, elsewhere: 400 };
 
+/** The keys of a disclosure come first, with room of their own for three: a reviewer looks for them. */
+const longestKeys = 500;
+
 /** Ids that say nothing to a reader. */
 const forScriptsOnly = new Set(["connectionId", "invocationId"]);
 
@@ -13,12 +16,15 @@ const inWords = (value: unknown): string => {
   return `${JSON.stringify(value.slice(0, 3)).slice(0, -1)},… ${value.length} in all]`;
 };
 
-const forPeople = (fields: ReviewedEvent["fields"], longest: number): string => {
-  const text = Object.entries(fields)
+const cut = (text: string, longest: number): string =>
+  text.length <= longest ? text : `${text.slice(0, longest).replace(/[\ud800-\udbff]$/, "")}…`;
+
+const forPeople = ({ keys, ...rest }: ReviewedEvent["fields"], longest: number): string => {
+  const text = Object.entries(rest)
     .filter(([name]) => !forScriptsOnly.has(name))
     .map(([name, value]) => `${name}=${inWords(value)}`)
     .join(" ");
-  return text.length <= longest ? text : `${text.slice(0, longest).replace(/[\ud800-\udbff]$/, "")}…`;
+  return keys === undefined ? cut(text, longest) : `${cut(`keys=${inWords(keys)}`, longestKeys)} ${cut(text, longest)}`;
 };
 
 /** Events as rows; in the formats for scripts the last column is everything else that the event has, as JSON. */

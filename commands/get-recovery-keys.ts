@@ -173,7 +173,7 @@ export const getRecoveryKeys = defineCommand({
   synopsis: "Shows recovery keys of encrypted volumes.",
   description:
     "Reads BitLocker recovery keys from the site database. Every key that is shown is on the record with your name before you see it, " +
-    "and its client is told to replace it. All filters given must hold; the values of one filter are alternatives. " +
+    "and its client is told to replace it. Disclosed is True where it was told before. All filters given must hold; the values of one filter are alternatives. " +
     "Of several computers or ids, those that have keys are shown and the others are named (exit status 3). " +
     "The newest keys come first, of each computer named or of all ids named. State is Current where no newer key of the volume is known, " +
     "Replaced where one is, and Older where a newer one is known of the same computer and kind of volume, but not whether of this volume.",

@@ -141,8 +141,10 @@ export class CheckpointTrail {
       }
     }
     if (this.#newest?.size === tree.size) {
-      const signed = this.#check(this.#newest, tree, "audit/checkpoint");
-      if (!signed) this.#findings.problem("audit/checkpoint is not signed with a key that is trusted here");
+      const found = this.#check(this.#newest, tree, "audit/checkpoint");
+      if (found === "stranger") {
+        this.#findings.problem("audit/checkpoint is not signed with a key that is trusted here");
+      }
     }
   }
 
@@ -222,25 +224,29 @@ export class CheckpointTrail {
     }
   }
 
-  /** @returns whether a trusted key signed it. An older key's signature says nothing here, and does no harm. */
-  #check(checkpoint: Checkpoint, tree: CompactRange, name: string): boolean {
+  /** An older key's signature, a stranger's, says nothing here, and does no harm. */
+  #check(checkpoint: Checkpoint, tree: CompactRange, name: string): "signed" | "stranger" | "problem" {
+    const { size } = checkpoint;
     if (!checkpoint.root.equals(tree.root())) {
+      // What an earlier checkpoint covers was as it should be.
+      const from = this.#signedThrough < size ? this.#signedThrough + 1 : 1;
+      const where = from === size ? `event ${size}` : `one of the events ${from} to ${size}`;
       this.#findings.problem(
-        `${name}: the first ${checkpoint.size} events are not those it was signed over: a line was changed, taken away, put in or moved`,
+        `${name}: the first ${size} events are not those it was signed over: ${where} was changed, taken away, put in or moved`,
       );
-      return false;
+      return "problem";
     }
     try {
-      if (signersOf(checkpoint.note, checkpoint.origin, this.#keys).length === 0) return false;
+      if (signersOf(checkpoint.note, checkpoint.origin, this.#keys).length === 0) return "stranger";
     } catch (error) {
-      this.#findings.problem(`${name}, at event ${checkpoint.size}: ${words(error)}`);
-      return false;
+      this.#findings.problem(`${name}, at event ${size}: ${words(error)}`);
+      return "problem";
     }
     for (const [seq, key] of this.#announced) {
-      if (seq > checkpoint.size) continue;
+      if (seq > size) continue;
       this.#announced.delete(seq);
       // Whoever can append a line could announce a key of their own.
-      if (this.#permissions.isWorthless(seq, checkpoint.size)) {
+      if (this.#permissions.isWorthless(seq, size)) {
         this.#findings.notice(
           `event ${seq} announces a key, but was not signed when it was written: the key is not trusted`,
         );
@@ -248,7 +254,7 @@ export class CheckpointTrail {
       }
       if (!this.#keys.some((known) => rawPublicKey(known).equals(rawPublicKey(key)))) this.#keys.push(key);
     }
-    this.#signedThrough = Math.max(this.#signedThrough, checkpoint.size);
-    return true;
+    this.#signedThrough = Math.max(this.#signedThrough, size);
+    return "signed";
   }
 }

@@ -117,7 +117,7 @@ const verify = async (options: AuditOptions, io: Io): Promise<number> => {
   const { problems, notices, claims, events } = await doInWorker(task, { signal: stop });
   for (const problem of problems) io.stdout.write(plain(`PROBLEM  ${problem}\n`));
   for (const notice of notices) io.stdout.write(plain(`note     ${notice}\n`));
-  io.stdout.write(`${events} events, ${problems.length} problems.\n`);
+  io.stdout.write(`${events} events, ${problems.length} ${problems.length === 1 ? "problem" : "problems"}.\n`);
   for (const claim of claims) io.stdout.write(`${claim}\n`);
   return problems.length === 0 ? 0 : 1;
 };
@@ -143,7 +143,7 @@ const list = async (options: AuditOptions, io: Io): Promise<number> => {
     session.clientAddress,
     session.mode,
     session.endedAt === undefined ? "no end" : String(session.exitStatus ?? ""),
-    `${session.commands} run, ${session.refusals} refused, ${session.keys} keys`,
+    `${session.commands} run, ${session.refusals} refused, ${session.keys} ${session.keys === 1 ? "key" : "keys"}`,
     session.reason,
   ]);
   const table = [["SESSION", "STARTED", "USER", "FROM", "MODE", "EXIT", "COMMANDS", "END"], ...rows].map((row) =>

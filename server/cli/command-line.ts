@@ -124,7 +124,9 @@ enrol:  makes a second factor (TOTP, RFC 6238) for USER: shows its secret as a Q
         prints ten recovery codes, once. Nothing is changed before the code is right. Works while the server runs.
 list:   who has a second factor, or needs one, and how many recovery codes are left.
 remove: takes USER's second factor away. Where a role requires one, USER can't log in until enrolled again.
-        Keys and roles stay: a log-in ends with the file in authorized-keys/ and the user in the roles.
+        Keys and roles stay.
+
+To take a user away: delete DIR/authorized-keys/USER and the user in DIR/jea-roles.json; then SIGHUP. It ends USER's sessions too.
 
 Who needs a second factor is said by requireSecondFactor in the roles file. add, enrol and remove are on the record.
 

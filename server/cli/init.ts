@@ -246,10 +246,16 @@ const askSharedAccount = async ({ dataDirectory, demo }: InitOptions, io: Io): P
 /** `pep init`: makes the data directory and says what an administrator does next. */
 export const initCommand = async (options: InitOptions, io: Io): Promise<number> => {
   const dataDirectory = resolve(options.dataDirectory);
+  const paths = pathsIn(dataDirectory);
+  const acceptsTooLate = options.acceptSharedAccount === true && existsSync(paths.endpoint);
   const acceptSharedAccount = options.acceptSharedAccount === true || (await askSharedAccount(options, io));
   const made = await initDataDirectory({ ...options, dataDirectory, acceptSharedAccount }, io);
-  const paths = pathsIn(dataDirectory);
   if (!made) io.stderr.write(`${dataDirectory} is complete; nothing was changed.\n`);
+  if (acceptsTooLate && !readConfiguration(dataDirectory, paths.endpoint).userInterface.acceptSharedAccount) {
+    io.stderr.write(
+      `note: --accept-shared-account is for a new ${paths.endpoint}. This one was left as it is: write "userInterface": { "acceptSharedAccount": true } into it.\n`,
+    );
+  }
   io.stdout.write(proofsInWords(paths.hostKey, readConfiguration(dataDirectory, paths.endpoint).listen));
   io.stderr.write(
     options.demo
@@ -257,7 +263,7 @@ export const initCommand = async (options: InitOptions, io: Io): Promise<number>
       : [
           "Next:",
           `  1. move the master key and the second factors' key to where backups of the data directory don't go, and say where in ${paths.endpoint}`,
-          `  2. pep users add USER --key FILE.pub --role ROLE --data-dir ${dataDirectory}   (nobody has a role yet; ROLE as operator, in ${paths.roles})`,
+          `  2. pep users add USER --key FILE.pub --role ROLE --data-dir ${dataDirectory}   (ROLE as operator, in ${paths.roles}; without a role a user has only the default commands)`,
           `  3. pep import --data-dir ${dataDirectory} FILE...   then   pep serve --data-dir ${dataDirectory}`,
           "",
         ].join("\n"),

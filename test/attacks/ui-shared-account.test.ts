@@ -62,6 +62,9 @@ test("pep init writes what a script accepted, and nothing by itself; doctor name
     true,
   );
   expect(await written("silent")).not.toHaveProperty("userInterface");
+  const again = await pep(["init", "--data-dir", join(folder, "silent"), "--accept-shared-account"]);
+  expect(again.stderr).toContain("This one was left as it is");
+  expect(await written("silent")).not.toHaveProperty("userInterface");
   const finding = (acceptSharedAccount: boolean) =>
     examineScreens(
       judgeIsolation(

@@ -40,6 +40,22 @@ for (const [attack, tamper, expected] of table) {
   });
 }
 
+test("a changed line is looked for between two checkpoints, and the key that signed them is still trusted", async () => {
+  const made = await smallRecord();
+  const changed = copyOf(made);
+  writeFileSync(
+    segment(changed, 1),
+    readFileSync(segment(changed, 1), "utf8").replace(/"uptimeMs":\d/, '"uptimeMs":7'),
+  );
+  expect(readFileSync(segment(changed, 1), "utf8")).not.toBe(readFileSync(segment(made, 1), "utf8"));
+  const [first = "", ...more] = verify(changed, made.publicKey).problems;
+  const [, from, to] = /one of the events (\d+) to (\d+) was changed/.exec(first) ?? [];
+  expect(Number(from)).toBeGreaterThan(1);
+  expect(Number(to)).toBeLessThanOrEqual(10);
+  expect(more.join("\n")).toContain("audit/checkpoint: the first 10 events are not those");
+  expect([first, ...more].join("\n")).not.toContain("not signed with a key that is trusted");
+});
+
 test("events after the last checkpoint are reported as unsigned, and are no problem", async () => {
   const made = await smallRecord();
   const line = { seq: 11, at: new Date().toISOString(), uptimeMs: 1, event: { type: "server-stopped", reason: "x" } };
