@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { failures } from "../errors.ts";
 import { closeTranscript } from "./close-transcript.ts";
 import { readTextOfRecord } from "./open-of-record.ts";
-import { recordedEvent, type AuditEvent } from "./event.ts";
+import { auditEvent, type AuditEvent } from "./event.ts";
 import type { LooseEvent } from "./permissions.ts";
 
 type Started = Extract<AuditEvent, { type: "session-started" }>;
@@ -22,20 +22,28 @@ const isHeader = (path: string): boolean => {
 /** Whether it is what a crash leaves between a transcript's header and its session's start: nothing had been shown. */
 export const isUnbegun = (path: string): boolean => isHeader(path) && !readTextOfRecord(path).trimEnd().includes("\n");
 
+/** Those that are events of ours. */
+const startedOf = (open: ReadonlyMap<string, LooseEvent>): Started[] =>
+  [...open.values()].flatMap((event) => {
+    const { data } = auditEvent.safeParse(event);
+    return data?.type === "session-started" ? [data] : [];
+  });
+
 /** Finds, line by line of the log, the sessions that were started and never ended: the server that had them is gone. */
 export const findAbortedSessions = () => {
-  const open = new Map<string, Started>();
+  const open = new Map<string, LooseEvent>();
   let stoppedCleanly = true;
   return {
     /** @param event what is in it, where somebody had to decode it: that of a session always */
     take(line: Buffer, event: LooseEvent | undefined): void {
       stoppedCleanly = line.includes('"type":"server-stopped"');
-      if (typeof event?.["sessionId"] !== "string") return;
+      if (event !== undefined) this.takeEvent(event);
+    },
+    takeEvent(event: LooseEvent): void {
+      if (typeof event["sessionId"] !== "string") return;
       const { type, sessionId } = event;
       if (type === "session-ended") open.delete(sessionId);
-      if (type !== "session-started") return;
-      const whole = recordedEvent.safeParse(JSON.parse(line.toString("utf8")));
-      if (whole.success && whole.data.event.type === "session-started") open.set(sessionId, whole.data.event);
+      if (type === "session-started") open.set(sessionId, event);
     },
     /**
      * A crash between a transcript's header and its session's start on the record leaves a file that no event names, and that
@@ -43,7 +51,7 @@ export const findAbortedSessions = () => {
      */
     *removeUnbegun(transcripts: string): Generator<Removed> {
       if (stoppedCleanly || !existsSync(transcripts)) return;
-      const begun = new Set([...open.values()].map(({ transcript }) => transcript));
+      const begun = new Set(startedOf(open).map(({ transcript }) => transcript));
       for (const name of readdirSync(transcripts)) {
         const path = join(transcripts, name);
         if (begun.has(name) || !name.endsWith(".cast") || !isUnbegun(path)) continue;
@@ -54,7 +62,7 @@ export const findAbortedSessions = () => {
     },
     /** Closes their transcripts, and makes the events that say so. */
     async *close(transcripts: string, stop: AbortSignal | undefined): AsyncGenerator<Ended> {
-      for (const { type: _, mode: __, transcript, ...origin } of open.values()) {
+      for (const { type: _, mode: __, transcript, ...origin } of startedOf(open)) {
         const closing =
           transcript === undefined ? undefined : await closeTranscript(join(transcripts, basename(transcript)), stop);
         const ended = { type: "session-ended", ...origin, exitStatus: failures.InvalidResult.exitStatus } as const;

@@ -6,7 +6,7 @@ import { describeLoss, type RecordLoss } from "./record-loss.ts";
  * Whether a start must not go on. A transcript without a digest in the log was never closed: a crash of the machine can lose it,
  * and the end of its session says so.
  */
-const stopsTheStart = ({ checkpoints, altered, segments, missing, extra }: RecordLoss): boolean =>
+export const refusesToStart = ({ checkpoints, altered, segments, missing, extra }: RecordLoss): boolean =>
   checkpoints === "gone" ||
   altered !== undefined ||
   segments.length > 0 ||
@@ -15,7 +15,7 @@ const stopsTheStart = ({ checkpoints, altered, segments, missing, extra }: Recor
 
 /** @throws EndpointError AuditUnavailable when something is lost that nobody accepted */
 export const refuseLoss = (loss: RecordLoss, accepted: RecordLoss | undefined): void => {
-  if (accepted === undefined ? !stopsTheStart(loss) : JSON.stringify(accepted) === JSON.stringify(loss)) return;
+  if (accepted === undefined ? !refusesToStart(loss) : JSON.stringify(accepted) === JSON.stringify(loss)) return;
   const [first = "it is not what was accepted", ...more] = describeLoss(loss);
   throw new EndpointError(
     "AuditUnavailable",

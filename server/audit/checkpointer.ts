@@ -25,7 +25,7 @@ const damaged = (message: string, cause?: unknown): EndpointError =>
   new EndpointError("AuditUnavailable", message, { cause });
 
 /** The checkpoint that reaches furthest: the newest file and the end of the history should say the same, but either may be gone. */
-const findNewest = (directory: string): Found | undefined => {
+export const findNewest = (directory: string): Found | undefined => {
   const found: Found[] = [];
   for (const [name, read] of [
     ["checkpoint-history", lastHistoryNote],
@@ -76,7 +76,10 @@ const appendNote = async (path: string, note: string): Promise<void> => {
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
   readonly #publicKey: KeyObject;
-  readonly #tree = new CompactRange();
+  #tree = new CompactRange();
+  /** The tree goes on from a summary, of which nothing says yet that it is ours. */
+  #isResumed = false;
+  #passedSigned = false;
   readonly #earlier: Found | undefined;
   /** Durable, and not in the tree yet: they get there while the disk works on the next ones, or with the next checkpoint. */
   #waiting: Buffer[] = [];
@@ -123,8 +126,28 @@ export class Checkpointer {
   }
 
   /** The tree over every line that was appended. */
-  get tree(): Pick<CompactRange, "size" | "root"> {
+  get tree(): Pick<CompactRange, "size" | "root" | "subtrees"> {
     return this.#tree;
+  }
+
+  /** Whether the tree grew through the one that the newest checkpoint was signed over. */
+  get isSigned(): boolean {
+    return this.#passedSigned;
+  }
+
+  /** Goes on from a tree of which nothing says yet that it is of this log: `isSigned` does, once it was read on. */
+  resume(tree: CompactRange): void {
+    this.#tree = tree;
+    this.#isResumed = true;
+  }
+
+  /** From nothing. */
+  restart(): void {
+    this.#tree = new CompactRange();
+    this.#isResumed = false;
+    this.#passedSigned = false;
+    this.#provedSize = this.#signedSize;
+    this.#brokenLine = undefined;
   }
 
   /**
@@ -155,7 +178,9 @@ export class Checkpointer {
       if (this.#origin !== undefined && this.#origin !== origin) throw damaged("The checkpoint is of another log.");
       this.#origin = origin;
     }
-    if (this.#earlier?.size === this.#tree.size && !this.#earlier.root.equals(this.#tree.root())) {
+    if (this.#earlier?.size !== this.#tree.size) return;
+    this.#passedSigned = this.#earlier.root.equals(this.#tree.root());
+    if (!this.#passedSigned && !this.#isResumed) {
       throw damaged(
         "The log is not the one its checkpoint was signed over: a line was changed, taken away or put in. pep audit verify says where.",
       );

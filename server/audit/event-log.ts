@@ -24,6 +24,8 @@ export interface EventLogOptions {
   readonly segmentBytes?: number;
   /** And once its first line is this old, so that pruning by date has whole segments to take. */
   readonly segmentAgeMs?: number;
+  /** Called when a segment is over, and another one begun. */
+  readonly onSegmentOver?: () => void;
   /** Makes room on a full disk, once; what was refused for want of it is then tried again. @returns whether it could */
   readonly giveUpSpace?: () => boolean;
   /**
@@ -218,6 +220,7 @@ class AppendOnlyLog implements OpenEventLog {
       this.#durableBytes = 0;
       this.#segmentBegunAtMs = this.#options.now().getTime();
       await synchronizeDirectory(this.#options.directory);
+      if (full) this.#options.onSegmentOver?.();
       return file;
     }
     return this.#open(this.#segment, constants.O_RDWR);

@@ -76,6 +76,16 @@ export const logEvents = [
     /** Lines behind the last signature that holds, and the first of them whose signature does not. */
     altered: z.strictObject({ from: z.number().int(), to: z.number().int(), brokenLine: z.number().int() }).optional(),
   }),
+  /**
+   * A summary of the log up to an event, all of whose segments are over, lies in `audit/summaries/`: a start goes on from it. Where that file
+   * is another, or this event is not signed, it reads everything.
+   */
+  z.strictObject({
+    type: z.literal("log-summarized"),
+    through: z.number().int(),
+    /** SHA-256 of the file, hexadecimal. */
+    digest: z.string(),
+  }),
   /** The whole record was verified beside a running server: it does not hold, so that no session starts; or it holds again. */
   z.strictObject({
     type: z.literal("record-verification"),

@@ -28,6 +28,19 @@ export class CompactRange {
   readonly #subtrees: Buffer[] = [];
   #size = 0;
 
+  /** A tree of this size goes on from its complete subtrees. @throws RangeError when it has others */
+  static from(size: number, subtrees: readonly Buffer[]): CompactRange {
+    let complete = 0;
+    for (let rest = size; rest > 0; rest = Math.floor(rest / 2)) complete += rest % 2;
+    if (subtrees.length !== complete || subtrees.some(({ length }) => length !== hashBytes)) {
+      throw new RangeError("not the subtrees of such a tree");
+    }
+    const range = new CompactRange();
+    range.#size = size;
+    range.#subtrees.push(...subtrees);
+    return range;
+  }
+
   get size(): number {
     return this.#size;
   }
@@ -38,6 +51,11 @@ export class CompactRange {
     copy.#subtrees.push(...this.#subtrees);
     copy.#size = this.#size;
     return copy;
+  }
+
+  /** Largest first. */
+  get subtrees(): readonly Buffer[] {
+    return [...this.#subtrees];
   }
 
   append(leaf: Buffer): void {

@@ -57,10 +57,10 @@ export const openFileOfRecord = async (path: string, flags = constants.O_RDONLY)
 };
 
 /** The whole of a small file of the record. @throws Error when it is larger than one can be */
-export const readTextOfRecord = (path: string): string => {
+export const readTextOfRecord = (path: string, largest = largestText): string => {
   const { fd, bytes } = openOfRecord(path);
   try {
-    if (bytes > largestText) throw new Error(`${path} is larger than such a file can be`);
+    if (bytes > largest) throw new Error(`${path} is larger than such a file can be`);
     const text = Buffer.alloc(bytes);
     return text.toString("utf8", 0, readSync(fd, text, 0, bytes, null));
   } finally {

@@ -1,7 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { findAbortedSessions } from "./aborted-sessions.ts";
 import { lossEvents, refuseLoss } from "./accept-loss.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import type { AuditEvent, EventLog } from "./event.ts";
@@ -9,6 +8,8 @@ import { openEventLog, type EventLogOptions } from "./event-log.ts";
 import { adopt, readThrough } from "./read-through.ts";
 import type { RecordLoss } from "./record-loss.ts";
 import { rescueSpaceIn } from "./rescue-space.ts";
+import type { RecentBefore } from "./read-recent-log.ts";
+import type { RecordPast } from "./record-past.ts";
 import type { SiteState } from "./site-events.ts";
 
 export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened" | "onWritten" | "giveUpSpace"> {
@@ -37,6 +38,8 @@ export interface OpenRecord extends EventLog {
   siteState(): SiteState | undefined;
   /** What a verification of an earlier run found wrong, in words, and none found gone. */
   readonly foundBefore: readonly string[];
+  /** What a summary says of the log's beginning, which was not read then. */
+  readonly recentBefore: RecentBefore | undefined;
   /** Ends with a checkpoint, and gives the log's lock back. */
   close(): Promise<void>;
   /** Signs what is on the record by now; with the key that comes next too, when the key is changed. */
@@ -60,7 +63,8 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
   const everyEvents = options.checkpointEvents ?? defaultCheckpointEvents;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   let checkpointer: Checkpointer | undefined;
-  const aborted = findAbortedSessions();
+  let aborted: RecordPast["aborted"] | undefined;
+  let recentBefore: RecentBefore | undefined;
   const rescueSpace = rescueSpaceIn(directory);
   const giveUpSpace = (): boolean => {
     if (!rescueSpace.giveUp()) return false;
@@ -105,13 +109,8 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     onOpened: async (keptAs) => {
       // Under the log's lock: another process may have written a checkpoint until now.
       checkpointer = new Checkpointer({ ...options, giveUpSpace });
-      const found = await readThrough(
-        directory,
-        checkpointer,
-        (line, event) => aborted.take(line, event),
-        options.stop,
-      );
-      ({ lastSeq, siteState, foundBefore } = found);
+      const found = await readThrough(directory, checkpointer, options.stop);
+      ({ lastSeq, siteState, foundBefore, aborted, recentBefore } = found);
       refuseLoss(found.loss, options.acceptLoss?.loss);
       return [
         ...adopt(join(directory, "log"), checkpointer, found, keptAs),
@@ -134,8 +133,9 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     log.append(event).catch(() => undefined); // the operator has read it
   };
   try {
-    for (const event of aborted.removeUnbegun(join(directory, "transcripts"))) await log.append(event);
-    for await (const event of aborted.close(join(directory, "transcripts"), options.stop)) await log.append(event);
+    const transcripts = join(directory, "transcripts");
+    for (const event of aborted?.removeUnbegun(transcripts) ?? []) await log.append(event);
+    for await (const event of aborted?.close(transcripts, options.stop) ?? []) await log.append(event);
     await checkpoint();
   } catch (error) {
     await log.close();
@@ -147,7 +147,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     async append(event) {
       await log.append(event);
       // What it permits is done next, and only a signed event permits anything.
-      if (event.type === "log-pruned" || event.type === "record-verification") await checkpoint();
+      if (/^(?:log-pruned|log-summarized|record-verification)$/.test(event.type)) await checkpoint();
       if (event.type === "site-written" || event.type === "site-restore-accepted") {
         // Whoever could cut it off the log could put the rows before it back.
         await checkpoint();
@@ -158,6 +158,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     lastSeq: () => lastSeq,
     siteState: () => siteState,
     foundBefore,
+    recentBefore,
     checkpoint,
     giveUpSpace,
     async close() {

@@ -7,6 +7,7 @@ import type { AuditEvent } from "./event.ts";
 import { linesInTurns, prunedName, type Segment } from "./log-lines.ts";
 import { leafHash } from "./merkle-tree.ts";
 import type { PrunePlan } from "./plan-prune.ts";
+import { removeSummaries } from "./summary.ts";
 
 /** So many transcripts are named in one event: a message to the running server has an end. */
 const mostNamed = 5_000;
@@ -78,4 +79,6 @@ export const prune = async (
     await hashSegment(directory, segment);
   }
   for (const name of plan.tornFiles) await rm(join(directory, name), { force: true });
+  // The running server, or the next one, makes another.
+  removeSummaries(auditDirectory);
 };

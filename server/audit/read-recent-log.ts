@@ -12,20 +12,21 @@ const hourMs = 60 * 60_000;
 /** What proved who somebody is; lines of earlier versions lack it. */
 const proof = {
   keyFingerprint: z.string().optional(),
-  certificate: z.looseObject({ authority: z.string(), keyId: z.string() }).optional(),
+  certificate: z.object({ authority: z.string(), keyId: z.string() }).optional(),
 };
 
-const recent = z.looseObject({
+/** Of a line, what is looked back to; the rest of it is left out. */
+export const recentLine = z.object({
   at: z.iso.datetime(),
   event: z.discriminatedUnion("type", [
-    z.looseObject({ type: z.literal("elevation"), state: z.string(), requestId: z.string() }),
-    z.looseObject({
+    z.object({ type: z.literal("elevation"), state: z.string(), requestId: z.string() }),
+    z.object({
       type: z.literal("disclosure"),
       connectedUser: z.string(),
       ...proof,
-      keys: z.array(z.looseObject({ keyId: z.string() })),
+      keys: z.array(z.object({ keyId: z.string() })),
     }),
-    z.looseObject({
+    z.object({
       type: z.literal("authentication"),
       outcome: z.string(),
       connectedUser: z.string(),
@@ -35,6 +36,8 @@ const recent = z.looseObject({
     }),
   ]),
 });
+
+export type RecentLine = z.infer<typeof recentLine>;
 
 /** What a start must know of the time before it. */
 export interface RecentLog {
@@ -49,49 +52,81 @@ export interface RecentLog {
   readonly gaveCode: readonly Party[];
 }
 
+/** What every line has before its event's type. */
+const beforeType = '"event":{"type":"';
+
 /** `since` as a line says it: times of one form and one zone stand in the order of their texts. */
-const decodeRecent = (line: string, since: string): z.infer<typeof recent> | undefined => {
+const decodeRecent = (line: string, since: string): RecentLine | undefined => {
   // Most lines are of other kinds, or disclosures from before: not worth parsing, which takes 15 µs each.
-  if (!line.includes('"elevation"')) {
-    const isDisclosure = line.includes('"disclosure"');
+  const type = line.indexOf(beforeType) + beforeType.length;
+  if (!line.startsWith("elevation", type)) {
+    const isDisclosure = line.startsWith("disclosure", type);
     if (!isDisclosure && !line.includes('"secondFactor":"')) return undefined;
     const at = /^\{"seq":\d+,"at":"(?<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"/.exec(line)?.groups?.["at"];
     if (isDisclosure && at !== undefined && at < since) return undefined;
   }
   try {
-    return recent.safeParse(JSON.parse(line)).data;
+    return recentLine.safeParse(JSON.parse(line)).data;
   } catch {
     return undefined; // a torn line; opening the log repairs and records it
   }
 };
 
-/** @param directory the log's segments */
-export const readRecentLog = (directory: string, now: Date): RecentLog => {
+/** Lines of a summary of the log, and the number of the last event that it is about. */
+export interface RecentBefore {
+  readonly through: number;
+  readonly recent: readonly RecentLine[];
+}
+
+/**
+ * The lines that tell what a start must know, oldest first.
+ *
+ * @param directory the log's segments
+ * @param before what is known of the first of them without reading
+ * @param last the number of the last event that is wanted
+ */
+export const readRecentLines = (
+  directory: string,
+  now: Date,
+  before?: RecentBefore,
+  last = Number.MAX_SAFE_INTEGER,
+): RecentLine[] => {
+  const since = new Date(now.getTime() - hourMs).toISOString();
+  const lines = (before?.recent ?? []).filter(
+    ({ at, event }) => now.getTime() - Date.parse(at) < (event.type === "disclosure" ? hourMs : longestLifeMs),
+  );
   const segments = readdirSync(directory)
     .filter((name) => name.endsWith(".ndjson"))
+    .filter((name) => Number(name.slice(0, 12)) > (before?.through ?? 0) && Number(name.slice(0, 12)) <= last)
     .sort()
     .map((name) => join(directory, name))
     .filter((path) => now.getTime() - statSync(path).mtimeMs < longestLifeMs);
-  const endedElevations = new Set<string>();
-  const shownKeys: RecentLog["shownKeys"][number][] = [];
-  const gaveCode: Party[] = [];
-  const since = new Date(now.getTime() - hourMs).toISOString();
   for (const path of segments) {
     for (const line of wholeLinesOf(path)) {
       const decoded = decodeRecent(line, since);
-      if (decoded === undefined) continue;
-      const { event } = decoded;
-      const at = new Date(decoded.at);
-      if (event.type === "elevation") {
-        if (/^(?:denied|consumed|expired)$/.test(event.state)) endedElevations.add(event.requestId);
-      } else if (event.type === "authentication") {
-        const { connectedUser, keyFingerprint, certificate } = event;
-        if (event.outcome === "accepted") gaveCode.push({ connectedUser, keyFingerprint, certificate });
-      } else if (now.getTime() - at.getTime() < hourMs) {
-        const { connectedUser, keyFingerprint, certificate } = event;
-        const party = { connectedUser, keyFingerprint, certificate };
-        for (const { keyId } of event.keys) shownKeys.push({ party, keyId, at });
-      }
+      if (decoded !== undefined) lines.push(decoded);
+    }
+  }
+  return lines;
+};
+
+/** @param directory the log's segments */
+export const readRecentLog = (directory: string, now: Date, before?: RecentBefore): RecentLog => {
+  const endedElevations = new Set<string>();
+  const shownKeys: RecentLog["shownKeys"][number][] = [];
+  const gaveCode: Party[] = [];
+  for (const line of readRecentLines(directory, now, before)) {
+    const { event } = line;
+    const at = new Date(line.at);
+    if (event.type === "elevation") {
+      if (/^(?:denied|consumed|expired)$/.test(event.state)) endedElevations.add(event.requestId);
+    } else if (event.type === "authentication") {
+      const { connectedUser, keyFingerprint, certificate } = event;
+      if (event.outcome === "accepted") gaveCode.push({ connectedUser, keyFingerprint, certificate });
+    } else if (now.getTime() - at.getTime() < hourMs) {
+      const { connectedUser, keyFingerprint, certificate } = event;
+      const party = { connectedUser, keyFingerprint, certificate };
+      for (const { keyId } of event.keys) shownKeys.push({ party, keyId, at });
     }
   }
   return { endedElevations, shownKeys, gaveCode };

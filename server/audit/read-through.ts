@@ -1,21 +1,23 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import * as z from "zod";
 import { stopped } from "../errors.ts";
+import { refusesToStart } from "./accept-loss.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import type { AuditEvent } from "./event.ts";
-import { EarlierVerifications } from "./earlier-verifications.ts";
-import { findSegments, linesInTurns, type LogLine } from "./log-lines.ts";
-import { Permissions, PrunedSegments, type LooseEvent } from "./permissions.ts";
+import { findSegments, linesInTurns, type LogLine, type Segment } from "./log-lines.ts";
+import { PrunedSegments, type Permissions } from "./permissions.ts";
+import type { RecentBefore } from "./read-recent-log.ts";
+import { RecordPast } from "./record-past.ts";
 import type { RecordLoss } from "./record-loss.ts";
 import { findSignedPast } from "./signed-past.ts";
-import { SiteStates } from "./site-states.ts";
 import type { SiteState } from "./site-events.ts";
-import { TranscriptsOnDisk } from "./transcripts-on-disk.ts";
+import { findSummaries } from "./summary.ts";
+import { ReadingFromSummary } from "./read-from-summary.ts";
 
 interface Found {
   readonly lastSeq: number;
   readonly permissions: Permissions;
+  readonly aborted: RecordPast["aborted"];
   /** The segment that the last signed line is in. */
   readonly signedSegment: string;
   readonly loss: RecordLoss;
@@ -23,30 +25,111 @@ interface Found {
   readonly siteState: SiteState | undefined;
   /** What a verification found wrong, in words, and none found gone. */
   readonly foundBefore: readonly string[];
+  /** What a summary says of the log's beginning, which was not read then. */
+  readonly recentBefore: RecentBefore | undefined;
 }
 
-const looseLine = z.looseObject({ event: z.looseObject({ type: z.string() }) });
-
-/** A line that is damaged permits nothing. */
-const decodeLoosely = (line: Buffer): LooseEvent | undefined => {
-  try {
-    return looseLine.safeParse(JSON.parse(line.toString("utf8"))).data?.event;
-  } catch {
-    return undefined;
+/** A log's lines, from one on, block by block, so that whoever stops it is heard. @throws EndpointError OperationStopped */
+const forEachLine = async (
+  log: string,
+  segments: readonly Segment[],
+  stop: AbortSignal | undefined,
+  take: (line: LogLine) => void,
+): Promise<void> => {
+  for (const segment of segments) {
+    for await (const lines of linesInTurns(log, segment)) {
+      if (stop?.aborted === true) throw stopped();
+      for (const line of lines) take(line);
+    }
   }
 };
 
-/** Events that are worth decoding; most lines are something else, and decoding them all would triple the time of a start. */
-const worthDecoding = [
-  '"type":"session-',
-  '"type":"log-',
-  '"type":"loss-accepted"',
-  '"type":"site-',
-  '"type":"record-',
-].map((text) => Buffer.from(text));
+/** What both ways of reading find. */
+const findingOf = async (
+  past: RecordPast,
+  pruned: PrunedSegments,
+  { provedSize, brokenLine, tree }: Checkpointer,
+  checkpoints: RecordLoss["checkpoints"],
+  stop: AbortSignal | undefined,
+) => {
+  const { permissions, transcripts, aborted } = past;
+  const counted = permissions.counted(provedSize);
+  const counts = (seq: number): boolean => !permissions.isWorthless(seq, provedSize);
+  const loss: RecordLoss = {
+    segments: pruned.unpermitted(counted),
+    missing: transcripts.missing(counted),
+    extra: await transcripts.extra(counted, stop),
+    checkpoints,
+    ...(brokenLine === undefined ? {} : { altered: { from: provedSize + 1, to: tree.size, brokenLine } }),
+  };
+  const siteState = past.siteStates.newest(counts);
+  const foundBefore = past.verifications.problems(counts);
+  return { lastSeq: tree.size, permissions, aborted, loss, siteState, foundBefore };
+};
+
+/** @throws EndpointError AuditUnavailable when it is not the one that was signed, OperationStopped */
+const readAll = async (
+  directory: string,
+  checkpointer: Checkpointer,
+  stop: AbortSignal | undefined,
+): Promise<Found> => {
+  const signedPast = findSignedPast();
+  const past = new RecordPast(join(directory, "transcripts"));
+  const pruned = new PrunedSegments();
+  let signedSegment = "";
+  const log = join(directory, "log");
+  checkpointer.restart();
+  await forEachLine(log, findSegments(log), stop, (line) => {
+    const { content, seq, segment } = line;
+    if (content.kind !== "pruned" && content.kind !== "line") return;
+    pruned.take(line);
+    if (content.kind === "pruned") checkpointer.append(Buffer.from(content.leaf));
+    else checkpointer.appendLine(content.bytes);
+    if (seq <= checkpointer.provedSize) signedSegment = segment;
+    if (content.kind === "pruned") return;
+    if (checkpointer.signedSize === 0) signedPast.take(content.bytes);
+    past.takeLine(content.bytes, seq);
+  });
+  checkpointer.refuseShorterLog();
+  const finding = await findingOf(past, pruned, checkpointer, signedPast.wasSigned ? "gone" : "kept", stop);
+  return { ...finding, signedSegment, recentBefore: undefined };
+};
 
 /**
- * Reads the whole log, for its tree and for what is to be done after a crash; block by block, so that whoever stops it is heard.
+ * The same, from a summary on: what it is about is listed, not read.
+ *
+ * @returns undefined where there is none that a signed event names, or where something is not as it says: then everything is
+ *   read, which tells exactly what it is
+ * @throws EndpointError AuditUnavailable when a segment is not as long as it was, OperationStopped
+ */
+const readFromSummary = async (
+  directory: string,
+  checkpointer: Checkpointer,
+  stop: AbortSignal | undefined,
+): Promise<Found | undefined> => {
+  const log = join(directory, "log");
+  for (const { summary, digest } of findSummaries(directory)) {
+    checkpointer.restart();
+    const reading = new ReadingFromSummary(directory, { summary, digest }, checkpointer);
+    if (!reading.begin()) continue;
+    let signedSegment = "";
+    const pruned = new PrunedSegments();
+    await forEachLine(log, reading.segments, stop, (line) => {
+      pruned.take(line);
+      reading.take(line);
+      if (line.seq <= checkpointer.provedSize) signedSegment = line.segment;
+    });
+    if (!reading.end()) continue;
+    const finding = await findingOf(reading.past, pruned, checkpointer, "kept", stop);
+    if (refusesToStart(finding.loss)) return undefined;
+    const { through, recent } = summary;
+    return { ...finding, signedSegment, recentBefore: { through, recent } };
+  }
+  return undefined;
+};
+
+/**
+ * Reads what must be known of a log to go on with it: for its tree, and for what is to be done after a crash.
  *
  * @param directory `audit/`
  * @throws EndpointError AuditUnavailable when it is not the one that was signed, OperationStopped
@@ -54,66 +137,11 @@ const worthDecoding = [
 export const readThrough = async (
   directory: string,
   checkpointer: Checkpointer,
-  takeLine: (line: Buffer, event: LooseEvent | undefined) => void,
   stop: AbortSignal | undefined,
-): Promise<Found> => {
-  const transcripts = new TranscriptsOnDisk(join(directory, "transcripts"));
-  const past = findSignedPast();
-  const permissions = new Permissions();
-  const siteStates = new SiteStates();
-  const verifications = new EarlierVerifications();
-  const pruned = new PrunedSegments();
-  let lastSeq = 0;
-  let signedSegment = "";
-  const take = (line: LogLine): void => {
-    const { content, seq, segment } = line;
-    if (content.kind !== "pruned" && content.kind !== "line") return;
-    lastSeq = seq;
-    pruned.take(line);
-    if (content.kind === "pruned") checkpointer.append(Buffer.from(content.leaf));
-    else checkpointer.appendLine(content.bytes);
-    if (seq <= checkpointer.provedSize) signedSegment = segment;
-    if (content.kind === "pruned") return;
-    const { bytes } = content;
-    if (checkpointer.signedSize === 0) past.take(bytes);
-    const event = worthDecoding.some((text) => bytes.includes(text)) ? decodeLoosely(bytes) : undefined;
-    takeLine(bytes, event);
-    if (event === undefined) return;
-    permissions.take(event, seq);
-    siteStates.take(event, seq);
-    verifications.take(event, seq);
-    transcripts.take(event);
-  };
-  const log = join(directory, "log");
-  for (const segment of findSegments(log)) {
-    for await (const lines of linesInTurns(log, segment)) {
-      if (stop?.aborted === true) throw stopped();
-      for (const line of lines) take(line);
-    }
-  }
-  checkpointer.refuseShorterLog();
-  const { provedSize, brokenLine } = checkpointer;
-  const counted = permissions.counted(provedSize);
-  const loss: RecordLoss = {
-    segments: pruned.unpermitted(counted),
-    missing: transcripts.missing(counted),
-    extra: await transcripts.extra(counted, stop),
-    checkpoints: past.wasSigned ? "gone" : "kept",
-    ...(brokenLine === undefined ? {} : { altered: { from: provedSize + 1, to: lastSeq, brokenLine } }),
-  };
-  const counts = (seq: number): boolean => !permissions.isWorthless(seq, provedSize);
-  return {
-    lastSeq,
-    permissions,
-    signedSegment,
-    loss,
-    siteState: siteStates.newest(counts),
-    foundBefore: verifications.problems(counts),
-  };
-};
+): Promise<Found> => (await readFromSummary(directory, checkpointer, stop)) ?? readAll(directory, checkpointer, stop);
 
 /**
- * What a start says first where it found lines, or torn lines set aside, that nothing signed covers.
+ * What a start says first where it found lines, or torn lines set aside, that no checkpoint covers.
  *
  * @param keptAs named by an event of its own in a moment
  */

@@ -21,11 +21,12 @@ export class TranscriptsOnDisk {
     this.#unnamed = new Set(this.#names);
   }
 
-  take(event: LooseEvent): void {
+  /** @returns that of a session which ends here */
+  take(event: LooseEvent): NamedTranscript | undefined {
     const sessionId = textOf(event["sessionId"]);
     if (event.type === "session-started") {
       const name = basename(textOf(event["transcript"]));
-      if (name === "") return;
+      if (name === "") return undefined;
       this.#open.set(sessionId, name);
       this.#unnamed.delete(name);
     } else if (event.type === "session-ended") {
@@ -33,9 +34,16 @@ export class TranscriptsOnDisk {
       // Where the start was pruned, the file's name follows from the session's.
       const name = this.#open.get(sessionId) ?? (digest === "" ? "" : `${basename(sessionId)}.cast`);
       this.#open.delete(sessionId);
-      this.#unnamed.delete(name);
-      if (name !== "" && !this.#names.has(name)) this.#missing.set(name, digest);
+      if (name === "") return undefined;
+      this.takeEnded({ name, digest });
+      return { name, digest };
     }
+    return undefined;
+  }
+
+  takeEnded({ name, digest }: NamedTranscript): void {
+    this.#unnamed.delete(name);
+    if (!this.#names.has(name)) this.#missing.set(name, digest);
   }
 
   /** Of sessions that ended. One of a session without an end, the disk may have lost: the start ends it, and says so. */

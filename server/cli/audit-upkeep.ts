@@ -80,7 +80,7 @@ export const pruneCommand = async (
 /** What the record misses or has too much. @throws EndpointError when it is worse than that: shorter, or changed */
 const findLoss = async (audit: string, key: KeyObject, stop: AbortSignal): Promise<RecordLoss> => {
   const checkpointer = new Checkpointer({ directory: audit, key, giveUpSpace: () => false });
-  return (await readThrough(audit, checkpointer, () => undefined, stop)).loss;
+  return (await readThrough(audit, checkpointer, stop)).loss;
 };
 
 /** `pep audit accept-loss`: lets the server start again on a record that is not whole, and says so on it. Only while no server runs. */

@@ -240,7 +240,7 @@ const findRecord = async (
   }
   if (!existsSync(log)) return { siteState: undefined, problems: [] };
   const checkpointer = new Checkpointer({ directory: audit, key: readLogKey(logKey), giveUpSpace: () => false });
-  const { siteState, foundBefore } = await readThrough(audit, checkpointer, () => undefined, stop);
+  const { siteState, foundBefore } = await readThrough(audit, checkpointer, stop);
   return { siteState, problems: foundBefore };
 };
 

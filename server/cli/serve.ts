@@ -7,6 +7,7 @@ import { LiveFeed } from "../audit-review/live-feed.ts";
 import { watchRecord } from "../audit-review/watch-record.ts";
 import { createReview } from "../audit-review/review.ts";
 import { auditEventTypes, type AuditEvent } from "../audit/event.ts";
+import { keepSummary, type SummaryKeeper } from "../audit/keep-summary.ts";
 import { openRecord } from "../audit/open-record.ts";
 import { RecordBudget } from "../audit/record-budget.ts";
 import { transcriptsIn } from "../audit/transcript.ts";
@@ -155,6 +156,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       nowMs: io.uptimeMs,
       onStruck: (connectedUser) => noteStruck("recordMiBPerHour", connectedUser),
     });
+    let summaries: SummaryKeeper | undefined;
     const log = await openRecord({
       directory: paths.audit,
       key: logKey,
@@ -162,6 +164,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       uptimeMs: io.uptimeMs,
       server: io.hostName,
       stop: signals.stop,
+      onSegmentOver: () => void summaries?.look(),
       onTaken: (event, length) => budget.takeEvent(event, length),
       onDurable: (lastSeq) => {
         feed.take(lastSeq);
@@ -178,14 +181,24 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     };
     const storage = startStorageLadder(paths.audit, configuration.auditReserveBytes, log, io);
     closers.add(() => storage.close());
+    const publicKey = createPublicKey(logKey).export({ type: "spki", format: "pem" });
     const watch = watchRecord({
       dataDirectory: options.dataDirectory,
-      publicKey: createPublicKey(logKey).export({ type: "spki", format: "pem" }),
+      publicKey,
       log,
       foundBefore: log.foundBefore,
       report,
     });
     closers.add(() => watch.close());
+    const keeper = keepSummary({
+      directory: paths.audit,
+      publicKey,
+      log,
+      now: io.now,
+      through: log.recentBefore?.through ?? 0,
+      report,
+    });
+    closers.add(() => keeper.close());
     const siteDatabase = await openSite(configuration, log, io);
     closers.add(() => siteDatabase.close());
     const isolation = judgeIsolation(await machine, configuration.userInterface);
@@ -202,7 +215,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
         ),
     });
     closers.add(() => uiPool.close());
-    const recent = readRecentLog(paths.log, io.now());
+    const recent = readRecentLog(paths.log, io.now(), log.recentBefore);
     for (const party of recent.gaveCode) codeDelay.succeeded(party);
     const elevations = new Elevations({
       store: await openElevationStore(paths.elevation),
@@ -317,6 +330,8 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     uiPool.warm();
     await loadSessions();
     void watch.begin();
+    summaries = keeper;
+    void keeper.look();
 
     if (!signals.stop.aborted) {
       await new Promise<void>((resolve) => signals.stop.addEventListener("abort", () => resolve(), { once: true }));

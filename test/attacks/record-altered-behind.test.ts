@@ -7,6 +7,7 @@ import { verifyRecord } from "../../server/audit-review/verify-record.ts";
 import { watchRecord, type RecordWatch } from "../../server/audit-review/watch-record.ts";
 import { edit, openAt, smallRecord, type MadeRecord } from "../audit-review/record.ts";
 import { pep, startEndpoint, type Endpoint } from "../harness/endpoint.ts";
+import { createMovingClock } from "../harness/moving-clock.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 /*
@@ -161,3 +162,29 @@ test("a server with such a record starts no session, and says so", { timeout: 18
   await expect.poll(() => answerOf(repaired), { timeout: 60_000 }).toBe(0);
   expect((await pep(["doctor", "--data-dir", dataDirectory])).stdout).toMatch(/^ok {4}record: /m);
 });
+
+test(
+  "a server whose older lines were changed, which its start did not read, ends the same",
+  { timeout: 180_000 },
+  async () => {
+    const dataDirectory = join(temporaryDirectory(), "pep");
+    const clock = createMovingClock(-30 * 24 * 3_600_000);
+    const before = await startEndpoint({ dataDirectory, wrapper: clock.wrapper });
+    expect(await answerOf(before)).toBe(0);
+    clock.set(0);
+    expect(await answerOf(before)).toBe(0);
+    await expect.poll(() => before.events().map(({ type }) => type)).toContain("log-summarized");
+    before.signal("SIGTERM");
+    expect(await before.exited).toBe(0);
+    const [first = ""] = readdirSync(inAudit({ dataDirectory }, "log"));
+    edit(inAudit({ dataDirectory }, `log/${first}`), (text) => text.replace('"Get-Command"', '"Get-Commend"'));
+
+    const after = await startEndpoint({ dataDirectory });
+    await expect.poll(() => after.stderr(), { timeout: 60_000 }).toContain("no session starts");
+    expect(await answerOf(after)).toBe(254);
+    after.signal("SIGTERM");
+    expect(await after.exited).toBe(0);
+    const verified = await pep(["audit", "verify", "--data-dir", dataDirectory]);
+    expect(verified.stdout).toContain("are not those it was signed over");
+  },
+);

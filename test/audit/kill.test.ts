@@ -44,7 +44,7 @@ test(`every event that was acknowledged is there after ${kills * writers} interr
   for (const directory of directories) {
     // Durable together, signed together: what a kill leaves behind the last signature was acknowledged to nobody.
     const checkpointer = new Checkpointer({ directory: join(directory, "audit"), key, giveUpSpace: () => false });
-    await readThrough(join(directory, "audit"), checkpointer, () => undefined, undefined);
+    await readThrough(join(directory, "audit"), checkpointer, undefined);
     const signed = checkpointer.provedSize;
     expect(signed).toBeGreaterThan(0);
     for (const { seq, event } of readEvents(join(directory, "audit", "log"))) {

@@ -1,0 +1,31 @@
+import { join } from "node:path";
+import { keepSummary } from "../../server/audit/keep-summary.ts";
+import type { OpenRecord } from "../../server/audit/open-record.ts";
+import { emptyRecord, openAt, recordSession, type MadeRecord } from "./record.ts";
+
+/** Makes a summary of what is over, as a running server does. */
+export const summarize = async (made: MadeRecord, record: OpenRecord): Promise<void> => {
+  const keeper = keepSummary({
+    directory: join(made.dataDirectory, "audit"),
+    publicKey: made.publicKey.export({ type: "spki", format: "pem" }),
+    log: record,
+    now: () => new Date(),
+    through: record.recentBefore?.through ?? 0,
+    report: (problem) => {
+      throw new Error(problem);
+    },
+  });
+  await keeper.look();
+  await keeper.close();
+};
+
+/** Sessions over several segments; a summary is about all but the last of them. */
+export const summarizedRecord = async (): Promise<MadeRecord> => {
+  const made = emptyRecord();
+  const record = await openAt(made, { segmentBytes: 900 });
+  for (const sessionId of ["S-1", "S-2", "S-3"]) await recordSession(record, made.dataDirectory, sessionId);
+  await summarize(made, record);
+  await recordSession(record, made.dataDirectory, "S-4");
+  await record.close();
+  return made;
+};
