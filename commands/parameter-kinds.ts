@@ -1,5 +1,6 @@
-import { isNameWithoutTricks } from "../server/model/harmless-text.ts";
+import { canonicalComputerName } from "../server/model/computer-name.ts";
 import { canonicalGuidOrPrefix } from "../server/model/guid.ts";
+import { pastedId } from "../server/model/pasted-text.ts";
 import { isUserName } from "../server/model/user-name.ts";
 import type { Kind } from "./parameters.ts";
 
@@ -53,21 +54,14 @@ export const integer = (least: number, most: number): Kind<number> => ({
   },
 });
 
-/**
- * A computer's exact name. Letters of any script, because Windows allows them, but only as Unicode composes them (NFKC):
- * a full-width or ligature letter would pass a role's pattern as one name and be compared by SQL Server's
- * width-insensitive collations as another.
- */
+/** A computer's exact name, by the rule of the import; the domain and the `$` of its account are left out. */
 export const computerName: Kind<string> = {
   placeholder: "<name>",
   expects: "a computer's exact name: letters, digits, dots, hyphens and underscores, no wildcards",
-  decode: (typed) =>
-    typed.length <= 255 &&
-    /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}._-]*$/u.test(typed) &&
-    typed.normalize("NFKC") === typed &&
-    isNameWithoutTricks(typed)
-      ? { value: typed, text: typed }
-      : mismatch,
+  decode: (typed) => {
+    const name = canonicalComputerName(typed);
+    return name === undefined ? mismatch : { value: name, text: name };
+  },
 };
 
 /** A key id: a GUID, or at least its first eight digits, with or without braces. */
@@ -75,7 +69,7 @@ export const keyIdOrPrefix: Kind<string> = {
   placeholder: "<GUID>",
   expects: "a key id: a GUID with or without braces, or its first 8 or more hexadecimal digits",
   decode: (typed) => {
-    const canonical = canonicalGuidOrPrefix(typed);
+    const canonical = canonicalGuidOrPrefix(pastedId(typed));
     return canonical === undefined ? mismatch : { value: canonical, text: canonical };
   },
 };

@@ -4,7 +4,7 @@ import { printable } from "../model/harmless-text.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 import { plainName } from "./column-names.ts";
 import { isHeaderAgain, isRuler, neededCells, type CsvForm } from "./csv-form.ts";
-import { plainText } from "./fields.ts";
+import { plainText } from "../model/pasted-text.ts";
 import { findLayout, holdsPasswords, type GivenColumns, type Layout } from "./layout.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
 import { readRow } from "./rows.ts";

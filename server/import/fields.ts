@@ -1,20 +1,8 @@
 import { decodeGuid, guidPattern } from "../model/guid.ts";
-import { isNameWithoutTricks } from "../model/harmless-text.ts";
+import { canonicalComputerName } from "../model/computer-name.ts";
 import { holdsKey } from "../model/key-shaped-text.ts";
+import { plainText } from "../model/pasted-text.ts";
 import type { VolumeType } from "../site-database/port.ts";
-
-/** What mails, tickets, spreadsheets and web pages put in the place of hyphens and blanks, and between them. */
-const typography: readonly (readonly [RegExp, string])[] = [
-  [/[\u2010-\u2015\u2212\uFE58\uFE63\uFF0D]/g, "-"],
-  [/[\u00A0\u2000-\u200A\u202F\u205F\u3000]/g, " "],
-  [/[\u00AD\u200B-\u200D\u2060\uFEFF]/g, ""],
-];
-
-/** A text as a keyboard would have written it: plain hyphens and blanks, nothing invisible. */
-export const plainText = (text: string): string =>
-  /[^\0-\u007F]/.test(text)
-    ? typography.reduce((changed, [pattern, plain]) => changed.replace(pattern, plain), text)
-    : text;
 
 /** csvde writes the 16 bytes of a GUID as `X'…'`. */
 const csvdeBytes = /^X'([0-9A-F]{32})'$/i;
@@ -40,24 +28,10 @@ export const guidFromBytes = (bytes: Uint8Array): string | undefined => {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`.toUpperCase();
 };
 
-/**
- * NetBIOS names and DNS names, and the device ids of Graph. Letters of any script, because Active Directory allows them;
- * not `\ / : * ? " < > |` and blanks, which Microsoft's naming conventions forbid, nor quotes and control characters.
- * Begins with a letter, digit or `_`, so that no spreadsheet takes an exported name for a formula.
- */
-const computerName = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.$!#%&()@^{}~-]{0,254}$/u;
-
+/** A computer's name of a file. A column shifted by one would put a key where every log shows it. */
 export const decodeComputerName = (text: string): string | undefined => {
-  // `DOMAIN\\NAME` and the `$` of sAMAccountName are how accounts are written, and no part of a computer's name.
-  const name = plainText(text)
-    .trim()
-    .normalize("NFC")
-    .replace(/^[\p{L}\p{N}._-]+\\(?=[^\\]+$)/u, "")
-    .replace(/\$$/, "");
-  // A column shifted by one would put a key where every log shows it.
-  // A console that cut a name ends it in three dots; no label of a DNS name is empty.
-  const isWhole = computerName.test(name) && !name.includes("..");
-  return isWhole && isNameWithoutTricks(name) && !holdsKey(name) ? name : undefined;
+  const name = canonicalComputerName(text);
+  return name === undefined || holdsKey(name) ? undefined : name;
 };
 
 const generalizedTime = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d{4})$/;

@@ -1,5 +1,6 @@
 import { columnsByName, isWeakName, plainName, type Columns, type Role } from "./column-names.ts";
-import { decodeWrittenGuid, plainText } from "./fields.ts";
+import { decodeWrittenGuid } from "./fields.ts";
+import { plainText } from "../model/pasted-text.ts";
 import { recoveryPasswordsIn } from "./password-account.ts";
 
 /** What the cells of a row are, or the properties of a JSON object. */

@@ -1,5 +1,5 @@
 import { canonicalRecoveryPassword } from "../model/recovery-password.ts";
-import { plainText } from "./fields.ts";
+import { plainText } from "../model/pasted-text.ts";
 
 const password = /\d{6}(?:[ \t]?-?[ \t]?\d{6}){7}(?!\d)/y;
 /** Broken over lines by a narrow console, a mail, or LDIF's folding: whole groups, then the rest on up to three lines. */

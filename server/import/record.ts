@@ -2,7 +2,8 @@ import { Secret } from "../secret.ts";
 import type { VolumeType } from "../site-database/port.ts";
 import { canonicalRecoveryPassword } from "../model/recovery-password.ts";
 import type { KeyProtector, RecoveryRecord } from "../site-database/recovery-record.ts";
-import { decodeComputerName, decodeWrittenGuid, plainText } from "./fields.ts";
+import { decodeComputerName, decodeWrittenGuid } from "./fields.ts";
+import { plainText } from "../model/pasted-text.ts";
 import type { Reading } from "./reading.ts";
 
 /** A record as a file has it, before any of it is believed. */

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { decodeGuid } from "../model/guid.ts";
 import { namesComputer } from "./column-names.ts";
-import { plainText } from "./fields.ts";
+import { plainText } from "../model/pasted-text.ts";
 import { readLines, type Line } from "./lines.ts";
 
 /** `> ` before each line of a quoted mail (RFC 3676 §4.5). */

@@ -1,4 +1,5 @@
 import { findUnprintable } from "../../model/harmless-text.ts";
+import { beginsWithPrompt, pastedLine } from "../../model/pasted-text.ts";
 import { codePointName, isBlank, isDash, isQuote } from "./characters.ts";
 import { peek, readValue, skipBlanks, startsParameter } from "./read-value.ts";
 import type { Cursor, Value } from "./read-value.ts";
@@ -117,8 +118,8 @@ const readStage = (cursor: Cursor, afterPipe: boolean): Stage => {
 export const parseCommandLine = (line: string): readonly [Stage, ...Stage[]] => {
   // Before anything looks at the text: the work is bounded by this, not by what a client sends.
   if (line.length > maximumLineLength) throw tooMuch(`A line has at most ${maximumLineLength} characters.`);
-  // A script's last line break is no second line.
-  const text = line.replace(/(?:\r?\n){1,2}$/, "");
+  const text = pastedLine(line);
+  if (beginsWithPrompt(text)) throw syntax("The prompt was pasted along: leave out everything up to its >.");
   checkCharacters(text);
   if (helpAlone.test(text)) return [{ name: "Get-Help", words: [] }];
   const cursor: Cursor = { line: text, at: 0 };

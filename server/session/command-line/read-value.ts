@@ -108,7 +108,7 @@ const readQuoted = (cursor: Cursor): string =>
  * manage-bde prints key ids in braces, and ssh's local shell eats the quotes around them: an id alone in braces is a
  * value. PowerShell would read a script block that holds nothing to run.
  */
-const bracedId = /\{[0-9A-Fa-f-]{8,36}\}/y;
+const bracedId = /\{[0-9A-Fa-f\u2010-\u2015\u2212-]{8,36}\}/y;
 
 const readBraced = (cursor: Cursor): string => {
   bracedId.lastIndex = cursor.at;
