@@ -1,13 +1,13 @@
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { openFileOfRecord } from "../audit/open-of-record.ts";
-import { castLinesV2 } from "./cast-v2.ts";
+import { castLinesV2InTurns } from "./cast-v2.ts";
 import type { OpenedTranscript, TranscriptPort } from "./transcript-port.ts";
 
 /** As the server makes them. Checked here too, because the id names a file. */
 const sessionIdShape = /^S-[0-9a-f]{16}$/;
 
-const opened = async (path: string, sessionId: string, file: FileHandle): Promise<OpenedTranscript> => {
+const opened = async (sessionId: string, file: FileHandle): Promise<OpenedTranscript> => {
   const { size: sizeBytes } = await file.stat();
   return {
     sessionId,
@@ -17,7 +17,7 @@ const opened = async (path: string, sessionId: string, file: FileHandle): Promis
       const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, from);
       return buffer.subarray(0, bytesRead);
     },
-    linesV2: () => castLinesV2(path),
+    linesV2: () => castLinesV2InTurns(file, sizeBytes),
     close: () => file.close(),
   };
 };
@@ -42,7 +42,7 @@ export const transcriptPort = (directory: string): TranscriptPort => ({
       throw error;
     }
     try {
-      return await opened(path, sessionId, file);
+      return await opened(sessionId, file);
     } catch (error) {
       await file.close();
       throw error;

@@ -5,7 +5,7 @@ export interface OpenedTranscript {
   /** At most `longest` bytes from `from` on; none at the end. */
   read(from: number, longest: number): Promise<Uint8Array>;
   /** The same as asciicast v2, line by line. */
-  linesV2(): Iterable<string>;
+  linesV2(): AsyncIterable<string>;
   close(): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
 import { closeSync, readdirSync, readSync } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { openFileOfRecord, openOfRecord } from "./open-of-record.ts";
@@ -69,24 +70,17 @@ const blocksOf = function* (path: string, largest = Number.POSITIVE_INFINITY): G
 };
 
 /** The same, beside everybody else's work: a file system that hangs holds up nobody but who waits for the block. */
-const blocksInTurns = async function* (path: string, largest: number): AsyncGenerator<Buffer> {
-  const file = await openFileOfRecord(path);
-  try {
-    const { size } = await file.stat();
-    refuseLonger(size, largest);
-    const block = Buffer.allocUnsafe(blockBytes);
-    for (let left = size; left > 0;) {
-      const { bytesRead } = await file.read(block, 0, Math.min(left, block.length), null);
-      if (bytesRead === 0) return;
-      left -= bytesRead;
-      yield block.subarray(0, bytesRead);
-    }
-  } finally {
-    await file.close();
+const blocksInTurns = async function* (file: FileHandle, bytes: number): AsyncGenerator<Buffer> {
+  const block = Buffer.allocUnsafe(blockBytes);
+  for (let at = 0; at < bytes;) {
+    const { bytesRead } = await file.read(block, 0, Math.min(bytes - at, block.length), at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield block.subarray(0, bytesRead);
   }
 };
 
-interface Piece {
+export interface Piece {
   readonly bytes: Buffer;
   readonly whole: boolean;
 }
@@ -144,6 +138,17 @@ export const piecesOf = function* (path: string): Generator<Piece> {
   yield* cutter.end();
 };
 
+/**
+ * The same of an open file, a block's pieces at a time, beside everybody else's work.
+ *
+ * @param bytes its length: no more is read
+ */
+export const piecesInTurns = async function* (file: FileHandle, bytes: number): AsyncGenerator<Iterable<Piece>> {
+  const cutter = cutAtNewlines();
+  for await (const block of blocksInTurns(file, bytes)) yield cutter.take(block);
+  yield cutter.end();
+};
+
 /** Whole lines of a file, as text. */
 export const wholeLinesOf = function* (path: string): Generator<string> {
   for (const { bytes, whole } of piecesOf(path)) if (whole) yield bytes.toString("utf8");
@@ -182,9 +187,15 @@ export const linesInTurns = async function* (directory: string, segment: Segment
   const numbered = function* (pieces: Iterable<Piece>): Generator<LogLine> {
     for (const piece of pieces) yield number(piece);
   };
-  const path = join(directory, segment.name);
   try {
-    for await (const block of blocksInTurns(path, segment.largest)) yield numbered(cutter.take(block));
+    const file = await openFileOfRecord(join(directory, segment.name));
+    try {
+      const { size } = await file.stat();
+      refuseLonger(size, segment.largest);
+      for await (const block of blocksInTurns(file, size)) yield numbered(cutter.take(block));
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     if (error instanceof EndpointError) throw error;
     const why = error instanceof Error ? error.message : String(error);

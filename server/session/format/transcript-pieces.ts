@@ -15,7 +15,7 @@ export async function* transcriptPieces(
   terminal: boolean,
 ): AsyncGenerator<Uint8Array> {
   if (v2) {
-    for (const line of transcript.linesV2()) yield terminal ? forTerminal(line) : encoder.encode(line);
+    for await (const line of transcript.linesV2()) yield terminal ? forTerminal(line) : encoder.encode(line);
     return;
   }
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
