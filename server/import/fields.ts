@@ -28,10 +28,13 @@ export const guidFromBytes = (bytes: Uint8Array): string | undefined => {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`.toUpperCase();
 };
 
+/** Fewer characters than a key's four groups have digits. */
+const tooShortForKey = /^[\0-\u007F]{0,23}$/;
+
 /** A computer's name of a file. A column shifted by one would put a key where every log shows it. */
 export const decodeComputerName = (text: string): string | undefined => {
   const name = canonicalComputerName(text);
-  return name === undefined || holdsKey(name) ? undefined : name;
+  return name === undefined || (!tooShortForKey.test(name) && holdsKey(name)) ? undefined : name;
 };
 
 const generalizedTime = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d{4})$/;

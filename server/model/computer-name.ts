@@ -11,6 +11,9 @@ const computerName = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.$!#&()@^{}~-]{0,254}$/u;
 /** `DOMAIN\\NAME` and the `$` of sAMAccountName are how accounts are written, and no part of a computer's name. */
 const domain = /^[\p{L}\p{N}._-]+\\(?=[^\\]+$)/u;
 
+/** Most names: no rule below changes or refuses one of these. */
+const plainName = /^\w[\w-]{0,254}$/;
+
 /**
  * A computer's name in its one stored form, for what is imported and what is typed; undefined when it is none.
  *
@@ -18,6 +21,7 @@ const domain = /^[\p{L}\p{N}._-]+\\(?=[^\\]+$)/u;
  * compared by SQL Server's width-insensitive collations as another.
  */
 export const canonicalComputerName = (text: string): string | undefined => {
+  if (plainName.test(text)) return text;
   const name = withoutBlanks(plainText(text)).normalize("NFC").replace(domain, "").replace(/\$$/, "");
   // A console that cut a name ends it in three dots; no label of a DNS name is empty.
   const isWhole = computerName.test(name) && !name.includes("..");
