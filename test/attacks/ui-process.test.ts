@@ -133,6 +133,20 @@ describe("a UI process that", () => {
     flooding.close();
     await expect(flooding.result).resolves.toMatchObject({ exitStatus: 130 });
   });
+
+  test("floods its screen with one character a frame takes no more of the server than one with large frames", async () => {
+    const pool = poolFor(fixture("plain-ui.mts"), []);
+    const [dripping, other] = [startShell({ pool }), startShell({ pool, connectedUser: "bob" })];
+    await Promise.all([dripping.sees("> "), other.sees("> ")]);
+    const before = process.memoryUsage().rss;
+    const shown = dripping.output().length;
+    dripping.type("!drip\r");
+    await dripping.sees("xxx");
+    for (let count = 0; count < 10; count += 1) expect(await other.run("text")).toContain("second line");
+    expect(process.memoryUsage().rss - before).toBeLessThan(128 * 1024 * 1024);
+    // Each is painted, recorded and sent by itself: 700,000 of them kept the other user waiting for 40 s.
+    expect(dripping.output().length - shown).toBeLessThan(100_000);
+  });
 });
 
 test("a UI process has no files, no processes, no network, no way to the server, and an empty environment", async () => {

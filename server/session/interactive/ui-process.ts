@@ -11,7 +11,7 @@ import {
   type ToUi,
 } from "../../../ui/protocol.ts";
 import { decodeProcessMessage } from "./from-ui.ts";
-import { createReadingAllowance } from "./reading-allowance.ts";
+import { createReadingAllowance, type Received } from "./reading-allowance.ts";
 import { screenUnavailable, startUiProcess, type UiProcessOptions, type UiProgram } from "./start-ui-process.ts";
 import { UiScreenQueue, type UiProcessEnd, type UiScreenListener } from "./ui-screen-queue.ts";
 
@@ -196,7 +196,7 @@ export class UiProcess {
       return;
     }
     const messages = frames.filter(({ kind, payload }) => kind === frameKind.message || payload.length === 0).length;
-    this.#spend(messages, chunk.length);
+    this.#spend({ messages, frames: frames.length, bytes: chunk.length });
     for (const frame of frames) {
       if (!this.isAlive) return;
       if (frame.session === 0) this.#takeOwn(frame);
@@ -218,8 +218,8 @@ export class UiProcess {
     }
   }
 
-  #spend(messages: number, bytes: number): void {
-    const spent = this.#allowance(messages, bytes, performance.now());
+  #spend(received: Received): void {
+    const spent = this.#allowance(received, performance.now());
     if (spent.tooManyMessages) this.#breach("too many messages");
     if (spent.waitMs === 0 || this.#throttle !== undefined) return;
     this.#throttle = setTimeout(() => {
