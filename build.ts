@@ -168,6 +168,14 @@ const importMetaUrl = require("node:url").pathToFileURL(__filename).href;`,
       format: "esm",
     }),
   ]);
+  await escapeAll(path.join(folder, "pep.cjs"));
+};
+
+/** esbuild's `ascii` leaves regular expressions and comments as they are: read as latin1, `[–—]` would mean other characters. */
+const escapeAll = async (file: string): Promise<void> => {
+  const text = await readFile(file, "utf8");
+  const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  await writeFile(file, text.replace(/[^\u0000-\u007f]/g, escaped));
 };
 
 /** Adds the compiled code to what was built; in a process of its own, as it runs the server. */

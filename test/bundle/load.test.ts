@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openCode, sealCode } from "../../server/bundle/code.ts";
@@ -16,6 +17,10 @@ test("V8 takes the compiled code that the build made", async () => {
      console.log(loadBundle(${JSON.stringify(bundled)}).script.cachedDataRejected);`,
   );
   expect(stdout, stderr).toBe("false\n");
+});
+
+test("the built program holds no character that a reader of latin1 takes for others, in its expressions too", () => {
+  expect(readFileSync(join(bundled, "pep.cjs"), "utf8").match(/.{0,20}[^\u0000-\u007f].{0,20}/g)).toBeNull();
 });
 
 test("compiled code is given out for its own text alone", () => {
