@@ -60,7 +60,12 @@ export type CommandResult =
   /** A file, for a script: no terminal shows it. */
   | { readonly kind: "bytes"; readonly chunks: AsyncIterable<Uint8Array> }
   /** Something the session itself does. */
-  | { readonly kind: "session"; readonly action: "clear" | "exit" };
+  | {
+      readonly kind: "session";
+      readonly action: "clear" | "exit";
+      /** A script's session ends with the status of its first command that failed, not of the last one. */
+      readonly firstFailed?: true;
+    };
 
 export type RowsResult = Extract<CommandResult, { kind: "rows" }>;
 

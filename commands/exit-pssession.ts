@@ -1,13 +1,24 @@
 import { defineCommand } from "./define-command.ts";
+import { flag } from "./parameters.ts";
 
 export const exitPSSession = defineCommand({
   name: "Exit-PSSession",
   aliases: ["exit", "exsn", "quit", "logout"],
   synopsis: "Ends the session.",
-  description: "Ends the session and closes the connection's channel.",
-  examples: [{ line: "exit", explains: "Leave." }],
+  description:
+    "Ends the session and closes the connection's channel. Without a terminal (ssh -T) the exit status is that of the last command before it.",
+  examples: [
+    { line: "exit", explains: "Leave." },
+    { line: "exit -FirstFailed", explains: "As a script's last line: 0 where every command succeeded." },
+  ],
   forEveryone: true,
-  parameters: {},
+  parameters: {
+    FirstFailed: flag({ synopsis: "Without a terminal: end with the exit status of the first command that failed." }),
+  },
   answersRows: () => false,
-  run: () => ({ kind: "session", action: "exit" }),
+  run: (values) => ({
+    kind: "session",
+    action: "exit",
+    ...(values.FirstFailed === undefined ? {} : { firstFailed: true }),
+  }),
 });

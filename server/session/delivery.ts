@@ -18,7 +18,7 @@ export type Answer =
   | { readonly kind: "text"; readonly text: string }
   | Extract<CommandResult, { kind: "transcript" }>
   | { readonly kind: "bytes"; readonly chunks: AsyncIterable<Uint8Array> }
-  | { readonly kind: "session"; readonly action: "clear" | "exit" };
+  | Extract<CommandResult, { kind: "session" }>;
 
 /** How one session shows an answer and asks its user: exec, the screen, or plain lines. */
 export interface Delivery {

@@ -110,7 +110,8 @@ export const serveExec = async (
   };
 
   const outcome = await invoke(
-    commandLine,
+    // plink -m sends a file, which begins with a byte order mark where an editor of Windows saved it.
+    commandLine.replace(/^\ufeff/, ""),
     {
       how: "exec",
       batchRows: () => bulkRows,

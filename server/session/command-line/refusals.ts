@@ -34,7 +34,8 @@ const insteads = {
   stopParsing: "The stop-parsing token is not available: put values with special characters in single quotes.",
   quotedName: "A command's name is written without quotes.",
   expression: "This is an expression; begin with a command's name.",
-  lines: "Send one command a line.",
+  lines:
+    "Send one command a line: ssh -T HOST < FILE runs a file of lines (plink -T -batch HOST < FILE, not plink -m).",
   orElse: "Send one command a line; a script can look at the exit status.",
 } as const;
 

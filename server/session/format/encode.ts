@@ -54,9 +54,21 @@ const ndjsonEncoder = (names: readonly string[]): RowEncoder => {
   };
 };
 
+/** What a spreadsheet takes for a formula, in every width of the sign. */
+const formula = /^[=+\-@\t\r＝＋－＠]/;
+
+/**
+ * What users wrote, a reason for instance, must not be run by the spreadsheet that opens it: an apostrophe in front makes it text
+ * (OWASP, CSV Injection). Nothing of ours begins so.
+ */
+const csvCell = (cell: DisclosedCell): DisclosedCell => {
+  if (typeof cell === "boolean") return String(cell);
+  return typeof cell === "string" && formula.test(cell) ? `'${cell}` : cell;
+};
+
 const csvEncoder = (names: readonly string[]): RowEncoder => ({
   begin: () => stringify([names]),
-  batch: (rows) => stringify(rows.map((row) => row.map((cell) => (typeof cell === "boolean" ? String(cell) : cell)))),
+  batch: (rows) => stringify(rows.map((row) => row.map(csvCell))),
   end: () => "",
 });
 

@@ -40,6 +40,7 @@ export class LineReader {
   /** Pasted lines that wait for Enter each: a pasted line end runs nothing. */
   #waiting: string[] = [];
   #readsCommands = false;
+  #begun = false;
   #over = false;
   #room: PromiseWithResolvers<void> | undefined;
   #reading: { readonly echo: Echo; readonly done: (typed: Typed) => void } | undefined;
@@ -63,7 +64,10 @@ export class LineReader {
   }
 
   /** More was typed. Resolves when there is room for yet more. */
-  feed(text: string): Promise<void> | void {
+  feed(typed: string): Promise<void> | void {
+    // A file that an editor of Windows saved begins with a byte order mark.
+    const text = this.#terminal || this.#begun ? typed : typed.replace(/^\ufeff/, "");
+    this.#begun = true;
     const isCommand = this.#reading === undefined ? this.#readsCommands : this.#reading.echo === "command";
     if (this.#terminal && isCommand && isPaste(text, this.#waiting.length > 0)) this.#paste(text);
     else this.#pending += text;

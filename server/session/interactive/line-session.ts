@@ -1,4 +1,4 @@
-import { stopped } from "../../errors.ts";
+import { failures, stopped } from "../../errors.ts";
 import type { PseudoTerminal, TerminalSize } from "../contract.ts";
 import type { Answer, Delivery, Outcome } from "../delivery.ts";
 import { encodeAnswer } from "../format/encode.ts";
@@ -8,6 +8,7 @@ import { maximumLineLength } from "./from-ui.ts";
 import { LineReader } from "./line-reader.ts";
 import { Painter } from "./painter.ts";
 import { disclosureLabel, screenText } from "./screen-delivery.ts";
+import type { RecordedText } from "./recorded-terminal.ts";
 import type { LockOver, SessionLock } from "../session-lock.ts";
 import { boundaryLabel, label } from "./labels.ts";
 import type { ShownSession, ShownSessionParts } from "./shown-session.ts";
@@ -43,6 +44,8 @@ export class LineSession implements ShownSession {
   /** While the session is locked. */
   #lockPath: TrustedPath | undefined;
   #lockReader: LineReader | undefined;
+  /** Exit statuses of the commands, for a script: of the last, and of the first that failed. */
+  #status = { last: 0, firstFailed: 0 };
   /** The prompt on the screen, to be painted again after something was said. */
   #prompt = "";
 
@@ -75,7 +78,7 @@ export class LineSession implements ShownSession {
           if (this.#hasTerminal) this.#reader.discard();
         },
       },
-      parts.terminal,
+      parts.terminal.aside,
       parts.endpointName,
     );
   }
@@ -107,7 +110,7 @@ export class LineSession implements ShownSession {
   notify(text: string): void {
     const open = this.#lockPath ?? (this.#trustedPath.isOpen ? this.#trustedPath : undefined);
     if (open !== undefined) open.interject(text);
-    else this.#parts.terminal.post(this.#lines(`\n${trustedMark} ${screenText(text)}\n${this.#prompt}`));
+    else this.#parts.terminal.aside.post(this.#lines(`\n${trustedMark} ${screenText(text)}\n${this.#prompt}`));
   }
 
   /**
@@ -170,9 +173,9 @@ export class LineSession implements ShownSession {
   }
 
   /** Everything that may quote foreign text goes through the painter, as on a screen. */
-  async #show(text: string): Promise<void> {
+  async #show(text: string, to: RecordedText = this.#parts.terminal.aside): Promise<void> {
     const { shown, recorded } = this.#painter.paintText(this.#lines(text));
-    await this.#parts.terminal.write(shown, recorded);
+    await to.write(shown, recorded);
   }
 
   async #converse(): Promise<void> {
@@ -184,15 +187,18 @@ export class LineSession implements ShownSession {
       await this.#unlocked;
       if (ending.signal.aborted) return;
       this.#prompt = prompt;
-      const [, typed] = await Promise.all([terminal.write(prompt), this.#reader.read("command")]);
+      const [, typed] = await Promise.all([terminal.aside.write(prompt), this.#reader.read("command")]);
       this.#prompt = "";
       if (ending.signal.aborted) return;
       if (typed.kind === "end") {
-        terminal.post(this.#lines("\n")); // what ssh says next would stand behind the prompt
-        ending.end({ exitStatus: 0, reason: "left" });
+        terminal.aside.post(this.#lines("\n")); // what ssh says next would stand behind the prompt
+        ending.end({ exitStatus: this.#hasTerminal ? 0 : this.#status.last, reason: "left" });
         return;
       }
-      if (typed.kind === "too-long") await this.#show(`A line has at most ${maximumLineLength} characters.\n`);
+      if (typed.kind === "too-long") {
+        await this.#show(`A line has at most ${maximumLineLength} characters.\n`);
+        this.#count(failures.LimitsExceeded.exitStatus);
+      }
       if (typed.kind !== "line" || typed.text.trim() === "") continue;
       const controller = new AbortController();
       const answering = this.#answer(typed.text, controller.signal);
@@ -202,11 +208,16 @@ export class LineSession implements ShownSession {
     }
   }
 
+  #count(exitStatus: number): void {
+    this.#status = { last: exitStatus, firstFailed: this.#status.firstFailed || exitStatus };
+  }
+
   async #answer(line: string, signal: AbortSignal): Promise<void> {
     this.#lineId += 1;
     const { invoke, terminal } = this.#parts;
     const outcome: Outcome = await invoke(withoutPrivateUse(line), this.#delivery(this.#lineId, signal), signal);
     this.#glyphs.release(this.#lineId);
+    this.#count(outcome.exitStatus);
     await terminal.marker(boundaryLabel(outcome));
     if (outcome.failure !== undefined) {
       await this.#show(`${outcome.failure.category}: ${screenText(outcome.failure.message)}\n`);
@@ -237,13 +248,17 @@ export class LineSession implements ShownSession {
   async #showAnswer(answer: Answer, signal: AbortSignal): Promise<Record<string, never>> {
     if (answer.kind === "session") {
       // `Clear-Host` has nothing to clear: a terminal without escape sequences can't be cleared.
-      if (answer.action === "exit") this.#parts.ending.end({ exitStatus: 0, reason: "exit" });
+      if (answer.action === "exit") {
+        const { last, firstFailed } = this.#status;
+        const own = answer.firstFailed === true ? firstFailed : last;
+        this.#parts.ending.end({ exitStatus: this.#hasTerminal ? 0 : own, reason: "exit" });
+      }
       return {};
     }
     const plain = answer.kind === "text" ? { ...answer, text: withoutPrivateUse(answer.text) } : answer;
     for await (const piece of encodeAnswer(plain, { width: this.#columns, terminal: true })) {
       if (signal.aborted) throw stopped();
-      await this.#show(piece);
+      await this.#show(piece, this.#parts.terminal);
     }
     return {};
   }

@@ -108,8 +108,8 @@ const sayGoodbye = (
   if (end.unrecorded === true) return terminal.writeUnrecorded(text);
   // A full disk may not even take why the session ends; the user is told all the same.
   return end.exitStatus === failures.AuditUnavailable.exitStatus
-    ? terminal.write(text).catch(() => terminal.writeUnrecorded(text))
-    : terminal.write(text);
+    ? terminal.aside.write(text).catch(() => terminal.writeUnrecorded(text))
+    : terminal.aside.write(text);
 };
 
 /**
@@ -144,7 +144,10 @@ export const serveInteractive = async (
   }
 
   const ending = new Ending();
-  const terminal = new RecordedTerminal(transcript, channel, (error) => ending.endFrom(error));
+  const terminal = new RecordedTerminal(transcript, channel, {
+    hasTerminal: request.terminal !== undefined,
+    onFailure: (error) => ending.endFrom(error),
+  });
   /** The notice is accepted: from now on there is a screen, and keys that may be led elsewhere. */
   let begun = dependencies.noticeToAccept === "";
   const clock = startSessionClock({

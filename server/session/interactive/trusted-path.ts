@@ -5,7 +5,7 @@ import { orStopped } from "../../or-stopped.ts";
 import { takePassword } from "../ask-password.ts";
 import type { Echo, Typed } from "./line-reader.ts";
 import type { LockOver, SessionLock } from "../session-lock.ts";
-import type { RecordedTerminal } from "./recorded-terminal.ts";
+import type { RecordedText } from "./recorded-terminal.ts";
 import { label } from "./labels.ts";
 import { trustedMark } from "./trusted-mark.ts";
 
@@ -45,13 +45,13 @@ const attempts = 3;
  */
 export class TrustedPath {
   readonly #place: PromptPlace;
-  readonly #terminal: RecordedTerminal;
+  readonly #terminal: RecordedText;
   readonly #endpointName: string;
   #last: Promise<unknown> = Promise.resolve();
   #prompt: string | undefined;
   #open = 0;
 
-  constructor(place: PromptPlace, terminal: RecordedTerminal, endpointName: string) {
+  constructor(place: PromptPlace, terminal: RecordedText, endpointName: string) {
     this.#place = place;
     this.#terminal = terminal;
     this.#endpointName = label(endpointName);

@@ -14,7 +14,14 @@ const start = (output: (text: string) => Promise<void>) => {
     discard: async () => undefined,
     close: async () => ({ transcriptDigest: "", transcriptBytes: 0 }),
   };
-  return { client, failures, terminal: new RecordedTerminal(transcript, client.channel, (e) => void failures.push(e)) };
+  return {
+    client,
+    failures,
+    terminal: new RecordedTerminal(transcript, client.channel, {
+      hasTerminal: true,
+      onFailure: (e) => void failures.push(e),
+    }),
+  };
 };
 
 test("nothing is shown before it is recorded, and the order is the same in both", async () => {
