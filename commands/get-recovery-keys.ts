@@ -102,6 +102,14 @@ const named = (query: RecoveryKeyQuery): { readonly words: string; readonly quer
   })),
 ];
 
+/** What the recovery screen shows of a key id, typed where a computer's name stands. */
+const looksLikeKeyId = (name: string): boolean => /^[0-9A-F]{8}(?:-[0-9A-F]{4}){0,3}(?:-[0-9A-F]{12})?$/i.test(name);
+
+const hintFor = ({ computerNames = [] }: RecoveryKeyQuery): string => {
+  const name = computerNames.find(looksLikeKeyId);
+  return name === undefined ? "" : ` Is it from the recovery screen? Then it is a key id: -RecoveryKeyId ${name}`;
+};
+
 /** What was named and has no key, in a sentence; `all`: none of it has one. */
 interface Missing {
   readonly sentence: string;
@@ -130,7 +138,7 @@ const findMissing = async (
   return {
     sentence: `No recovery key was found for ${missing.slice(0, mostNamed).join(", ")}${
       missing.length > mostNamed ? ` and ${missing.length - mostNamed} more` : ""
-    }${narrowed ? " with the given -VolumeType, -Since or -Latest" : ""}.`,
+    }${narrowed ? " with the given -VolumeType, -Since or -Latest" : ""}.${hintFor(query)}`,
     all: missing.length === wanted.length || (await countAll()) === 0,
   };
 };

@@ -157,6 +157,10 @@ describe("what is not there", () => {
   const notFound: readonly (readonly [string, string])[] = [
     ["Get-RecoveryKeys NO-PC", "No recovery key was found for computer NO-PC."],
     [
+      "Get-RecoveryKeys ddac3fba",
+      "No recovery key was found for computer ddac3fba. Is it from the recovery screen? Then it is a key id: -RecoveryKeyId ddac3fba",
+    ],
+    [
       "Get-RecoveryKeys -RecoveryKeyId FFFFFFFF-0000-4000-8000-000000000001",
       "No recovery key was found for key id FFFFFFFF-0000-4000-8000-000000000001.",
     ],
