@@ -377,7 +377,7 @@ test("plain lines are scrolled away, half a line is forgotten, and the session g
 test("a session without a terminal has nothing to lock", async () => {
   const idleTimeoutMs = 2 * idleLockMs;
   const { shell, states, time } = await startLocking({ terminal: undefined, dependencies: { idleTimeoutMs } });
-  await shell.sees("> ");
+  await expect.poll(() => shell.errors(), { timeout: 15_000 }).toContain("> ");
   time.pass(idleTimeoutMs);
   await expect(shell.result).resolves.toMatchObject({ exitStatus: 6, reason: "idle" });
   expect(states).toEqual([]);
