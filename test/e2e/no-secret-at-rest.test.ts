@@ -16,7 +16,7 @@ const uiProcesses = (serverPid: number): number[] =>
     .filter((pid) => {
       try {
         const parent = /\) \S (\d+) /.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1];
-        return Number(parent) === serverPid && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("ui.mjs");
+        return Number(parent) === serverPid && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("--permission");
       } catch {
         return false; // ended meanwhile
       }

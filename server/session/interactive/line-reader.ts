@@ -64,10 +64,7 @@ export class LineReader {
   }
 
   /** More was typed. Resolves when there is room for yet more. */
-  feed(typed: string): Promise<void> | void {
-    // A file that an editor of Windows saved begins with a byte order mark.
-    const text = this.#terminal || this.#begun ? typed : typed.replace(/^\ufeff/, "");
-    this.#begun = true;
+  feed(text: string): Promise<void> | void {
     const isCommand = this.#reading === undefined ? this.#readsCommands : this.#reading.echo === "command";
     if (this.#terminal && isCommand && isPaste(text, this.#waiting.length > 0)) this.#paste(text);
     else this.#pending += text;
@@ -149,7 +146,10 @@ export class LineReader {
     let end = this.#pending.indexOf("\n");
     if (end < 0 && (this.#over || this.#pending.length > longest)) end = this.#pending.length;
     if (end < 0 || this.#pending === "") return;
-    const text = this.#pending.slice(0, end).replace(/\r$/, "");
+    const taken = this.#pending.slice(0, end).replace(/\r$/, "");
+    // A script that an editor of Windows saved begins with a byte order mark. Of a password it is judged where the password is.
+    const text = !this.#begun && this.#reading?.echo === "command" ? taken.replace(/^\ufeff/, "") : taken;
+    this.#begun = true;
     const whole = end < this.#pending.length || this.#over;
     this.#pending = this.#pending.slice(end + 1);
     // A line without its end yet: dropped as it comes, so that it never grows beyond what is told to be too long. Of a hidden
