@@ -65,7 +65,8 @@ test.each([
   for (const line of [
     `Get-RecoveryKeys PC${character}-1`,
     `Get-RecoveryKeys PC-1 -Reason 'a${character}b'`,
-    `${character}Get-Command`,
+    // A mark of the byte order before a whole line is what an editor of Windows writes there, and no part of it.
+    ...(character === "\ufeff" ? [] : [`${character}Get-Command`]),
   ]) {
     expect(outcome(roles, line)).toMatch(/control character or an invisible one \(U\+[0-9A-F]{4,6}\)/);
   }
