@@ -70,6 +70,7 @@ test("a reader that is stuck makes memory grow by nothing, and has missed nothin
   await stage.record.append({ type: "server-stopped", reason: "the first row" });
   await reached.promise;
   const padding = "x".repeat(20_000);
+  collectGarbage();
   const before = process.memoryUsage();
   const events = 3_000; // 60 MB of text
   for (let round = 0; round < events; round += 100) {
@@ -79,9 +80,13 @@ test("a reader that is stuck makes memory grow by nothing, and has missed nothin
       ),
     );
   }
-  collectGarbage();
-  const after = process.memoryUsage();
-  expect(after.arrayBuffers + after.heapUsed - before.arrayBuffers - before.heapUsed).toBeLessThan(30_000_000);
+  // Again and again: V8 gives the memory of buffers back beside everything else, after the collection. What is held never goes.
+  const growth = (): number => {
+    collectGarbage();
+    const after = process.memoryUsage();
+    return after.arrayBuffers + after.heapUsed - before.arrayBuffers - before.heapUsed;
+  };
+  await expect.poll(growth).toBeLessThan(30_000_000);
   expect(follower.rows).toHaveLength(1);
   stuck.resolve();
   await expect.poll(() => follower.rows.length).toBe(1 + events);
