@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { vi } from "vitest";
@@ -18,8 +18,9 @@ const programs = [
   "ip",
 ];
 
-/** A domain controller needs ports of its own, so a network of its own, which only root may make. */
-export const mayRunDomain = process.getuid?.() === 0 && findAll(...programs) !== undefined;
+/** A domain controller needs ports of its own, so a network of its own, which only root may make, and not in every container. */
+export const mayRunDomain =
+  process.getuid?.() === 0 && findAll(...programs) !== undefined && spawnSync("unshare", ["-n", "true"]).status === 0;
 
 const base = "DC=corp,DC=example,DC=com";
 export const computersUnit = `OU=PCs,${base}`;
