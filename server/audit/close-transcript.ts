@@ -4,24 +4,19 @@ import type { FileHandle } from "node:fs/promises";
 import { failures, stopped } from "../errors.ts";
 import type { ClosedTranscript } from "./contract.ts";
 import { longestLine } from "./log-lines.ts";
-import { isIrregular, largestFile, openFileOfRecord } from "./open-of-record.ts";
+import { blocksInTurns, isIrregular, largestFile, openFileOfRecord } from "./open-of-record.ts";
 
-const blockBytes = 256 * 1024;
 /** An exit event begins within so many bytes. */
 const exitBytes = 64;
 
 /** SHA-256 of a file, and where its last whole line begins and ends. */
 const readTranscript = async (file: FileHandle, size: number, stop: AbortSignal | undefined) => {
   const hash = createHash("sha256");
-  const block = Buffer.alloc(blockBytes);
   let lastLine = 0;
   let wholeBytes = 0;
   let at = 0;
-  while (at < size) {
+  for await (const bytes of blocksInTurns(file, size)) {
     if (stop?.aborted === true) throw stopped();
-    const { bytesRead } = await file.read(block, 0, Math.min(block.length, size - at), at);
-    if (bytesRead === 0) break;
-    const bytes = block.subarray(0, bytesRead);
     hash.update(bytes);
     const end = bytes.lastIndexOf(10);
     if (end >= 0) {
@@ -29,7 +24,7 @@ const readTranscript = async (file: FileHandle, size: number, stop: AbortSignal 
       lastLine = before < 0 ? wholeBytes : at + before + 1;
       wholeBytes = at + end + 1;
     }
-    at += bytesRead;
+    at += bytes.length;
   }
   return { transcriptDigest: hash.digest("hex"), transcriptBytes: at, lastLine, wholeBytes };
 };

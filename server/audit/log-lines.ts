@@ -1,8 +1,9 @@
-import { closeSync, readdirSync, readSync } from "node:fs";
+import { closeSync, readdirSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
-import { openFileOfRecord, openOfRecord } from "./open-of-record.ts";
+import { hashBytes } from "./merkle-tree.ts";
+import { blocksIn, blocksInTurns, openFileOfRecord, openOfRecord } from "./open-of-record.ts";
 
 /** One leaf of the tree, in the order of the log. */
 export interface LogLine {
@@ -31,7 +32,9 @@ export interface Segment {
 
 const blockBytes = 1024 * 1024;
 export const longestLine = 64 * 1024 * 1024;
-const hashBytes = 32;
+
+/** What every line has before its event's type. In the field before it, quotes are escaped. */
+export const beforeType = '"event":{"type":"';
 
 export const prunedName = (segment: string): string => segment.replace(/\.ndjson$/, ".hashes");
 
@@ -57,26 +60,9 @@ const blocksOf = function* (path: string, largest = Number.POSITIVE_INFINITY): G
   const { fd, bytes } = openOfRecord(path);
   try {
     refuseLonger(bytes, largest);
-    const block = Buffer.allocUnsafe(blockBytes);
-    for (let left = bytes; left > 0;) {
-      const length = readSync(fd, block, 0, Math.min(left, block.length), null);
-      if (length === 0) return;
-      left -= length;
-      yield block.subarray(0, length);
-    }
+    yield* blocksIn(fd, bytes, blockBytes);
   } finally {
     closeSync(fd);
-  }
-};
-
-/** The same, beside everybody else's work: a file system that hangs holds up nobody but who waits for the block. */
-const blocksInTurns = async function* (file: FileHandle, bytes: number): AsyncGenerator<Buffer> {
-  const block = Buffer.allocUnsafe(blockBytes);
-  for (let at = 0; at < bytes;) {
-    const { bytesRead } = await file.read(block, 0, Math.min(bytes - at, block.length), at);
-    if (bytesRead === 0) return;
-    at += bytesRead;
-    yield block.subarray(0, bytesRead);
   }
 };
 
@@ -145,7 +131,7 @@ export const piecesOf = function* (path: string): Generator<Piece> {
  */
 export const piecesInTurns = async function* (file: FileHandle, bytes: number): AsyncGenerator<Iterable<Piece>> {
   const cutter = cutAtNewlines();
-  for await (const block of blocksInTurns(file, bytes)) yield cutter.take(block);
+  for await (const block of blocksInTurns(file, bytes, blockBytes)) yield cutter.take(block);
   yield cutter.end();
 };
 
@@ -192,7 +178,7 @@ export const linesInTurns = async function* (directory: string, segment: Segment
     try {
       const { size } = await file.stat();
       refuseLonger(size, segment.largest);
-      for await (const block of blocksInTurns(file, size)) yield numbered(cutter.take(block));
+      for await (const block of blocksInTurns(file, size, blockBytes)) yield numbered(cutter.take(block));
     } finally {
       await file.close();
     }

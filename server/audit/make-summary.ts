@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { findNewest } from "./checkpointer.ts";
 import { findSegments, linesOfSegment, type LogLine, type Segment } from "./log-lines.ts";
 import { CompactRange, leafHash } from "./merkle-tree.ts";
-import { ReadingFromSummary, type ReadTree } from "./read-from-summary.ts";
+import { grow, ReadingFromSummary, type ReadTree } from "./read-from-summary.ts";
 import { readRecentLines } from "./read-recent-log.ts";
 import { RecordPast } from "./record-past.ts";
 import { signersOf } from "./signed-note.ts";
@@ -62,11 +62,9 @@ class ReadingFromStart {
     this.#tree = tree;
   }
 
-  take({ content, seq }: LogLine): void {
-    if (content.kind === "pruned") this.#tree.append(Buffer.from(content.leaf));
-    if (content.kind !== "line") return;
-    this.#tree.appendLine(content.bytes);
-    this.past.takeLine(content.bytes, seq);
+  take(line: LogLine): void {
+    grow(this.#tree, line);
+    if (line.content.kind === "line") this.past.takeLine(line.content.bytes, line.seq);
   }
 
   end(): boolean {

@@ -3,7 +3,7 @@ import { hash } from "node:crypto";
 /** RFC 6962 section 2.1: the domain bytes keep a leaf from passing for a node. */
 const leafPrefix = Buffer.of(0);
 const nodePrefix = Buffer.of(1);
-const hashBytes = 32;
+export const hashBytes = 32;
 
 /**
  * In one call: a Hash object for each of a million lines costs more than the hashing. By way of a string, one character a

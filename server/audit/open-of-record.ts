@@ -6,7 +6,8 @@ import { stopped } from "../errors.ts";
 /** A link is not followed, and a FIFO that nobody writes to is not waited for. */
 const ofRecord = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-const blockBytes = 256 * 1024;
+/** Hashing so much is no pause for anybody. */
+const smallBlock = 256 * 1024;
 
 /** Of a checkpoint, a key, the name of a process. */
 const largestText = 64 * 1024;
@@ -56,6 +57,32 @@ export const openFileOfRecord = async (path: string, flags = constants.O_RDONLY)
   }
 };
 
+/** Blocks of an opened file; each is worth something only until the next one is read. */
+export const blocksIn = function* (fd: number, bytes: number, blockBytes = smallBlock): Generator<Buffer> {
+  const block = Buffer.allocUnsafe(blockBytes);
+  for (let left = bytes; left > 0;) {
+    const length = readSync(fd, block, 0, Math.min(left, block.length), null);
+    if (length === 0) return;
+    left -= length;
+    yield block.subarray(0, length);
+  }
+};
+
+/** The same, beside everybody else's work: a file system that hangs holds up nobody but who waits for the block. */
+export const blocksInTurns = async function* (
+  file: FileHandle,
+  bytes: number,
+  blockBytes = smallBlock,
+): AsyncGenerator<Buffer> {
+  const block = Buffer.allocUnsafe(blockBytes);
+  for (let at = 0; at < bytes;) {
+    const { bytesRead } = await file.read(block, 0, Math.min(bytes - at, block.length), at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield block.subarray(0, bytesRead);
+  }
+};
+
 /** The whole of a small file of the record. @throws Error when it is larger than one can be */
 export const readTextOfRecord = (path: string, largest = largestText): string => {
   const { fd, bytes } = openOfRecord(path);
@@ -79,13 +106,7 @@ export const digestOfRecord = (path: string, expected?: number): string => {
   const { fd, bytes } = openOfRecord(path);
   try {
     if (bytes !== (expected ?? bytes) || bytes > largestFile) return "";
-    const block = Buffer.allocUnsafe(blockBytes);
-    for (let left = bytes; left > 0;) {
-      const length = readSync(fd, block, 0, Math.min(left, block.length), null);
-      if (length === 0) break;
-      hash.update(block.subarray(0, length));
-      left -= length;
-    }
+    for (const block of blocksIn(fd, bytes)) hash.update(block);
     return hash.digest("hex");
   } finally {
     closeSync(fd);
@@ -109,13 +130,9 @@ export const digestInTurns = async (path: string, stop: AbortSignal | undefined)
     const { size } = await file.stat();
     if (size > largestFile) return "";
     const hash = createHash("sha256");
-    const block = Buffer.allocUnsafe(blockBytes);
-    for (let at = 0; at < size;) {
+    for await (const block of blocksInTurns(file, size)) {
       if (stop?.aborted === true) throw stopped();
-      const { bytesRead } = await file.read(block, 0, Math.min(block.length, size - at), at);
-      if (bytesRead === 0) break;
-      hash.update(block.subarray(0, bytesRead));
-      at += bytesRead;
+      hash.update(block);
     }
     return hash.digest("hex");
   } finally {

@@ -2,7 +2,7 @@ import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { findSegments, prunedName, type LogLine, type Segment } from "./log-lines.ts";
-import { CompactRange } from "./merkle-tree.ts";
+import { CompactRange, hashBytes } from "./merkle-tree.ts";
 import type { Counted } from "./permissions.ts";
 import { RecordPast } from "./record-past.ts";
 import { segmentName } from "./segments.ts";
@@ -22,7 +22,11 @@ export interface ReadTree {
   appendLine(line: Buffer): void;
 }
 
-const hashBytes = 32;
+/** Puts a line on the tree, or the hash that a pruning left of it. */
+export const grow = (tree: Pick<ReadTree, "append" | "appendLine">, { content }: LogLine): void => {
+  if (content.kind === "pruned") tree.append(Buffer.from(content.leaf));
+  if (content.kind === "line") tree.appendLine(content.bytes);
+};
 
 const treeOf = ({ summary: { through, subtrees } }: FoundSummary): CompactRange | undefined => {
   try {
@@ -82,10 +86,10 @@ export class ReadingFromSummary {
     return true;
   }
 
-  take({ content, seq }: LogLine): void {
-    if (content.kind === "pruned") this.#tree.append(Buffer.from(content.leaf));
+  take(line: LogLine): void {
+    grow(this.#tree, line);
+    const { content, seq } = line;
     if (content.kind !== "line") return;
-    this.#tree.appendLine(content.bytes);
     const event = this.past.takeLine(content.bytes, seq);
     const { summary, digest } = this.#found;
     if (event?.type === "log-summarized" && event["through"] === summary.through && event["digest"] === digest) {

@@ -1,8 +1,8 @@
-import { readdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import type { Party, RecordedParty } from "../identity/party.ts";
-import { wholeLinesOf } from "./log-lines.ts";
+import { beforeType, findSegments, wholeLinesOf } from "./log-lines.ts";
 
 /** No request and no approval lives longer than a day each (roles-schema.ts). */
 const longestLifeMs = 48 * 60 * 60_000;
@@ -52,9 +52,6 @@ export interface RecentLog {
   readonly gaveCode: readonly Party[];
 }
 
-/** What every line has before its event's type. */
-const beforeType = '"event":{"type":"';
-
 /** `since` as a line says it: times of one form and one zone stand in the order of their texts. */
 const decodeRecent = (line: string, since: string): RecentLine | undefined => {
   // Most lines are of other kinds, or disclosures from before: not worth parsing, which takes 15 µs each.
@@ -95,11 +92,9 @@ export const readRecentLines = (
   const lines = (before?.recent ?? []).filter(
     ({ at, event }) => now.getTime() - Date.parse(at) < (event.type === "disclosure" ? hourMs : longestLifeMs),
   );
-  const segments = readdirSync(directory)
-    .filter((name) => name.endsWith(".ndjson"))
-    .filter((name) => Number(name.slice(0, 12)) > (before?.through ?? 0) && Number(name.slice(0, 12)) <= last)
-    .sort()
-    .map((name) => join(directory, name))
+  const segments = findSegments(directory)
+    .filter(({ pruned, firstSeq }) => !pruned && firstSeq > (before?.through ?? 0) && firstSeq <= last)
+    .map(({ name }) => join(directory, name))
     .filter((path) => now.getTime() - statSync(path).mtimeMs < longestLifeMs);
   for (const path of segments) {
     for (const line of wholeLinesOf(path)) {

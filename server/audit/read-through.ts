@@ -12,7 +12,7 @@ import type { RecordLoss } from "./record-loss.ts";
 import { findSignedPast } from "./signed-past.ts";
 import type { SiteState } from "./site-events.ts";
 import { findSummaries } from "./summary.ts";
-import { ReadingFromSummary } from "./read-from-summary.ts";
+import { grow, ReadingFromSummary } from "./read-from-summary.ts";
 
 interface Found {
   readonly lastSeq: number;
@@ -83,8 +83,7 @@ const readAll = async (
     const { content, seq, segment } = line;
     if (content.kind !== "pruned" && content.kind !== "line") return;
     pruned.take(line);
-    if (content.kind === "pruned") checkpointer.append(Buffer.from(content.leaf));
-    else checkpointer.appendLine(content.bytes);
+    grow(checkpointer, line);
     if (seq <= checkpointer.provedSize) signedSegment = segment;
     if (content.kind === "pruned") return;
     if (checkpointer.signedSize === 0) signedPast.take(content.bytes);

@@ -1,7 +1,7 @@
-import { readdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
-import { wholeLinesOf } from "./log-lines.ts";
+import { findSegments, wholeLinesOf } from "./log-lines.ts";
 
 const dayMs = 24 * 60 * 60_000;
 
@@ -50,9 +50,9 @@ const linesOf = function* (paths: readonly string[]): Generator<string> {
 export const readRecentStrikes = (directory: string, now: Date): Strikes => {
   const strikes = new Map<string, { count: number; readonly users: Set<string> }>();
   const since = now.getTime() - dayMs;
-  const segments = readdirSync(directory)
-    .filter((name) => name.endsWith(".ndjson"))
-    .map((name) => join(directory, name))
+  const segments = findSegments(directory)
+    .filter(({ pruned }) => !pruned)
+    .map(({ name }) => join(directory, name))
     .filter((path) => statSync(path).mtimeMs >= since);
   for (const text of linesOf(segments)) {
     const decoded = worthParsing.test(text) ? decode(text) : undefined;

@@ -1,12 +1,12 @@
 import { findAbortedSessions } from "./aborted-sessions.ts";
 import { EarlierVerifications } from "./earlier-verifications.ts";
+import { beforeType } from "./log-lines.ts";
 import { Permissions, type LooseEvent } from "./permissions.ts";
 import { SiteStates } from "./site-states.ts";
 import type { Summary } from "./summary.ts";
 import { TranscriptsOnDisk } from "./transcripts-on-disk.ts";
 
-/** What every line of ours has before its event's type. In the field before it, quotes are escaped. */
-const beforeType = Buffer.from('"event":{"type":"');
+const beforeTypeBytes = Buffer.from(beforeType);
 /** Few lines are worth decoding; decoding them all would triple the time of a start. */
 const worthDecoding = /^(?:session-started|session-ended|loss-accepted|(?:log|site|record)-)/;
 const longestType = 16;
@@ -25,9 +25,9 @@ const decodeLoosely = (line: Buffer): LooseEvent | undefined => {
 };
 
 const isWorthDecoding = (line: Buffer): boolean => {
-  const at = line.indexOf(beforeType);
+  const at = line.indexOf(beforeTypeBytes);
   if (at < 0) return false;
-  const start = at + beforeType.length;
+  const start = at + beforeTypeBytes.length;
   return worthDecoding.test(line.toString("latin1", start, start + longestType));
 };
 
