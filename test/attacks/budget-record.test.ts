@@ -5,21 +5,11 @@
  * EXPECT  Past `recordMiBPerHour` the user's sessions end and no further one starts, with a sentence that names the setting and a
  *         time. A fresh connection is of no use either, and a loop of them keeps its source out. Others go on. Log and doctor say it.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { pep, startEndpoint, type Endpoint } from "../harness/endpoint.ts";
+import { pep, startEndpointWith, type Endpoint } from "../harness/endpoint.ts";
 import { exec, logIn } from "../harness/ssh-attacker.ts";
-import { temporaryDirectory } from "../harness/temporary-directory.ts";
-
-const startWith = async (settings: object): Promise<Endpoint> => {
-  const dataDirectory = join(temporaryDirectory(), "pep");
-  expect((await pep(["init", "--demo", "--data-dir", dataDirectory])).status).toBe(0);
-  const file = join(dataDirectory, "endpoint.json");
-  const shipped: object = JSON.parse(readFileSync(file, "utf8"));
-  writeFileSync(file, JSON.stringify({ ...shipped, ...settings }));
-  return startEndpoint({ dataDirectory });
-};
 
 const keyOf = (endpoint: Endpoint, user: string): string =>
   readFileSync(join(endpoint.dataDirectory, "demo", "keys", user), "utf8");
@@ -31,7 +21,7 @@ const usedUp =
   /You put 1 MiB on the record within an hour, which is the most \(recordMiBPerHour\)\. Go on in \d+ minutes\./;
 
 test("a user who fills the record is stopped, and nobody else is", { timeout: 120_000 }, async () => {
-  const endpoint = await startWith({ recordMiBPerHour: 1 });
+  const endpoint = await startEndpointWith({ recordMiBPerHour: 1 });
   const screen = endpoint.terminal("support", { columns: 80, rows: 24 });
   await screen.waitFor("PS support@pep>");
   const flood = await logIn(endpoint.port, "support", keyOf(endpoint, "support"));
@@ -61,7 +51,7 @@ test("a user who fills the record is stopped, and nobody else is", { timeout: 12
 });
 
 test("connections that are of no use keep their source out for a while", { timeout: 120_000 }, async () => {
-  const endpoint = await startWith({
+  const endpoint = await startEndpointWith({
     recordMiBPerHour: 1,
     perSourcePenaltyExemptList: [],
     perSourcePenalties: { refuseconnection: 20, noauth: 0 },
@@ -81,7 +71,7 @@ test("connections that are of no use keep their source out for a while", { timeo
 });
 
 test("sessions that begin too quickly wait, and are on the record as such", { timeout: 120_000 }, async () => {
-  const endpoint = await startWith({ sessionsPerMinute: 5 });
+  const endpoint = await startEndpointWith({ sessionsPerMinute: 5 });
   const quick = await logIn(endpoint.port, "guest", keyOf(endpoint, "guest"));
   for (let count = 0; count < 6; count += 1) expect(await exec(quick, "Get-Command")).toMatchObject({ status: 0 });
   expect(endpoint.events().filter(({ type }) => type === "budget-struck")).toEqual([

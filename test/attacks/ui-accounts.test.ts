@@ -7,16 +7,14 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { UiIsolation } from "../../server/session/interactive/isolation.ts";
 import { openUiProgram, startUiProcess } from "../../server/session/interactive/start-ui-process.ts";
 import type { UiProcessEnd } from "../../server/session/interactive/ui-screen-queue.ts";
-import { type Endpoint, pep, startEndpoint } from "../harness/endpoint.ts";
+import { pep, startEndpoint, startEndpointWith } from "../harness/endpoint.ts";
 import { childrenOf, isRunning, statusOf, uidOf } from "../harness/processes.ts";
-import { temporaryDirectory } from "../harness/temporary-directory.ts";
-import { isolation } from "../harness/ui-isolation.ts";
+import { isolation, processOptions } from "../harness/ui-isolation.ts";
 import { fixture, poolFor, type Shell, startShell } from "../session/interactive/shell.ts";
 
 /** A program in the account of a process, as code that broke out of it would be. */
@@ -52,15 +50,6 @@ const sharedBy = (uid: number): string[] =>
     const at = header.trim().split(/\s+/).indexOf("uid");
     return objects.some((object) => object.trim().split(/\s+/)[at] === String(uid));
   });
-
-const startWith = async (settings: object): Promise<Endpoint> => {
-  const dataDirectory = join(temporaryDirectory(), "pep");
-  expect((await pep(["init", "--demo", "--data-dir", dataDirectory])).status).toBe(0);
-  const file = join(dataDirectory, "endpoint.json");
-  const shipped: object = JSON.parse(readFileSync(file, "utf8"));
-  writeFileSync(file, JSON.stringify({ ...shipped, ...settings }));
-  return startEndpoint({ dataDirectory });
-};
 
 /** Mulberry32: the same numbers each time, from 0 to 1. */
 const seeded = (seed: number) => (): number => {
@@ -191,17 +180,8 @@ describe.runIf(isolation.kind === "own-accounts")("a user's UI process", () => {
     const other = leaveBehind(65_610);
     const program = openUiProgram(fixture("plain-ui.mts"), one);
     onTestFinished(() => program.close());
-    const options = {
-      heartbeatMs: 1,
-      silenceMs: 1,
-      startMs: 1,
-      heapMb: 96,
-      residentMb: 384,
-      covered: [],
-      nullDescriptor: -1,
-    };
     // Past the bookkeeping: as two servers do that look at the same moment.
-    const child = startUiProcess(options, program, 65_610);
+    const child = startUiProcess(processOptions, program, 65_610);
     const [status] = await once(child, "exit");
     expect(status).toBe(126);
     const lost: UiProcessEnd[] = [];
@@ -212,7 +192,10 @@ describe.runIf(isolation.kind === "own-accounts")("a user's UI process", () => {
   });
 
   test("is refused, in words and on the record, when every account is in use", async () => {
-    const endpoint = await startWith({ userInterface: { accounts: { first: 65_620, count: 2 } }, spareUiProcesses: 0 });
+    const endpoint = await startEndpointWith({
+      userInterface: { accounts: { first: 65_620, count: 2 } },
+      spareUiProcesses: 0,
+    });
     const [first, second] = [endpoint.terminal("support", size), endpoint.terminal("exporter", size)];
     await Promise.all([first.waitFor("PS support@pep>"), second.waitFor("PS exporter@pep>")]);
     for (const _ of [1, 2]) {
@@ -240,7 +223,7 @@ describe.runIf(isolation.kind === "own-accounts")("a user's UI process", () => {
 
   test("of a server that was killed is found by the next one, with what it left behind", async () => {
     const settings = { userInterface: { accounts: { first: 65_630, count: 8 } } };
-    const endpoint = await startWith(settings);
+    const endpoint = await startEndpointWith(settings);
     const terminal = endpoint.terminal("support", size);
     await terminal.waitFor("PS support@pep>");
     const [ui = 0] = childrenOf(endpoint.pid);

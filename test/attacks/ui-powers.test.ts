@@ -16,7 +16,7 @@ import { bundleUi } from "../../build.ts";
 import { UiAccounts } from "../../server/session/interactive/accounts/ui-accounts.ts";
 import { openUiProgram, startUiProcess, uiFlags } from "../../server/session/interactive/start-ui-process.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
-import { isolation } from "../harness/ui-isolation.ts";
+import { isolation, processOptions } from "../harness/ui-isolation.ts";
 import { judgedFunctions, judgedNames, judgedOptions } from "./judged-powers.ts";
 
 interface Found {
@@ -43,16 +43,7 @@ const startWith = (bundle: string) => {
   const program = openUiProgram(bundle, isolation);
   onTestFinished(() => program.close());
   const account = isolation.kind === "own-accounts" ? new UiAccounts(isolation, () => undefined).take() : undefined;
-  const options = {
-    heartbeatMs: 1,
-    silenceMs: 1,
-    startMs: 1,
-    heapMb: 96,
-    residentMb: 384,
-    covered: [],
-    nullDescriptor,
-  };
-  const child = startUiProcess(options, program, account);
+  const child = startUiProcess({ ...processOptions, nullDescriptor }, program, account);
   onTestFinished(() => void child.kill("SIGKILL"));
   return child;
 };

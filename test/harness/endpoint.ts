@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -112,6 +112,17 @@ export const startEndpoint = async (options: StartOptions = {}): Promise<Endpoin
   const endpoint = await launch({ dataDirectory: join(temporaryDirectory(), "pep"), ...options });
   onTestFinished(endpoint.end);
   return endpoint;
+};
+
+/** A demo with these settings in its endpoint.json. */
+export const startEndpointWith = async (settings: object): Promise<Endpoint> => {
+  const dataDirectory = join(temporaryDirectory(), "pep");
+  const { status, stderr } = await pep(["init", "--demo", "--data-dir", dataDirectory]);
+  if (status !== 0) throw new Error(stderr);
+  const file = join(dataDirectory, "endpoint.json");
+  const shipped: object = JSON.parse(readFileSync(file, "utf8"));
+  writeFileSync(file, JSON.stringify({ ...shipped, ...settings }));
+  return startEndpoint({ dataDirectory });
 };
 
 /** One for all tests of a file, which leave it as they found it; `beforeAll` returns its `end`. */
