@@ -72,26 +72,26 @@ export const createTextTable = (reading: Reading, surroundings: () => Surroundin
     return readRow(table.layout, row.cells, row.line, reading, surroundings());
   };
 
-  const takeRow = ({ starts }: Table, { number, text }: Line): readonly RecoveryRecord[] => {
+  const takeRow = (current: Table, { number, text }: Line): readonly RecoveryRecord[] => {
+    const { starts, layout, row: before } = current;
     const cells = cut(text, starts);
     const full = starts.map((_, index) => {
       const end = starts[index + 1];
       return end === undefined || (text.length >= end - 1 && !/\s/.test(text[end - 2] ?? " "));
     });
     const next = { line: number, cells, full };
-    const above = table?.row;
-    if (table !== undefined && above !== undefined && goesOn(above, next)) {
-      const keys = [...(table.layout.columns.get("keyId") ?? []), ...(table.layout.columns.get("password") ?? [])];
-      if (keys.every((index) => (cells[index] ?? "") === "") && above.cells.some(isWhole)) {
-        table.row = undefined;
-        reading.refuse(above.line, doubtfulName, above.cells.join("\n"));
+    if (before !== undefined && goesOn(before, next)) {
+      const keys = [...(layout.columns.get("keyId") ?? []), ...(layout.columns.get("password") ?? [])];
+      if (keys.every((index) => (cells[index] ?? "") === "") && before.cells.some(isWhole)) {
+        current.row = undefined;
+        reading.refuse(before.line, doubtfulName, before.cells.join("\n"));
         return [];
       }
-      table.row = { ...above, cells: above.cells.map((cell, index) => cell + (cells[index] ?? "")), full };
+      current.row = { ...before, cells: before.cells.map((cell, index) => cell + (cells[index] ?? "")), full };
       return [];
     }
     const records = flush();
-    if (table !== undefined) table.row = next;
+    current.row = next;
     return records;
   };
 
