@@ -1,9 +1,12 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { digestOfRecord, digestOrNone } from "../audit/open-of-record.ts";
-import type { Counted } from "../audit/permissions.ts";
+import { isAcceptedInPlace, type Counted } from "../audit/permissions.ts";
 import { numberOf, textOf, type ReadEvent } from "./decode-line.ts";
 import type { Findings } from "./findings.ts";
+
+const unreadable = (transcript: string, seq: number, error: unknown): string =>
+  `audit/transcripts/${transcript} can't be read (event ${seq}): ${error instanceof Error ? error.message : String(error)}`;
 
 /** Transcripts against the log: each one that the log names is there, is the one that was closed, and there are no others. */
 export class TranscriptChecks {
@@ -15,6 +18,9 @@ export class TranscriptChecks {
   readonly #open = new Map<string, string>();
   /** With the digest that the log has; no problem where a signed `log-pruned` names them. */
   readonly #missing = new Map<string, { readonly seq: number; readonly digest: string }>();
+
+  /** Not the one that was closed; no problem where it was accepted in its place. */
+  readonly #changed = new Map<string, { readonly digest: string; readonly problem: string }>();
 
   readonly #leftBehind: { readonly name: string; readonly digest: string }[] = [];
 
@@ -39,6 +45,12 @@ export class TranscriptChecks {
       const pruned = counted.transcripts.get(name);
       if (pruned !== undefined && (pruned === "" || digest === "" || pruned === digest)) continue;
       this.#findings.problem(`audit/transcripts/${name} is missing: event ${seq} names it`);
+    }
+    for (const [name, { digest, problem }] of this.#changed) {
+      const path = join(this.#directory, name);
+      if (!counted.extra.has(name) || !isAcceptedInPlace(counted, { name, digest }, digestOrNone(path))) {
+        this.#findings.problem(problem);
+      }
     }
     for (const [sessionId] of this.#open) {
       this.#findings.notice(`session ${sessionId} has no end: it runs, or the server was killed and not started since`);
@@ -99,18 +111,28 @@ export class TranscriptChecks {
       this.#findings.notice(
         `audit/transcripts/${transcript} has no digest in the log (event ${seq}): it could not be closed, and may have been changed since`,
       );
-    } else if (this.#digestOf(transcript, seq, numberOf(event, "transcriptBytes")) !== digest) {
-      this.#findings.problem(`audit/transcripts/${transcript} was changed after it was closed (event ${seq})`);
+    } else {
+      const problem = this.#changeOf(transcript, seq, digest, numberOf(event, "transcriptBytes"));
+      if (problem !== undefined) this.#changed.set(transcript, { digest, problem });
+    }
+  }
+
+  /** @returns a problem, where it is not the one that was closed */
+  #changeOf(transcript: string, seq: number, digest: string, bytes: number | undefined): string | undefined {
+    try {
+      if (digestOfRecord(join(this.#directory, transcript), bytes) === digest) return undefined;
+      return `audit/transcripts/${transcript} was changed after it was closed (event ${seq})`;
+    } catch (error) {
+      return unreadable(transcript, seq, error);
     }
   }
 
   /** A digest that fits none where it can't be read. */
-  #digestOf(transcript: string, seq: number, bytes?: number): string {
+  #digestOf(transcript: string, seq: number): string {
     try {
-      return digestOfRecord(join(this.#directory, transcript), bytes);
+      return digestOfRecord(join(this.#directory, transcript));
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      this.#findings.problem(`audit/transcripts/${transcript} can't be read (event ${seq}): ${why}`);
+      this.#findings.problem(unreadable(transcript, seq, error));
       return "";
     }
   }

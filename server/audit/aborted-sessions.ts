@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync, rmSync } from "node:fs";
+import { lstatSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { failures } from "../errors.ts";
 import { closeTranscript } from "./close-transcript.ts";
@@ -48,13 +48,14 @@ export const findAbortedSessions = () => {
     /**
      * A crash between a transcript's header and its session's start on the record leaves a file that no event names, and that
      * looks as if somebody had put it there. Nothing was shown before that start, so the header is all that is in it.
+     *
+     * @param unnamed those that no event names
      */
-    *removeUnbegun(transcripts: string): Generator<Removed> {
-      if (stoppedCleanly || !existsSync(transcripts)) return;
-      const begun = new Set(startedOf(open).map(({ transcript }) => transcript));
-      for (const name of readdirSync(transcripts)) {
+    *removeUnbegun(transcripts: string, unnamed: Iterable<string>): Generator<Removed> {
+      if (stoppedCleanly) return;
+      for (const name of unnamed) {
         const path = join(transcripts, name);
-        if (begun.has(name) || !name.endsWith(".cast") || !isUnbegun(path)) continue;
+        if (!name.endsWith(".cast") || !isUnbegun(path)) continue;
         const { size } = lstatSync(path);
         rmSync(path);
         yield { type: "transcript-removed", transcript: name, bytes: size };

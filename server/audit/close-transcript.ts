@@ -46,7 +46,10 @@ const closeFile = async (
   if (tornBytes > longestLine) return { why: "is longer than one can be" };
   // Closed, but its end did not reach the log.
   const last = (await readPart(file, lastLine, exitBytes)).toString("latin1");
-  if (tornBytes === 0 && /^\[[\d.]+,\s*"x"/.test(last)) return closed;
+  if (tornBytes === 0 && /^\[[\d.]+,\s*"x"/.test(last)) {
+    await file.sync(); // whoever closed it may have been killed before that
+    return closed;
+  }
   const torn = await readPart(file, wholeBytes, tornBytes);
   const kept = tornBytes === 0 ? "" : `# ${tornBytes} bytes of an unfinished line: ${torn.toString("base64")}\n`;
   // A first line that is torn is no header, and a file must begin with one.

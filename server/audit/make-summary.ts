@@ -132,7 +132,7 @@ export const makeSummary = (directory: string, key: KeyObject, now: Date): Summa
     const remembered = readTo(log, reading, { tree, signedSize: newest.size, through });
     if (remembered === undefined) return undefined;
     return {
-      version: 1,
+      version: 2,
       through,
       ...remembered,
       segments: segmentsOf(log, segments, through),

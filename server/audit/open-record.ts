@@ -64,6 +64,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   let checkpointer: Checkpointer | undefined;
   let aborted: RecordPast["aborted"] | undefined;
+  let unnamed: ReadonlySet<string> = new Set();
   let recentBefore: RecentBefore | undefined;
   const rescueSpace = rescueSpaceIn(directory);
   const giveUpSpace = (): boolean => {
@@ -110,7 +111,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
       // Under the log's lock: another process may have written a checkpoint until now.
       checkpointer = new Checkpointer({ ...options, giveUpSpace });
       const found = await readThrough(directory, checkpointer, options.stop);
-      ({ lastSeq, siteState, foundBefore, aborted, recentBefore } = found);
+      ({ lastSeq, siteState, foundBefore, aborted, unnamed, recentBefore } = found);
       refuseLoss(found.loss, options.acceptLoss?.loss);
       return [
         ...adopt(join(directory, "log"), checkpointer, found, keptAs),
@@ -134,7 +135,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
   };
   try {
     const transcripts = join(directory, "transcripts");
-    for (const event of aborted?.removeUnbegun(transcripts) ?? []) await log.append(event);
+    for (const event of aborted?.removeUnbegun(transcripts, unnamed) ?? []) await log.append(event);
     for await (const event of aborted?.close(transcripts, options.stop) ?? []) await log.append(event);
     await checkpoint();
   } catch (error) {

@@ -170,6 +170,13 @@ export class Permissions {
   }
 }
 
+/** Whether another transcript was accepted in the place of the one that was closed. @param found the digest of what is there */
+export const isAcceptedInPlace = (
+  { transcripts, extra }: Counted,
+  { name, digest }: NamedTranscript,
+  found: string,
+): boolean => transcripts.get(name) === digest && extra.get(name) === found;
+
 interface FoundSegment {
   readonly name: string;
   readonly firstSeq: number;

@@ -18,6 +18,8 @@ interface Found {
   readonly lastSeq: number;
   readonly permissions: Permissions;
   readonly aborted: RecordPast["aborted"];
+  /** Transcripts that no event names. */
+  readonly unnamed: ReadonlySet<string>;
   /** The segment that the last signed line is in. */
   readonly signedSegment: string;
   readonly loss: RecordLoss;
@@ -55,16 +57,19 @@ const findingOf = async (
   const { permissions, transcripts, aborted } = past;
   const counted = permissions.counted(provedSize);
   const counts = (seq: number): boolean => !permissions.isWorthless(seq, provedSize);
+  // First in both, so that an event which names a part of them names both.
+  const resized = await transcripts.resized(counted, stop);
   const loss: RecordLoss = {
     segments: pruned.unpermitted(counted),
-    missing: transcripts.missing(counted),
-    extra: await transcripts.extra(counted, stop),
+    missing: [...resized.map(({ closed }) => closed), ...transcripts.missing(counted)],
+    extra: [...resized.map(({ found }) => found), ...(await transcripts.extra(counted, stop))],
     checkpoints,
     ...(brokenLine === undefined ? {} : { altered: { from: provedSize + 1, to: tree.size, brokenLine } }),
   };
   const siteState = past.siteStates.newest(counts);
   const foundBefore = past.verifications.problems(counts);
-  return { lastSeq: tree.size, permissions, aborted, loss, siteState, foundBefore };
+  const { unnamed } = transcripts;
+  return { lastSeq: tree.size, permissions, aborted, unnamed, loss, siteState, foundBefore };
 };
 
 /** @throws EndpointError AuditUnavailable when it is not the one that was signed, OperationStopped */

@@ -29,7 +29,7 @@ export interface RecordLoss {
   readonly segments: readonly NamedSegment[];
   /** With the digests that the log has of them; an empty one where it has none. */
   readonly missing: readonly NamedTranscript[];
-  /** With their digests; an empty one where it is no regular file. */
+  /** With their digests; an empty one where it is no regular file. One that is missing too is another than the one that was closed. */
   readonly extra: readonly NamedTranscript[];
   /** `gone`: no checkpoint is left, though events in the log came after the first one. */
   readonly checkpoints: "kept" | "gone";
@@ -40,13 +40,20 @@ export const describeAltered = ({ from, to, brokenLine }: AlteredLines): string 
   `the signature of event ${brokenLine} does not hold: it, or another of the events ${from} to ${to}, was changed or put in`;
 
 /** What is gone or too much, in words. */
-export const describeLoss = ({ checkpoints, altered, segments, missing, extra }: RecordLoss): string[] => [
-  ...(checkpoints === "gone" ? ["audit/checkpoint and audit/checkpoint-history are gone"] : []),
-  ...(altered === undefined ? [] : [describeAltered(altered)]),
-  ...segments.map(
-    ({ file, firstSeq, lastSeq }) =>
-      `events ${firstSeq} to ${lastSeq} are hashes only (audit/log/${file.replace(/\.ndjson$/, ".hashes")}), and no signed event says so`,
-  ),
-  ...missing.map(({ name }) => `audit/transcripts/${name} is missing`),
-  ...extra.map(({ name }) => `audit/transcripts/${name} is no session's on the record`),
-];
+export const describeLoss = ({ checkpoints, altered, segments, missing, extra }: RecordLoss): string[] => {
+  const gone = new Set(missing.map(({ name }) => name));
+  const resized = new Set(extra.flatMap(({ name }) => (gone.has(name) ? [name] : [])));
+  return [
+    ...(checkpoints === "gone" ? ["audit/checkpoint and audit/checkpoint-history are gone"] : []),
+    ...(altered === undefined ? [] : [describeAltered(altered)]),
+    ...segments.map(
+      ({ file, firstSeq, lastSeq }) =>
+        `events ${firstSeq} to ${lastSeq} are hashes only (audit/log/${file.replace(/\.ndjson$/, ".hashes")}), and no signed event says so`,
+    ),
+    ...[...resized].map((name) => `audit/transcripts/${name} is not as long as the one that was closed`),
+    ...missing.filter(({ name }) => !resized.has(name)).map(({ name }) => `audit/transcripts/${name} is missing`),
+    ...extra
+      .filter(({ name }) => !resized.has(name))
+      .map(({ name }) => `audit/transcripts/${name} is no session's on the record`),
+  ];
+};

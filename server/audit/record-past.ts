@@ -65,10 +65,11 @@ export class RecordPast {
       this.aborted.takeEvent(event);
       this.#take(event, seq);
     }
-    for (const [seq, name, digest] of transcripts) {
+    for (const ended of transcripts) {
+      const [seq, name, digest, bytes] = ended;
       if (isGone(seq)) continue;
-      this.transcripts.takeEnded({ name, digest });
-      this.#ended.push([seq, name, digest]);
+      this.transcripts.takeEnded({ name, digest, ...(bytes === null ? {} : { bytes }) });
+      this.#ended.push(ended);
     }
   }
 
@@ -83,7 +84,7 @@ export class RecordPast {
     this.siteStates.take(event, seq);
     this.verifications.take(event, seq);
     const ended = this.transcripts.take(event);
-    if (ended !== undefined) this.#ended.push([seq, ended.name, ended.digest]);
+    if (ended !== undefined) this.#ended.push([seq, ended.name, ended.digest, ended.bytes ?? null]);
     const { sessionId } = event;
     if (event.type === "session-started") this.#started.set(sessionId, [seq, event]);
     else if (event.type === "session-ended") this.#started.delete(sessionId);

@@ -13,7 +13,8 @@ const kept = z.tuple([z.number().int(), z.looseObject({ type: z.string() })]);
  * judges nothing: what permits what is asked again at each start, with what came since.
  */
 const summary = z.strictObject({
-  version: z.literal(1),
+  /** 1 had no lengths of transcripts: such a summary counts for nothing, and another is made. */
+  version: z.literal(2),
   /** Number of the last event of the last segment that it is about. */
   through: z.number().int(),
   /** The tree over those events: its complete subtrees, largest first, base64. */
@@ -28,8 +29,8 @@ const summary = z.strictObject({
   ),
   /** What becomes of the log and of the site database, and sessions that have not ended. */
   events: z.array(kept),
-  /** Of sessions that ended: the number of that event, name, and digest, which may be empty. */
-  transcripts: z.array(z.tuple([z.number().int(), z.string(), z.string()])),
+  /** Of sessions that ended: the number of that event, name, digest, which may be empty, and length, where the event has one. */
+  transcripts: z.array(z.tuple([z.number().int(), z.string(), z.string(), z.number().int().nullable()])),
   recent: z.array(recentLine),
 });
 

@@ -95,6 +95,8 @@ class Asciicast implements Transcript {
       // What failed was not shown: up to here it is whole, and it says itself why it ends.
       if (failure !== undefined) await this.#put(this.#event("m", `ended: ${endOf(failure)}`));
       await this.#put(this.#event("x", String(exitStatus)));
+      // What a failed write left, and could not be cut off then: a start holds the length against the log.
+      await this.#file.truncate(this.#wholeBytes);
       await this.#file.datasync();
       return { transcriptDigest: this.#digest.digest("hex"), transcriptBytes: this.#wholeBytes };
     } catch (error) {

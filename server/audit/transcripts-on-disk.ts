@@ -1,19 +1,33 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isUnbegun } from "./aborted-sessions.ts";
 import { digestInTurns } from "./open-of-record.ts";
-import type { Counted, LooseEvent } from "./permissions.ts";
+import { isAcceptedInPlace, type Counted, type LooseEvent } from "./permissions.ts";
 import type { NamedTranscript } from "./record-loss.ts";
+
+/** As the end of its session names it. */
+export interface ClosedTranscriptName extends NamedTranscript {
+  /** Lines of development versions have none. */
+  readonly bytes?: number;
+}
+
+/** A transcript in the place of the one that was closed. */
+export interface ResizedTranscript {
+  readonly closed: NamedTranscript;
+  /** Of what is there; an empty one where it is no regular file. */
+  readonly found: NamedTranscript;
+}
 
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
 
-/** The names of the transcripts that are there, held against those in the log, line by line of it. */
+/** The names and lengths of the transcripts that are there, held against those in the log, line by line of it. */
 export class TranscriptsOnDisk {
   readonly #directory: string;
   readonly #names: ReadonlySet<string>;
   readonly #unnamed: Set<string>;
   readonly #open = new Map<string, string>();
   readonly #missing = new Map<string, string>();
+  readonly #closed = new Map<string, ClosedTranscriptName>();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -22,7 +36,7 @@ export class TranscriptsOnDisk {
   }
 
   /** @returns that of a session which ends here */
-  take(event: LooseEvent): NamedTranscript | undefined {
+  take(event: LooseEvent): ClosedTranscriptName | undefined {
     const sessionId = textOf(event["sessionId"]);
     if (event.type === "session-started") {
       const name = basename(textOf(event["transcript"]));
@@ -35,15 +49,41 @@ export class TranscriptsOnDisk {
       const name = this.#open.get(sessionId) ?? (digest === "" ? "" : `${basename(sessionId)}.cast`);
       this.#open.delete(sessionId);
       if (name === "") return undefined;
-      this.takeEnded({ name, digest });
-      return { name, digest };
+      const { transcriptBytes: bytes } = event;
+      const ended = { name, digest, ...(typeof bytes === "number" ? { bytes } : {}) };
+      this.takeEnded(ended);
+      return ended;
     }
     return undefined;
   }
 
-  takeEnded({ name, digest }: NamedTranscript): void {
+  takeEnded(ended: ClosedTranscriptName): void {
+    const { name, digest } = ended;
     this.#unnamed.delete(name);
     if (!this.#names.has(name)) this.#missing.set(name, digest);
+    else if (ended.bytes !== undefined) this.#closed.set(name, ended);
+  }
+
+  /** Those that no event has named. */
+  get unnamed(): ReadonlySet<string> {
+    return this.#unnamed;
+  }
+
+  /**
+   * Those that are not as long as they were when they were closed, or no regular files. A stat(2) for each is the dearest part of a start
+   * on many; nothing less tells.
+   */
+  async resized(counted: Counted, stop: AbortSignal | undefined): Promise<ResizedTranscript[]> {
+    const resized: ResizedTranscript[] = [];
+    for (const [name, { digest, bytes }] of this.#closed) {
+      const path = join(this.#directory, name);
+      const is = lstatSync(path, { throwIfNoEntry: false });
+      if (is?.isFile() === true && is.size === bytes) continue;
+      const found = { name, digest: await digestInTurns(path, stop) };
+      if (!isAcceptedInPlace(counted, { name, digest }, found.digest))
+        resized.push({ closed: { name, digest }, found });
+    }
+    return resized;
   }
 
   /** Of sessions that ended. One of a session without an end, the disk may have lost: the start ends it, and says so. */

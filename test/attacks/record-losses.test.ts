@@ -1,4 +1,14 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
@@ -9,8 +19,8 @@ import { pep, root } from "../harness/endpoint.ts";
 import { openTerminal } from "../harness/terminal.ts";
 
 /*
- * ATTACK   While the server is down, delete the transcript of what was seen, put one in, or delete every checkpoint, so that the
- *          next start signs what is left as if it had always been all.
+ * ATTACK   While the server is down, delete the transcript of what was seen, cut or lengthen it, put one in, or delete every checkpoint, so
+ *          that the next start signs what is left as if it had always been all.
  * DANGER   The server goes on, and after some weeks nobody can tell when it was lost, or whether somebody agreed.
  * EXPECT   A start refuses, and names the command by which an administrator of the machine accepts exactly this loss, on the
  *          record; verify goes on saying who did, and when. What a crash leaves is not refused.
@@ -51,7 +61,31 @@ const startedTwice = async (): Promise<MadeRecord> => {
   return made;
 };
 
+const second = (made: MadeRecord): string => inAudit(made, "transcripts/S-2.cast");
+const isAnother = "S-2\\.cast is not as long as the one that was closed";
+
 const losses: readonly (readonly [string, (made: MadeRecord) => void, string])[] = [
+  ["a transcript was cut", (made) => truncateSync(second(made), 60), isAnother],
+  ["a transcript was emptied", (made) => writeFileSync(second(made), ""), isAnother],
+  ["a transcript was lengthened", (made) => appendFileSync(second(made), `[0,"o","what nobody saw"]\n`), isAnother],
+  [
+    "a transcript was exchanged for a link to a copy",
+    (made) => {
+      const copy = inAudit(made, "copy");
+      cpSync(second(made), copy);
+      rmSync(second(made));
+      symlinkSync(copy, second(made));
+    },
+    isAnother,
+  ],
+  [
+    "a transcript was exchanged for a pipe",
+    (made) => {
+      rmSync(second(made));
+      execFileSync("mkfifo", [second(made)]);
+    },
+    isAnother,
+  ],
   ["a transcript is missing", (made) => rmSync(inAudit(made, "transcripts/S-2.cast")), "S-2\\.cast is missing"],
   [
     "a transcript was put in",
@@ -93,6 +127,22 @@ test("an acceptance covers what it names, and nothing that is lost later", async
   rmSync(inAudit(made, "transcripts/S-1.cast"));
   await expect(restart(made)).rejects.toMatchObject(refused("S-1\\.cast is missing"));
   expect(verify(made).problems.join("\n")).toContain("S-1.cast is missing");
+});
+
+test("an acceptance of a transcript of another length covers that one, and not the next change of it", async () => {
+  const made = withKeyFile(await startedTwice());
+  const original = readFileSync(second(made));
+  writeFileSync(second(made), `{"version":3}\n[0,"o","x"]\n`);
+  expect((await acceptLoss(made, "--yes")).status).toBe(0);
+  await restart(made);
+  for (const changed of [`{"version":3}\n[0,"o","y"]\n`, `{"version":3}\n[0,"o","longer"]\n`]) {
+    writeFileSync(second(made), changed);
+    expect(verify(made).problems.join("\n")).toContain("S-2.cast");
+  }
+  await expect(restart(made)).rejects.toMatchObject(refused(isAnother));
+  writeFileSync(second(made), original);
+  await restart(made);
+  expect(verify(made).problems).toEqual([]);
 });
 
 test("an acceptance that nobody signed permits nothing", async () => {
@@ -182,6 +232,25 @@ test("what was accepted goes with the lines that say so, and the record still st
   await prune(join(made.dataDirectory, "audit"), plan);
   await record.close();
   expect(existsSync(inAudit(made, "transcripts/S-7.cast"))).toBe(false);
+  await restart(made);
+  expect(verify(made).problems).toEqual([]);
+});
+
+test("an accepted transcript of another length goes with the lines of its session", async () => {
+  const made = withKeyFile(await smallRecord({ segmentBytes: 1 }));
+  truncateSync(second(made), 60);
+  expect((await acceptLoss(made, "--yes")).status).toBe(0);
+  const record = await openAt(made, { segmentBytes: 1 });
+  await record.append({ type: "server-stopped", reason: "a" });
+  await record.checkpoint();
+  const plan = planPrune(inAudit(made, "log"), Date.now() + 1000, record.lastSeq(), verify(made).prunedBefore);
+  for (const event of prunedEvents(plan, "root", new Date())) await record.append(event);
+  await record.close();
+  // Stopped before anything went, as a crash leaves it.
+  await restart(made);
+  expect(verify(made).problems).toEqual([]);
+  await prune(join(made.dataDirectory, "audit"), plan);
+  expect(existsSync(second(made))).toBe(false);
   await restart(made);
   expect(verify(made).problems).toEqual([]);
 });

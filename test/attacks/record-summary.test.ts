@@ -113,6 +113,16 @@ const hashesOnly = "are hashes only .*no signed event says so";
 const losses: readonly (readonly [string, (made: MadeRecord) => void, string])[] = [
   ["a transcript is missing", (made) => rmSync(inAudit(made, "transcripts/S-2.cast")), "S-2\\.cast is missing"],
   [
+    "a transcript was cut",
+    (made) => truncateSync(inAudit(made, "transcripts/S-2.cast"), 60),
+    "S-2\\.cast is not as long as the one that was closed",
+  ],
+  [
+    "a transcript was lengthened",
+    (made) => appendFileSync(inAudit(made, "transcripts/S-2.cast"), "\n"),
+    "S-2\\.cast is not as long as the one that was closed",
+  ],
+  [
     "a transcript was put in",
     (made) => writeFileSync(inAudit(made, "transcripts/S-7.cast"), `{"version":3}\n[0,"o","what nobody saw"]\n`),
     "S-7\\.cast is no session's on the record",

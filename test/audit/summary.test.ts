@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -8,6 +9,7 @@ import { planPrune } from "../../server/audit/plan-prune.ts";
 import { prune, prunedEvents } from "../../server/audit/prune.ts";
 import { readRecentLog } from "../../server/audit/read-recent-log.ts";
 import { readThrough } from "../../server/audit/read-through.ts";
+import type { Summary } from "../../server/audit/summary.ts";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
 import { copyOf, emptyRecord, openAt, recordSession, type MadeRecord } from "../audit-review/record.ts";
 import { summarize, summarizedRecord } from "../audit-review/summarized.ts";
@@ -16,11 +18,17 @@ const inAudit = ({ dataDirectory }: MadeRecord, name: string): string => join(da
 const verify = ({ dataDirectory, publicKey }: MadeRecord) =>
   verifyRecord({ dataDirectory, publicKey, sinceCheckpoint: undefined });
 
+const readSummary = (path: string): Summary => JSON.parse(readFileSync(path, "utf8"));
+
 /** What a start knows of a record before it writes. */
 const read = async (made: MadeRecord) => {
   const directory = inAudit(made, "");
   const checkpointer = new Checkpointer({ directory, key: made.key, giveUpSpace: () => false });
-  const { permissions, aborted, recentBefore, ...found } = await readThrough(directory, checkpointer, undefined);
+  const { permissions, aborted, unnamed, recentBefore, ...found } = await readThrough(
+    directory,
+    checkpointer,
+    undefined,
+  );
   const recent = readRecentLog(inAudit(made, "log"), new Date(), recentBefore);
   const transcripts = join(copyOf(made).dataDirectory, "audit", "transcripts");
   return {
@@ -30,7 +38,8 @@ const read = async (made: MadeRecord) => {
       ...found,
       root: checkpointer.tree.root().toString("base64"),
       counted: permissions.counted(checkpointer.provedSize),
-      removed: [...aborted.removeUnbegun(transcripts)],
+      unnamed,
+      removed: [...aborted.removeUnbegun(transcripts, unnamed)],
       aborted: await Array.fromAsync(aborted.close(transcripts, undefined)),
     },
   };
@@ -147,6 +156,27 @@ test("a summary is made of the one before, and only the newest stays", async () 
   expect(names).not.toEqual([first]);
   expect((await read(made)).known).toEqual((await readAll(made)).known);
   expect(verify(made).problems).toEqual([]);
+});
+
+test("a summary of the form before, without the lengths of transcripts, counts for nothing, and another is made", async () => {
+  const made = await summarizedRecord();
+  const [name = ""] = readdirSync(inAudit(made, "summaries"));
+  const path = inAudit(made, `summaries/${name}`);
+  const now = readSummary(path);
+  const transcripts = now.transcripts.map(([seq, file, digest]) => [seq, file, digest]);
+  const text = JSON.stringify({ ...now, version: 1, transcripts });
+  writeFileSync(path, text);
+  const digest = createHash("sha256").update(text).digest("hex");
+  const record = await openAt(made);
+  await record.append({ type: "log-summarized", through: now.through, digest });
+  await record.close();
+  expect((await read(made)).wasSummarized).toBe(false);
+  const next = await openAt(made);
+  await summarize(made, next);
+  await next.close();
+  const after = readSummary(inAudit(made, `summaries/${readdirSync(inAudit(made, "summaries")).join()}`));
+  expect(after).toMatchObject({ version: 2, transcripts: expect.arrayContaining(now.transcripts) });
+  expect((await read(made)).wasSummarized).toBe(true);
 });
 
 test("a summary holds nothing that the log does not", async () => {
