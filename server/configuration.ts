@@ -12,94 +12,169 @@ const listenAddress = z
   .string()
   .regex(/^(\[[0-9a-fA-F:.]+\]|[^:[\]]+):\d{1,5}$/, "must be HOST:PORT, as 127.0.0.1:2222 or [::1]:2222");
 
+const reserveMiB = 500;
+/** A demo is tried in containers and on small disks, and what it records is worth nothing. */
+const demoReserveMiB = 32;
+
 const embeddedSiteDatabase = z.strictObject({
   kind: z.literal("embedded"),
-  file: z.string().default("site.sqlite"),
-  /** "Allow recovery information to be stored in plain text": counts when `pep init` makes the database. */
-  plainText: z.boolean().default(false),
+  file: z.string().default("site.sqlite").describe("The database's file."),
+  plainText: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Microsoft\'s "Allow recovery information to be stored in plain text". Counts when `pep init` makes the database.',
+    ),
 });
 
-/** endpoint.json, as written. Paths may be relative to the data directory. */
+/**
+ * endpoint.json, as written. Paths may be relative to the data directory. docs/reference/endpoint-json.md is made of this:
+ * beside zod's own words each setting may have a `unit`, `examples`, and `leftOut`, what holds without it.
+ */
 const endpointFile = z.strictObject({
   $schema: z.string().optional(),
-  /** Name in the prompt: `PS support@NAME>`. */
   endpointName: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
-    .default("pep"),
-  listen: listenAddress.default("127.0.0.1:2222"),
-  siteDatabase: z.union([embeddedSiteDatabase, sqlServerSiteDatabase]).default({
-    kind: "embedded",
-    file: "site.sqlite",
-    plainText: false,
-  }),
-  /** Where the master key of the embedded site database comes from; outside the data directory. SQL Server has its own. */
+    .default("pep")
+    .describe("The name in the prompt: `PS support@NAME>`."),
+  listen: listenAddress.default("127.0.0.1:2222").meta({ description: "Where it listens.", unit: "HOST:PORT" }),
+  siteDatabase: z
+    .union([embeddedSiteDatabase, sqlServerSiteDatabase])
+    .default({ kind: "embedded", file: "site.sqlite", plainText: false })
+    .describe("Where the recovery keys are."),
   masterKey: z
-    .union([
-      z.strictObject({ file: z.string() }),
-      /** First line of a file, for example a systemd credential; the key is derived with scrypt. */
-      z.strictObject({ passwordFile: z.string() }),
-    ])
-    .optional(),
-  /** Public keys whose certificates log users in (OpenSSH's TrustedUserCAKeys); without it none do. */
-  trustedUserCAKeys: z.string().optional(),
-  /** OpenSSH's RevokedKeys: a KRL or a list of public keys. Configured and unreadable, it refuses everybody. */
-  revokedKeys: z.string().optional(),
-  /** What sources earn that end connections without a log-in (OpenSSH's PerSourcePenalties). */
+    .union([z.strictObject({ file: z.string() }), z.strictObject({ passwordFile: z.string() })])
+    .optional()
+    .meta({
+      description:
+        "The embedded site database's master key, in a file outside the data directory. The first line of a `passwordFile` is a password, from which the key is derived by scrypt. SQL Server has its own.",
+      leftOut: "none: the embedded site database needs one",
+      examples: [{ file: "/etc/pep/master-key" }, { passwordFile: "/run/credentials/pep.service/master-password" }],
+    }),
+  trustedUserCAKeys: z
+    .string()
+    .optional()
+    .meta({
+      description: "Public keys of authorities. Their certificates log users in (OpenSSH's TrustedUserCAKeys).",
+      leftOut: "none is trusted",
+      examples: ["trusted-user-ca-keys"],
+    }),
+  revokedKeys: z
+    .string()
+    .optional()
+    .meta({
+      description: "A KRL or a list of public keys (OpenSSH's RevokedKeys). While it can't be read, nobody can log in.",
+      leftOut: "none is revoked",
+      examples: ["revoked"],
+    }),
   perSourcePenalties: perSourcePenalties.prefault({}),
-  /** Left out: nobody; in a demo loopback, from where all of its clients come. */
-  perSourcePenaltyExemptList: perSourcePenaltyExemptList.optional(),
-  /** Where the record is sent, to a SIEM; without it nowhere. */
-  syslog: syslogReceiver.optional(),
-  /** What second factors are sealed with; outside the data directory. Left out: beside it, `DIR.second-factor-key`. */
-  secondFactorKey: z.string().optional(),
-  /** Where backup-cert writes; outside the data directory. */
-  backupDirectory: z.string(),
-  /** Free space kept for the record: below it no session starts, below half of it running ones end. */
+  perSourcePenaltyExemptList: perSourcePenaltyExemptList
+    .optional()
+    .meta({ leftOut: "nobody; in a demo loopback", examples: [["192.0.2.7", "2001:db8::/32"]] }),
+  syslog: syslogReceiver
+    .optional()
+    .meta({ description: "The receiver of the record, a SIEM.", leftOut: "the record is sent nowhere" }),
+  secondFactorKey: z
+    .string()
+    .optional()
+    .meta({
+      description: "The key that seals second factors. It lies outside the data directory.",
+      leftOut: "`DIR.second-factor-key`, beside the data directory",
+      examples: ["/etc/pep/second-factor-key"],
+    }),
+  backupDirectory: z.string().meta({
+    description: "Where `backup-cert` writes. It lies outside the data directory.",
+    leftOut: "must be given; `pep init` writes it",
+    examples: ["/srv/pep/backup"],
+  }),
   auditReserveMiB: z
     .number()
     .int()
     .min(1)
     .max(1024 * 1024)
-    .optional(),
-  /** A session whose transcript has grown to this ends. */
-  transcriptLimitMiB: z.number().int().min(1).max(4096).default(64),
-  /** Connections that one user may be logged in on at a time. */
-  connectionsPerUser: z.number().int().min(1).max(512).default(64),
-  /** What one user may put on the record within an hour, log and transcripts; disclosures have a limit of their own. */
-  recordMiBPerHour: z.number().int().min(1).max(65_536).default(64),
-  /** Sessions of one user that begin at once; further ones begin at this rate. */
-  sessionsPerMinute: z.number().int().min(1).max(100_000).default(600),
-  /** A connection without a session, as ControlMaster keeps them, ends after this. */
+    .optional()
+    .meta({
+      description:
+        "Free space that is kept for the record. Below it no session starts, and below half of it running ones end.",
+      unit: "MiB",
+      leftOut: `${reserveMiB}; ${demoReserveMiB} in a demo`,
+      examples: [2000],
+    }),
+  transcriptLimitMiB: z
+    .number()
+    .int()
+    .min(1)
+    .max(4096)
+    .default(64)
+    .meta({ description: "A session ends when its transcript is this long.", unit: "MiB" }),
+  connectionsPerUser: z
+    .number()
+    .int()
+    .min(1)
+    .max(512)
+    .default(64)
+    .meta({ description: "Connections that one user may have at a time.", unit: "connections" }),
+  recordMiBPerHour: z.number().int().min(1).max(65_536).default(64).meta({
+    description: "What one user may put on the record, log and transcripts. Disclosures don't count here.",
+    unit: "MiB an hour",
+  }),
+  sessionsPerMinute: z.number().int().min(1).max(100_000).default(600).meta({
+    description: "Sessions of one user that may begin. Further ones wait their turn.",
+    unit: "sessions a minute",
+  }),
   connectionIdleMinutes: z
     .number()
     .int()
     .min(1)
     .max(7 * 24 * 60)
-    .default(60),
-  /** UI processes kept started for the next log-in. */
-  spareUiProcesses: z.number().int().min(0).max(16).default(2),
+    .default(60)
+    .meta({ description: "A connection without a session (ControlMaster) ends after this.", unit: "minutes" }),
+  spareUiProcesses: z
+    .number()
+    .int()
+    .min(0)
+    .max(16)
+    .default(2)
+    .meta({ description: "UI processes that wait for the next log-in.", unit: "processes" }),
   userInterface: z
     .strictObject({
-      /** Uids, and gids of the same numbers, one for each UI process at a time. Nobody else may have them. */
       accounts: z
         .strictObject({
-          first: z.number().int().min(1).max(4_294_967_293),
-          count: z.number().int().min(1).max(4096),
+          first: z
+            .number()
+            .int()
+            .min(1)
+            .max(4_294_967_293)
+            .meta({ description: "The first uid, and gid.", unit: "uid", examples: [70_000] }),
+          count: z
+            .number()
+            .int()
+            .min(1)
+            .max(4096)
+            .meta({ description: "How many there are: as many screens at a time.", unit: "uids", examples: [200] }),
         })
-        .default({ first: 60_736, count: 448 }),
-      /** Screens start though UI processes can't have accounts of their own. A demo accepts it. */
-      acceptSharedAccount: z.boolean().default(false),
+        .default({ first: 60_736, count: 448 })
+        .describe("Uids, and gids of the same numbers, one for each UI process. Nobody else may have them."),
+      acceptSharedAccount: z
+        .boolean()
+        .default(false)
+        .describe("Start screens where UI processes can't have accounts of their own. A demo accepts it."),
     })
-    .prefault({}),
-  /** Made by `pep init --demo`: its master key may lie in the data directory, and it listens on loopback only. */
-  demo: z.boolean().default(false),
+    .prefault({})
+    .describe("How the processes of screens run."),
+  demo: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Made by `pep init --demo`. Its master key may lie in the data directory, and it listens on loopback only.",
+    ),
 });
 
+/** The schema of endpoint.json as it is written, for the documents. */
+export const endpointJsonSchema = (): unknown => z.toJSONSchema(endpointFile, { io: "input" });
+
 const mebibyte = 1024 * 1024;
-const reserveMiB = 500;
-/** A demo is tried in containers and on small disks, and what it records is worth nothing. */
-const demoReserveMiB = 32;
 
 export type EndpointFile = z.input<typeof endpointFile>;
 

@@ -3,23 +3,30 @@ import type { CommandRefusal } from "./audit/refusal-reasons.ts";
 /**
  * Every way a command can fail: what a script sees as exit status, named with PowerShell's ErrorCategory.
  * The one table; nothing else in the product invents an exit status, as scripts tell failures apart by it.
+ * docs/reference/exit-statuses.md is made of it.
  */
 export const failures = {
-  InvalidArgument: { exitStatus: 2 },
-  ObjectNotFound: { exitStatus: 3 },
-  ResourceExists: { exitStatus: 4 },
-  LimitsExceeded: { exitStatus: 5 },
-  OperationTimeout: { exitStatus: 6 },
-  ResourceUnavailable: { exitStatus: 7 },
-  ApprovalRequired: { exitStatus: 8 },
-  InvalidResult: { exitStatus: 70 },
-  ScriptsNotAllowed: { exitStatus: 126 },
-  CommandNotFound: { exitStatus: 127 },
-  OperationStopped: { exitStatus: 130 },
+  InvalidArgument: {
+    exitStatus: 2,
+    meaning: "a parameter is missing or wrong; the message has the values that your role allows",
+  },
+  ObjectNotFound: { exitStatus: 3, meaning: "nothing was found, or not all of what was named; the rest is shown" },
+  ResourceExists: { exitStatus: 4, meaning: "something is there already" },
+  LimitsExceeded: {
+    exitStatus: 5,
+    meaning: "too many rows, keys within an hour, or sessions; the message names the limit",
+  },
+  OperationTimeout: { exitStatus: 6, meaning: "it took too long" },
+  ResourceUnavailable: { exitStatus: 7, meaning: "the site database, the server or a screen is not available" },
+  ApprovalRequired: { exitStatus: 8, meaning: "another person must approve it; the message has the request's id" },
+  InvalidResult: { exitStatus: 70, meaning: "a bug; the message has a reference, and the log has the rest" },
+  ScriptsNotAllowed: { exitStatus: 126, meaning: "one command at a time" },
+  CommandNotFound: { exitStatus: 127, meaning: "not recognised; hidden and unknown commands are the same" },
+  OperationStopped: { exitStatus: 130, meaning: "it was stopped" },
   // 254, not 1 or 255: the connection is fine and the command is valid, but it could not be recorded, so it was not run.
   // Operators alert on this number; 1 is anybody's, 127 is "not found", 255 is ssh's own (ssh(1) EXIT STATUS).
-  AuditUnavailable: { exitStatus: 254 },
-} as const satisfies Record<string, { readonly exitStatus: number }>;
+  AuditUnavailable: { exitStatus: 254, meaning: "it could not be recorded, so it was not done" },
+} as const satisfies Record<string, { readonly exitStatus: number; readonly meaning: string }>;
 
 export type FailureCategory = keyof typeof failures;
 

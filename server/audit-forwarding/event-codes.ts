@@ -30,58 +30,88 @@ const own = (type: string, name: string, weight: Weight): EventCode => ({
   severity: weights[weight],
 });
 
-const ended = (reason: string | undefined): EventCode =>
-  reason === "idle" || reason === "idle, no second factor" || reason === "longest-session"
-    ? pep(1017, "PrivilegedEndpointSessionTimedOut", 5)
-    : pep(1005, "PrivilegedEndpointClosed", 5);
-
-/** `SupportSession…` of PEP is a right that a second party unlocks, as an elevation is. */
-const elevations = {
-  requested: pep(1001, "SupportSessionTokenRequested", 5),
-  estimated: own("elevation", "ElevationEstimated", 2),
-  approved: own("elevation", "ElevationApproved", 5),
-  denied: pep(1004, "SupportSessionFailedToUnlock", 10),
-  expired: pep(1004, "SupportSessionFailedToUnlock", 10),
-  consumed: pep(1003, "SupportSessionUnlocked", 10),
-} as const;
-
 const words = (type: string): string => type.replace(/(^|-)(\w)/g, (_, __, letter: string) => letter.toUpperCase());
 
-/** What such an event weighs, where it is more than information. */
-const heavier: Partial<Record<AuditEvent["type"], Weight>> = {
-  "command-refused": 5,
-  "request-refused": 5,
-  "connection-dropped": 5,
-  "budget-struck": 5,
-  "log-pruned": 5,
-  "log-key-rotated": 5,
-  "log-adopted": 5,
-  "configuration-refused": 8,
-  "log-repaired": 8,
-  "loss-accepted": 8,
-  "record-verification": 10,
-  "site-refused": 10,
-  "site-restore-accepted": 8,
-  storage: 8,
-  checkpoint: 8,
+/** How the events of one type are called: all the same, or by what one of their fields says. */
+interface CodesOfType {
+  readonly by?: "state" | "outcome" | "reason";
+  readonly codes?: Readonly<Record<string, EventCode>>;
+  /** Whatever `codes` does not name. */
+  readonly otherwise: EventCode;
+}
+
+const weighing = (type: AuditEvent["type"], weight: Weight): CodesOfType => ({
+  otherwise: own(type, words(type), weight),
+});
+
+const timedOut = pep(1017, "PrivilegedEndpointSessionTimedOut", 5);
+
+/** Every type whose events are more than information under their own names. docs/reference/events.md is made of this. */
+const rows: Partial<Record<AuditEvent["type"], CodesOfType>> = {
+  "session-started": { otherwise: pep(1000, "PrivilegedEndpointAccessed", 5) },
+  "session-ended": {
+    by: "reason",
+    codes: { idle: timedOut, "idle, no second factor": timedOut, "longest-session": timedOut },
+    otherwise: pep(1005, "PrivilegedEndpointClosed", 5),
+  },
+  // `SupportSession…` of PEP is a right that a second party unlocks, as an elevation is.
+  elevation: {
+    by: "state",
+    codes: {
+      requested: pep(1001, "SupportSessionTokenRequested", 5),
+      estimated: own("elevation", "ElevationEstimated", 2),
+      approved: own("elevation", "ElevationApproved", 5),
+      denied: pep(1004, "SupportSessionFailedToUnlock", 10),
+      expired: pep(1004, "SupportSessionFailedToUnlock", 10),
+      consumed: pep(1003, "SupportSessionUnlocked", 10),
+    },
+    otherwise: own("elevation", "Elevation", 2),
+  },
+  disclosure: { otherwise: own("disclosure", "RecoveryKeysDisclosed", 5) },
+  authentication: {
+    by: "outcome",
+    codes: {
+      accepted: own("authentication", "AuthenticationAccepted", 2),
+      continued: own("authentication", "AuthenticationContinued", 2),
+    },
+    otherwise: own("authentication", "AuthenticationRefused", 5),
+  },
+  "command-finished": {
+    by: "outcome",
+    codes: { failed: own("command-finished", "CommandFinished", 8) },
+    otherwise: own("command-finished", "CommandFinished", 2),
+  },
+  forwarding: {
+    by: "state",
+    codes: {
+      connected: own("forwarding", "ForwardingConnected", 2),
+      disconnected: own("forwarding", "ForwardingDisconnected", 5),
+      lagging: own("forwarding", "ForwardingLagging", 5),
+    },
+    otherwise: own("forwarding", "Forwarding", 5),
+  },
+  "command-refused": weighing("command-refused", 5),
+  "request-refused": weighing("request-refused", 5),
+  "connection-dropped": weighing("connection-dropped", 5),
+  "budget-struck": weighing("budget-struck", 5),
+  "log-pruned": weighing("log-pruned", 5),
+  "log-key-rotated": weighing("log-key-rotated", 5),
+  "log-adopted": weighing("log-adopted", 5),
+  "configuration-refused": weighing("configuration-refused", 8),
+  "log-repaired": weighing("log-repaired", 8),
+  "loss-accepted": weighing("loss-accepted", 8),
+  "record-verification": weighing("record-verification", 10),
+  "site-refused": weighing("site-refused", 10),
+  "site-restore-accepted": weighing("site-restore-accepted", 8),
+  storage: weighing("storage", 8),
+  checkpoint: weighing("checkpoint", 8),
 };
 
-/** The table of this folder's README. An event without a row goes out as information under its own type. */
+export const codesOf = (type: AuditEvent["type"]): CodesOfType => rows[type] ?? weighing(type, 2);
+
 export const eventCode = (event: AuditEvent): EventCode => {
-  if (event.type === "session-started") return pep(1000, "PrivilegedEndpointAccessed", 5);
-  if (event.type === "session-ended") return ended(event.reason);
-  if (event.type === "elevation" && Object.hasOwn(elevations, event.state)) return elevations[event.state];
-  if (event.type === "disclosure") return own(event.type, "RecoveryKeysDisclosed", 5);
-  if (event.type === "authentication") {
-    return event.outcome === "accepted"
-      ? own(event.type, "AuthenticationAccepted", 2)
-      : own(event.type, "AuthenticationRefused", 5);
-  }
-  if (event.type === "command-finished") {
-    return own(event.type, words(event.type), event.outcome === "failed" ? 8 : 2);
-  }
-  if (event.type === "forwarding") {
-    return own(event.type, `Forwarding${words(event.state)}`, event.state === "connected" ? 2 : 5);
-  }
-  return own(event.type, words(event.type), heavier[event.type] ?? 2);
+  const { by, codes = {}, otherwise } = codesOf(event.type);
+  const fields: Readonly<Record<string, unknown>> = event;
+  const said = by === undefined ? undefined : fields[by];
+  return typeof said === "string" && Object.hasOwn(codes, said) ? (codes[said] ?? otherwise) : otherwise;
 };

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { event } from "./define-event.ts";
 import { logEvents } from "./log-events.ts";
 import { codeRefusals, commandRefusals, loginRefusals, requestRefusals } from "./refusal-reasons.ts";
 import { siteEvents } from "./site-events.ts";
@@ -22,155 +23,141 @@ const disclosedKey = z.strictObject({ keyId: z.string(), computerName: z.string(
  * Fields stand in the order in which they are given: in another an event is as good, but zod must look at it (event-text.ts).
  */
 export const auditEvent = z.discriminatedUnion("type", [
-  z.strictObject({
-    type: z.literal("server-started"),
+  event("server-started", "The server listens.", {
     version: z.string(),
     listening: z.string(),
     hostKey: z.string(),
     runtime: z.string(),
   }),
-  z.strictObject({ type: z.literal("server-stopped"), reason: z.string() }),
+  event("server-stopped", "The server ends in order.", { reason: z.string() }),
   ...logEvents,
-  /** The record's free space fell below a rung of the ladder, or climbed above it. */
-  z.strictObject({
-    type: z.literal("storage"),
-    /** `low`: no new sessions; `exhausted`: running ones were ended too. */
-    state: z.enum(["sufficient", "low", "exhausted"]),
-    /** When that was: on a full disk the event comes later. */
-    since: z.iso.datetime(),
-    /** Absent where it could not be told. */
-    freeBytes: z.number().int().optional(),
+  event("storage", "The free space for the record fell below a limit, or rose above it.", {
+    state: z
+      .enum(["sufficient", "low", "exhausted"])
+      .describe("`low`: no new sessions; `exhausted`: running ones were ended too."),
+    since: z.iso.datetime().describe("When that was: on a full disk the event comes later."),
+    freeBytes: z.number().int().optional().describe("Absent where it could not be told."),
     reserveBytes: z.number().int(),
   }),
-  /** Signing the log failed, for the first time since it worked, or works again. */
-  z.strictObject({
-    type: z.literal("checkpoint"),
+  event("checkpoint", "Signing the log failed for the first time, or works again.", {
     state: z.enum(["failing", "working"]),
     error: z.string().optional(),
   }),
-  /** A crash left a transcript of a session that had not begun: only its header was in it, nothing had been shown. */
-  z.strictObject({ type: z.literal("transcript-removed"), transcript: z.string(), bytes: z.number().int() }),
-  z.strictObject({
-    type: z.literal("configuration-loaded"),
-    what: z.enum(["roles", "endpoint", "authorized-keys", "trust-anchors"]),
-    digest: z.string(),
+  event("transcript-removed", "A crash left a transcript with only its header, in which nothing had been shown.", {
+    transcript: z.string(),
+    bytes: z.number().int(),
   }),
-  z.strictObject({ type: z.literal("configuration-refused"), what: z.string(), problem: z.string() }),
-  z.strictObject({ type: z.literal("connection-opened"), ...origin.shape, clientSoftware: z.string() }),
-  z.strictObject({ type: z.literal("connection-closed"), ...origin.shape }),
-  /** A user reached a budget of endpoint.json, for the first time since it was free: further sessions wait, or none goes on. */
-  z.strictObject({
-    type: z.literal("budget-struck"),
+  event(
+    "configuration-loaded",
+    "Roles, keys, trusted authorities or `endpoint.json` were read and count from now on.",
+    {
+      what: z.enum(["roles", "endpoint", "authorized-keys", "trust-anchors"]),
+      digest: z.string(),
+    },
+  ),
+  event("configuration-refused", "A configuration file was read and refused.", {
+    what: z.string(),
+    problem: z.string(),
+  }),
+  event("connection-opened", "A client connected and named its software.", {
+    ...origin.shape,
+    clientSoftware: z.string(),
+  }),
+  event("connection-closed", "A connection ended.", { ...origin.shape }),
+  event("budget-struck", "A user reached a budget of `endpoint.json` for the first time since it was free.", {
     ...origin.shape,
     budget: z.enum(["recordMiBPerHour", "sessionsPerMinute", "userInterface.accounts"]),
     most: z.number().int(),
   }),
-  /** Dropped by a guard of the SSH layer; `guard` is its name, for example `pre-authentication-message`. */
-  z.strictObject({ type: z.literal("connection-dropped"), ...origin.shape, guard: z.string() }),
-  /** Earned penalties reached the minimum: connections of this source are closed at the door for so long. */
-  z.strictObject({
-    type: z.literal("source-penalised"),
-    /** An IPv4 address or an IPv6 network. */
-    source: z.string(),
-    /** What the connection did that made it enough. */
-    offence: z.enum(["authfail", "noauth", "grace-exceeded", "violation", "refuseconnection"]),
+  event("connection-dropped", "A guard of the SSH layer ended a connection.", { ...origin.shape, guard: z.string() }),
+  event("source-penalised", "A source earned so many penalties that its connections are closed at once.", {
+    source: z.string().describe("An IPv4 address or an IPv6 network."),
+    offence: z
+      .enum(["authfail", "noauth", "grace-exceeded", "violation", "refuseconnection"])
+      .describe("What the connection did that made it enough."),
     forSeconds: z.number().int(),
   }),
-  z.strictObject({
-    type: z.literal("authentication"),
+  event("authentication", "A log-in was accepted, refused, or waits for a code.", {
     ...origin.shape,
-    /** `continued`: the key has signed, and a code is asked for; or a recovery code was used up. */
-    outcome: z.enum(["accepted", "continued", "refused"]),
+    outcome: z
+      .enum(["accepted", "continued", "refused"])
+      .describe("`continued`: the key has signed, and a code is asked for; or a recovery code was used up."),
     method: z.string(),
-    /** SHA-256 of the legal notice that was shown before this log-in, hexadecimal. */
-    noticeShown: z.string().optional(),
-    /** `SHA256:…` of the key that signed or was refused. */
-    keyFingerprint: z.string().optional(),
-    /** The certificate that came with the key; its authority by fingerprint. */
-    certificate: z.strictObject({ keyId: z.string(), serial: z.string(), authority: z.string() }).optional(),
-    /** What a FIDO key said of its user under its signature. */
-    fido: z.strictObject({ userPresent: z.boolean(), userVerified: z.boolean(), counter: z.number().int() }).optional(),
-    /** What was given after the key. */
-    secondFactor: z.enum(["code", "recovery-code"]).optional(),
+    noticeShown: z
+      .string()
+      .optional()
+      .describe("SHA-256 of the legal notice that was shown before this log-in, hexadecimal."),
+    keyFingerprint: z.string().optional().describe("`SHA256:…` of the key that signed or was refused."),
+    certificate: z
+      .strictObject({ keyId: z.string(), serial: z.string(), authority: z.string() })
+      .optional()
+      .describe("The certificate that came with the key; its authority by fingerprint."),
+    fido: z
+      .strictObject({ userPresent: z.boolean(), userVerified: z.boolean(), counter: z.number().int() })
+      .optional()
+      .describe("What a FIDO key said of its user under its signature."),
+    secondFactor: z.enum(["code", "recovery-code"]).optional().describe("What was given after the key."),
     recoveryCodesLeft: z.number().int().optional(),
-    /** Why it was refused. For the log only; the client is told nothing. */
-    reason: z.enum(loginRefusals).optional(),
+    reason: z
+      .enum(loginRefusals)
+      .optional()
+      .describe("Why it was refused. For the log only; the client is told nothing."),
     detail: z.string().optional(),
   }),
-  /** An SSH request that this endpoint does not serve: subsystem, forwarding, env, X11, agent, second shell, … */
-  z.strictObject({
-    type: z.literal("request-refused"),
+  event("request-refused", "An SSH request was refused after the log-in: a subsystem, a forwarding, a second shell.", {
     ...origin.shape,
     request: z.string(),
     reason: z.enum(requestRefusals),
-    /** The sentence that the client was told, where there is one. */
-    detail: z.string(),
+    detail: z.string().describe("The sentence that the client was told, where there is one."),
   }),
-  z.strictObject({
-    type: z.literal("session-started"),
+  event("session-started", "A session began. Durable before the user sees anything.", {
     ...origin.shape,
     mode: z.enum(["exec", "interactive", "line"]),
-    /** File name below `audit/transcripts/`; an exec session has none. */
-    transcript: z.string().optional(),
+    transcript: z.string().optional().describe("File name below `audit/transcripts/`; an exec session has none."),
   }),
-  z.strictObject({
-    type: z.literal("session-ended"),
+  event("session-ended", "A session ended, with its exit status and the digest of its transcript.", {
     ...origin.shape,
     exitStatus: z.number().int(),
-    /** SHA-256 of the closed transcript file, hexadecimal. */
-    transcriptDigest: z.string().optional(),
-    /** Its length; lines of development versions have none. */
-    transcriptBytes: z.number().int().optional(),
+    transcriptDigest: z.string().optional().describe("SHA-256 of the closed transcript file, hexadecimal."),
+    transcriptBytes: z.number().int().optional().describe("Its length; lines of development versions have none."),
     reason: z.string().optional(),
   }),
-  /** Asked before the first prompt of an interactive session; what was shown before log-in stands in `authentication`. */
-  z.strictObject({
-    type: z.literal("legal-notice"),
+  event("legal-notice", "The legal notice was accepted or declined before the first prompt.", {
     ...origin.shape,
     answer: z.enum(["accepted", "declined"]),
-    /** SHA-256 of the notice, hexadecimal. */
-    digest: z.string(),
+    digest: z.string().describe("SHA-256 of the notice, hexadecimal."),
   }),
-  /** Nobody typed for long, and the screen was cleared; a code was given, and opened it or not. */
-  z.strictObject({
-    type: z.literal("session-lock"),
+  event("session-lock", "A screen was locked, opened by a code, or a code was refused.", {
     ...origin.shape,
     state: z.enum(["locked", "refused", "unlocked"]),
-    /** What opened it; earlier versions asked for none. */
-    secondFactor: z.enum(["code", "recovery-code"]).optional(),
-    /** Why the code was refused. */
-    reason: z.enum(codeRefusals).optional(),
+    secondFactor: z
+      .enum(["code", "recovery-code"])
+      .optional()
+      .describe("What opened it; earlier versions asked for none."),
+    reason: z.enum(codeRefusals).optional().describe("Why the code was refused."),
     detail: z.string().optional(),
   }),
-  /** A command line that did not become a command, however that ended. */
-  z.strictObject({
-    type: z.literal("command-refused"),
+  event("command-refused", "A command line did not become a command.", {
     ...origin.shape,
     reason: z.enum(commandRefusals),
-    /** Length of the line in UTF-16 code units; its text may be a secret. */
-    lineLength: z.number().int(),
-    /** The command's name when it exists, never what was typed. */
-    command: z.string().optional(),
-    /** Of a bug only; key-shaped text is masked. */
-    error: z.string().optional(),
+    lineLength: z.number().int().describe("Length of the line in UTF-16 code units; its text may be a secret."),
+    command: z.string().optional().describe("The command's name when it exists, never what was typed."),
+    error: z.string().optional().describe("Of a bug only; key-shaped text is masked."),
     reference: z.string().optional(),
   }),
-  z.strictObject({
-    type: z.literal("command-started"),
+  event("command-started", "A command is about to run. Durable before it runs.", {
     ...origin.shape,
     invocationId: z.string(),
     command: z.string(),
-    /** Checked parameters; key-shaped values are masked. */
-    parameters: z.record(z.string(), z.union([z.string(), z.boolean(), z.number(), z.array(z.string())])),
-    /** The shaping commands after it, in canonical form. */
-    pipeline: z.array(z.string()),
+    parameters: z
+      .record(z.string(), z.union([z.string(), z.boolean(), z.number(), z.array(z.string())]))
+      .describe("Checked parameters; key-shaped values are masked."),
+    pipeline: z.array(z.string()).describe("The shaping commands after it, in canonical form."),
     roleCapability: z.string(),
     reason: z.string().optional(),
-    /** The approved request that it used up. */
-    requestId: z.string().optional(),
+    requestId: z.string().optional().describe("The approved request that it used up."),
   }),
-  z.strictObject({
-    type: z.literal("command-finished"),
+  event("command-finished", "A command ended, with its rows and exit status.", {
     ...origin.shape,
     invocationId: z.string(),
     command: z.string(),
@@ -178,113 +165,101 @@ export const auditEvent = z.discriminatedUnion("type", [
     durationMs: z.number(),
     outcome: z.enum(["succeeded", "failed", "stopped"]),
     exitStatus: z.number().int(),
-    /** Number and SHA-256 of the bytes sent on standard output (exec only). */
-    sentBytes: z.number().int().optional(),
+    sentBytes: z
+      .number()
+      .int()
+      .optional()
+      .describe("Number and SHA-256 of the bytes sent on standard output (exec only)."),
     sentDigest: z.string().optional(),
     error: z.string().optional(),
-    /** A limit stopped it; `error` says which. */
-    reason: z.literal("limit").optional(),
-    /** `R-…`, told to the user when the failure is ours; the details stand here and nowhere else. */
-    reference: z.string().optional(),
+    reason: z.literal("limit").optional().describe("A limit stopped it; `error` says which."),
+    reference: z
+      .string()
+      .optional()
+      .describe("`R-…`, told to the user when the failure is ours; the details stand here and nowhere else."),
   }),
-  /** Durable before the first byte of these keys leaves the server. */
-  z.strictObject({
-    type: z.literal("disclosure"),
+  event("disclosure", "Recovery keys are about to be shown. Durable before their first byte leaves the server.", {
     ...origin.shape,
     invocationId: z.string(),
     command: z.string(),
     how: z.enum(["exec", "interactive", "line"]),
     reason: z.string().optional(),
-    /** What proved who was shown them: limits count by it too. */
-    keyFingerprint: z.string().optional(),
+    keyFingerprint: z.string().optional().describe("What proved who was shown them: limits count by it too."),
     certificate: partyCertificate.optional(),
     keys: z.array(disclosedKey),
   }),
-  /** Whether the syslog receiver takes the log; only changes are here, and not each of a receiver that comes and goes. */
-  z.strictObject({
-    type: z.literal("forwarding"),
+  event("forwarding", "The syslog receiver takes the log, or does not. Frequent changes are left out.", {
     state: z.enum(["connected", "disconnected", "lagging"]),
-    /** `HOST:PORT`. */
-    receiver: z.string(),
-    /** Events that it is not known to have read. */
-    behind: z.number().int(),
+    receiver: z.string().describe("`HOST:PORT`."),
+    behind: z.number().int().describe("Events that it is not known to have read."),
     reason: z.string().optional(),
   }),
-  /** An administrator gave a user a second factor, or took it away, on the machine itself. Before it counts. */
-  z.strictObject({
-    type: z.literal("second-factor"),
+  event("second-factor", "An administrator of the machine gave a user a second factor, or took it away.", {
     localUser: z.string(),
     user: z.string(),
     change: z.enum(["enrolled", "replaced", "removed"]),
   }),
-  /** An administrator gave a user keys or roles with `pep users add`, on the machine itself. Before it counts. */
-  z.strictObject({
-    type: z.literal("user-added"),
+  event("user-added", "An administrator of the machine gave a user keys or roles by `pep users add`.", {
     localUser: z.string(),
     user: z.string(),
-    /** `SHA256:…` of the keys that were added. */
-    keyFingerprints: z.array(z.string()),
-    /** Those that were added. */
-    roleCapabilities: z.array(z.string()),
+    keyFingerprints: z.array(z.string()).describe("`SHA256:…` of the keys that were added."),
+    roleCapabilities: z.array(z.string()).describe("Those that were added."),
   }),
-  /** Someone read the record: on the machine itself (`localUser`), or over SSH (`connectedUser`). Durable before anything is shown. */
-  z
-    .strictObject({
-      type: z.literal("review"),
-      ...origin.shape,
-      localUser: z.string().optional(),
-      action: z.enum(["list", "show", "play", "export", "events", "follow", "verify"]),
-      /** Over SSH: the session that was looked at, where `sessionId` is the one that looked. On the machine `sessionId` is that which was looked at. */
-      reviewedSessionId: z.string().optional(),
-      /** Over SSH: what was asked for, as it was understood. */
-      filter: z.record(z.string(), z.union([z.string(), z.number(), z.array(z.string())])).optional(),
-    })
-    .refine(
-      ({ localUser, connectedUser }) => (localUser === undefined) !== (connectedUser === undefined),
-      "a review is done by an account of the machine or by a connected user",
-    ),
-  /**
-   * Approval by a second person. `requested` and decisions are here before they count, `consumed` before the run. Rows are counted
-   * after `requested`, and what was found is `estimated`; a request that was asked for again, as it was not counted yet, is
-   * `requested` once more.
-   */
-  z.strictObject({
-    type: z.literal("elevation"),
+  event("review", "Somebody read the record, on the machine or over SSH. Durable before anything is shown.", {
+    ...origin.shape,
+    localUser: z.string().optional().describe("The account of the machine that read it."),
+    action: z.enum(["list", "show", "play", "export", "events", "follow", "verify"]),
+    reviewedSessionId: z
+      .string()
+      .optional()
+      .describe(
+        "Over SSH: the session that was looked at. `sessionId` is the one that looked. On the machine `sessionId` was looked at.",
+      ),
+    filter: z
+      .record(z.string(), z.union([z.string(), z.number(), z.array(z.string())]))
+      .optional()
+      .describe("Over SSH: what was asked for, as it was understood."),
+  }).refine(
+    ({ localUser, connectedUser }) => (localUser === undefined) !== (connectedUser === undefined),
+    "a review is done by an account of the machine or by a connected user",
+  ),
+  event("elevation", "A request for approval by a second person changed its state.", {
     ...origin.shape,
     state: z.enum(["requested", "estimated", "approved", "denied", "consumed", "expired"]),
     requestId: z.string(),
     requester: z.string(),
-    /** `SHA256:…` of the key that asked. */
-    requesterKey: z.string(),
-    /** The certificate that came with that key: its authority by fingerprint, and its key id. */
-    requesterCertificate: partyCertificate.optional(),
+    requesterKey: z.string().describe("`SHA256:…` of the key that asked."),
+    requesterCertificate: partyCertificate
+      .optional()
+      .describe("The certificate that came with that key: its authority by fingerprint, and its key id."),
     command: z.string(),
-    /** In canonical form; key-shaped text is masked. */
-    invocation: z.string(),
-    /** SHA-256 over the unmasked invocation, its pipeline and its role: what the approval is bound to. */
-    invocationDigest: z.string(),
+    invocation: z.string().describe("In canonical form; key-shaped text is masked."),
+    invocationDigest: z
+      .string()
+      .describe("SHA-256 over the unmasked invocation, its pipeline and its role: what the approval is bound to."),
     reason: z.string().optional(),
     ceiling: z.number().int().optional(),
-    /** What its approver reads beside the rows: that something is not there, or why they could not be counted. */
-    finding: z.string().optional(),
-    /** A bug in counting; key-shaped text is masked. */
-    error: z.string().optional(),
+    finding: z
+      .string()
+      .optional()
+      .describe(
+        "What its approver reads beside the rows: that something is not there, or why they could not be counted.",
+      ),
+    error: z.string().optional().describe("A bug in counting; key-shaped text is masked."),
     approver: z.string().optional(),
-    /** `SHA256:…` of the key that decided, and the certificate that came with it. */
-    approverKey: z.string().optional(),
+    approverKey: z
+      .string()
+      .optional()
+      .describe("`SHA256:…` of the key that decided, and the certificate that came with it."),
     approverCertificate: partyCertificate.optional(),
     comment: z.string().optional(),
-    /** Until when it can be decided (requested) or used (approved). */
-    expiresAt: z.string(),
+    expiresAt: z.string().describe("Until when it can be decided (requested) or used (approved)."),
   }),
-  z.strictObject({
-    type: z.literal("import-started"),
-    /** Operating-system account that ran `pep import`. */
-    localUser: z.string(),
+  event("import-started", "`pep import` is about to write keys.", {
+    localUser: z.string().describe("Operating-system account that ran `pep import`."),
     files: z.array(z.strictObject({ name: z.string(), sha256: z.string() })),
   }),
-  z.strictObject({
-    type: z.literal("import-finished"),
+  event("import-finished", "`pep import` ended.", {
     localUser: z.string(),
     outcome: z.enum(["succeeded", "failed"]),
     files: z.array(
@@ -308,20 +283,21 @@ export type Origin = z.infer<typeof origin>;
 
 /** One line of the log. */
 export const recordedEvent = z.strictObject({
-  /** From 1, without gaps over all segments. */
-  seq: z.number().int().positive(),
-  /** UTC. */
-  at: z.iso.datetime(),
-  /** Milliseconds since the process started, from the monotonic clock: orders events when the wall clock jumps. */
-  uptimeMs: z.number(),
-  /** Name of the host that wrote it; lines of development versions have none. */
-  server: z.string().optional(),
+  seq: z.number().int().positive().describe("From 1, without gaps over all segments."),
+  at: z.iso.datetime().describe("UTC."),
+  uptimeMs: z
+    .number()
+    .describe(
+      "Milliseconds since the process started, from the monotonic clock: orders events when the wall clock jumps.",
+    ),
+  server: z.string().optional().describe("Name of the host that wrote it; lines of development versions have none."),
   event: auditEvent,
-  /**
-   * Ed25519 by `log-key`, base64, over the lines before it and this one (line-signature.ts). The last of the lines that became
-   * durable together has one.
-   */
-  signature: z.string().optional(),
+  signature: z
+    .string()
+    .optional()
+    .describe(
+      "Ed25519 by `log-key`, base64, over the lines before it and this one (line-signature.ts). The last of the lines that became durable together has one.",
+    ),
 });
 
 export type RecordedEvent = Readonly<z.infer<typeof recordedEvent>>;

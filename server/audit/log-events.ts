@@ -1,96 +1,86 @@
 import * as z from "zod";
+import { event } from "./define-event.ts";
 
 /** What becomes of the log itself. Whatever a reader of the record forgives, one of these says so, under a checkpoint (permissions.ts). */
 export const logEvents = [
-  z.strictObject({
-    type: z.literal("log-repaired"),
+  event("log-repaired", "A crash left a torn last line, which was moved aside.", {
     file: z.string(),
-    /** Bytes of a torn last line, moved aside. */
-    droppedBytes: z.number().int(),
+    droppedBytes: z.number().int().describe("Bytes of a torn last line, moved aside."),
     keptAs: z.string(),
-    /** SHA-256 of them, hexadecimal; lines of development versions have none. */
-    digest: z.string().optional(),
+    digest: z.string().optional().describe("SHA-256 of them, hexadecimal; lines of development versions have none."),
   }),
-  /**
-   * A start found lines behind the last signature, as a crash in the middle of a write leaves them. It signs them, but knows nothing of who wrote them:
-   * nothing in them permits anything.
-   */
-  z.strictObject({
-    type: z.literal("log-adopted"),
-    from: z.number().int(),
-    /** The line before this one. Less than `from` when only a torn line was found. */
-    to: z.number().int(),
-    /** Root of the tree over all lines up to `to`, base64. */
-    root: z.string(),
-    /** Torn lines kept beside the log that no signed event names. */
-    tornFiles: z.array(z.string()),
-  }),
-  /** Made under the old key's last checkpoint, so that whoever trusts the old key can trust the new one. */
-  z.strictObject({
-    type: z.literal("log-key-rotated"),
+  event(
+    "log-adopted",
+    "A start found unsigned lines behind the last signature. It signs them, and they permit nothing.",
+    {
+      from: z.number().int(),
+      to: z.number().int().describe("The line before this one. Less than `from` when only a torn line was found."),
+      root: z.string().describe("Root of the tree over all lines up to `to`, base64."),
+      tornFiles: z.array(z.string()).describe("Torn lines kept beside the log that no signed event names."),
+    },
+  ),
+  event("log-key-rotated", "The log has a new key. The old key's last checkpoint covers this line.", {
     localUser: z.string(),
-    /** Ed25519 public keys, 32 bytes, base64. */
-    from: z.string(),
+    from: z.string().describe("Ed25519 public keys, 32 bytes, base64."),
     to: z.string(),
   }),
-  /** Lines were taken away; their hashes stay, so that the tree over the log is still whole. */
-  z.strictObject({
-    type: z.literal("log-pruned"),
+  event("log-pruned", "Lines were taken away. Their hashes stay.", {
     localUser: z.string(),
     before: z.string(),
-    /**
-     * Exactly these are hashes only; `digest` is SHA-256 over the hashes of their lines, one after the other. `lastAt` is the
-     * latest time in them, where it is known.
-     */
-    segments: z.array(
-      z.strictObject({
-        file: z.string(),
-        firstSeq: z.number().int(),
-        lastSeq: z.number().int(),
-        digest: z.string(),
-        lastAt: z.string().optional(),
-      }),
-    ),
-    /** With the digests that their sessions' ends have; empty where one has none. */
-    transcripts: z.array(z.strictObject({ name: z.string(), digest: z.string() })),
-    /** Torn lines that were kept beside these segments. */
-    tornFiles: z.array(z.string()),
+    segments: z
+      .array(
+        z.strictObject({
+          file: z.string(),
+          firstSeq: z.number().int(),
+          lastSeq: z.number().int(),
+          digest: z.string(),
+          lastAt: z.string().optional(),
+        }),
+      )
+      .describe(
+        "Exactly these are hashes only; `digest` is SHA-256 over the hashes of their lines, one after the other. `lastAt` is the latest time in them, where it is known.",
+      ),
+    transcripts: z
+      .array(z.strictObject({ name: z.string(), digest: z.string() }))
+      .describe("With the digests that their sessions' ends have; empty where one has none."),
+    tornFiles: z.array(z.string()).describe("Torn lines that were kept beside these segments."),
   }),
-  /**
-   * An administrator of the machine accepted that the record is not whole, or has too much, so that the server may start again.
-   * Exactly what is named here is forgiven, and `pep audit verify` goes on saying so.
-   */
-  z.strictObject({
-    type: z.literal("loss-accepted"),
-    localUser: z.string(),
-    /** Of these, hashes are left only; as in `log-pruned`. */
-    segments: z.array(
-      z.strictObject({ file: z.string(), firstSeq: z.number().int(), lastSeq: z.number().int(), digest: z.string() }),
-    ),
-    /** Transcripts that sessions had, with the digests in the log; empty where it has none. */
-    missing: z.array(z.strictObject({ name: z.string(), digest: z.string() })),
-    /** Transcripts that no session has, with their digests; empty where it is no regular file. */
-    extra: z.array(z.strictObject({ name: z.string(), digest: z.string() })),
-    /** `gone`: nothing was left that signed the events before this one. */
-    checkpoints: z.enum(["kept", "gone"]),
-    /** Lines behind the last signature that holds, and the first of them whose signature does not. */
-    altered: z.strictObject({ from: z.number().int(), to: z.number().int(), brokenLine: z.number().int() }).optional(),
-  }),
-  /**
-   * A summary of the log up to an event, all of whose segments are over, lies in `audit/summaries/`: a start goes on from it. Where that file
-   * is another, or this event is not signed, it reads everything.
-   */
-  z.strictObject({
-    type: z.literal("log-summarized"),
+  event(
+    "loss-accepted",
+    "An administrator of the machine accepted exactly these losses, so that the server may start.",
+    {
+      localUser: z.string(),
+      segments: z
+        .array(
+          z.strictObject({
+            file: z.string(),
+            firstSeq: z.number().int(),
+            lastSeq: z.number().int(),
+            digest: z.string(),
+          }),
+        )
+        .describe("Of these, hashes are left only; as in `log-pruned`."),
+      missing: z
+        .array(z.strictObject({ name: z.string(), digest: z.string() }))
+        .describe("Transcripts that sessions had, with the digests in the log; empty where it has none."),
+      extra: z
+        .array(z.strictObject({ name: z.string(), digest: z.string() }))
+        .describe("Transcripts that no session has, with their digests; empty where it is no regular file."),
+      checkpoints: z
+        .enum(["kept", "gone"])
+        .describe("`gone`: nothing was left that signed the events before this one."),
+      altered: z
+        .strictObject({ from: z.number().int(), to: z.number().int(), brokenLine: z.number().int() })
+        .optional()
+        .describe("Lines behind the last signature that holds, and the first of them whose signature does not."),
+    },
+  ),
+  event("log-summarized", "A summary of the log up to a line was stored. A start may go on from it.", {
     through: z.number().int(),
-    /** SHA-256 of the file, hexadecimal. */
-    digest: z.string(),
+    digest: z.string().describe("SHA-256 of the file, hexadecimal."),
   }),
-  /** The whole record was verified beside a running server: it does not hold, so that no session starts; or it holds again. */
-  z.strictObject({
-    type: z.literal("record-verification"),
+  event("record-verification", "The whole record was verified: it does not hold, or it holds again.", {
     state: z.enum(["failed", "passed"]),
-    /** In words, the first of them. */
-    problems: z.array(z.string()),
+    problems: z.array(z.string()).describe("In words, the first of them."),
   }),
 ] as const;

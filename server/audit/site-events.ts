@@ -1,14 +1,16 @@
 import * as z from "zod";
+import { event } from "./define-event.ts";
 
 /** What all rows of the embedded site database together are after a write, as the record knows it. */
 export const siteState = z.strictObject({
-  /** Of writes of that database, from 1. */
-  counter: z.number().int(),
-  /** Keyed, of the rows and of the state before it: it says that a state is this one, and nothing of its rows. */
-  digest: z.string(),
+  counter: z.number().int().describe("Of writes of that database, from 1."),
+  digest: z
+    .string()
+    .describe(
+      "Keyed, of the rows and of the state before it: it says that a state is this one, and nothing of its rows.",
+    ),
   keys: z.number().int(),
-  /** Rows that tie a computer to a volume. */
-  links: z.number().int(),
+  links: z.number().int().describe("Rows that tie a computer to a volume."),
 });
 
 export type SiteState = Readonly<z.infer<typeof siteState>>;
@@ -30,33 +32,31 @@ const siteRefusals = [
 ] as const;
 
 /** No key is shown any more: the rows are not those that the record knows. Once for what was found. */
-const siteRefused = z.strictObject({
-  type: z.literal("site-refused"),
-  reason: z.enum(siteRefusals),
-  recorded: siteState.optional(),
-  /** What the database says of itself; absent where that can't be trusted. */
-  found: siteState.optional(),
-  /** What was counted in it. */
-  rows: rowNumbers.optional(),
-  /** What the file's structure is damaged by. */
-  detail: z.string().optional(),
-});
+const siteRefused = event(
+  "site-refused",
+  "No key is shown: the rows of the site database are not those that the record knows.",
+  {
+    reason: z.enum(siteRefusals),
+    recorded: siteState.optional(),
+    found: siteState.optional().describe("What the database says of itself; absent where that can't be trusted."),
+    rows: rowNumbers.optional().describe("What was counted in it."),
+    detail: z.string().optional().describe("What the file's structure is damaged by."),
+  },
+);
 
 export type SiteRefused = Readonly<z.infer<typeof siteRefused>>;
 
 /** What becomes of the embedded site database's rows. The newest of `site-written` and `site-restore-accepted` is the state that counts. */
 export const siteEvents = [
-  /** Rows were written; or a state that is on the record already is said again, before old lines are pruned. */
-  z.strictObject({ type: z.literal("site-written"), ...siteState.shape }),
+  event("site-written", "Rows of the embedded site database were written, or their state is said again.", {
+    ...siteState.shape,
+  }),
   siteRefused,
-  /** An administrator of the machine accepted the rows as they are, after the restore of a backup say. */
-  z.strictObject({
-    type: z.literal("site-restore-accepted"),
+  event("site-restore-accepted", "An administrator of the machine accepted the rows as they are.", {
     localUser: z.string(),
     ...siteState.shape,
     recorded: siteState.optional(),
     found: siteState.optional(),
-    /** Rows whose own digest is wrong: they stay refused. */
-    wrongRows: z.number().int(),
+    wrongRows: z.number().int().describe("Rows whose own digest is wrong: they stay refused."),
   }),
 ] as const;

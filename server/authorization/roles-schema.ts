@@ -15,7 +15,7 @@ const commandOrParameterName = z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, 
 
 const limitedParameter = z
   .strictObject({
-    name: commandOrParameterName,
+    name: commandOrParameterName.describe("The parameter's name."),
     validateSet: z
       .array(z.string().min(1).max(1024))
       .min(1)
@@ -37,7 +37,7 @@ const limitedParameter = z
 
 const limitedCommand = z
   .strictObject({
-    name: commandOrParameterName,
+    name: commandOrParameterName.describe("The command's name."),
     parameters: z
       .array(z.union([commandOrParameterName, limitedParameter]))
       .max(50)
@@ -89,9 +89,12 @@ const requireSecondFactor = z
   .describe("Whoever has this logs in with a code after the key (pep users enrol), at any time and from anywhere.");
 
 const roleCapability = z.strictObject({
-  description: z.string().max(500).optional(),
+  description: z.string().max(500).optional().describe("For people. It decides nothing."),
   requireSecondFactor,
-  visibleCommands: z.array(z.union([commandOrParameterName, limitedCommand])).max(200),
+  visibleCommands: z
+    .array(z.union([commandOrParameterName, limitedCommand]))
+    .max(200)
+    .describe("The commands: a name, which grants all but the restricted parameters, or a command with its rules."),
 });
 
 export type GroupCondition =
@@ -112,7 +115,7 @@ const minutesADay = 24 * 60;
 const clock = z.string().regex(/^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/, "must be a time of day as 08:30");
 
 const roleDefinition = z.strictObject({
-  roleCapabilities: z.array(roleName).min(1).max(50),
+  roleCapabilities: z.array(roleName).min(1).max(50).describe("The role capabilities, by name."),
   requireSecondFactor,
   when: z
     .strictObject({
@@ -122,7 +125,7 @@ const roleDefinition = z.strictObject({
         .max(7)
         .optional()
         .describe("Left out: every day."),
-      from: clock,
+      from: clock.describe("Included."),
       to: clock.describe("Not included. Earlier than from: on the next day."),
       timeZone: z.string().min(1).max(64).describe("As Europe/Berlin, or UTC."),
     })
@@ -152,7 +155,13 @@ export const rolesFile = z
       .describe('Who may connect at all: a group, or {"And": […]} or {"Or": […]} of such conditions.'),
     session: z
       .strictObject({
-        idleTimeoutMinutes: z.number().int().min(1).max(minutesADay).optional(),
+        idleTimeoutMinutes: z
+          .number()
+          .int()
+          .min(1)
+          .max(minutesADay)
+          .optional()
+          .describe("A session without a key for so long ends. Left out: 15."),
         idleLockMinutes: z
           .number()
           .int()
@@ -167,7 +176,8 @@ export const rolesFile = z
           .int()
           .min(1)
           .max(7 * minutesADay)
-          .optional(),
+          .optional()
+          .describe("A session ends after this, whatever it does. Left out: 480."),
         sessionsPerUser: z
           .number()
           .int()
@@ -209,9 +219,11 @@ export const rolesFile = z
             /^[^\p{Cc}\p{Cf}\p{Co}\p{Cs}]*(?:\n[^\p{Cc}\p{Cf}\p{Co}\p{Cs}]*)*$/u,
             "must not hold control characters but line breaks",
           )
-          .optional(),
+          .optional()
+          .describe("The SSH banner, shown before the log-in. Left out: none."),
       })
-      .optional(),
+      .optional()
+      .describe("What is the same for everybody."),
   })
   .describe("Who may run what on a privileged endpoint.");
 

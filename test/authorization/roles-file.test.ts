@@ -1,14 +1,11 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { commands } from "../../commands/index.ts";
 import { findJsonPositions } from "../../server/authorization/json-positions.ts";
 import { loadRolesFile } from "../../server/authorization/roles-file.ts";
-import { rolesJsonSchema } from "../../server/authorization/roles-schema.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 import { withEntries } from "./roles-text.ts";
-
-const root = join(import.meta.dirname, "../..");
 
 describe("a roles file", () => {
   const newFile = (): string => {
@@ -49,11 +46,6 @@ describe("a roles file", () => {
     writeFileSync(path, " ".repeat(1024 * 1024 + 1));
     expect(() => loadRolesFile(path, commands)).toThrow("is larger than");
   });
-});
-
-test("the published JSON Schema is the decoder's", () => {
-  const published: unknown = JSON.parse(readFileSync(join(root, "server/authorization/jea-roles.schema.json"), "utf8"));
-  expect(published).toEqual(JSON.parse(JSON.stringify(rolesJsonSchema())));
 });
 
 describe("positions in a JSON text", () => {

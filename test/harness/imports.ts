@@ -44,3 +44,7 @@ const packageOf = (specifier: string): string => {
 
 /** By the importing file. */
 export const imports: ReadonlyMap<string, readonly Import[]> = new Map(sources.map((file) => [file, importsOf(file)]));
+
+/** The room that a file of ours lies in: a folder of server/, or `commands`, `ui`, `server` for its own files. */
+export const roomOf = (path: string): string | undefined =>
+  /^(?:server\/[a-z-]+(?=\/)|server(?=\/[a-z-]+\.ts)|commands|ui(?=\/))/.exec(path)?.[0];
