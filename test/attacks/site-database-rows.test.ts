@@ -10,15 +10,16 @@
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { computeCheck, openMasterKey } from "../../server/site-database/embedded/master-key.ts";
 import type { RecoveryKeyQuery } from "../../server/site-database/port.ts";
 import {
   collect,
   createSiteMaker,
   guid,
+  makeOlder,
   neverStopped,
   passwordOf,
   passwordRecord,
+  takeBack,
   textOf,
   waysToRead,
 } from "../site-database/fixture.ts";
@@ -219,42 +220,27 @@ describe("an import puts no good digest on a change", () => {
 });
 
 describe("the upgrade", () => {
-  /** As a version before digests left it, but for the master key's check. */
-  const takeDigests = (site: TestSite): void => {
-    for (const table of [links, keys]) site.tamper(`ALTER TABLE ${table} DROP COLUMN RowDigest`);
-    site.tamper("DROP TABLE row_set");
-    site.tamper("PRAGMA user_version = 1");
-  };
-
-  /** The same with the check that such a version wrote: honestly older. */
-  const makeOlder = async (site: TestSite): Promise<void> => {
-    const [record] = site.look("SELECT key_derivation, key_check FROM sys_symmetric_keys");
-    const [keyDerivation, keyCheck] = record ?? [];
-    if (typeof keyDerivation !== "string" || !(keyCheck instanceof Uint8Array)) throw new Error("no record");
-    const source = { kind: "file", path: site.masterKeyFile } as const;
-    const masterKey = await openMasterKey(source, { keyDerivation, keyCheck }, false, 3);
-    site.tamper("UPDATE sys_symmetric_keys SET key_check = ?", computeCheck(masterKey, keyDerivation, false, 1));
-    masterKey.close();
-    takeDigests(site);
+  const makeVersion1 = async (site: TestSite): Promise<void> => {
+    await makeOlder(site, 1);
     site.record.forget();
   };
 
   test("an older file is upgraded once, by whoever opens it first, and is protected from then on", async () => {
     const site = await siteWithKeys(0);
-    await makeOlder(site);
+    await makeVersion1(site);
     const [one] = await Promise.all([site.open(), site.open(), site.importRecords([passwordRecord(8)])]);
-    expect(site.look("PRAGMA user_version")).toEqual([[3]]);
+    expect(site.look("PRAGMA user_version")).toEqual([[4]]);
     await expect(collect(one.readRecoveryKeys({}, neverStopped))).resolves.toHaveLength(4);
     await expect(site.inspect(true)).resolves.toMatchObject({ rows: { wrong: 0 } });
     for (const change of swapNames) site.tamper(change);
     await expect(collect(one.readRecoveryKeys({}, neverStopped))).rejects.toMatchObject(isRefused);
-    takeDigests(site);
+    takeBack(site, 1);
     await expect(site.open()).rejects.toThrow("changed by someone without it");
   });
 
   test("an older copy that is upgraded a second time is not the one that the record knows", async () => {
     const site = await siteWithKeys(0);
-    await makeOlder(site);
+    await makeVersion1(site);
     const older = join(site.directory, "older.sqlite");
     await copyFile(site.file, older);
     const first = await site.open();
@@ -270,7 +256,7 @@ describe("the upgrade", () => {
   test("a file with digests is not passed off as one without", async () => {
     const site = await siteWithKeys(0);
     for (const change of swapNames) site.tamper(change);
-    takeDigests(site);
+    takeBack(site, 1);
     await expect(site.open()).rejects.toThrow("changed by someone without it");
     await expect(site.importRecords([passwordRecord(8)])).rejects.toThrow("changed by someone without it");
   });

@@ -116,7 +116,7 @@ describe("making and opening", () => {
 
   test("refuses a database of a later version", async () => {
     const site = await newSite();
-    site.tamper("PRAGMA user_version = 4");
+    site.tamper("PRAGMA user_version = 5");
     await expect(site.open()).rejects.toMatchObject({
       category: "ResourceUnavailable",
       message: expect.stringContaining("version"),

@@ -13,6 +13,8 @@ import {
 } from "../../server/site-database/embedded/index.ts";
 import type { SiteState } from "../../server/audit/site-events.ts";
 import type { OpenDatabase } from "../../server/site-database/embedded/database.ts";
+import { computeCheck, openMasterKey } from "../../server/site-database/embedded/master-key.ts";
+import { schemaVersion } from "../../server/site-database/embedded/schema.ts";
 import type { SiteInspection } from "../../server/site-database/embedded/inspect.ts";
 import type { SetRefusal } from "../../server/site-database/embedded/judge-set.ts";
 import type { ImportResult } from "../../server/site-database/embedded/write-records.ts";
@@ -208,4 +210,30 @@ export const createSiteMaker = async (options: { readonly plainText?: boolean } 
     },
     dispose: () => rm(root, { recursive: true, force: true }),
   };
+};
+
+/** What each version has that the one before has not, taken away again: the newest first. */
+const stepsBack: readonly (readonly string[])[] = [
+  ["ALTER TABLE data_keys DROP COLUMN key_check"],
+  ["DROP TABLE row_set"],
+  ["RecoveryAndHardwareCore_Machines_Volumes", "RecoveryAndHardwareCore_Keys"].map(
+    (table) => `ALTER TABLE ${table} DROP COLUMN RowDigest`,
+  ),
+];
+
+/** As an earlier version had its tables, but for the master key's check. */
+export const takeBack = (site: TestSite, version: number): void => {
+  for (const statement of stepsBack.slice(0, schemaVersion - version).flat()) site.tamper(statement);
+  site.tamper(`PRAGMA user_version = ${version}`);
+};
+
+/** The same with the check that such a version wrote: honestly older. What the record knows stays. */
+export const makeOlder = async (site: TestSite, version: number): Promise<void> => {
+  const [keyDerivation, keyCheck] = site.look("SELECT key_derivation, key_check FROM sys_symmetric_keys")[0] ?? [];
+  if (typeof keyDerivation !== "string" || !(keyCheck instanceof Uint8Array)) throw new Error("no record");
+  const source = { kind: "file", path: site.masterKeyFile } as const;
+  const masterKey = await openMasterKey(source, { keyDerivation, keyCheck }, false, schemaVersion);
+  site.tamper("UPDATE sys_symmetric_keys SET key_check = ?", computeCheck(masterKey, keyDerivation, false, version));
+  masterKey.close();
+  takeBack(site, version);
 };

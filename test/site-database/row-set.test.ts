@@ -5,13 +5,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { fileIdentity } from "../../server/site-database/embedded/connection.ts";
 import { unlockDatabase } from "../../server/site-database/embedded/database.ts";
 import { examineAside } from "../../server/site-database/embedded/examine-aside.ts";
-import { computeCheck, openMasterKey } from "../../server/site-database/embedded/master-key.ts";
 import { openRecoveryRecordWriter } from "../../server/site-database/embedded/index.ts";
 import {
   asImportRecord,
   collect,
   createSiteMaker,
   guid,
+  makeOlder,
   neverStopped,
   passwordRecord,
   streamOf,
@@ -147,16 +147,8 @@ describe("a write that a crash kept off the record", () => {
 });
 
 describe("a database of version 2, with digests and nothing over all rows", () => {
-  /** As version 2 left it, with a record that knows no state. */
   const makeVersion2 = async (site: TestSite): Promise<void> => {
-    const [keyDerivation, keyCheck] = site.look("SELECT key_derivation, key_check FROM sys_symmetric_keys")[0] ?? [];
-    if (typeof keyDerivation !== "string" || !(keyCheck instanceof Uint8Array)) throw new Error("no record");
-    const source = { kind: "file", path: site.masterKeyFile } as const;
-    const masterKey = await openMasterKey(source, { keyDerivation, keyCheck }, false, 3);
-    site.tamper("UPDATE sys_symmetric_keys SET key_check = ?", computeCheck(masterKey, keyDerivation, false, 2));
-    masterKey.close();
-    site.tamper("DROP TABLE row_set");
-    site.tamper("PRAGMA user_version = 2");
+    await makeOlder(site, 2);
     site.record.forget();
   };
 
@@ -165,7 +157,7 @@ describe("a database of version 2, with digests and nothing over all rows", () =
     await site.importRecords([passwordRecord(1), passwordRecord(2)]);
     await makeVersion2(site);
     await Promise.all([site.open(), site.importRecords([passwordRecord(3)])]);
-    expect(site.look("PRAGMA user_version")).toEqual([[3]]);
+    expect(site.look("PRAGMA user_version")).toEqual([[4]]);
     expect(site.record.newest()).toMatchObject({ counter: 2, keys: 3, links: 3 });
     await expect(site.inspect(true)).resolves.toMatchObject({ rows: { wrong: 0 }, set: { isRecorded: true } });
     await expect(readAll(site)).resolves.toBe(3);

@@ -51,5 +51,5 @@ export const openCell = (dataKey: KeyObject, address: CellAddress, cell: Uint8Ar
 };
 
 /** Equal for equal values under one subject, and says nothing else to anyone without the key. */
-export const fingerprint = (key: Uint8Array, subject: string, value: Uint8Array): Uint8Array =>
+export const fingerprint = (key: KeyObject, subject: string, value: Uint8Array): Buffer =>
   createHmac("sha256", key).update(JSON.stringify(subject)).update(value).digest().subarray(0, 16);

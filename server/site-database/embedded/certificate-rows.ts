@@ -5,7 +5,8 @@ import { sealCell } from "./cells.ts";
 import type { NewCertificate } from "./certificate.ts";
 import { decodeInteger } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";
-import { copyAddress, copyKey, ownerName, readerName, wrapDataKey, writerName } from "./principals.ts";
+import { checkOfDataKey, wrapDataKey } from "./data-key.ts";
+import { copyAddress, copyKey, ownerName, readerName, writerName } from "./principals.ts";
 import type { KeySource } from "./master-key.ts";
 import type { Grantee } from "./principals.ts";
 import { certificateName } from "./schema.ts";
@@ -59,12 +60,17 @@ export const grantControl = (
 };
 
 /** Makes the key of the cells, wrapped by the certificate. */
-export const addDataKey = (database: DatabaseSync, { certificateId, certificate }: CertificateRow): void => {
+export const addDataKey = (
+  database: DatabaseSync,
+  keys: KeySource,
+  { certificateId, certificate }: CertificateRow,
+): void => {
   const dataKey = randomBytes(32);
   try {
+    const wrapped = wrapDataKey(certificate, dataKey);
     database
-      .prepare("INSERT INTO data_keys (certificate_id, wrapped_key) VALUES (?, ?)")
-      .run(certificateId, wrapDataKey(certificate, dataKey));
+      .prepare("INSERT INTO data_keys (certificate_id, wrapped_key, key_check) VALUES (?, ?, ?)")
+      .run(certificateId, wrapped, checkOfDataKey(keys, wrapped));
   } finally {
     dataKey.fill(0);
   }
@@ -115,7 +121,7 @@ export const placeCertificate = (
       keep?.backedUpAt ?? null,
     );
   for (const grantee of grantees) grantControl(database, keys, grantee, row, privateKey);
-  if (keep?.dataKeyId === undefined) addDataKey(database, row);
+  if (keep?.dataKeyId === undefined) addDataKey(database, keys, row);
   else
     database
       .prepare("UPDATE data_keys SET certificate_id = ? WHERE data_key_id = ?")

@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { EndpointError } from "../../errors.ts";
 import type { RawRow } from "./columns.ts";
 import { asEndpointError, isLockFailure, throwIfStopped, unavailable, UnreadableCell } from "./failures.ts";
-import { applicationId, schemaVersion, versionWithoutDigests, versionWithoutSet } from "./schema.ts";
+import { applicationId, knownVersions, schemaVersion } from "./schema.ts";
 
 /** How long to try again while another process holds the lock. */
 export interface LockPatience {
@@ -108,7 +108,7 @@ const checkIsSiteDatabase = (database: DatabaseSync): void => {
   if (pragma(database, "application_id") !== applicationId)
     throw unavailable("The site database file is not a site database.", "application_id differs");
   const version = versionOf(database);
-  if (![schemaVersion, versionWithoutSet, versionWithoutDigests].some((known) => known === version))
+  if (!knownVersions.includes(version))
     throw unavailable(
       "The site database was made by another version of this product, or was not made completely.",
       `user_version is ${String(version)}, wanted ${schemaVersion}`,

@@ -140,7 +140,7 @@ export const unlockDatabase = async (
     const set = createRowSet(masterKey);
     if (version !== schemaVersion) {
       const newCheck = computeCheck(masterKey, keyDerivation, plainTextAllowed, schemaVersion);
-      await withLockPatience(patience, () => raiseVersion(database, { digests, set, keyCheck: newCheck }));
+      await withLockPatience(patience, () => raiseVersion(database, { digests, set, masterKey, keyCheck: newCheck }));
     }
     const access = new CertificateAccess(database, masterKey, plainTextAllowed);
     return {
@@ -184,7 +184,10 @@ const serve = (
 ) => {
   const { database, access, digests, set, rowDigestKey: digestKey } = unlocked;
   const opened = { file, identity, rowDigestKey: digestKey, lockWaitMs };
-  const threads = new ReadingThreads({ ...opened, plainTextAllowed: access.plainTextAllowed }, reading?.threads ?? {});
+  const threads = new ReadingThreads(
+    { ...opened, plainTextAllowed: access.plainTextAllowed, fingerprintKey: access.fingerprintKey },
+    reading?.threads ?? {},
+  );
   const guard = new SetGuard({
     database,
     set,

@@ -39,12 +39,13 @@ export const at = {
   lastUpdateTimeGiven: 14,
   keyDigest: 15,
   recoveryKey: 16,
+  fingerprint: 17,
 } as const;
 
 const columns = (withCells: boolean): string =>
   `m.Id, m.NameFolded, m.Name, v.Id, v.VolumeGuid, v.VolumeTypeId, k.Id, k.RecoveryKeyId, k.LastUpdateTime, k.Disclosed,
    k.ProtectorKind, v.Derived, mv.VolumeId, mv.RowDigest, k.LastUpdateTimeGiven, k.RowDigest,
-   ${withCells ? "k.RecoveryKey" : "NULL"}`;
+   ${withCells ? "k.RecoveryKey, k.Fingerprint" : "NULL, NULL"}`;
 
 const password = protectorKinds.NumericalPassword;
 const machines = "RecoveryAndHardwareCore_Machines";

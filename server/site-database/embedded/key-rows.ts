@@ -2,7 +2,7 @@ import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import type { KeyState, RecoveryKey, RecoveryKeyQuery, VolumeType } from "../port.ts";
 import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
-import { openCell } from "./cells.ts";
+import { fingerprint, openCell } from "./cells.ts";
 import { decodeInteger, decodeText, decodeTime } from "./columns.ts";
 import type { RawRow } from "./columns.ts";
 import { foldComputerName } from "./computer-name.ts";
@@ -10,6 +10,7 @@ import { UnreadableCell, unavailable } from "./failures.ts";
 import { at } from "./key-pages.ts";
 import { prepareRowCheck } from "./row-check.ts";
 import type { RowCheck } from "./row-check.ts";
+import { isDigest } from "./row-digests.ts";
 import type { RowDigests } from "./row-digests.ts";
 import { cellColumns, protectorKinds, volumeTypeIds } from "./schema.ts";
 
@@ -29,18 +30,27 @@ const decodeVolumeType = (raw: unknown): VolumeType => {
 /** What the database allows, as the check of its master key says. */
 export interface StoragePolicy {
   readonly plainTextAllowed: boolean;
+  /** Of recovery passwords: it says which one was imported under a key id, and opens nothing. */
+  readonly fingerprintKey: KeyObject;
+}
+
+/** As it stands in the table; none of it is trusted. */
+interface StoredPassword {
+  readonly rowId: number;
+  readonly keyId: string;
+  readonly raw: unknown;
+  readonly fingerprint: unknown;
 }
 
 /**
- * The text of one RecoveryKey cell: a valid password in plain text where that is allowed, or one that decrypts to a valid
- * password. Anything else is an error, never a missing value: DecryptString's NULL has cost real sites their evidence.
+ * The text of one RecoveryKey cell: a valid password in plain text where that is allowed, and which was imported under this id; or one that
+ * decrypts to a valid password. Anything else is an error, never a missing value: DecryptString's NULL has cost real sites their evidence.
  */
 export const readRecoveryPassword = (
-  { plainTextAllowed }: StoragePolicy,
+  { plainTextAllowed, fingerprintKey }: StoragePolicy,
   dataKey: KeyObject | undefined,
-  cell: { readonly rowId: number; readonly keyId: string; readonly raw: unknown },
+  { rowId, keyId, raw, fingerprint: stored }: StoredPassword,
 ): string => {
-  const { rowId, keyId, raw } = cell;
   if (typeof raw === "string") {
     if (!plainTextAllowed)
       throw new UnreadableCell(
@@ -49,6 +59,9 @@ export const readRecoveryPassword = (
     const text = canonicalRecoveryPassword(raw);
     if (text === undefined)
       throw new UnreadableCell(`RecoveryKey of row ${rowId} (${keyId}) is not a recovery password`);
+    // An encrypted one needs no such check: it opens in its own row only.
+    if (!isDigest(stored, fingerprint(fingerprintKey, keyId, Buffer.from(text, "latin1"))))
+      throw new UnreadableCell(`RecoveryKey of row ${rowId} (${keyId}) is not the one that was imported`);
     return text;
   }
   if (!(raw instanceof Uint8Array)) throw new UnreadableCell(`RecoveryKey of row ${rowId} (${keyId}) is missing`);
@@ -134,7 +147,12 @@ export const decodeKeyRow = (
   return {
     rowId,
     passwordId,
-    recoveryPassword: readRecoveryPassword(policy, dataKey, { rowId, keyId: passwordId, raw: row[at.recoveryKey] }),
+    recoveryPassword: readRecoveryPassword(policy, dataKey, {
+      rowId,
+      keyId: passwordId,
+      raw: row[at.recoveryKey],
+      fingerprint: row[at.fingerprint],
+    }),
     computerName: decodeText(row[at.name], "Machines.Name"),
     // A made-up one is nobody's: shown, it would be taken for one of Windows.
     volumeId: row[at.derived] === 0 ? decodeText(row[at.volumeGuid], "VolumeGuid") : undefined,

@@ -15,8 +15,8 @@ import type { NewCertificate } from "./certificate.ts";
 import { addDataKey, exportKey, grantControl, grantees, placeCertificate } from "./certificate-rows.ts";
 import { decodeBytes, decodeInteger } from "./columns.ts";
 import { prepareArrays, withLockPatience, writeTransaction } from "./connection.ts";
+import { isOurDataKey, unwrapDataKey } from "./data-key.ts";
 import { throwIfStopped, UnreadableCell, unavailable } from "./failures.ts";
-import { unwrapDataKey } from "./principals.ts";
 import type { KeySource } from "./master-key.ts";
 import type { CertificateAccess, Grantee } from "./principals.ts";
 import { certificateName } from "./schema.ts";
@@ -31,9 +31,6 @@ interface MakeParts {
 
 /** What the file is called for `acceptUnreadableKeysIn`: SQL Server's databases have names, this one is always the site's. */
 const databaseName = "site";
-
-/** RSA costs milliseconds, and anybody may have filled the table. */
-const dataKeysTried = 16;
 
 const works = (attempt: () => unknown): boolean => {
   try {
@@ -116,8 +113,9 @@ const mend = ({ database, access, keys }: MakeParts, encryptedCells: number): Ce
     database,
     "SELECT wrapped_key FROM data_keys WHERE certificate_id = ? ORDER BY data_key_id DESC LIMIT 1",
   )(owned.certificateId);
+  // Whether it is ours is asked at the end, of whoever is to use it.
   if (dataKey !== undefined) unwrapDataKey(owned.privateKey, decodeBytes(dataKey[0], "wrapped_key"));
-  else if (encryptedCells === 0) addDataKey(database, owned);
+  else if (encryptedCells === 0) addDataKey(database, keys, owned);
   else
     throw unavailable("The key of the encrypted cells is missing. Restore the database from a backup.", "no data key");
   const before = standingOf(access);
@@ -165,19 +163,23 @@ interface OpenedDataKey {
   readonly dataKey: KeyObject;
 }
 
-/** The newest data key that this private key opens: what proves that a certificate is the one the cells belong to. */
-const findDataKey = (database: DatabaseSync, privateKey: KeyObject): OpenedDataKey | undefined => {
+/** The newest of our data keys that this private key opens: what proves that a certificate is the one the cells belong to. */
+const findDataKey = ({ database, keys }: MakeParts, privateKey: KeyObject): OpenedDataKey | undefined => {
   const rows = prepareArrays(
     database,
-    "SELECT data_key_id, wrapped_key FROM data_keys ORDER BY data_key_id DESC LIMIT ?",
-  )(dataKeysTried);
-  for (const [id, wrapped] of rows) {
+    "SELECT data_key_id, wrapped_key, key_check FROM data_keys ORDER BY data_key_id DESC",
+  )();
+  const ours = rows
+    .map(([id, wrapped, check]) => ({
+      dataKeyId: decodeInteger(id, "data_key_id"),
+      wrapped: decodeBytes(wrapped, "wrapped_key"),
+      check: decodeBytes(check, "key_check"),
+    }))
+    .filter(({ wrapped, check }) => isOurDataKey(keys, wrapped, check));
+  for (const { dataKeyId, wrapped } of ours) {
     let dataKey: KeyObject | undefined;
-    if (
-      works(() => (dataKey = unwrapDataKey(privateKey, decodeBytes(wrapped, "wrapped_key")))) &&
-      dataKey !== undefined
-    )
-      return { dataKeyId: decodeInteger(id, "data_key_id"), dataKey };
+    if (works(() => (dataKey = unwrapDataKey(privateKey, wrapped))) && dataKey !== undefined)
+      return { dataKeyId, dataKey };
   }
   return undefined;
 };
@@ -221,7 +223,7 @@ export const restoreCertificate = async (
   throwIfStopped(signal);
   const { version, opened, another } = await withLockPatience(patience, () => ({
     version: dataVersion(database),
-    opened: findDataKey(database, backup.privateKey),
+    opened: findDataKey(parts, backup.privateKey),
     another: findPresent(database).some(({ certificate }) => !Buffer.from(certificate).equals(backup.certificate)),
   }));
   // One that opens the data key is the right one, whatever stands in its place meanwhile.

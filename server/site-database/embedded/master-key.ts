@@ -1,4 +1,5 @@
-import { createHmac, createHash, hkdfSync, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
+import { createHmac, createHash, createSecretKey, hkdfSync, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { open } from "node:fs/promises";
 import * as z from "zod";
 import { EndpointError } from "../../errors.ts";
@@ -56,6 +57,16 @@ export class MasterKey {
 
 /** The master key, as far as anybody but its owner needs it. */
 export type KeySource = Pick<MasterKey, "deriveKey">;
+
+/** A key for one purpose that the caller keeps as long as the database is open: its bytes are in no buffer. */
+export const deriveKeyObject = (source: KeySource, purpose: string): KeyObject => {
+  const derived = source.deriveKey(purpose);
+  try {
+    return createSecretKey(derived);
+  } finally {
+    derived.fill(0);
+  }
+};
 
 /** Writes 32 random bytes into a new file that only its owner may read. */
 export const createMasterKeyFile = async (path: string): Promise<void> => {

@@ -1,15 +1,16 @@
-import { constants, createSecretKey, privateDecrypt, publicEncrypt } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import type { EndpointError } from "../../errors.ts";
 import { isKeyOf, thumbprintOf } from "../key-files.ts";
-import { parseCertificate, parsePrivateKey } from "./certificate.ts";
+import { parsePrivateKey } from "./certificate.ts";
 import { openCell } from "./cells.ts";
 import type { CellAddress } from "./cells.ts";
 import { decodeBytes, decodeInteger } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";
 import type { ArrayQuery } from "./connection.ts";
-import { asEndpointError, UnreadableCell, unavailable } from "./failures.ts";
+import { isOurDataKey, unwrapDataKey } from "./data-key.ts";
+import { UnreadableCell, unavailable } from "./failures.ts";
+import { deriveKeyObject } from "./master-key.ts";
 import type { KeySource, MasterKey } from "./master-key.ts";
 import { certificateName } from "./schema.ts";
 
@@ -19,8 +20,6 @@ export const writerName = "RecoveryAndHardwareWrite";
 /** Those that hold CONTROL by a permission row; the owner holds it by owning. */
 export type Grantee = typeof readerName | typeof writerName;
 
-const oaep = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: "sha256" } as const;
-
 export const copyAddress = (principal: string, certificateId: number, certificate: Uint8Array): CellAddress => ({
   table: principal === ownerName ? "sys_certificates" : "sys_database_permissions",
   column: "private_key",
@@ -29,14 +28,8 @@ export const copyAddress = (principal: string, certificateId: number, certificat
 });
 
 /** Each principal's copy has a key of its own, so that one principal's copy is of no use in another's row. */
-export const copyKey = (masterKey: KeySource, principal: string): KeyObject => {
-  const derived = masterKey.deriveKey(`pep private key copy 1 ${principal}`);
-  try {
-    return createSecretKey(derived);
-  } finally {
-    derived.fill(0);
-  }
-};
+export const copyKey = (masterKey: KeySource, principal: string): KeyObject =>
+  deriveKeyObject(masterKey, `pep private key copy 1 ${principal}`);
 
 /** The certificate and its key as its owner holds them. */
 export interface OwnedCertificate {
@@ -46,7 +39,7 @@ export interface OwnedCertificate {
 }
 
 const grantSql = `
-SELECT c.certificate_id, c.certificate, p.private_key, d.wrapped_key
+SELECT c.certificate_id, c.certificate, p.private_key, d.wrapped_key, d.key_check
   FROM sys_certificates c
   JOIN sys_database_permissions p ON p.class = 25 AND p.major_id = c.certificate_id
   JOIN sys_database_principals u ON u.principal_id = p.grantee_principal_id
@@ -81,10 +74,13 @@ export class CertificateAccess {
   readonly #opened = new Map<Grantee, { readonly wrapped: Buffer; readonly dataKey: KeyObject }>();
   /** May recovery data stand in plain text? Chosen when the database was made, checked with the master key. */
   readonly plainTextAllowed: boolean;
+  /** Of what is imported: tells "same" from "another", and opens nothing. */
+  readonly fingerprintKey: KeyObject;
 
   constructor(database: DatabaseSync, masterKey: MasterKey, plainTextAllowed: boolean) {
     this.#masterKey = masterKey;
     this.plainTextAllowed = plainTextAllowed;
+    this.fingerprintKey = deriveKeyObject(masterKey, "pep fingerprint 1");
     this.#findGrant = prepareArrays(database, grantSql);
     this.#findOwned = prepareArrays(database, ownerSql);
     this.#countCertificates = prepareArrays(database, "SELECT 1 FROM sys_certificates WHERE name = ?");
@@ -110,10 +106,16 @@ export class CertificateAccess {
     const certificate = decodeBytes(row[1], "certificate");
     const copy = decodeBytes(row[2], "private_key");
     const wrappedKey = decodeBytes(row[3], "wrapped_key");
-    const wrapped = Buffer.concat([certificate, copy, wrappedKey]);
+    const check = decodeBytes(row[4], "key_check");
+    const wrapped = Buffer.concat([certificate, copy, wrappedKey, check]);
     const known = this.#opened.get(grantee);
     if (known?.wrapped.equals(wrapped)) return known.dataKey;
     this.#opened.delete(grantee);
+    if (!isOurDataKey(this.#masterKey, wrappedKey, check))
+      throw unavailable(
+        "The certificate that protects the recovery keys can't be used.",
+        `the newest data key of ${certificateName} was put there by somebody without the master key, or is damaged`,
+      );
     const privateKey = this.#openCopy(grantee, certificateId, certificate, copy);
     const dataKey = unwrapDataKey(privateKey, wrappedKey);
     this.#opened.set(grantee, { wrapped, dataKey });
@@ -155,21 +157,3 @@ export class CertificateAccess {
     }
   }
 }
-
-export const wrapDataKey = (certificate: Uint8Array, dataKey: Uint8Array): Uint8Array =>
-  publicEncrypt({ key: parseCertificate(certificate).publicKey, ...oaep }, dataKey);
-
-export const unwrapDataKey = (privateKey: KeyObject, wrappedKey: Uint8Array): KeyObject => {
-  try {
-    const raw = privateDecrypt({ key: privateKey, ...oaep }, wrappedKey);
-    try {
-      return createSecretKey(raw);
-    } finally {
-      raw.fill(0);
-    }
-  } catch (error) {
-    throw asEndpointError(
-      new UnreadableCell("the data key does not open with the certificate's key", { cause: error }),
-    );
-  }
-};

@@ -1,6 +1,7 @@
-import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
+import { deriveKeyObject } from "./master-key.ts";
 import type { KeySource } from "./master-key.ts";
 
 /*
@@ -31,14 +32,7 @@ export interface RowDigests {
 }
 
 /** The digests' key. The caller keeps it as long as the database is open. */
-export const rowDigestKey = (masterKey: KeySource): KeyObject => {
-  const derived = masterKey.deriveKey("pep row digest 1");
-  try {
-    return createSecretKey(derived);
-  } finally {
-    derived.fill(0);
-  }
-};
+export const rowDigestKey = (masterKey: KeySource): KeyObject => deriveKeyObject(masterKey, "pep row digest 1");
 
 export const createRowDigests = (key: KeyObject): RowDigests => ({
   ofLink: (fields) => digestOf(key, "pep link 1", fields),

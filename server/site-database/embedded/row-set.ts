@@ -1,4 +1,4 @@
-import { createCipheriv, createHmac, createSecretKey } from "node:crypto";
+import { createCipheriv, createHmac } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import * as z from "zod";
@@ -6,6 +6,7 @@ import type { SiteState } from "../../audit/site-events.ts";
 import { openCell, sealCell } from "./cells.ts";
 import { prepareArrays } from "./connection.ts";
 import { UnreadableCell } from "./failures.ts";
+import { deriveKeyObject } from "./master-key.ts";
 import type { KeySource } from "./master-key.ts";
 
 /*
@@ -70,6 +71,8 @@ const setState = z.strictObject({
   sum: z.string().regex(/^[0-9a-f]{32}$/),
   /** The state's digest that this one was made of: empty for the first. Two that were made of the same one are told apart, and none is passed over. */
   before: z.string(),
+  /** Of a state that raising an older version left: a digest of the data keys that it took for ours. */
+  dataKeys: z.string().optional(),
 });
 
 export type SetState = Readonly<z.infer<typeof setState>>;
@@ -88,18 +91,10 @@ const address = { table: "row_set", column: "state", rowId: 1, subject: "pep row
 
 /** The caller keeps it as long as the database is open. */
 export const createRowSet = (masterKey: KeySource): RowSet => {
-  const derive = (purpose: string): KeyObject => {
-    const derived = masterKey.deriveKey(purpose);
-    try {
-      return createSecretKey(derived);
-    } finally {
-      derived.fill(0);
-    }
-  };
-  const sealKey = derive("pep row set seal 1");
-  const digestKey = derive("pep row set digest 1");
+  const sealKey = deriveKeyObject(masterKey, "pep row set seal 1");
+  const digestKey = deriveKeyObject(masterKey, "pep row set digest 1");
   return {
-    elementKey: derive("pep row set element 1"),
+    elementKey: deriveKeyObject(masterKey, "pep row set element 1"),
     seal: (state) => sealCell(sealKey, address, Buffer.from(JSON.stringify(state), "utf8")),
     open: (sealed) => {
       if (!(sealed instanceof Uint8Array)) return undefined;
@@ -110,10 +105,20 @@ export const createRowSet = (masterKey: KeySource): RowSet => {
         throw error;
       }
     },
-    shown: ({ counter, keys, links, sum, before }) => ({
+    shown: ({ counter, keys, links, sum, before, dataKeys }) => ({
       counter,
       digest: createHmac("sha256", digestKey)
-        .update(JSON.stringify(["pep row set 1", counter, keys, links, sum, before]))
+        .update(
+          JSON.stringify([
+            "pep row set 1",
+            counter,
+            keys,
+            links,
+            sum,
+            before,
+            ...(dataKeys === undefined ? [] : [dataKeys]),
+          ]),
+        )
         .digest("hex"),
       keys,
       links,

@@ -5,11 +5,18 @@
 
 /** "PEPS": tells `file` and us what kind of SQLite file this is (https://www.sqlite.org/pragma.html#pragma_application_id). */
 export const applicationId = 0x50455053;
-/** 3: what all rows together are is sealed. */
-export const schemaVersion = 3;
-/** The versions before, which opening the database raises: 2 has digests of rows and nothing over all of them. */
-export const versionWithoutSet = 2;
+/** 4: a data key has a check. */
+export const schemaVersion = 4;
+/** The versions before, which opening the database raises: 3 seals what all rows are, 2 has digests of rows and nothing over all of them. */
+export const versionWithoutDataKeyCheck = 3;
+const versionWithoutSet = 2;
 export const versionWithoutDigests = 1;
+export const knownVersions: readonly unknown[] = [
+  versionWithoutDigests,
+  versionWithoutSet,
+  versionWithoutDataKeyCheck,
+  schemaVersion,
+];
 
 export const masterKeyName = "##MS_DatabaseMasterKey##";
 export const certificateName = "BitLockerManagement_CERT";
@@ -58,11 +65,12 @@ CREATE TABLE sys_database_permissions (
   state TEXT NOT NULL,
   private_key BLOB NOT NULL
 ) STRICT;
--- Ours: the key of the cells, wrapped by the certificate.
+-- Ours: the key of the cells, wrapped by the certificate. key_check: see data-key.ts.
 CREATE TABLE data_keys (
   data_key_id INTEGER PRIMARY KEY,
   certificate_id INTEGER NOT NULL,
-  wrapped_key BLOB NOT NULL
+  wrapped_key BLOB NOT NULL,
+  key_check BLOB NOT NULL DEFAULT x''
 ) STRICT;
 -- Ours. next_row_id: row ids are reserved before the rows are written, because a cell is encrypted for its row id.
 CREATE TABLE site_settings (

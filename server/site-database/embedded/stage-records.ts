@@ -94,7 +94,7 @@ export interface StagingParts {
   readonly database: DatabaseSync;
   /** Undefined: this database stores plain text. */
   readonly dataKey: KeyObject | undefined;
-  readonly fingerprintKey: Uint8Array;
+  readonly fingerprintKey: KeyObject;
   /** LastUpdateTime of records that bring none: when they were imported. */
   readonly importedAt: number;
 }

@@ -51,7 +51,7 @@ export const createCertificateVerifier = (
   );
   const newestKeys = prepareArrays(
     database,
-    `SELECT Id, RecoveryKeyId, RecoveryKey FROM RecoveryAndHardwareCore_Keys
+    `SELECT Id, RecoveryKeyId, RecoveryKey, Fingerprint FROM RecoveryAndHardwareCore_Keys
       WHERE ProtectorKind = ${protectorKinds.NumericalPassword} ORDER BY Id DESC LIMIT ${sampledKeys}`,
   );
   // Counted to a bound: this runs on the event loop, and more than that is "many" to a reader anyway.
@@ -80,7 +80,7 @@ export const createCertificateVerifier = (
       works(() => {
         const rowId = decodeInteger(row[0], "Keys.Id");
         const keyId = decodeText(row[1], "RecoveryKeyId");
-        readRecoveryPassword(access, access.dataKeyFor(readerName), { rowId, keyId, raw: row[2] });
+        readRecoveryPassword(access, access.dataKeyFor(readerName), { rowId, keyId, raw: row[2], fingerprint: row[3] });
       }),
     ).length;
     check(

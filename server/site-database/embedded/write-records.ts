@@ -89,14 +89,13 @@ const importInto = async (
 ): Promise<ImportResult> => {
   const { database, access } = unlocked;
   const patience = { signal, lockWaitMs };
-  const fingerprintKey = unlocked.deriveKey("pep fingerprint 1");
   try {
     await settle(unlocked, patience);
     const stage = await withLockPatience(patience, () => {
       // Everything is made anew when a lock makes this run again.
       dropStaging(database);
       const dataKey = access.dataKeyFor(writerName);
-      return createStaging({ database, dataKey, fingerprintKey, importedAt: Date.now() });
+      return createStaging({ database, dataKey, fingerprintKey: access.fingerprintKey, importedAt: Date.now() });
     });
     let count = 0;
     let batch: RecoveryRecord[] = [];
@@ -117,7 +116,6 @@ const importInto = async (
     const added = await mergeInTurn(unlocked, patience);
     return { added, unchanged: count - added };
   } finally {
-    fingerprintKey.fill(0);
     dropStaging(database);
   }
 };

@@ -1,0 +1,186 @@
+/*
+ * ATTACK: someone can write the database file, but does not hold the master key. The certificate in it is public: they make a key for cells of
+ *   their own, wrap it with that, and put it in the place of the true one, or beside it; with a cell that it opens, or ahead of an import.
+ *   Or, where keys stand in plain text, they exchange two of them.
+ * DANGER: whoever has a copy of the file reads every key that is imported from then on; a caller is told a key of the attacker's making,
+ *   or another computer's.
+ * EXPECT: a key for cells counts only where somebody with the master key put it there: with another nothing is read or imported, and no
+ *   command makes it good. A key in plain text is the one that was imported under its id, or an error.
+ */
+import { createSecretKey, publicEncrypt, randomBytes, X509Certificate } from "node:crypto";
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { Secret } from "../../server/secret.ts";
+import { openCell, sealCell } from "../../server/site-database/embedded/cells.ts";
+import { cellColumns } from "../../server/site-database/embedded/schema.ts";
+import {
+  collect,
+  createSiteMaker,
+  guid,
+  makeOlder,
+  neverStopped,
+  passwordOf,
+  passwordRecord,
+  takeBack,
+  waysToRead,
+} from "../site-database/fixture.ts";
+import type { SiteMaker, TestSite } from "../site-database/fixture.ts";
+
+const keys = "RecoveryAndHardwareCore_Keys";
+const makers: SiteMaker[] = [];
+const made: TestSite[] = [];
+
+beforeAll(async () => {
+  for (const options of [{}, { plainText: true }]) makers.push(await createSiteMaker(options));
+});
+afterEach(async () => {
+  for (const site of made.splice(0)) await site.dispose();
+});
+afterAll(async () => {
+  for (const maker of makers) await maker.dispose();
+});
+
+const makeSite = async (storage: "encrypted" | "plain text" = "encrypted"): Promise<TestSite> => {
+  const site = await makers[storage === "encrypted" ? 0 : 1]?.make();
+  if (site === undefined) throw new Error("no such storage");
+  made.push(site);
+  return site;
+};
+
+const theirs = randomBytes(32);
+
+/** As anybody can who has the file. */
+const wrapTheirs = (site: TestSite): Uint8Array => {
+  const certificate = site.look("SELECT certificate FROM sys_certificates")[0]?.[0];
+  if (!(certificate instanceof Uint8Array)) throw new Error("no certificate");
+  return publicEncrypt({ key: new X509Certificate(certificate).publicKey, oaepHash: "sha256" }, theirs);
+};
+
+const plant = (site: TestSite): void => site.tamper("UPDATE data_keys SET wrapped_key = ?", wrapTheirs(site));
+
+const waysIn: readonly (readonly [string, (site: TestSite) => void])[] = [
+  ["in the place of the true one", plant],
+  [
+    "beside the true one",
+    (site) => {
+      const names = site.look("SELECT name FROM pragma_table_info('data_keys')").map(([name]) => String(name));
+      const values = names.map((name) => (name === "data_key_id" ? "9" : name === "wrapped_key" ? "?" : name));
+      site.tamper(`INSERT INTO data_keys SELECT ${values.join(", ")} FROM data_keys`, wrapTheirs(site));
+    },
+  ],
+];
+
+/** Whether whoever put `theirs` into the file can read a key in it. */
+const canRead = (site: TestSite): boolean =>
+  site.look(`SELECT Id, RecoveryKeyId, RecoveryKey FROM ${keys}`).some(([rowId, keyId, cell]) => {
+    if (!(cell instanceof Uint8Array)) return false;
+    try {
+      const address = { ...cellColumns.recoveryKey, rowId: Number(rowId), subject: String(keyId) };
+      return openCell(createSecretKey(theirs), address, cell).length > 0;
+    } catch {
+      return false;
+    }
+  });
+
+describe.each(waysIn)("a key for cells of the attacker's, %s", (_way, plantIt) => {
+  test("encrypts no key that is imported", async () => {
+    const site = await makeSite();
+    plantIt(site);
+    await expect(site.importRecords([passwordRecord(1)])).rejects.toMatchObject({ category: "ResourceUnavailable" });
+    expect(canRead(site)).toBe(false);
+    expect(site.look(`SELECT count(*) FROM ${keys}`)).toEqual([[0]]);
+  });
+
+  test.each(waysToRead)("opens no cell, read %s", async (_where, options) => {
+    const site = await makeSite();
+    await site.importRecords([passwordRecord(1)]);
+    const [rowId] = site.look(`SELECT Id FROM ${keys}`)[0] ?? [];
+    const address = { ...cellColumns.recoveryKey, rowId: Number(rowId), subject: guid("key 1") };
+    plantIt(site);
+    site.tamper(
+      `UPDATE ${keys} SET RecoveryKey = ?`,
+      sealCell(createSecretKey(theirs), address, Buffer.from(passwordOf(5))),
+    );
+    const database = await site.open(options);
+    await expect(collect(database.readRecoveryKeys({}, neverStopped))).rejects.toMatchObject({
+      category: "ResourceUnavailable",
+    });
+    await expect(database.verifyCertificate(neverStopped)).resolves.toMatchObject({ valid: false });
+  });
+
+  test("is made good by no command", async () => {
+    const site = await makeSite();
+    const database = await site.open();
+    const backup = { name: "site", form: "Pkcs8", password: new Secret("Correct-Horse-42") } as const;
+    await database.backupCertificate(backup, neverStopped);
+    plantIt(site);
+    site.tamper("DELETE FROM sys_database_permissions");
+    await database.createCertificate({}, neverStopped).catch(() => undefined);
+    await database.restoreCertificate(backup, neverStopped).catch(() => undefined);
+    await site.importRecords([passwordRecord(1)]).catch(() => undefined);
+    expect(canRead(site)).toBe(false);
+  });
+});
+
+describe("a database of a version without the check of data keys", () => {
+  test("is raised as it stands, once, and goes on", async () => {
+    const site = await makeSite();
+    await site.importRecords([passwordRecord(1)]);
+    await makeOlder(site, 3);
+    const [database] = await Promise.all([site.open(), site.importRecords([passwordRecord(2)])]);
+    await expect(collect(database.readRecoveryKeys({}, neverStopped))).resolves.toHaveLength(2);
+    await expect(site.inspect(true)).resolves.toMatchObject({ rows: { wrong: 0 }, set: { isRecorded: true } });
+    plant(site);
+    await expect(collect(database.readRecoveryKeys({}, neverStopped))).rejects.toMatchObject({
+      category: "ResourceUnavailable",
+    });
+  });
+
+  test("is not the one that the record knows when a copy is raised a second time", async () => {
+    const site = await makeSite();
+    await site.importRecords([passwordRecord(1)]);
+    await makeOlder(site, 3);
+    const older = join(site.directory, "older.sqlite");
+    await copyFile(site.file, older);
+    await (await site.open()).close();
+    await copyFile(older, site.file);
+    plant(site);
+    await expect(site.importRecords([passwordRecord(2)])).rejects.toThrow("pep site accept-restore");
+    expect(canRead(site)).toBe(false);
+  });
+
+  test("can't be made of a newer one", async () => {
+    const site = await makeSite();
+    plant(site);
+    takeBack(site, 3);
+    await expect(site.open()).rejects.toThrow("changed by someone without it");
+  });
+});
+
+describe.each(waysToRead)("in plain text, read %s", (_where, options) => {
+  const attacks: readonly (readonly [string, string])[] = [
+    ["two keys exchanged", `UPDATE ${keys} SET RecoveryKey = iif(Id = 1, '${passwordOf(2)}', '${passwordOf(1)}')`],
+    [
+      "two keys exchanged with all that is about them alone",
+      `UPDATE ${keys} AS k SET (RecoveryKey, Fingerprint) =
+         (SELECT RecoveryKey, Fingerprint FROM ${keys} other WHERE other.Id <> k.Id)`,
+    ],
+    ["a key of the attacker's making", `UPDATE ${keys} SET RecoveryKey = '${passwordOf(5)}'`],
+    ["the same with nothing to compare", `UPDATE ${keys} SET RecoveryKey = '${passwordOf(5)}', Fingerprint = NULL`],
+  ];
+
+  test.each(attacks)("%s: an error", async (_name, change) => {
+    const site = await makeSite("plain text");
+    await site.importRecords([passwordRecord(1), passwordRecord(2)]);
+    site.tamper(change);
+    const database = await site.open(options);
+    await expect(collect(database.readRecoveryKeys({}, neverStopped))).rejects.toMatchObject({
+      category: "ResourceUnavailable",
+    });
+    await expect(collect(database.discloseRecoveryKeys({}, "x", neverStopped))).rejects.toMatchObject({
+      category: "ResourceUnavailable",
+    });
+    expect(site.look(`SELECT sum(Disclosed) FROM ${keys}`)).toEqual([[0]]);
+  });
+});
