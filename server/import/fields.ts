@@ -15,6 +15,8 @@ export const guidsIn = (text: string): readonly { readonly guid: string; readonl
 
 /** A GUID as files have it: with or without braces, with a text program's dashes, or as bytes → upper case without braces. */
 export const decodeWrittenGuid = (text: string): string | undefined => {
+  const guid = decodeGuid(text);
+  if (guid !== undefined) return guid;
   const plain = plainText(text);
   const bytes = csvdeBytes.exec(plain)?.[1];
   return bytes === undefined ? decodeGuid(plain) : guidFromBytes(Buffer.from(bytes, "hex"));

@@ -105,12 +105,21 @@ const newlinesIn = (text: string, from: number, to: number): number => {
   return count;
 };
 
+interface OpenPassword {
+  readonly password: string;
+  /** From 1. */
+  readonly line: number;
+}
+
 /**
  * Sees every well-formed recovery password of a file before its reader does. One that the reader neither stored nor told
  * of is still open at the end: no reader can lose a key without a word. It remembers only what the reader has not come to.
  */
 export class PasswordAccount {
-  /** The line, from 1, where each password that is open stands first. */
+  /** In the order of the file, in which readers mostly speak of them: comparing with the next one needs no hash of each. */
+  #ahead: OpenPassword[] = [];
+  #next = 0;
+  /** The line where each other password that is open stands first. */
   readonly #open = new Map<string, number>();
   #line = 1;
 
@@ -130,18 +139,37 @@ export class PasswordAccount {
   }
 
   #take(piece: string): void {
+    this.#ahead = this.#ahead.slice(this.#next);
+    this.#next = 0;
     const text = plainText(piece);
     let from = 0;
     for (const { password: found, index } of recoveryPasswordsIn(text)) {
       this.#line += newlinesIn(text, from, index);
       from = index;
-      if (!this.#open.has(found)) this.#open.set(found, this.#line);
+      this.#ahead.push({ password: found, line: this.#line });
     }
     this.#line += newlinesIn(text, from, text.length);
   }
 
+  /** From here on the order says nothing. A password that was spoken of is not open where it stands again, either. */
+  #leaveOrder(): void {
+    if (this.#ahead.length === 0) return;
+    const settled = new Set(this.#ahead.slice(0, this.#next).map(({ password: found }) => found));
+    for (const { password: found, line } of this.#ahead.slice(this.#next)) {
+      if (!settled.has(found) && !this.#open.has(found)) this.#open.set(found, line);
+    }
+    this.#ahead = [];
+    this.#next = 0;
+  }
+
   /** The reader has stored the passwords in `text`, or told what is wrong with them. */
   settle(text: string): void {
+    if (this.#ahead[this.#next]?.password === text) {
+      this.#next += 1;
+      if (this.#open.size > 0) this.#open.delete(text);
+      return;
+    }
+    this.#leaveOrder();
     if (this.#open.delete(text)) return;
     const whole = canonicalRecoveryPassword(text);
     if (whole !== undefined) this.#open.delete(whole);
@@ -150,6 +178,7 @@ export class PasswordAccount {
 
   /** Lines of the passwords nobody has spoken of. */
   get openLines(): readonly number[] {
+    this.#leaveOrder();
     return [...new Set(this.#open.values())].sort((left, right) => left - right);
   }
 }

@@ -63,7 +63,9 @@ const findProtector = (raw: RawRecord, keyId: string, name: string, reading: Rea
   const { protector } = raw;
   switch (protector.kind) {
     case "NumericalPassword": {
-      const password = canonicalRecoveryPassword(plainText(protector.password).trim());
+      const password =
+        canonicalRecoveryPassword(protector.password) ??
+        canonicalRecoveryPassword(plainText(protector.password).trim());
       if (password === undefined) {
         reading.refuse(
           protector.passwordLine ?? raw.line,

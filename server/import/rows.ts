@@ -74,9 +74,13 @@ const groupsOf = (cells: readonly string[], at: number): string | undefined => {
 };
 
 const timeIn = (read: Read): string | undefined => {
-  const split = [read("date"), read("clock"), read("offset")];
   // A time in the form of some country is in doubt, and no reason to lose a key: it counts as not told.
-  return decodeTime(read("time") ?? (split.includes(undefined) ? "" : `${split[0]}T${split[1]}${split[2]}`));
+  const time = read("time");
+  if (time !== undefined) return decodeTime(time);
+  const [date, clock, offset] = [read("date"), read("clock"), read("offset")];
+  return date === undefined || clock === undefined || offset === undefined
+    ? undefined
+    : decodeTime(`${date}T${clock}${offset}`);
 };
 
 /**

@@ -8,7 +8,7 @@ const cuts = [8, 12, 16, 20] as const;
 
 /** A whole GUID with or without braces, in any case → upper case without; undefined when it isn't one. */
 export const decodeGuid = (text: string): string | undefined =>
-  guid.test(text) ? text.replace(/[{}]/g, "").toUpperCase() : undefined;
+  guid.test(text) ? (text.startsWith("{") ? text.slice(1, -1) : text).toUpperCase() : undefined;
 
 /** The one stored form: upper case, without braces. */
 export const isCanonicalGuid = (text: string): boolean => decodeGuid(text) === text;
