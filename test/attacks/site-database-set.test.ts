@@ -96,6 +96,10 @@ const attacks: readonly (readonly [string, (file: string) => void])[] = [
   ["every table of an older copy put back, with what seals it", (file) => putBackTables(file)],
   ["rows of an older copy put back under the present seal", (file) => putBackTables(file, "RecoveryAndHardwareCore%")],
   ["a link that an import took away put back with its digest", putBackLink],
+  [
+    "the newest key of a computer passed off as a protector without a password",
+    (file) => edit(file, `UPDATE ${keys} SET ProtectorKind = 1 WHERE ${idOf(3)}`),
+  ],
   ["the newest key of a computer removed", (file) => edit(file, `DELETE FROM ${keys} WHERE ${idOf(3)}`)],
   [
     "a computer's link removed",

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { deriveKeyObject } from "./master-key.ts";
@@ -17,12 +17,35 @@ export const keyFields = "k.Id, k.RecoveryKeyId, k.VolumeId, k.ProtectorKind, k.
 
 const digestBytes = 16;
 
-// JSON, because it can't be ambiguous.
-const digestOf = (key: KeyObject, kind: string, fields: readonly unknown[]): Buffer =>
-  createHmac("sha256", key)
-    .update(JSON.stringify([kind, ...fields]))
-    .digest()
-    .subarray(0, digestBytes);
+const blockBytes = 64;
+const hashBytes = 32;
+/** Longer texts than any row has get a buffer of their own. */
+const usualTextBytes = 1024;
+
+/**
+ * HMAC-SHA-256 (RFC 2104) of one text, cut to 16 bytes. By two hashes in one call each: each row that is read needs two digests, and an `Hmac`
+ * object for each takes twice the time (4.1 against 2.1 µs; the text form of a hash, because a `Buffer` from `hash` takes another 1 µs).
+ */
+const createDigest = (key: KeyObject): ((text: string) => Buffer) => {
+  const padded = (byte: number, following: number): Buffer => {
+    const pad = Buffer.alloc(blockBytes + following);
+    key.export().copy(pad);
+    for (let index = 0; index < blockBytes; index += 1) pad[index] = (pad[index] ?? 0) ^ byte;
+    return pad;
+  };
+  const inner = padded(0x36, usualTextBytes);
+  const outer = padded(0x5c, hashBytes);
+  return (text) => {
+    const bytes = Buffer.byteLength(text);
+    const message =
+      bytes <= usualTextBytes
+        ? inner.subarray(0, blockBytes + bytes)
+        : Buffer.concat([inner.subarray(0, blockBytes)], blockBytes + bytes);
+    message.write(text, blockBytes);
+    outer.write(hash("sha256", message, "latin1"), blockBytes, "latin1");
+    return Buffer.from(hash("sha256", outer, "latin1").slice(0, digestBytes), "latin1");
+  };
+};
 
 export interface RowDigests {
   /** Of the values of `linkFields`. */
@@ -34,10 +57,14 @@ export interface RowDigests {
 /** The digests' key. The caller keeps it as long as the database is open. */
 export const rowDigestKey = (masterKey: KeySource): KeyObject => deriveKeyObject(masterKey, "pep row digest 1");
 
-export const createRowDigests = (key: KeyObject): RowDigests => ({
-  ofLink: (fields) => digestOf(key, "pep link 1", fields),
-  ofKey: (fields) => digestOf(key, "pep key 1", fields),
-});
+// JSON, because it can't be ambiguous.
+export const createRowDigests = (key: KeyObject): RowDigests => {
+  const digest = createDigest(key);
+  return {
+    ofLink: (fields) => digest(JSON.stringify(["pep link 1", ...fields])),
+    ofKey: (fields) => digest(JSON.stringify(["pep key 1", ...fields])),
+  };
+};
 
 export const isDigest = (stored: unknown, expected: Buffer): boolean =>
   stored instanceof Uint8Array && stored.length === expected.length && timingSafeEqual(stored, expected);
