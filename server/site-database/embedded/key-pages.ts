@@ -44,8 +44,8 @@ export const at = {
 
 const columns = (withCells: boolean): string =>
   `m.Id, m.NameFolded, m.Name, v.Id, v.VolumeGuid, v.VolumeTypeId, k.Id, k.RecoveryKeyId, k.LastUpdateTime, k.Disclosed,
-   k.ProtectorKind, v.Derived, mv.VolumeId, mv.RowDigest, k.LastUpdateTimeGiven, k.RowDigest,
-   ${withCells ? "k.RecoveryKey, k.Fingerprint" : "NULL, NULL"}`;
+   k.ProtectorKind, v.Derived, mv.VolumeId, hex(mv.RowDigest), k.LastUpdateTimeGiven, hex(k.RowDigest),
+   ${withCells ? "k.RecoveryKey, CASE typeof(k.RecoveryKey) WHEN 'text' THEN hex(k.Fingerprint) END" : "NULL, NULL"}`;
 
 const password = protectorKinds.NumericalPassword;
 const machines = "RecoveryAndHardwareCore_Machines";

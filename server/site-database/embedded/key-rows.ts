@@ -60,7 +60,7 @@ export const readRecoveryPassword = (
     if (text === undefined)
       throw new UnreadableCell(`RecoveryKey of row ${rowId} (${keyId}) is not a recovery password`);
     // An encrypted one needs no such check: it opens in its own row only.
-    if (!isDigest(stored, fingerprint(fingerprintKey, keyId, Buffer.from(text, "latin1"))))
+    if (!isDigest(stored, fingerprint(fingerprintKey, keyId, Buffer.from(text, "latin1")).toString("hex")))
       throw new UnreadableCell(`RecoveryKey of row ${rowId} (${keyId}) is not the one that was imported`);
     return text;
   }

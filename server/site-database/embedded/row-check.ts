@@ -38,7 +38,10 @@ export interface RowCheck {
 /** Makes the checks of a walk; each walk has its own, because it remembers what it has seen. */
 export const prepareRowCheck = (database: DatabaseSync, digests: RowDigests): (() => RowCheck) => {
   const table = "RecoveryAndHardwareCore_Keys";
-  const keysOfVolume = prepareArrays(database, `SELECT ${keyFields}, k.RowDigest FROM ${table} k WHERE k.VolumeId = ?`);
+  const keysOfVolume = prepareArrays(
+    database,
+    `SELECT ${keyFields}, hex(k.RowDigest) FROM ${table} k WHERE k.VolumeId = ?`,
+  );
   const keysOfComputer = prepareArrays(database, everyKeyOfMachine);
 
   const checkKey = (fields: readonly unknown[], digest: unknown): void => {

@@ -28,11 +28,11 @@ const links = "RecoveryAndHardwareCore_Machines_Volumes";
 
 // A key without a link belongs to no computer.
 const keysSql = `
-SELECT ${keyFields}, k.RowDigest, EXISTS (SELECT 1 FROM ${links} mv WHERE mv.VolumeId = k.VolumeId)
+SELECT ${keyFields}, hex(k.RowDigest), EXISTS (SELECT 1 FROM ${links} mv WHERE mv.VolumeId = k.VolumeId)
   FROM ${keys} k WHERE k.Id > ? ORDER BY k.Id LIMIT ?`;
 
 const linksSql = `
-SELECT ${linkFields}, mv.RowDigest, mv.MachineId, mv.VolumeId
+SELECT ${linkFields}, hex(mv.RowDigest), mv.MachineId, mv.VolumeId
   FROM ${links} mv LEFT JOIN RecoveryAndHardwareCore_Machines m ON m.Id = mv.MachineId
   LEFT JOIN RecoveryAndHardwareCore_Volumes v ON v.Id = mv.VolumeId
  WHERE (mv.MachineId, mv.VolumeId) > (?, ?) ORDER BY mv.MachineId, mv.VolumeId LIMIT ?`;
@@ -63,14 +63,14 @@ export function* walkRows({ database, digests, elementKey }: WalkParts): Generat
   const take = (
     rows: readonly RawRow[],
     fieldCount: number,
-    digestOf: (fields: readonly unknown[]) => Buffer,
+    digestOf: (fields: readonly unknown[]) => string,
     nameIfWrong: (row: RawRow, isSound: boolean) => string | undefined,
   ): number => {
     const sound: Uint8Array[] = [];
     for (const row of rows) {
       const expected = digestOf(row.slice(0, fieldCount));
       const isSound = isDigest(row[fieldCount], expected);
-      if (isSound) sound.push(expected);
+      if (isSound) sound.push(Buffer.from(expected, "hex"));
       const name = nameIfWrong(row, isSound);
       if (name === undefined) continue;
       wrong += 1;
