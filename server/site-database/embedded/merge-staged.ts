@@ -7,7 +7,8 @@ import { judgeSet } from "./judge-set.ts";
 import { keyFields, linkFields } from "./row-digests.ts";
 import { prepareSealed, writeSealed } from "./row-set.ts";
 import type { RowSet } from "./row-set.ts";
-import type { SetChanges } from "./set-changes.ts";
+import { inPortions } from "./portions.ts";
+import { noteSetChanges, sumUpSetChanges } from "./set-changes.ts";
 import { conflictOf } from "./stage-records.ts";
 
 /*
@@ -36,8 +37,15 @@ SELECT s.KeyGuid, s.Line FROM temp.Placed p
 const isDeviceId = (name: string): string =>
   `${name} GLOB '${[8, 4, 4, 4, 12].map((digits) => "[0-9A-Fa-f]".repeat(digits)).join("-")}'`;
 
+/** A statement of which the digests' functions are a part. */
+interface ByPortions {
+  /** A table and its integer key, of which two parameters bound the portion. */
+  readonly over: readonly [table: string, key: string];
+  readonly sql: string;
+}
+
 // In order. Each may rely on those before it.
-const mergeSql = [
+const mergeSql: readonly (string | ByPortions)[] = [
   // Computers, each in the spelling that came first.
   `INSERT INTO ${machines} (Name, NameFolded) SELECT Name, NameFolded FROM temp.StagedMachines WHERE true
    ON CONFLICT (NameFolded) DO NOTHING`,
@@ -59,11 +67,15 @@ const mergeSql = [
    SELECT s.KeyRow, s.KeyRow, v.Id, 1
      FROM temp.StagedKeys s CROSS JOIN ${volumes} v ON v.VolumeGuid = coalesce(s.VolumeGuid, s.DerivedGuid)
     WHERE s.KeyRow NOT IN (SELECT KeyRow FROM temp.Placed)`,
-  `INSERT INTO ${keys} (Id, VolumeId, RecoveryKeyId, ProtectorKind, RecoveryKey, Fingerprint, FileName,
+  {
+    over: ["temp.Placed", "KeyRow"],
+    sql: `INSERT INTO ${keys} (Id, VolumeId, RecoveryKeyId, ProtectorKind, RecoveryKey, Fingerprint, FileName,
       CertificateThumbprint, LastUpdateTime, LastUpdateTimeGiven, RowDigest)
    SELECT s.KeyRow, p.VolumeId, s.KeyGuid, s.Kind, s.Cell, s.Fingerprint, s.FileName, s.Thumbprint, s.LastUpdateTime, s.TimeGiven,
       key_digest(s.KeyRow, s.KeyGuid, p.VolumeId, s.Kind, s.LastUpdateTime, s.TimeGiven)
-     FROM temp.Placed p CROSS JOIN temp.StagedKeys s ON s.KeyRow = p.KeyRow WHERE p.IsNew = 1`,
+     FROM temp.Placed p CROSS JOIN temp.StagedKeys s ON s.KeyRow = p.KeyRow
+    WHERE p.IsNew = 1 AND p.KeyRow > ? AND p.KeyRow <= ?`,
+  },
 
   // Known keys under a made-up volume, of which the file names the real one: computers and key move there.
   `CREATE TEMP TABLE Moves AS
@@ -131,30 +143,55 @@ const mergeSql = [
    SELECT t.RowId, m.MachineId, t.Cell, t.Fingerprint, t.LastUpdateTime
      FROM temp.StagedTpm t CROSS JOIN temp.StagedMachines m ON m.MachineRow = t.MachineRow WHERE true
    ON CONFLICT (MachineId, Fingerprint) DO NOTHING`,
-] as const;
+];
 
 // What stood there before and this import touches: volumes that it names, and those of the keys that it names.
 const touchedSql = `
-CREATE TEMP TABLE Touched AS
-SELECT v.Id AS VolumeId FROM temp.StagedVolumes s CROSS JOIN ${volumes} v ON v.VolumeGuid = s.VolumeGuid
+CREATE TEMP TABLE Touched (VolumeId INTEGER PRIMARY KEY) STRICT;
+INSERT INTO temp.Touched SELECT v.Id FROM temp.StagedVolumes s CROSS JOIN ${volumes} v ON v.VolumeGuid = s.VolumeGuid
  UNION SELECT VolumeId FROM temp.Placed`;
 
+// The links of these, and those of the computers that it names.
+const knownLinksSql = `
+CREATE TEMP TABLE KnownLinks AS
+SELECT mv.MachineId, mv.VolumeId FROM temp.Touched t CROSS JOIN ${links} mv ON mv.VolumeId = t.VolumeId
+UNION
+SELECT mv.MachineId, mv.VolumeId FROM temp.StagedMachines s
+  CROSS JOIN ${machines} m ON m.NameFolded = s.NameFolded CROSS JOIN ${links} mv ON mv.MachineId = m.Id`;
+
 // None of it may be changed by somebody without the master key: the digests written below would make the change good.
-const wrongRowsSql = `
-SELECT 'key ' || k.RecoveryKeyId FROM temp.Placed p CROSS JOIN ${keys} k ON k.Id = p.KeyId
- WHERE k.RowDigest IS NOT key_digest(${keyFields})
-UNION ALL
-SELECT 'volume ' || VolumeId FROM temp.Touched WHERE VolumeId NOT IN (SELECT VolumeId FROM ${links})
-UNION ALL
-SELECT 'computer ' || mv.MachineId FROM (
-    SELECT mv.MachineId, mv.VolumeId FROM temp.Touched t CROSS JOIN ${links} mv ON mv.VolumeId = t.VolumeId
-    UNION
-    SELECT mv.MachineId, mv.VolumeId FROM temp.StagedMachines s
-      CROSS JOIN ${machines} m ON m.NameFolded = s.NameFolded CROSS JOIN ${links} mv ON mv.MachineId = m.Id) known
+const wrongRows: readonly ByPortions[] = [
+  {
+    over: ["temp.Placed", "KeyRow"],
+    sql: `SELECT 'key ' || k.RecoveryKeyId FROM temp.Placed p CROSS JOIN ${keys} k ON k.Id = p.KeyId
+ WHERE p.KeyRow > ? AND p.KeyRow <= ? AND k.RowDigest IS NOT key_digest(${keyFields}) LIMIT 1`,
+  },
+  {
+    over: ["temp.Touched", "VolumeId"],
+    sql: `SELECT 'volume ' || VolumeId FROM temp.Touched
+ WHERE VolumeId > ? AND VolumeId <= ? AND VolumeId NOT IN (SELECT VolumeId FROM ${links}) LIMIT 1`,
+  },
+  {
+    over: ["temp.KnownLinks", "rowid"],
+    sql: `SELECT 'computer ' || mv.MachineId FROM temp.KnownLinks known
   CROSS JOIN ${links} mv ON mv.MachineId = known.MachineId AND mv.VolumeId = known.VolumeId
   LEFT JOIN ${machines} m ON m.Id = mv.MachineId LEFT JOIN ${volumes} v ON v.Id = mv.VolumeId
- WHERE mv.RowDigest IS NOT link_digest(${linkFields})
-LIMIT 1`;
+ WHERE known.rowid > ? AND known.rowid <= ? AND mv.RowDigest IS NOT link_digest(${linkFields}) LIMIT 1`,
+  },
+];
+
+const refuseWrongRows = (database: DatabaseSync): void => {
+  database.exec(knownLinksSql);
+  for (const { over, sql } of wrongRows) {
+    const find = prepareArrays(database, sql);
+    inPortions(database, ...over, (after, upTo) => {
+      const [wrong] = find(after, upTo);
+      if (wrong !== undefined)
+        throw new UnreadableCell(`a row of ${String(wrong[0])} was changed by somebody without the master key`);
+    });
+  }
+  database.exec("DROP TABLE temp.KnownLinks");
+};
 
 // From here on a change of what a digest covers takes the digest away, whichever statement below makes it.
 const voidingSql = `
@@ -169,37 +206,27 @@ UPDATE ${machines} SET Name = s.Name FROM temp.StagedMachines s
  WHERE s.NameFolded = ${machines}.NameFolded AND NOT EXISTS (SELECT 1 FROM ${links} mv WHERE mv.MachineId = ${machines}.Id)`;
 
 // New links and changed rows are those without a digest: a known one without was refused above.
-// What rows get and lose of digests, the set of rows gets and loses, whichever statement does it.
-const setTriggers = (
-  [
-    [keys, "key"],
-    [links, "link"],
-  ] as const
-).flatMap(([table, kind]) => [
-  `CREATE TEMP TRIGGER Set_${kind}_insert AFTER INSERT ON main.${table}
-     BEGIN SELECT row_set_change('${kind}', x'', NEW.RowDigest); END`,
-  `CREATE TEMP TRIGGER Set_${kind}_update AFTER UPDATE OF RowDigest ON main.${table}
-     BEGIN SELECT row_set_change('${kind}', OLD.RowDigest, NEW.RowDigest); END`,
-  `CREATE TEMP TRIGGER Set_${kind}_delete AFTER DELETE ON main.${table}
-     BEGIN SELECT row_set_change('${kind}', OLD.RowDigest, x''); END`,
-]);
-const dropSetTriggers = ["key", "link"].flatMap((kind) =>
-  ["insert", "update", "delete"].map((change) => `DROP TRIGGER temp.Set_${kind}_${change}`),
-);
-
-const digestSql = [
-  `UPDATE ${keys} AS k SET RowDigest = key_digest(${keyFields}) 
-    WHERE k.Id IN (SELECT KeyId FROM temp.Placed) AND k.RowDigest = x''`,
-  `UPDATE ${links} AS mv SET RowDigest =
+const digestSql: readonly (string | ByPortions)[] = [
+  {
+    over: ["temp.Placed", "KeyRow"],
+    sql: `UPDATE ${keys} AS k SET RowDigest = key_digest(${keyFields})
+    WHERE k.Id IN (SELECT KeyId FROM temp.Placed WHERE KeyRow > ? AND KeyRow <= ?) AND k.RowDigest = x''`,
+  },
+  `INSERT INTO temp.Touched SELECT VolumeId FROM temp.Placed WHERE true
+    UNION SELECT v.Id FROM temp.StagedVolumes s CROSS JOIN ${volumes} v ON v.VolumeGuid = s.VolumeGuid
+   ON CONFLICT DO NOTHING`,
+  {
+    over: ["temp.Touched", "VolumeId"],
+    sql: `UPDATE ${links} AS mv SET RowDigest =
      (SELECT link_digest(${linkFields}) FROM ${machines} m CROSS JOIN ${volumes} v
        WHERE m.Id = mv.MachineId AND v.Id = mv.VolumeId)
-    WHERE mv.VolumeId IN (SELECT VolumeId FROM temp.Touched UNION SELECT VolumeId FROM temp.Placed
-      UNION SELECT v.Id FROM temp.StagedVolumes s CROSS JOIN ${volumes} v ON v.VolumeGuid = s.VolumeGuid)
+    WHERE mv.VolumeId IN (SELECT VolumeId FROM temp.Touched WHERE VolumeId > ? AND VolumeId <= ?)
       AND mv.RowDigest = x''`,
+  },
   "DROP TABLE temp.Touched",
   "DROP TRIGGER temp.VoidKey",
   "DROP TRIGGER temp.VoidLinks",
-] as const;
+];
 
 /** What a merge did. */
 export interface Merged {
@@ -212,33 +239,40 @@ export interface Merged {
 interface MergeParts {
   readonly database: DatabaseSync;
   readonly set: RowSet;
-  readonly changes: SetChanges;
   /** The state that the record knows: with another one in the file nothing is written. */
   readonly recorded: SiteState;
 }
+
+const run = (database: DatabaseSync, step: string | ByPortions): void => {
+  if (typeof step === "string") {
+    database.exec(step);
+    return;
+  }
+  const statement = database.prepare(step.sql);
+  inPortions(database, ...step.over, (after, upTo) => {
+    statement.run(after, upTo);
+  });
+};
 
 /**
  * Moves what is staged into the site database, all or nothing.
  *
  * @returns undefined when the state is not the record's any more: another import was first, or worse
  */
-export const mergeStaged = ({ database, set, changes, recorded }: MergeParts): Merged | undefined =>
+export const mergeStaged = ({ database, set, recorded }: MergeParts): Merged | undefined =>
   writeTransaction(database, () => {
     const verdict = judgeSet(set, prepareSealed(database)(), recorded);
     if (verdict.kind !== "recorded") return undefined;
     database.exec(placeKnownSql);
     database.exec(touchedSql);
-    const [wrong] = prepareArrays(database, wrongRowsSql)();
-    if (wrong !== undefined)
-      throw new UnreadableCell(`a row of ${String(wrong[0])} was changed by somebody without the master key`);
+    refuseWrongRows(database);
     const [conflict] = prepareArrays(database, conflictSql)();
     if (conflict !== undefined)
       throw conflictOf(decodeText(conflict[0], "KeyGuid"), decodeInteger(conflict[1], "Line"));
-    changes.clear();
-    for (const sql of [...setTriggers, voidingSql, respellSql, ...mergeSql, ...digestSql, ...dropSetTriggers])
-      database.exec(sql);
+    noteSetChanges(database);
+    for (const step of [voidingSql, respellSql, ...mergeSql, ...digestSql]) run(database, step);
     const [counted] = prepareArrays(database, "SELECT count(*) FROM temp.Placed WHERE IsNew = 1")();
-    const state = changes.applyTo(verdict.state, recorded.digest);
+    const state = sumUpSetChanges(database, set.elementKey, verdict.state, recorded.digest);
     if (state !== undefined) writeSealed(database, set.seal(state));
     return { added: decodeInteger(counted?.[0], "count"), written: state && set.shown(state) };
   });

@@ -12,8 +12,6 @@ import type { MasterKeySource } from "./master-key.ts";
 import { mergeStaged } from "./merge-staged.ts";
 import { writerName } from "./principals.ts";
 import { prepareSealed } from "./row-set.ts";
-import { collectSetChanges } from "./set-changes.ts";
-import type { SetChanges } from "./set-changes.ts";
 import { createStaging, dropStaging } from "./stage-records.ts";
 
 interface ImportOptions {
@@ -49,7 +47,6 @@ export interface ImportRecord {
 }
 
 interface Writing extends UnlockedDatabase {
-  readonly changes: SetChanges;
   readonly record: ImportRecord;
 }
 
@@ -125,8 +122,7 @@ const openForWriting = async (
   patience: LockPatience,
 ): Promise<Writing> => {
   const unlocked = await unlockDatabase(file, masterKey, patience);
-  const changes = collectSetChanges(unlocked.database, unlocked.set.elementKey);
-  return { ...unlocked, changes, record };
+  return { ...unlocked, record };
 };
 
 /**
