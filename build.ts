@@ -39,8 +39,12 @@ const withoutPowers: Plugin = {
   },
 };
 
-/** Bundles the UI process into `folder/ui.mjs`. `--allow-fs-read` names this folder: nothing else that matters may lie in it. */
-export const bundleUi = async (folder: string, entry = "ui/main.ts"): Promise<string> => {
+/**
+ * Bundles the UI process into `folder/ui.mjs`. `--allow-fs-read` names this folder: nothing else that matters may lie in it.
+ *
+ * @param readable for a debugger: names as they are, and a source map
+ */
+export const bundleUi = async (folder: string, entry = "ui/main.ts", readable = false): Promise<string> => {
   const bundle = path.join(folder, "ui.mjs");
   await build({
     absWorkingDir: root,
@@ -50,7 +54,8 @@ export const bundleUi = async (folder: string, entry = "ui/main.ts"): Promise<st
     platform: "node",
     target: "node26",
     format: "esm", // ink and yoga use top-level await
-    minify: true,
+    minify: !readable,
+    sourcemap: readable ? "inline" : false,
     jsx: "automatic",
     legalComments: "none",
     logLevel: "warning",

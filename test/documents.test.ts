@@ -93,3 +93,24 @@ test("each file that the architecture document names is there", () => {
   expect(named.length).toBeGreaterThan(20);
   expect(named.filter((name) => !names.has(name))).toEqual([]);
 });
+
+/** Sentences of the texts that people read to do something; no tables, code, lists of names. */
+const sentencesOf = (file: string): readonly string[] =>
+  proseOf(file)
+    .replaceAll(/^(\||#|<!--).*$/gm, "\n")
+    .replaceAll(/`[^`\n]*`/g, "code")
+    .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+    .split(/\n{2,}|\n(?=\s*(?:-|\d+\.) )|[.?!:;]\**\s/)
+    .map((sentence) => sentence.replaceAll(/\s+/g, " ").trim());
+
+test("a sentence that people read to do something has twenty words at most", () => {
+  const forPeople = documents.filter((file) =>
+    /^(README|CONTRIBUTING)\.md$|^docs\/(operate|use|reference)\//.test(file),
+  );
+  const long = forPeople.flatMap((file) =>
+    sentencesOf(file)
+      .filter((sentence) => sentence.split(" ").length > 20)
+      .map((sentence) => `${file}: ${sentence}`),
+  );
+  expect(long).toEqual([]);
+});

@@ -10,10 +10,20 @@ import { createFrameReader, encodeFrame, frameKind, type FromUi, type ToUi } fro
 /** The flags that the server starts UI processes with. */
 export const hardening = (folder: string): readonly string[] => [...uiFlags(folder), "--max-old-space-size=96"];
 
+/** Where a debugger may attach (CONTRIBUTING.md): HOST:PORT. The process then waits for one, without Node's own walls. */
+const inspected = process.env["PEP_UI_INSPECT"];
+
+/** Whoever debugs takes an hour. */
+const patienceMs = inspected === undefined ? 10_000 : 3_600_000;
+
 /** The bundle in a folder of its own. */
 export const buildBundle = async (): Promise<{ bundle: string; folder: string; remove: () => Promise<void> }> => {
   const folder = await mkdtemp(path.join(tmpdir(), "pep-ui-"));
-  return { bundle: await bundleUi(folder), folder, remove: () => rm(folder, { recursive: true, force: true }) };
+  return {
+    bundle: await bundleUi(folder, "ui/main.ts", inspected !== undefined),
+    folder,
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
 };
 
 export type Open = ToUi & { readonly type: "open" };
@@ -123,7 +133,12 @@ export class UiProcess {
   ) {
     this.child = spawn(
       process.execPath,
-      [...hardening(path.dirname(bundle)), ...(options.nodeArguments ?? []), bundle, ...(options.arguments ?? [])],
+      [
+        ...(inspected === undefined ? hardening(path.dirname(bundle)) : [`--inspect-wait=${inspected}`]),
+        ...(options.nodeArguments ?? []),
+        bundle,
+        ...(options.arguments ?? []),
+      ],
       {
         stdio: ["pipe", "pipe", "pipe"],
         cwd: "/",
@@ -176,7 +191,7 @@ export class UiProcess {
   }
 
   /** Resolves when the condition holds and every painted byte has reached the terminal; checked on each arrival. */
-  async until(condition: () => boolean, what: string, withinMs = 10_000): Promise<void> {
+  async until(condition: () => boolean, what: string, withinMs = patienceMs): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const check = (): void => {
       if ([...this.#sessions.values()].every(({ pendingWrites }) => pendingWrites === 0) && condition()) resolve();
