@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { digestOfRecord, digestOrNone } from "../audit/open-of-record.ts";
-import { isAcceptedInPlace, type Counted } from "../audit/permissions.ts";
+import { isAcceptedInPlace, mayBeMissing, type Counted } from "../audit/permissions.ts";
 import { numberOf, textOf, type ReadEvent } from "./decode-line.ts";
 import type { Findings } from "./findings.ts";
 
@@ -42,8 +42,7 @@ export class TranscriptChecks {
 
   end(counted: Counted): void {
     for (const [name, { seq, digest }] of this.#missing) {
-      const pruned = counted.transcripts.get(name);
-      if (pruned !== undefined && (pruned === "" || digest === "" || pruned === digest)) continue;
+      if (mayBeMissing(counted, { name, digest })) continue;
       this.#findings.problem(`audit/transcripts/${name} is missing: event ${seq} names it`);
     }
     for (const [name, { digest, problem }] of this.#changed) {

@@ -170,6 +170,12 @@ export class Permissions {
   }
 }
 
+/** Whether a signed event says that the transcript is gone. */
+export const mayBeMissing = ({ transcripts }: Counted, { name, digest }: NamedTranscript): boolean => {
+  const permitted = transcripts.get(name);
+  return permitted !== undefined && (permitted === "" || digest === "" || permitted === digest);
+};
+
 /** Whether another transcript was accepted in the place of the one that was closed. @param found the digest of what is there */
 export const isAcceptedInPlace = (
   { transcripts, extra }: Counted,

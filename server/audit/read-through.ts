@@ -57,11 +57,11 @@ const findingOf = async (
   const { permissions, transcripts, aborted } = past;
   const counted = permissions.counted(provedSize);
   const counts = (seq: number): boolean => !permissions.isWorthless(seq, provedSize);
-  // First in both, so that an event which names a part of them names both.
-  const resized = await transcripts.resized(counted, stop);
+  const { missing, resized } = await transcripts.differences(counted, stop);
   const loss: RecordLoss = {
     segments: pruned.unpermitted(counted),
-    missing: [...resized.map(({ closed }) => closed), ...transcripts.missing(counted)],
+    // What is in both comes first, so that an event which names a part of them names it twice.
+    missing: [...resized.map(({ closed }) => closed), ...missing],
     extra: [...resized.map(({ found }) => found), ...(await transcripts.extra(counted, stop))],
     checkpoints,
     ...(brokenLine === undefined ? {} : { altered: { from: provedSize + 1, to: tree.size, brokenLine } }),

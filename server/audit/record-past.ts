@@ -68,7 +68,7 @@ export class RecordPast {
     for (const ended of transcripts) {
       const [seq, name, digest, bytes] = ended;
       if (isGone(seq)) continue;
-      this.transcripts.takeEnded({ name, digest, ...(bytes === null ? {} : { bytes }) });
+      this.transcripts.takeEnded({ name, digest, bytes: bytes ?? undefined });
       this.#ended.push(ended);
     }
   }

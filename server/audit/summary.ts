@@ -5,6 +5,22 @@ import * as z from "zod";
 import { readTextOfRecord } from "./open-of-record.ts";
 import { recentLine } from "./read-recent-log.ts";
 
+/** Number of the event, name, digest, which may be empty, and length, where the event has one. */
+type EndedTranscript = readonly [seq: number, name: string, digest: string, bytes: number | null];
+
+/** By hand: zod takes twice as long, 0.2 s more for 100,000. */
+const areTranscripts = (value: unknown): value is EndedTranscript[] =>
+  Array.isArray(value) &&
+  value.every(
+    (one: unknown) =>
+      Array.isArray(one) &&
+      one.length === 4 &&
+      Number.isSafeInteger(one[0]) &&
+      typeof one[1] === "string" &&
+      typeof one[2] === "string" &&
+      (one[3] === null || Number.isSafeInteger(one[3])),
+  );
+
 /** An event that is remembered, and its number. */
 const kept = z.tuple([z.number().int(), z.looseObject({ type: z.string() })]);
 
@@ -29,8 +45,8 @@ const summary = z.strictObject({
   ),
   /** What becomes of the log and of the site database, and sessions that have not ended. */
   events: z.array(kept),
-  /** Of sessions that ended: the number of that event, name, digest, which may be empty, and length, where the event has one. */
-  transcripts: z.array(z.tuple([z.number().int(), z.string(), z.string(), z.number().int().nullable()])),
+  /** Of sessions that ended. */
+  transcripts: z.custom<EndedTranscript[]>(areTranscripts),
   recent: z.array(recentLine),
 });
 

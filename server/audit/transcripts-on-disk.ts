@@ -2,20 +2,20 @@ import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isUnbegun } from "./aborted-sessions.ts";
 import { digestInTurns } from "./open-of-record.ts";
-import { isAcceptedInPlace, type Counted, type LooseEvent } from "./permissions.ts";
+import { isAcceptedInPlace, mayBeMissing, type Counted, type LooseEvent } from "./permissions.ts";
 import type { NamedTranscript } from "./record-loss.ts";
 
 /** As the end of its session names it. */
-export interface ClosedTranscriptName extends NamedTranscript {
+export interface EndedTranscript extends NamedTranscript {
   /** Lines of development versions have none. */
-  readonly bytes?: number;
+  readonly bytes: number | undefined;
 }
 
-/** A transcript in the place of the one that was closed. */
-export interface ResizedTranscript {
-  readonly closed: NamedTranscript;
-  /** Of what is there; an empty one where it is no regular file. */
-  readonly found: NamedTranscript;
+/** What is not there, and what is there in the place of a transcript that was closed. */
+interface Difference {
+  readonly missing: readonly NamedTranscript[];
+  /** Of another length, or no regular file. */
+  readonly resized: readonly { readonly closed: NamedTranscript; readonly found: NamedTranscript }[];
 }
 
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
@@ -23,20 +23,23 @@ const textOf = (value: unknown): string => (typeof value === "string" ? value : 
 /** The names and lengths of the transcripts that are there, held against those in the log, line by line of it. */
 export class TranscriptsOnDisk {
   readonly #directory: string;
-  readonly #names: ReadonlySet<string>;
   readonly #unnamed: Set<string>;
   readonly #open = new Map<string, string>();
-  readonly #missing = new Map<string, string>();
-  readonly #closed = new Map<string, ClosedTranscriptName>();
+  /** By name. */
+  readonly #ended = new Map<string, EndedTranscript>();
 
   constructor(directory: string) {
     this.#directory = directory;
-    this.#names = new Set(existsSync(directory) ? readdirSync(directory) : []);
-    this.#unnamed = new Set(this.#names);
+    this.#unnamed = new Set(existsSync(directory) ? readdirSync(directory) : []);
+  }
+
+  /** Those that no event has named. */
+  get unnamed(): ReadonlySet<string> {
+    return this.#unnamed;
   }
 
   /** @returns that of a session which ends here */
-  take(event: LooseEvent): ClosedTranscriptName | undefined {
+  take(event: LooseEvent): EndedTranscript | undefined {
     const sessionId = textOf(event["sessionId"]);
     if (event.type === "session-started") {
       const name = basename(textOf(event["transcript"]));
@@ -49,51 +52,39 @@ export class TranscriptsOnDisk {
       const name = this.#open.get(sessionId) ?? (digest === "" ? "" : `${basename(sessionId)}.cast`);
       this.#open.delete(sessionId);
       if (name === "") return undefined;
-      const { transcriptBytes: bytes } = event;
-      const ended = { name, digest, ...(typeof bytes === "number" ? { bytes } : {}) };
+      const { transcriptBytes } = event;
+      const ended = { name, digest, bytes: typeof transcriptBytes === "number" ? transcriptBytes : undefined };
       this.takeEnded(ended);
       return ended;
     }
     return undefined;
   }
 
-  takeEnded(ended: ClosedTranscriptName): void {
-    const { name, digest } = ended;
-    this.#unnamed.delete(name);
-    if (!this.#names.has(name)) this.#missing.set(name, digest);
-    else if (ended.bytes !== undefined) this.#closed.set(name, ended);
-  }
-
-  /** Those that no event has named. */
-  get unnamed(): ReadonlySet<string> {
-    return this.#unnamed;
+  takeEnded(ended: EndedTranscript): void {
+    this.#unnamed.delete(ended.name);
+    this.#ended.set(ended.name, ended);
   }
 
   /**
-   * Those that are not as long as they were when they were closed, or no regular files. A stat(2) for each is the dearest part of a start
-   * on many; nothing less tells.
+   * Of sessions that ended. One of a session without an end, the disk may have lost: the start ends it, and says so. A stat(2) for each is the
+   * dearest part of a start on many; nothing less tells.
    */
-  async resized(counted: Counted, stop: AbortSignal | undefined): Promise<ResizedTranscript[]> {
-    const resized: ResizedTranscript[] = [];
-    for (const [name, { digest, bytes }] of this.#closed) {
-      const path = join(this.#directory, name);
+  async differences(counted: Counted, stop: AbortSignal | undefined): Promise<Difference> {
+    const missing: NamedTranscript[] = [];
+    const resized: Difference["resized"][number][] = [];
+    for (const { name, digest, bytes } of this.#ended.values()) {
+      const path = `${this.#directory}/${name}`; // a name only: join() takes longer than the look
       const is = lstatSync(path, { throwIfNoEntry: false });
-      if (is?.isFile() === true && is.size === bytes) continue;
-      const found = { name, digest: await digestInTurns(path, stop) };
-      if (!isAcceptedInPlace(counted, { name, digest }, found.digest))
-        resized.push({ closed: { name, digest }, found });
+      if (is === undefined) {
+        if (!mayBeMissing(counted, { name, digest })) missing.push({ name, digest });
+      } else if (bytes !== undefined && (is.size !== bytes || !is.isFile())) {
+        const found = { name, digest: await digestInTurns(path, stop) };
+        if (!isAcceptedInPlace(counted, { name, digest }, found.digest)) {
+          resized.push({ closed: { name, digest }, found });
+        }
+      }
     }
-    return resized;
-  }
-
-  /** Of sessions that ended. One of a session without an end, the disk may have lost: the start ends it, and says so. */
-  missing({ transcripts }: Counted): NamedTranscript[] {
-    return [...this.#missing]
-      .map(([name, digest]) => ({ name, digest }))
-      .filter(({ name, digest }) => {
-        const permitted = transcripts.get(name);
-        return permitted === undefined || !(permitted === "" || digest === "" || permitted === digest);
-      });
+    return { missing, resized };
   }
 
   /** One that holds a header only shows nothing: a crash leaves it, and the next start takes it away. */

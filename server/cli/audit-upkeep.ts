@@ -2,6 +2,7 @@ import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { rmSync } from "node:fs";
 import { findForwarded } from "../audit-forwarding/examine.ts";
 import { Checkpointer } from "../audit/checkpointer.ts";
+import { segmentMiB } from "../audit/event-log.ts";
 import { openRecord } from "../audit/open-record.ts";
 import type { PrunePlan } from "../audit/plan-prune.ts";
 import { prune, prunedEvents } from "../audit/prune.ts";
@@ -22,8 +23,8 @@ import { readLogKey } from "./private-key.ts";
 import { freeBytesIn } from "./storage.ts";
 
 /** For the event, a checkpoint, and every hash at worst; each segment that goes gives more back than its hashes take. */
-const roomFor = ({ throughSeq, transcripts }: PrunePlan): number =>
-  1024 * 1024 + throughSeq * 32 + transcripts.length * 192;
+const roomFor = ({ throughSeq, transcripts, segments, before }: PrunePlan): number =>
+  1024 * 1024 + throughSeq * 32 + (transcripts.length + segments.length + before.segments.length) * 256;
 
 /** `pep audit prune --before DATE`: takes old lines and transcripts away, on the record, and leaves their hashes. */
 export const pruneCommand = async (
@@ -53,7 +54,7 @@ export const pruneCommand = async (
   }
   if (plan.segments.length === 0) {
     io.stdout.write(
-      "Nothing to prune: a segment goes when all of it is older, signed, and over; one is over at 64 MiB or after 7 days.\n",
+      `Nothing to prune: a segment goes when all of it is older, signed, and over; one is over at ${segmentMiB} MiB or after 7 days.\n`,
     );
     return 0;
   }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../../commands/index.ts";
 import { Checkpointer } from "../audit/checkpointer.ts";
+import { segmentMiB } from "../audit/event-log.ts";
 import { readThrough } from "../audit/read-through.ts";
 import type { SiteState } from "../audit/site-events.ts";
 import { readCredentials } from "../audit-forwarding/connection.ts";
@@ -124,7 +125,7 @@ const examineSpace = (directory: string, dataDirectory: string, reserveBytes: nu
   const free = freeBytesIn(directory);
   const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 ** 2)} MiB`;
   const left = `${mebibytes(free)} are free for the record, its reserve (auditReserveMiB) is ${mebibytes(reserveBytes)}`;
-  const act = `make room, or run: pep audit prune --before DATE --data-dir ${dataDirectory} (it takes whole segments: 64 MiB, or 7 days old)`;
+  const act = `make room, or run: pep audit prune --before DATE --data-dir ${dataDirectory} (it takes whole segments: ${segmentMiB} MiB, or 7 days old)`;
   if (free < reserveBytes / 2) return failedCheck("free-space", `${left}: every session is ended; ${act}`);
   if (free < reserveBytes) return failedCheck("free-space", `${left}: no session starts; ${act}`);
   return free < spaceToAct * reserveBytes

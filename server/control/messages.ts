@@ -2,8 +2,8 @@ import * as z from "zod";
 import { auditEvent, type AuditEvent } from "../audit/event.ts";
 import { siteState, type SiteState } from "../audit/site-events.ts";
 
-/** An import of ten thousand files fits; nothing honest is longer. */
-const maximumMessageBytes = 2 * 1024 * 1024;
+/** A pruning names each segment that is gone by then: 500 GiB of them fit, and so does an import of ten thousand files. */
+const maximumMessageBytes = 8 * 1024 * 1024;
 
 /** What a local command may put on the record of the running server. Everything else the server writes itself. */
 const openTypes: ReadonlySet<AuditEvent["type"]> = new Set([

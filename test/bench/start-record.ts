@@ -1,37 +1,49 @@
 /**
- * How long a start reads a long record: node test/bench/start-record.ts [MIB] [ROUNDS]
- * Prints a line of JSON for each way to start, in turns: from every line, and from a summary. 1024 MiB unless told otherwise.
+ * How long a start reads a long record: node test/bench/start-record.ts [MIB] [ROUNDS] [ROUNDS FROM EVERY LINE]
+ * Prints a line of JSON for each way to start, in turns: from every line, and from a summary. 1024 MiB unless told otherwise. Each start has
+ * a process of its own, as `pep serve` has, and the newest segment is nearly full, the worst that there is.
  */
+import { execFileSync } from "node:child_process";
 import {
   closeSync,
   mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   renameSync,
   rmSync,
   utimesSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { createHash, generateKeyPairSync } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { originOf, signCheckpoint } from "../../server/audit/checkpoint.ts";
+import { segmentMiB } from "../../server/audit/event-log.ts";
 import { keepSummary } from "../../server/audit/keep-summary.ts";
 import { CompactRange, leafHash } from "../../server/audit/merkle-tree.ts";
 import { openRecord, type OpenRecord } from "../../server/audit/open-record.ts";
 import { readRecentLog } from "../../server/audit/read-recent-log.ts";
 import { sessionEventAt } from "../audit-review/many-events.ts";
 
+/** Of the process that only starts: where the record is. */
+const started = process.argv[2] === "--start" ? process.argv[3] : undefined;
 const mebibytes = Number(process.argv[2] ?? 1024);
 const rounds = Number(process.argv[3] ?? 3);
-const segmentBytes = 64 * 1024 * 1024;
+const roundsFromEveryLine = Number(process.argv[4] ?? rounds);
+const fullBytes = segmentMiB * 1024 * 1024 * 0.97;
 /** One session in so many has a transcript. */
 const transcriptEach = 100;
 const eventsOfSession = 5;
 
-const { privateKey: key, publicKey } = generateKeyPairSync("ed25519");
-const dataDirectory = mkdtempSync(join(tmpdir(), "pep-bench-"));
+const dataDirectory = started ?? mkdtempSync(join(tmpdir(), "pep-bench-"));
+const keyPath = join(dataDirectory, "log-key");
+if (started === undefined) {
+  const pem = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" });
+  writeFileSync(keyPath, pem, { mode: 0o600 });
+}
+const key = createPrivateKey(readFileSync(keyPath));
 const audit = join(dataDirectory, "audit");
 const log = join(audit, "log");
 const now = Date.now();
@@ -69,11 +81,9 @@ const writeRecord = (): Made => {
   for (let left = mebibytes * 1024 * 1024; left > 0;) {
     const path = join(log, `${String(seq + 1).padStart(12, "0")}.ndjson`);
     const fd = openSync(path, "w");
-    // The last one is half as long as it may be.
-    const most = left > segmentBytes ? segmentBytes : left / 2;
-    for (let bytes = 0; bytes < most;) {
+    for (let bytes = 0; bytes < fullBytes;) {
       let text = "";
-      for (let line = 0; line < 5_000; line += 1) {
+      for (let line = 0; line < 1_000; line += 1) {
         seq += 1;
         const at = timeOf(seq).toISOString();
         const one = JSON.stringify({
@@ -92,7 +102,7 @@ const writeRecord = (): Made => {
     }
     closeSync(fd);
     utimesSync(path, timeOf(seq), timeOf(seq));
-    left -= segmentBytes;
+    left -= fullBytes;
   }
   const note = signCheckpoint({ origin, size: seq, root: tree.root() }, [key]);
   for (const name of ["checkpoint", "checkpoint-history"]) writeFileSync(join(audit, name), note);
@@ -123,11 +133,7 @@ const processorSeconds = (): number => {
 };
 
 /** What `pep serve` does before it takes anybody in. */
-const start = async (): Promise<{
-  readonly seconds: number;
-  readonly processorSeconds: number;
-  readonly fromSummary: boolean;
-}> => {
+const start = async (): Promise<void> => {
   const before = processorSeconds();
   const { seconds, result } = await timed(async () => {
     const record = await open();
@@ -136,12 +142,17 @@ const start = async (): Promise<{
   });
   const used = Number((processorSeconds() - before).toFixed(2));
   await result.close();
-  return { seconds, processorSeconds: used, fromSummary: result.recentBefore !== undefined };
+  const way = result.recentBefore === undefined ? "from every line" : "from a summary";
+  console.log(JSON.stringify({ start: way, seconds, processorSeconds: used }));
+};
+
+const startAnew = (): void => {
+  execFileSync(process.execPath, [import.meta.filename, "--start", dataDirectory], { stdio: "inherit" });
 };
 
 const summarize = async (): Promise<void> => {
   const record = await open();
-  const pem = publicKey.export({ type: "spki", format: "pem" });
+  const pem = createPublicKey(key).export({ type: "spki", format: "pem" });
   const through = record.recentBefore?.through ?? 0;
   const keeper = keepSummary({
     directory: audit,
@@ -156,15 +167,24 @@ const summarize = async (): Promise<void> => {
   await record.close();
 };
 
-try {
+const compare = async (): Promise<void> => {
   console.log(JSON.stringify({ mebibytes, ...writeRecord() }));
   console.log(JSON.stringify({ made: "summary, from every line", seconds: (await timed(summarize)).seconds }));
+  const [summaries, aside] = [join(audit, "summaries"), join(audit, "aside")];
   for (let round = 0; round < rounds; round += 1) {
-    renameSync(join(audit, "summaries"), join(audit, "aside"));
-    console.log(JSON.stringify({ start: "from every line", ...(await start()) }));
-    renameSync(join(audit, "aside"), join(audit, "summaries"));
-    console.log(JSON.stringify({ start: "from a summary", ...(await start()) }));
+    if (round < roundsFromEveryLine) {
+      renameSync(summaries, aside);
+      startAnew();
+      renameSync(aside, summaries);
+    }
+    startAnew();
   }
-} finally {
-  rmSync(dataDirectory, { recursive: true, force: true });
-}
+};
+
+if (started === undefined) {
+  try {
+    await compare();
+  } finally {
+    if (process.env["PEP_BENCH_KEEP"] === undefined) rmSync(dataDirectory, { recursive: true, force: true });
+  }
+} else await start();

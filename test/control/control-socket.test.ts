@@ -197,7 +197,7 @@ describe("a peer that is not one of ours", () => {
     ["bytes that are not UTF-8", Buffer.from([0x22, 0xff, 0xfe, 0x22, 0x0a])],
     ["noise", Buffer.concat([randomBytes(5000), Buffer.from("\n")])],
     ["a prototype", '{"append":{"__proto__":{"type":"import-started"}}}\n'],
-    ["more than a message may have", Buffer.alloc(3 * 1024 * 1024, 0x20)],
+    ["more than a message may have", Buffer.alloc(9 * 1024 * 1024, 0x20)],
   ])("%s ends its connection; the server goes on", async (_, bytes) => {
     const log = collecting();
     const path = await start(log);
