@@ -80,7 +80,7 @@ export interface EstimateContext {
   /** With the keys only that this user's rules let them see. */
   readonly siteDatabase: SiteDatabase;
   readonly signal: AbortSignal;
-  now(): Date;
+  readonly now: () => Date;
 }
 
 /** What counting rows ahead found. */
@@ -109,9 +109,9 @@ export interface CommandContext extends EstimateContext {
    * Asks for a password: on the trusted path, never through the UI process; in exec the first line of standard input.
    * Throws `InvalidArgument` when standard input gives none, or none that is good enough.
    */
-  askPassword(prompt: string, purpose: PasswordPurpose): Promise<Secret>;
+  readonly askPassword: (prompt: string, purpose: PasswordPurpose) => Promise<Secret>;
   /** Asks a person a question of consequence, on the trusted path. Always `false` in exec: a script says it by a switch. */
-  confirm(question: string): Promise<boolean>;
+  readonly confirm: (question: string) => Promise<boolean>;
   /** Approval by a second person, as far as the connected user has a part in it. */
   readonly elevation: ElevationPort;
   /** Says something beside the answer while the command runs: how far it is. */

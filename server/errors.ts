@@ -20,7 +20,7 @@ export const failures = {
   ResourceUnavailable: { exitStatus: 7, meaning: "the site database, the server or a screen is not available" },
   ApprovalRequired: { exitStatus: 8, meaning: "another person must approve it; the message has the request's id" },
   InvalidResult: { exitStatus: 70, meaning: "a bug; the message has a reference, and the log has the rest" },
-  ScriptsNotAllowed: { exitStatus: 126, meaning: "one command at a time" },
+  ScriptsNotAllowed: { exitStatus: 126, meaning: "no scripts: one command at a time, and no variables or expressions" },
   CommandNotFound: { exitStatus: 127, meaning: "not recognised; hidden and unknown commands are the same" },
   OperationStopped: { exitStatus: 130, meaning: "it was stopped" },
   // 254, not 1 or 255: the connection is fine and the command is valid, but it could not be recorded, so it was not run.

@@ -11,7 +11,7 @@ const documents = globSync("**/*.md", {
 const textOf = (file: string): string => readFileSync(join(root, file), "utf8");
 
 /** A document without what only looks like a link or a heading. */
-const proseOf = (file: string): string => textOf(file).replaceAll(/^```[^]*?^```/gm, "");
+const proseOf = (file: string): string => textOf(file).replaceAll(/^ *```[^]*?^ *```/gm, "");
 
 interface Link {
   readonly file: string;

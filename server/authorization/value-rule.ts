@@ -17,7 +17,7 @@ export interface ValueRule {
  */
 export const compilePattern = (pattern: string): ((text: string) => boolean) => {
   const compiled = RE2JS.compile(pattern, RE2JS.CASE_INSENSITIVE);
-  // A control character never matches, not even by `.` under (?s): facts on .NET's `$`, which accepts a final newline.
+  // A control character never matches, not even by `.` under (?s), nor by `$` before a final newline, as .NET's does.
   return (text) => !/\p{Cc}/u.test(text) && compiled.testExact(text);
 };
 
