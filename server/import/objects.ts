@@ -88,11 +88,14 @@ export async function* readObjects(
 
   /** @returns undefined when the object is none of what is known */
   const readObject = (
-    line: number,
+    begins: number,
     properties: Properties,
     around: Surroundings,
+    isNested: boolean,
   ): readonly RecoveryRecord[] | undefined => {
     const row = rowOf(properties, given);
+    // An object within may stand far below the beginning of the one that is read.
+    const line = isNested ? (reading.lineOf(row.cells.join("\n")) ?? begins) : begins;
     if (isGraphKey(properties)) return graph.read({ line, properties }, row, around);
     const error = propertyIn(properties, "error");
     if (error !== undefined && error !== null && !isRow(row)) {
@@ -110,7 +113,7 @@ export async function* readObjects(
       const computerName = within.computerName ?? computerInKey(name);
       return (Array.isArray(value) ? value : [value])
         .flatMap((item) => propertiesOf(item) ?? [])
-        .map((object) => readObject(line, object, { ...within, computerName }));
+        .map((object) => readObject(begins, object, { ...within, computerName }, true));
     });
     if (own === undefined && nested.every((records) => records === undefined)) return undefined;
     return [own ?? [], ...nested.map((records) => records ?? [])].flat();
@@ -127,7 +130,7 @@ export async function* readObjects(
       return [];
     }
     const within = around === undefined ? {} : inside(rowOf(around, given), {}, reading.computerName);
-    const records = readObject(line, properties, table === undefined ? within : { ...within, table });
+    const records = readObject(line, properties, table === undefined ? within : { ...within, table }, false);
     if (records === undefined) {
       reading.refuse(
         line,

@@ -176,6 +176,20 @@ export class PasswordAccount {
     else for (const { password: found } of recoveryPasswordsIn(plainText(text))) this.#open.delete(found);
   }
 
+  /** Where the first password in `text` stands that nobody has spoken of. */
+  lineOf(text: string): number | undefined {
+    for (const { password: found } of recoveryPasswordsIn(plainText(text))) {
+      // The next ones are looked at first, so this is mostly short.
+      for (let at = this.#next; at < this.#ahead.length; at += 1) {
+        const ahead = this.#ahead[at];
+        if (ahead?.password === found) return ahead.line;
+      }
+      const line = this.#open.get(found);
+      if (line !== undefined) return line;
+    }
+    return undefined;
+  }
+
   /** Lines of the passwords nobody has spoken of. */
   get openLines(): readonly number[] {
     this.#leaveOrder();

@@ -42,6 +42,8 @@ export interface Reading {
   withoutKey(line: number): void;
   /** The recovery passwords in `text` are those of a record that is stored, or was refused. */
   settle(text: string): void;
+  /** Where the first recovery password in `text` stands that was not settled. */
+  lineOf(text: string): number | undefined;
 }
 
 /** As many as fit on a screen; an administrator who sees twenty of a kind knows the kind. */
@@ -109,6 +111,10 @@ export class FileReading implements Reading {
 
   settle(text: string): void {
     this.#account.settle(text);
+  }
+
+  lineOf(text: string): number | undefined {
+    return this.#account.lineOf(text);
   }
 
   /** A record was read. @returns false when it is of no use, because the file is refused anyway */

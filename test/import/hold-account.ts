@@ -7,7 +7,7 @@ import { pairs, readAll, writeFile } from "./recovery-data.ts";
 const hyphenated = /(?<![0-9])[0-9]{6}(?:-[0-9]{6}){7}(?![0-9])/g;
 
 /** A problem is told with the line on which its record begins, or its password stands. */
-const linesOfARecord = 400;
+const linesOfARecord = 40;
 
 const textOf = (bytes: Buffer): string =>
   bytes[0] === 0xff && bytes[1] === 0xfe ? bytes.toString("utf16le") : bytes.toString("latin1");

@@ -35,6 +35,21 @@ describe("XML of PowerShell", () => {
     `<Objs Version="1.1.0.1">${objects.map((inside) => `<Obj RefId="0"><MS>${inside}</MS></Obj>`).join("\n")}</Objs>`;
   const key = element("KeyProtectorId", id) + element("RecoveryPassword", password);
 
+  const far = "\n".repeat(300);
+  const listed = (keyId: string, found: string): string =>
+    `<Obj><MS>${element("KeyProtectorId", keyId)}\n${element("RecoveryPassword", found)}</MS></Obj>`;
+  const asJson = (keyId: string, found: string): string =>
+    JSON.stringify({ KeyProtectorId: keyId, RecoveryPassword: found }, undefined, 1);
+  const xmlList = `${listed(id, password)}${far}${listed("no id", other.password)}`;
+  const jsonList = `${asJson(id, password)},${far}${asJson("no id", other.password)}`;
+  test.each([
+    ["CLIXML", clixml(`${element("ComputerName", "PC-1")}<Obj N="Keys"><LST>${xmlList}</LST></Obj>`)],
+    ["JSON", `[{"ComputerName": "PC-1", "Keys": [${jsonList}]}]`],
+  ])("%s: what is wrong far inside an object is told with the line of its password", async (_, text) => {
+    const line = text.split("\n").findIndex((at) => at.includes(other.password)) + 1;
+    await expect(readText(text)).rejects.toThrow(`line ${line}: the key id is not a whole GUID.`);
+  });
+
   test("text that XML can't hold as it is", async () => {
     const name = element("ComputerName", "R&#38;D_x002D_1&amp;2");
     expect(await readText(clixml(name + key))).toMatchObject([{ computerName: "R&D-1&2" }]);
