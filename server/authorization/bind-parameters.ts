@@ -1,7 +1,7 @@
 import type { RawParameters, RawValue } from "../../commands/parameters.ts";
 import type { Parameter } from "../../commands/parameters.ts";
 import { Refusal } from "../errors.ts";
-import type { Word } from "../session/command-line/parse.ts";
+import type { Word } from "../command-line/parse.ts";
 
 const refuse = (command: string, message: string): Refusal =>
   new Refusal("InvalidArgument", message, { reason: "parameter", command });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { computerName, keyIdOrPrefix } from "../../commands/parameter-kinds.ts";
 import { decodeComputerName } from "../../server/import/fields.ts";
-import { parseCommandLine } from "../../server/session/command-line/parse.ts";
+import { parseCommandLine } from "../../server/command-line/parse.ts";
 
 const id = "0440632D-0039-4DDB-BF38-69F12703AD19";
 

@@ -1,5 +1,5 @@
-import { findUnprintable } from "../../model/harmless-text.ts";
-import { beginsWithPrompt, pastedLine } from "../../model/pasted-text.ts";
+import { findUnprintable } from "../model/harmless-text.ts";
+import { beginsWithPrompt, pastedLine } from "../model/pasted-text.ts";
 import { codePointName, isBlank, isDash, isQuote } from "./characters.ts";
 import { peek, readValue, skipBlanks, startsParameter } from "./read-value.ts";
 import type { Cursor, Value } from "./read-value.ts";

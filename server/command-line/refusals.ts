@@ -1,4 +1,4 @@
-import { Refusal } from "../../errors.ts";
+import { Refusal } from "../errors.ts";
 
 /**
  * The answer for a command that does not exist and for one this user can't see: word for word the same, without what

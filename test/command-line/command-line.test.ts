@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { Refusal } from "../../server/errors.ts";
-import { maximumLineLength, parseCommandLine } from "../../server/session/command-line/parse.ts";
-import type { Stage, Word } from "../../server/session/command-line/parse.ts";
-import { maximumListLength, maximumValueLength } from "../../server/session/command-line/read-value.ts";
-import type { Value } from "../../server/session/command-line/read-value.ts";
+import { maximumLineLength, parseCommandLine } from "../../server/command-line/parse.ts";
+import type { Stage, Word } from "../../server/command-line/parse.ts";
+import { maximumListLength, maximumValueLength } from "../../server/command-line/read-value.ts";
+import type { Value } from "../../server/command-line/read-value.ts";
 
 const wordsOf = (rest: string): readonly Word[] => parseCommandLine(`X ${rest}`)[0].words;
 const value = (text: Value): Word => ({ kind: "value", value: text });

@@ -4,9 +4,9 @@ import { commands } from "../../commands/index.ts";
 import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import { Refusal } from "../../server/errors.ts";
 import { findUnprintable } from "../../server/model/harmless-text.ts";
-import { maximumLineLength, parseCommandLine } from "../../server/session/command-line/parse.ts";
-import type { Stage, Word } from "../../server/session/command-line/parse.ts";
-import type { Value } from "../../server/session/command-line/read-value.ts";
+import { maximumLineLength, parseCommandLine } from "../../server/command-line/parse.ts";
+import type { Stage, Word } from "../../server/command-line/parse.ts";
+import type { Value } from "../../server/command-line/read-value.ts";
 
 const name = fc.stringMatching(/^[A-Za-z][A-Za-z0-9]{0,12}(-[A-Za-z0-9]{1,8})?$/);
 const parameterName = fc.stringMatching(/^[A-Za-z][A-Za-z0-9]{0,12}$/);

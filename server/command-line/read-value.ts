@@ -1,4 +1,4 @@
-import { findUnprintable } from "../../model/harmless-text.ts";
+import { findUnprintable } from "../model/harmless-text.ts";
 import { isBlank, isDash, isDoubleQuote, isQuote, isSingleQuote } from "./characters.ts";
 import { refuseLanguage, scriptsNotAllowed, syntax, tooMuch } from "./refusals.ts";
 
