@@ -1,5 +1,5 @@
-import type { ReviewedEvent } from "../server/audit-review/review-port.ts";
-import type { OutputFormat, Row, RowsResult } from "./define-command.ts";
+import type { ReviewedEvent } from "../server/command/review-port.ts";
+import type { OutputFormat, Row, RowsResult } from "../server/command/define-command.ts";
 
 /** A table is to be read: what is longer is cut there, visibly; the formats for scripts have all of it. */
 const longestDetail = { onScreen: 120, elsewhere: 400 };

@@ -1,5 +1,5 @@
-import { oneOf, text } from "./parameter-kinds.ts";
-import { requiredValue, value } from "./parameters.ts";
+import { oneOf, text } from "../server/command/parameter-kinds.ts";
+import { requiredValue, value } from "../server/command/parameters.ts";
 
 /** Which files of the backup directory: the same rule for writing and for reading them, as the name becomes part of a path. */
 export const backupFiles = {

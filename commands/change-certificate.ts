@@ -1,9 +1,9 @@
 import { EndpointError } from "../server/errors.ts";
-import type { CertificateMade, CertificateState } from "../server/site-database/port.ts";
-import type { CommandContext, OutputFormat, RowsResult } from "./define-command.ts";
+import type { CertificateMade, CertificateState } from "../server/command/site-database.ts";
+import type { CommandContext, OutputFormat, RowsResult } from "../server/command/define-command.ts";
 import { oneBatch } from "./one-batch.ts";
-import { text } from "./parameter-kinds.ts";
-import { flag, value } from "./parameters.ts";
+import { text } from "../server/command/parameter-kinds.ts";
+import { flag, value } from "../server/command/parameters.ts";
 
 /** What create-cert and restore-cert have in common: who agreed to it, the master key's password, the answer. */
 

@@ -1,4 +1,4 @@
-import { defineCommand } from "./define-command.ts";
+import { defineCommand } from "../server/command/define-command.ts";
 
 export const clearHost = defineCommand({
   name: "Clear-Host",

@@ -1,7 +1,7 @@
 import { acceptLosing, agreeTo, changeRequest, force, rowsOfMade } from "./change-certificate.ts";
-import { defineCommand, outputFormats } from "./define-command.ts";
-import { oneOf } from "./parameter-kinds.ts";
-import { value } from "./parameters.ts";
+import { defineCommand, outputFormats } from "../server/command/define-command.ts";
+import { oneOf } from "../server/command/parameter-kinds.ts";
+import { value } from "../server/command/parameters.ts";
 
 export const createCert = defineCommand({
   name: "create-cert",

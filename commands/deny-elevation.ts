@@ -1,7 +1,7 @@
-import { defineCommand, outputFormats } from "./define-command.ts";
+import { defineCommand, outputFormats } from "../server/command/define-command.ts";
 import { elevationRows } from "./elevation-rows.ts";
-import { freeText, oneOf, requestId } from "./parameter-kinds.ts";
-import { requiredValue, value } from "./parameters.ts";
+import { freeText, oneOf, requestId } from "../server/command/parameter-kinds.ts";
+import { requiredValue, value } from "../server/command/parameters.ts";
 
 export const denyElevation = defineCommand({
   name: "Deny-Elevation",

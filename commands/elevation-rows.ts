@@ -1,5 +1,5 @@
-import type { Elevation } from "../server/authorization/elevation-port.ts";
-import type { OutputFormat, RowsResult } from "./define-command.ts";
+import type { Elevation } from "../server/command/elevation-port.ts";
+import type { OutputFormat, RowsResult } from "../server/command/define-command.ts";
 import { oneBatch } from "./one-batch.ts";
 
 /** Requests as rows; a list unless asked otherwise, because no column may cut what is to be approved. */

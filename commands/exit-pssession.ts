@@ -1,5 +1,5 @@
-import { defineCommand } from "./define-command.ts";
-import { flag } from "./parameters.ts";
+import { defineCommand } from "../server/command/define-command.ts";
+import { flag } from "../server/command/parameters.ts";
 
 export const exitPSSession = defineCommand({
   name: "Exit-PSSession",

@@ -1,5 +1,5 @@
 import { EndpointError } from "../server/errors.ts";
-import { defineCommand } from "./define-command.ts";
+import { defineCommand } from "../server/command/define-command.ts";
 
 export const exportAuditLog = defineCommand({
   name: "Export-AuditLog",

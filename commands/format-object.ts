@@ -1,5 +1,5 @@
-import { defineShaping } from "./define-command.ts";
-import { list } from "./parameters.ts";
+import { defineShaping } from "../server/command/define-command.ts";
+import { list } from "../server/command/parameters.ts";
 import { columnName, pickColumns } from "./pick-columns.ts";
 
 const parameters = {

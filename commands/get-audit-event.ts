@@ -1,7 +1,7 @@
 import { auditEventRows } from "./audit-event-rows.ts";
-import { defineCommand, outputFormats } from "./define-command.ts";
-import { integer, momentOf, oneOf, sessionId, since, text, userName } from "./parameter-kinds.ts";
-import { flag, list, value } from "./parameters.ts";
+import { defineCommand, outputFormats } from "../server/command/define-command.ts";
+import { integer, momentOf, oneOf, sessionId, since, text, userName } from "../server/command/parameter-kinds.ts";
+import { flag, list, value } from "../server/command/parameters.ts";
 
 /** -Last has to hold that many until the end is reached. */
 const mostLast = 1000;

@@ -1,8 +1,8 @@
 import { EndpointError } from "../server/errors.ts";
-import { defineCommand, outputFormats } from "./define-command.ts";
+import { defineCommand, outputFormats } from "../server/command/define-command.ts";
 import { oneBatch } from "./one-batch.ts";
-import { oneOf, text } from "./parameter-kinds.ts";
-import { list, value } from "./parameters.ts";
+import { oneOf, text } from "../server/command/parameter-kinds.ts";
+import { list, value } from "../server/command/parameters.ts";
 
 /**
  * Whole-name match without case, `*` for any text. By pieces, not by a regular expression made of typed text: each piece

@@ -1,8 +1,8 @@
 import { EndpointError } from "../server/errors.ts";
-import { defineCommand, outputFormats } from "./define-command.ts";
+import { defineCommand, outputFormats } from "../server/command/define-command.ts";
 import { elevationRows } from "./elevation-rows.ts";
-import { oneOf, requestId } from "./parameter-kinds.ts";
-import { value } from "./parameters.ts";
+import { oneOf, requestId } from "../server/command/parameter-kinds.ts";
+import { value } from "../server/command/parameters.ts";
 
 export const getElevation = defineCommand({
   name: "Get-Elevation",

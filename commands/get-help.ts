@@ -1,8 +1,8 @@
 import { EndpointError } from "../server/errors.ts";
-import { defineCommand } from "./define-command.ts";
+import { defineCommand } from "../server/command/define-command.ts";
 import { commandHelp, exampleHelp, overview, parameterHelp } from "./help-text.ts";
-import { text } from "./parameter-kinds.ts";
-import { flag, value } from "./parameters.ts";
+import { text } from "../server/command/parameter-kinds.ts";
+import { flag, value } from "../server/command/parameters.ts";
 
 const sameName = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 

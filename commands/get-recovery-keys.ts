@@ -1,11 +1,19 @@
 import { EndpointError } from "../server/errors.ts";
-import type { RecoveryKey, RecoveryKeyQuery } from "../server/site-database/port.ts";
-import { defineCommand, outputFormats } from "./define-command.ts";
-import type { Cell, Column, CommandContext, EstimateContext, Row } from "./define-command.ts";
+import type { RecoveryKey, RecoveryKeyQuery } from "../server/command/site-database.ts";
+import { defineCommand, outputFormats } from "../server/command/define-command.ts";
+import type { Cell, Column, CommandContext, EstimateContext, Row } from "../server/command/define-command.ts";
 import { newestFirst } from "./newest-first.ts";
-import { computerName, freeText, keyIdOrPrefix, momentOf, oneOf, since, wholeKeyIdLength } from "./parameter-kinds.ts";
-import { flag, list, value } from "./parameters.ts";
-import type { Values } from "./parameters.ts";
+import {
+  computerName,
+  freeText,
+  keyIdOrPrefix,
+  momentOf,
+  oneOf,
+  since,
+  wholeKeyIdLength,
+} from "../server/command/parameter-kinds.ts";
+import { flag, list, value } from "../server/command/parameters.ts";
+import type { Values } from "../server/command/parameters.ts";
 
 /** Configuration Manager's own wording of the helpdesk's drive recovery reasons; any other words are taken too. */
 const driveRecoveryReasons = [

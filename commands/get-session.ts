@@ -1,7 +1,7 @@
-import type { ReviewedEvent, SessionOutcome } from "../server/audit-review/review-port.ts";
+import type { ReviewedEvent, SessionOutcome } from "../server/command/review-port.ts";
 import { EndpointError } from "../server/errors.ts";
 import { auditEventRows } from "./audit-event-rows.ts";
-import { defineCommand, outputFormats } from "./define-command.ts";
+import { defineCommand, outputFormats } from "../server/command/define-command.ts";
 import {
   commandName,
   computerName,
@@ -11,8 +11,8 @@ import {
   sessionId,
   since,
   userName,
-} from "./parameter-kinds.ts";
-import { list, value } from "./parameters.ts";
+} from "../server/command/parameter-kinds.ts";
+import { list, value } from "../server/command/parameters.ts";
 import { sessionRows } from "./session-rows.ts";
 
 const outcomes = [

@@ -1,4 +1,4 @@
-import type { CommandDescription, ParameterDescription } from "./define-command.ts";
+import type { CommandDescription, ParameterDescription } from "../server/command/define-command.ts";
 
 const width = 78;
 const indentation = "    ";

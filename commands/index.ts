@@ -2,7 +2,7 @@ import { approveElevation } from "./approve-elevation.ts";
 import { backupCert } from "./backup-cert.ts";
 import { clearHost } from "./clear-host.ts";
 import { createCert } from "./create-cert.ts";
-import type { AnyDefinition } from "./define-command.ts";
+import type { AnyDefinition } from "../server/command/define-command.ts";
 import { denyElevation } from "./deny-elevation.ts";
 import { exportAuditLog } from "./export-audit-log.ts";
 import { exitPSSession } from "./exit-pssession.ts";

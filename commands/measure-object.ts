@@ -1,5 +1,5 @@
-import { defineShaping } from "./define-command.ts";
-import type { RowsResult } from "./define-command.ts";
+import { defineShaping } from "../server/command/define-command.ts";
+import type { RowsResult } from "../server/command/define-command.ts";
 
 async function* counted({ count, countIsHidden, batches }: RowsResult): AsyncGenerator<readonly (readonly number[])[]> {
   let rows = 0;

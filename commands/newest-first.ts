@@ -1,4 +1,4 @@
-import type { RecoveryKey } from "../server/site-database/port.ts";
+import type { RecoveryKey } from "../server/command/site-database.ts";
 
 type Batches = AsyncIterable<readonly RecoveryKey[]>;
 

@@ -1,4 +1,4 @@
-import type { Row } from "./define-command.ts";
+import type { Row } from "../server/command/define-command.ts";
 
 /** Rows that are there already, as a result wants them. */
 export async function* oneBatch(rows: readonly Row[]): AsyncGenerator<readonly Row[]> {

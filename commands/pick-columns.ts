@@ -1,6 +1,6 @@
 import { EndpointError } from "../server/errors.ts";
-import type { Column, Row, RowsResult } from "./define-command.ts";
-import { text } from "./parameter-kinds.ts";
+import type { Column, Row, RowsResult } from "../server/command/define-command.ts";
+import { text } from "../server/command/parameter-kinds.ts";
 
 export const columnName = text({
   placeholder: "<column>",

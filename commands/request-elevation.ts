@@ -1,8 +1,8 @@
-import { defineCommand, outputFormats } from "./define-command.ts";
+import { defineCommand, outputFormats } from "../server/command/define-command.ts";
 import { elevationRows } from "./elevation-rows.ts";
-import { freeText, oneOf } from "./parameter-kinds.ts";
-import { requiredValue, value } from "./parameters.ts";
-import type { Kind } from "./parameters.ts";
+import { freeText, oneOf } from "../server/command/parameter-kinds.ts";
+import { requiredValue, value } from "../server/command/parameters.ts";
+import type { Kind } from "../server/command/parameters.ts";
 
 /**
  * A whole line. For the record and the roles it is its length only, as any line that may be refused; once it is bound,

@@ -1,8 +1,8 @@
 import { backupFiles } from "./backup-files.ts";
 import { acceptLosing, agreeTo, changeRequest, force, rowsOfMade } from "./change-certificate.ts";
-import { defineCommand, outputFormats } from "./define-command.ts";
-import { oneOf } from "./parameter-kinds.ts";
-import { value } from "./parameters.ts";
+import { defineCommand, outputFormats } from "../server/command/define-command.ts";
+import { oneOf } from "../server/command/parameter-kinds.ts";
+import { value } from "../server/command/parameters.ts";
 
 export const restoreCert = defineCommand({
   name: "restore-cert",

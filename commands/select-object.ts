@@ -1,7 +1,7 @@
-import { defineShaping } from "./define-command.ts";
-import type { Row } from "./define-command.ts";
-import { integer } from "./parameter-kinds.ts";
-import { list, value } from "./parameters.ts";
+import { defineShaping } from "../server/command/define-command.ts";
+import type { Row } from "../server/command/define-command.ts";
+import { integer } from "../server/command/parameter-kinds.ts";
+import { list, value } from "../server/command/parameters.ts";
 import { columnName, pickColumns } from "./pick-columns.ts";
 
 const mostRows = 1_000_000;

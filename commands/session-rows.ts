@@ -1,5 +1,5 @@
-import type { ReviewedSession } from "../server/audit-review/review-port.ts";
-import type { OutputFormat, Row, RowsResult } from "./define-command.ts";
+import type { ReviewedSession } from "../server/command/review-port.ts";
+import type { OutputFormat, Row, RowsResult } from "../server/command/define-command.ts";
 import { dayLine } from "./sparkline.ts";
 
 const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;

@@ -1,7 +1,7 @@
 import { EndpointError } from "../server/errors.ts";
-import { defineCommand } from "./define-command.ts";
-import { sessionId } from "./parameter-kinds.ts";
-import { flag, requiredValue } from "./parameters.ts";
+import { defineCommand } from "../server/command/define-command.ts";
+import { sessionId } from "../server/command/parameter-kinds.ts";
+import { flag, requiredValue } from "../server/command/parameters.ts";
 
 export const showTranscript = defineCommand({
   name: "Show-Transcript",

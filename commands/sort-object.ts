@@ -1,7 +1,7 @@
 import { EndpointError } from "../server/errors.ts";
-import { defineShaping } from "./define-command.ts";
-import type { Cell, Row } from "./define-command.ts";
-import { flag, list } from "./parameters.ts";
+import { defineShaping } from "../server/command/define-command.ts";
+import type { Cell, Row } from "../server/command/define-command.ts";
+import { flag, list } from "../server/command/parameters.ts";
 import { columnName, findColumn } from "./pick-columns.ts";
 
 /** Rows held until the last one is there. */

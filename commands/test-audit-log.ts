@@ -1,7 +1,7 @@
-import { defineCommand, outputFormats } from "./define-command.ts";
+import { defineCommand, outputFormats } from "../server/command/define-command.ts";
 import { oneBatch } from "./one-batch.ts";
-import { noteInBase64, oneOf } from "./parameter-kinds.ts";
-import { value } from "./parameters.ts";
+import { noteInBase64, oneOf } from "../server/command/parameter-kinds.ts";
+import { value } from "../server/command/parameters.ts";
 
 const tellEveryMs = 2_000;
 

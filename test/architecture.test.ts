@@ -53,16 +53,24 @@ test("a package is imported in its own folder only", () => {
   expect(shown(strays)).toEqual([]);
 });
 
-test("commands import no package, no node: module, and of the server only errors, the vocabulary and types", () => {
-  const strays = within("commands/").filter(({ to, typeOnly }) => {
-    if (!isOurs(to)) return true;
-    return !(to.startsWith("commands/") || to === "server/errors.ts" || to.startsWith("server/model/") || typeOnly);
-  });
+test("commands import what a command is, errors and the vocabulary: no package, no node: module, nothing else", () => {
+  const strays = within("commands/").filter(
+    ({ to }) => !/^(commands\/|server\/command\/|server\/model\/|server\/errors\.ts$)/.test(to),
+  );
+  expect(shown(strays)).toEqual([]);
+});
+
+test("what a command is knows no room that runs or answers one", () => {
+  const known = ["server/errors.ts", "server/secret.ts", "server/audit/on-record.ts"];
+  const strays = within("server/command/").filter(
+    ({ to }) => !/^server\/(command|model)\//.test(to) && !known.includes(to),
+  );
   expect(shown(strays)).toEqual([]);
 });
 
 test("no command reaches a package or a node: module through something it imports", () => {
-  const reached = [...reachableFrom(sources.filter((file) => file.startsWith("commands/")))];
+  const commands = sources.filter((file) => /^(commands|server\/command)\//.test(file));
+  const reached = [...reachableFrom(commands)];
   expect(reached.filter((path) => !isOurs(path))).toEqual([]);
 });
 

@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { openFileOfRecord } from "../audit/open-of-record.ts";
 import { castLinesV2InTurns } from "./cast-v2.ts";
-import type { OpenedTranscript, TranscriptPort } from "./transcript-port.ts";
+import type { OpenedTranscript, TranscriptPort } from "../command/transcript-port.ts";
 
 /** As the server makes them. Checked here too, because the id names a file. */
 const sessionIdShape = /^S-[0-9a-f]{16}$/;

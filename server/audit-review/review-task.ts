@@ -10,7 +10,7 @@ import { readEvents } from "./read-events.ts";
 import { makeReceipts, type Receipt } from "./receipts.ts";
 import { recordPaths } from "./record-paths.ts";
 import { makeReport, type ReportStep, type ReportWork } from "./report/make-report.ts";
-import type { ReviewedSession, SessionQuery } from "./review-port.ts";
+import type { ReviewedSession, SessionQuery } from "../command/review-port.ts";
 import { listSessions, type SessionFilter, type SessionSummary } from "./sessions.ts";
 import { streamSessions } from "./stream-sessions.ts";
 import { verifyRecord, type Verification } from "./verify-record.ts";

@@ -3,7 +3,7 @@ import { EndpointError } from "../errors.ts";
 import { exportRecord } from "./export-record.ts";
 import type { LiveFeed } from "./live-feed.ts";
 import { recordPaths } from "./record-paths.ts";
-import type { EventQuery, ReviewPort, Reviewer, SessionQuery } from "./review-port.ts";
+import type { EventQuery, ReviewPort, Reviewer, SessionQuery } from "../command/review-port.ts";
 import type { ReviewItems, ReviewKind, ReviewTask } from "./review-task.ts";
 import { runInWorker } from "./run-in-worker.ts";
 import { streamEvents } from "./stream-events.ts";

@@ -2,7 +2,7 @@ import { stopped } from "../errors.ts";
 import { decodeLine, textOf, type ReadLine } from "./decode-line.ts";
 import type { LiveFeed } from "./live-feed.ts";
 import { LogReader, type NumberedLine } from "../audit/log-reader.ts";
-import type { EventQuery, ReviewedEvent } from "./review-port.ts";
+import type { EventQuery, ReviewedEvent } from "../command/review-port.ts";
 import { clockMarginMs, segmentsSince } from "./segments-since.ts";
 import { same } from "./sessions.ts";
 

@@ -1,6 +1,6 @@
 import { linesOfSegment } from "../audit/log-lines.ts";
 import { decodeLine, textOf, type ReadEvent, type ReadLine } from "./decode-line.ts";
-import type { ReviewedSession, SessionOutcome, SessionQuery } from "./review-port.ts";
+import type { ReviewedSession, SessionOutcome, SessionQuery } from "../command/review-port.ts";
 import { clockMarginMs, segmentsSince } from "./segments-since.ts";
 import { disclosedIn, same } from "./sessions.ts";
 

@@ -1,4 +1,5 @@
 import type { KeyObject } from "node:crypto";
+import type { RecordFindings } from "../command/review-port.ts";
 import { logLines, type LogLine } from "../audit/log-lines.ts";
 import { CompactRange, leafHash } from "../audit/merkle-tree.ts";
 import { lossOf, Permissions, type PrunedBefore } from "../audit/permissions.ts";
@@ -22,14 +23,7 @@ export interface VerifyOptions {
   readonly onProgress?: (events: number) => void;
 }
 
-export interface Verification {
-  /** What is wrong; empty when the record holds. */
-  readonly problems: readonly string[];
-  /** What is worth knowing and no sign of tampering. */
-  readonly notices: readonly string[];
-  /** What the answer is worth, in words. */
-  readonly claims: readonly string[];
-  readonly events: number;
+export interface Verification extends RecordFindings {
   /** Of what earlier prunings left: what the next one has to name again. Worth something only where there is no problem. */
   readonly prunedBefore: PrunedBefore;
 }

@@ -1,6 +1,6 @@
-import { requestId } from "../../commands/parameter-kinds.ts";
-import { flag, value } from "../../commands/parameters.ts";
-import type { Parameter } from "../../commands/parameters.ts";
+import { requestId } from "../command/parameter-kinds.ts";
+import { flag, value } from "../command/parameters.ts";
+import type { Parameter } from "../command/parameters.ts";
 
 /**
  * What a line may say of its own approval. Not parameters of any command, so no command can forget to take them and what

@@ -1,5 +1,5 @@
-import type { RawParameters, RawValue } from "../../commands/parameters.ts";
-import type { Parameter } from "../../commands/parameters.ts";
+import type { RawParameters, RawValue } from "../command/parameters.ts";
+import type { Parameter } from "../command/parameters.ts";
 import { Refusal } from "../errors.ts";
 import type { Word } from "../command-line/parse.ts";
 

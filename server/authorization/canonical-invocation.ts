@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { BoundCommand, BoundShaping, CheckedTexts } from "../../commands/define-command.ts";
+import type { BoundCommand, BoundShaping, CheckedTexts } from "../command/define-command.ts";
 import type { BoundLine } from "./contract.ts";
 import { maskKey } from "../model/key-shaped-text.ts";
 

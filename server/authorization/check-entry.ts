@@ -1,5 +1,5 @@
-import type { AnyDefinition } from "../../commands/define-command.ts";
-import type { Parameter } from "../../commands/parameters.ts";
+import type { AnyDefinition } from "../command/define-command.ts";
+import type { Parameter } from "../command/parameters.ts";
 import type { RoleEntry } from "./role-entry.ts";
 import type { RolesFile } from "./roles-schema.ts";
 import { makeValueRule, sameText } from "./value-rule.ts";

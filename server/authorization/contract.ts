@@ -1,5 +1,5 @@
-import type { BoundCommand, BoundShaping, CommandDescription } from "../../commands/define-command.ts";
-import type { KeyBounds } from "../site-database/port.ts";
+import type { BoundCommand, BoundShaping, CommandDescription } from "../command/define-command.ts";
+import type { KeyBounds } from "../command/site-database.ts";
 import type { Circumstances } from "./circumstances.ts";
 
 /** What another person would approve: the invocation without `-RequestId` and `-Wait`. */

@@ -1,5 +1,5 @@
 import { isCanonicalUserName } from "../model/user-name.ts";
-import type { AnyDefinition } from "../../commands/define-command.ts";
+import type { AnyDefinition } from "../command/define-command.ts";
 import { checkCondition as checkCircumstances, conditionInWords } from "./circumstances.ts";
 import type { Circumstances } from "./circumstances.ts";
 import { checkEntry } from "./check-entry.ts";

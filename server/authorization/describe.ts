@@ -1,5 +1,5 @@
-import type { AnyDefinition, CommandDescription, ParameterDescription } from "../../commands/define-command.ts";
-import type { Parameter } from "../../commands/parameters.ts";
+import type { AnyDefinition, CommandDescription, ParameterDescription } from "../command/define-command.ts";
+import type { Parameter } from "../command/parameters.ts";
 import { approvalParameters } from "./approval-parameters.ts";
 import { needsOneOf, ruleInWords } from "./role-entry.ts";
 import type { RoleEntry } from "./role-entry.ts";

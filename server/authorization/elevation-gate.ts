@@ -1,12 +1,12 @@
-import type { EstimateContext } from "../../commands/define-command.ts";
+import type { EstimateContext } from "../command/define-command.ts";
 import type { OnRecord } from "../audit/on-record.ts";
 import { EndpointError, Refusal } from "../errors.ts";
 import { describe, translate } from "../failure-messages.ts";
 import { orStopped } from "../or-stopped.ts";
-import type { KeyBounds } from "../site-database/port.ts";
+import type { KeyBounds } from "../command/site-database.ts";
 import type { ApprovalNeeded, BoundLine, VisibleCommands } from "./contract.ts";
 import type { ElevationParty } from "./elevation-held.ts";
-import type { Elevation, ElevationPort } from "./elevation-port.ts";
+import type { Elevation, ElevationPort } from "../command/elevation-port.ts";
 import type { AskedElevation, Elevations } from "./elevation.ts";
 import type { Counted } from "./row-counts.ts";
 

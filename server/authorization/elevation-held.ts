@@ -1,7 +1,7 @@
 import type { AuditEvent, Origin } from "../audit/event.ts";
 import { EndpointError } from "../errors.ts";
 import { sameParty, type Party, type RecordedParty } from "../identity/party.ts";
-import type { Elevation, ElevationState } from "./elevation-port.ts";
+import type { Elevation, ElevationState } from "../command/elevation-port.ts";
 import type { Counted } from "./row-counts.ts";
 import type { StoredChange, StoredRequest } from "./elevation-store.ts";
 

@@ -1,7 +1,7 @@
 import { EndpointError } from "../errors.ts";
 import type { Party } from "../identity/party.ts";
 import { isAskedBy, isDecidedBy, isOwn, type ElevationParty, type Held } from "./elevation-held.ts";
-import type { ElevationState } from "./elevation-port.ts";
+import type { ElevationState } from "../command/elevation-port.ts";
 
 /** Enough for honest work; more would only bury what an approver should read. */
 const mostOpenOfOne = 20;

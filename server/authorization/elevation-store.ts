@@ -8,7 +8,7 @@ import { openFresh, writeNewFile } from "../files/new-file.ts";
 import { renameDurably } from "../files/replace-file.ts";
 import { synchronizeDirectory } from "../files/synchronize-directory.ts";
 import { readTrustedSync, UntrustedFile } from "../files/trusted-file.ts";
-import { elevationStates } from "./elevation-port.ts";
+import { elevationStates } from "../command/elevation-port.ts";
 
 const certificate = z.strictObject({ authority: z.string(), keyId: z.string() });
 

@@ -18,7 +18,7 @@ import {
   type Held,
 } from "./elevation-held.ts";
 import { refuseOneMore, refuseToDecide, refuseUnlessUsable, refuseUnreadable } from "./elevation-refusals.ts";
-import type { Elevation, ElevationState } from "./elevation-port.ts";
+import type { Elevation, ElevationState } from "../command/elevation-port.ts";
 import type { ElevationStore, StoredRequest } from "./elevation-store.ts";
 import { orStopped } from "../or-stopped.ts";
 import { RowCounts, type Counted } from "./row-counts.ts";

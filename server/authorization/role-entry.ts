@@ -1,4 +1,4 @@
-import type { CheckedTexts, CommandDefinition } from "../../commands/define-command.ts";
+import type { CheckedTexts, CommandDefinition } from "../command/define-command.ts";
 import { Refusal } from "../errors.ts";
 import type { LineBounds } from "./contract.ts";
 import type { ValueRule } from "./value-rule.ts";

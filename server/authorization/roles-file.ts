@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { AnyDefinition } from "../../commands/define-command.ts";
+import type { AnyDefinition } from "../command/define-command.ts";
 import { openFile } from "../files/judge.ts";
 import { readTrustedSync } from "../files/trusted-file.ts";
 import { decodeRoles } from "./decode-roles.ts";

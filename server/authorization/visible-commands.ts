@@ -1,7 +1,7 @@
-import type { AnyDefinition, BoundShaping, CommandDefinition, NarrowedValues } from "../../commands/define-command.ts";
-import type { CommandDescription } from "../../commands/command-description.ts";
-import type { RawParameters, RawValue } from "../../commands/parameters.ts";
-import { requestId } from "../../commands/parameter-kinds.ts";
+import type { AnyDefinition, BoundShaping, CommandDefinition, NarrowedValues } from "../command/define-command.ts";
+import type { CommandDescription } from "../command/command-description.ts";
+import type { RawParameters, RawValue } from "../command/parameters.ts";
+import { requestId } from "../command/parameter-kinds.ts";
 import { Refusal } from "../errors.ts";
 import { parseCommandLine } from "../command-line/parse.ts";
 import type { Stage } from "../command-line/parse.ts";

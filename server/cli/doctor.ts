@@ -17,7 +17,7 @@ import { EndpointError } from "../errors.ts";
 import { FactorStore } from "../second-factor/factor-store.ts";
 import { afterRefusal, inspectEmbeddedSite, refusalInWords } from "../site-database/embedded/index.ts";
 import type { RowsExamined } from "../site-database/embedded/index.ts";
-import type { CertificateFinding } from "../site-database/port.ts";
+import type { CertificateFinding } from "../command/site-database.ts";
 import { examineSqlServer } from "../site-database/sql-server/doctor.ts";
 import { isolationInWords, type UiIsolation, judgeIsolation } from "../session/interactive/isolation.ts";
 import { lookAtMachine } from "../session/interactive/accounts/machine.ts";

@@ -4,7 +4,7 @@ import type { Configuration, EmbeddedSite } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
 import { openEmbeddedSiteDatabase } from "../site-database/embedded/index.ts";
 import type { SiteRecord } from "../site-database/embedded/index.ts";
-import type { SiteDatabase } from "../site-database/port.ts";
+import type { SiteDatabase } from "../command/site-database.ts";
 import { openSqlServerSiteDatabase, type SqlServerSiteDatabase } from "../site-database/sql-server/database.ts";
 import type { SqlServerConfiguration } from "../site-database/sql-server/configuration.ts";
 import type { Io } from "./io.ts";

@@ -1,6 +1,6 @@
 import { createHash, randomInt, randomUUID } from "node:crypto";
 import { Secret } from "../secret.ts";
-import type { VolumeType } from "../site-database/port.ts";
+import type { VolumeType } from "../command/site-database.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 
 /** A well-formed recovery password: eight groups, each a 16-bit number times 11 (Win32_EncryptableVolume). */

@@ -2,7 +2,7 @@ import { decodeGuid, guidPattern } from "../model/guid.ts";
 import { canonicalComputerName } from "../model/computer-name.ts";
 import { holdsKey } from "../model/key-shaped-text.ts";
 import { plainText } from "../model/pasted-text.ts";
-import type { VolumeType } from "../site-database/port.ts";
+import type { VolumeType } from "../command/site-database.ts";
 
 /** csvde writes the 16 bytes of a GUID as `X'…'`. */
 const csvdeBytes = /^X'([0-9A-F]{32})'$/i;

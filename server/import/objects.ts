@@ -1,4 +1,4 @@
-import type { VolumeType } from "../site-database/port.ts";
+import type { VolumeType } from "../command/site-database.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 import { roleOfName } from "./column-names.ts";
 import { decodeComputerName, decodeWrittenGuid, guidFromBytes } from "./fields.ts";

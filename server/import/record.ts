@@ -1,5 +1,5 @@
 import { Secret } from "../secret.ts";
-import type { VolumeType } from "../site-database/port.ts";
+import type { VolumeType } from "../command/site-database.ts";
 import { canonicalRecoveryPassword } from "../model/recovery-password.ts";
 import type { KeyProtector, RecoveryRecord } from "../site-database/recovery-record.ts";
 import { decodeComputerName, decodeWrittenGuid } from "./fields.ts";

@@ -1,4 +1,4 @@
-import type { VolumeType } from "../site-database/port.ts";
+import type { VolumeType } from "../command/site-database.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 import { computerInName } from "./distinguished-name.ts";
 import type { Role } from "./column-names.ts";

@@ -1,6 +1,6 @@
 import type { BoundLine, VisibleCommands } from "../authorization/contract.ts";
 import type { ElevationGate } from "../authorization/elevation-gate.ts";
-import type { Elevation } from "../authorization/elevation-port.ts";
+import type { Elevation } from "../command/elevation-port.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
 import type { Party } from "../identity/party.ts";
 import type { CommandRefusal } from "../audit/refusal-reasons.ts";

@@ -1,4 +1,4 @@
-import type { PasswordPurpose } from "../../commands/define-command.ts";
+import type { PasswordPurpose } from "../command/define-command.ts";
 import { problemOfNewPassword } from "../model/new-password.ts";
 
 /** Of what is asked for without an echo: a password, a code. */

@@ -1,4 +1,4 @@
-import type { Column, CommandResult, OutputFormat, PasswordPurpose } from "../../commands/define-command.ts";
+import type { Column, CommandResult, OutputFormat, PasswordPurpose } from "../command/define-command.ts";
 import type { EndpointError, FailureCategory } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 

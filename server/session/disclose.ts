@@ -1,7 +1,7 @@
 import { revealSecret, Secret } from "../secret.ts";
 import { recordOf, type Party } from "../identity/party.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
-import type { Row } from "../../commands/define-command.ts";
+import type { Row } from "../command/define-command.ts";
 import type { Delivery, DisclosedCell } from "./delivery.ts";
 import { withoutPrivateUse } from "../model/harmless-text.ts";
 

@@ -1,4 +1,4 @@
-import type { Row } from "../../commands/define-command.ts";
+import type { Row } from "../command/define-command.ts";
 import { EndpointError } from "../errors.ts";
 
 /** The smaller of what a role shows at once and what was approved. */

@@ -1,5 +1,5 @@
 import type { VisibleCommands } from "../authorization/contract.ts";
-import type { Elevation } from "../authorization/elevation-port.ts";
+import type { Elevation } from "../command/elevation-port.ts";
 import type { Elevations } from "../authorization/elevation.ts";
 import { Refusal } from "../errors.ts";
 import { sameParty } from "../identity/party.ts";

@@ -1,9 +1,9 @@
-import type { CommandContext } from "../../commands/define-command.ts";
+import type { CommandContext } from "../command/define-command.ts";
 import type { OnRecord } from "../audit/on-record.ts";
 import type { OpenForEstimate } from "../authorization/elevation-gate.ts";
-import type { Reviewer, ReviewPort } from "../audit-review/review-port.ts";
-import type { TranscriptPort } from "../audit-review/transcript-port.ts";
-import type { KeyBounds, SiteDatabase } from "../site-database/port.ts";
+import type { Reviewer, ReviewPort } from "../command/review-port.ts";
+import type { TranscriptPort } from "../command/transcript-port.ts";
+import type { KeyBounds, SiteDatabase } from "../command/site-database.ts";
 import { boundKeys } from "../site-database/bound-keys.ts";
 
 interface DataPorts {

@@ -1,4 +1,4 @@
-import type { CommandContext, RowsResult } from "../../commands/define-command.ts";
+import type { CommandContext, RowsResult } from "../command/define-command.ts";
 import type { VisibleCommands } from "../authorization/contract.ts";
 import type { ElevationGate } from "../authorization/elevation-gate.ts";
 import type { EventLog, Origin } from "../audit/event.ts";

@@ -1,4 +1,4 @@
-import type { CommandResult } from "../../commands/define-command.ts";
+import type { CommandResult } from "../command/define-command.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
 import { EndpointError } from "../errors.ts";
 import type { Delivery } from "./delivery.ts";

@@ -5,7 +5,7 @@ import { EndpointError } from "../errors.ts";
 import { ownFile, ownSecret } from "../files/judge.ts";
 import { synchronizeDirectory } from "../files/synchronize-directory.ts";
 import { readTrusted, UntrustedFile } from "../files/trusted-file.ts";
-import type { CertificateBackup } from "./port.ts";
+import type { CertificateBackup } from "../command/site-database.ts";
 
 export interface BackupFile {
   readonly fileName: string;

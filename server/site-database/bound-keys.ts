@@ -1,4 +1,10 @@
-import { volumeTypes, type KeyBounds, type RecoveryKey, type RecoveryKeyQuery, type SiteDatabase } from "./port.ts";
+import {
+  volumeTypes,
+  type KeyBounds,
+  type RecoveryKey,
+  type RecoveryKeyQuery,
+  type SiteDatabase,
+} from "../command/site-database.ts";
 
 type Batches = AsyncIterable<readonly RecoveryKey[]>;
 

@@ -3,7 +3,7 @@ import { EndpointError } from "../errors.ts";
 import { withoutStrayEnds } from "../model/new-password.ts";
 import { checkBackupName, readBackupFiles } from "./backup-files.ts";
 import { decodeKeyFile, decodePfx, isKeyOf } from "./key-files.ts";
-import type { CertificateRestoreRequest } from "./port.ts";
+import type { CertificateRestoreRequest } from "../command/site-database.ts";
 
 export interface OpenedBackup {
   readonly certificate: Uint8Array;

@@ -1,5 +1,5 @@
 import type { Secret } from "../secret.ts";
-import type { VolumeType } from "./port.ts";
+import type { VolumeType } from "../command/site-database.ts";
 
 /** A key protector as recovery data describes it: the three kinds of a volume that can be recovered. */
 export type KeyProtector =

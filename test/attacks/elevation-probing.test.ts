@@ -11,7 +11,7 @@ import { expect, test } from "vitest";
 import { openElevationStore } from "../../server/authorization/elevation-store.ts";
 import { Elevations } from "../../server/authorization/elevation.ts";
 import { EndpointError } from "../../server/errors.ts";
-import type { SiteDatabase } from "../../server/site-database/port.ts";
+import type { SiteDatabase } from "../../server/command/site-database.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 import { createStage, idIn, rolesText } from "../harness/elevation-stage.ts";

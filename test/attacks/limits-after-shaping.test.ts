@@ -7,7 +7,7 @@
  *         number is told.
  */
 import { beforeAll, expect, test } from "vitest";
-import type { SiteDatabase } from "../../server/site-database/port.ts";
+import type { SiteDatabase } from "../../server/command/site-database.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
 import { runLine } from "../session/invoke-stage.ts";
 

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { EndpointError } from "../../server/errors.ts";
 import { Secret } from "../../server/secret.ts";
-import type { SiteDatabase } from "../../server/site-database/port.ts";
+import type { SiteDatabase } from "../../server/command/site-database.ts";
 import { collect, createSiteMaker, neverStopped, passwordRecord } from "../site-database/fixture.ts";
 import type { SiteMaker, TestSite } from "../site-database/fixture.ts";
 

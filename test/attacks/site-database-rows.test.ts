@@ -10,7 +10,7 @@
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { RecoveryKeyQuery } from "../../server/site-database/port.ts";
+import type { RecoveryKeyQuery } from "../../server/command/site-database.ts";
 import {
   collect,
   createSiteMaker,

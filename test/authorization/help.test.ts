@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { commands } from "../../commands/index.ts";
-import type { CommandContext } from "../../commands/define-command.ts";
+import type { CommandContext } from "../../server/command/define-command.ts";
 import type { CheckedRoles } from "../../server/authorization/decode-roles.ts";
 import { loadRolesFile } from "../../server/authorization/roles-file.ts";
 import { createMemorySite } from "../commands/memory-site.ts";

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { LiveFeed } from "../../server/audit-review/live-feed.ts";
 import { createReview } from "../../server/audit-review/review.ts";
-import type { ReviewPort } from "../../server/audit-review/review-port.ts";
+import type { ReviewPort } from "../../server/command/review-port.ts";
 import { sessionEventAt, writeManyEvents } from "../audit-review/many-events.ts";
 
 const events = Number(process.argv[2] ?? 1_000_000);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { auditEventRows } from "../../commands/audit-event-rows.ts";
-import type { ReviewedEvent } from "../../server/audit-review/review-port.ts";
+import type { ReviewedEvent } from "../../server/command/review-port.ts";
 
 const key = (place: number) => ({
   keyId: `${place}A78B34B-907A-4BFD-ACAA-35D24D4B8E36`,

@@ -10,7 +10,7 @@ import type {
   RecoveryKeyQuery,
   SiteDatabase,
   VolumeType,
-} from "../../server/site-database/port.ts";
+} from "../../server/command/site-database.ts";
 
 /** What a command asked of its site, in order. */
 interface Asked {

@@ -1,11 +1,11 @@
 import { commands } from "../../commands/index.ts";
-import type { Cell, CommandResult, PasswordPurpose, RowsResult } from "../../commands/define-command.ts";
+import type { Cell, CommandResult, PasswordPurpose, RowsResult } from "../../server/command/define-command.ts";
 import type { BoundLine, VisibleCommands } from "../../server/authorization/contract.ts";
 import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import { Secret } from "../../server/secret.ts";
 import { portsOf, startOnRecord } from "../harness/closed-ports.ts";
 import { noElevationPort } from "../harness/elevation.ts";
-import type { SiteDatabase } from "../../server/site-database/port.ts";
+import type { SiteDatabase } from "../../server/command/site-database.ts";
 
 /** A user who may do everything that can be granted. */
 const allPowers = (): VisibleCommands => {

@@ -1,8 +1,8 @@
-import type { CommandContext } from "../../commands/define-command.ts";
+import type { CommandContext } from "../../server/command/define-command.ts";
 import type { AuditEvent } from "../../server/audit/event.ts";
 import { OnRecord } from "../../server/audit/on-record.ts";
 import { closePorts, type ClosedPorts } from "../../server/session/open-ports.ts";
-import type { SiteDatabase } from "../../server/site-database/port.ts";
+import type { SiteDatabase } from "../../server/command/site-database.ts";
 import { noReview } from "./review.ts";
 import { noTranscripts } from "./no-transcripts.ts";
 

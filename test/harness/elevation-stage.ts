@@ -13,7 +13,7 @@ import { Elevations } from "../../server/authorization/elevation.ts";
 import type { Delivery, Outcome } from "../../server/session/delivery.ts";
 import { encodeAnswer } from "../../server/session/format/encode.ts";
 import { createInvoke } from "../../server/session/invoke.ts";
-import type { RecoveryKey, SiteDatabase } from "../../server/site-database/port.ts";
+import type { RecoveryKey, SiteDatabase } from "../../server/command/site-database.ts";
 import type { CertifiedIdentity } from "../../server/identity/party.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
 import { portsOf } from "./closed-ports.ts";

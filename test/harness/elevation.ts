@@ -1,5 +1,5 @@
 import type { ElevationGate } from "../../server/authorization/elevation-gate.ts";
-import type { ElevationPort } from "../../server/authorization/elevation-port.ts";
+import type { ElevationPort } from "../../server/command/elevation-port.ts";
 
 const unused = (): never => {
   throw new Error("nothing in this test needs approval");

@@ -1,5 +1,5 @@
 import type { ReviewFor } from "../../server/audit-review/review.ts";
-import type { ReviewPort } from "../../server/audit-review/review-port.ts";
+import type { ReviewPort } from "../../server/command/review-port.ts";
 
 const unused = (): never => {
   throw new Error("nothing in this test reviews the record");

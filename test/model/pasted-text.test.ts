@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { computerName, keyIdOrPrefix } from "../../commands/parameter-kinds.ts";
+import { computerName, keyIdOrPrefix } from "../../server/command/parameter-kinds.ts";
 import { decodeComputerName } from "../../server/import/fields.ts";
 import { parseCommandLine } from "../../server/command-line/parse.ts";
 

@@ -11,7 +11,7 @@ import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import type { Answer, Delivery, Outcome } from "../../server/session/delivery.ts";
 import { encodeAnswer } from "../../server/session/format/encode.ts";
 import { createInvoke } from "../../server/session/invoke.ts";
-import type { SiteDatabase } from "../../server/site-database/port.ts";
+import type { SiteDatabase } from "../../server/command/site-database.ts";
 import { noElevation } from "../harness/elevation.ts";
 import { portsOf } from "../harness/closed-ports.ts";
 import { createSiteMaker, passwordRecord, type SiteMaker, type TestSite } from "../site-database/fixture.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { AuditEvent } from "../../server/audit/event.ts";
-import type { SiteDatabase } from "../../server/site-database/port.ts";
+import type { SiteDatabase } from "../../server/command/site-database.ts";
 import { passwordOf } from "../site-database/fixture.ts";
 import { bulk, database, runLine, site, types } from "./invoke-stage.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CommandContext, EstimateContext } from "../../commands/define-command.ts";
+import type { CommandContext, EstimateContext } from "../../server/command/define-command.ts";
 import type { AuditEvent } from "../../server/audit/event.ts";
 import { OnRecord } from "../../server/audit/on-record.ts";
 import { EndpointError } from "../../server/errors.ts";

@@ -3,7 +3,7 @@ import { createHash, X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Secret } from "../../server/secret.ts";
-import type { CertificateMade, CertificateRestoreRequest, SiteDatabase } from "../../server/site-database/port.ts";
+import type { CertificateMade, CertificateRestoreRequest, SiteDatabase } from "../../server/command/site-database.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
 import { collect, neverStopped, textOf } from "./fixture.ts";
 

@@ -18,7 +18,7 @@ import { schemaVersion } from "../../server/site-database/embedded/schema.ts";
 import type { SiteInspection } from "../../server/site-database/embedded/inspect.ts";
 import type { SetRefusal } from "../../server/site-database/embedded/judge-set.ts";
 import type { ImportResult } from "../../server/site-database/embedded/write-records.ts";
-import type { RecoveryKey, SiteDatabase } from "../../server/site-database/port.ts";
+import type { RecoveryKey, SiteDatabase } from "../../server/command/site-database.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
 
 /** A GUID that is always the same for the same name. */

@@ -1,6 +1,6 @@
 import { copyFile, rename } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { RecoveryKey, RecoveryKeyQuery } from "../../server/site-database/port.ts";
+import type { RecoveryKey, RecoveryKeyQuery } from "../../server/command/site-database.ts";
 import { collect, createSiteMaker, guid, inThreads, neverStopped, passwordRecord, textOf } from "./fixture.ts";
 import type { SiteMaker, TestSite } from "./fixture.ts";
 

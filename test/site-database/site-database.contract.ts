@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import type { RecoveryKeyQuery } from "../../server/site-database/port.ts";
+import type { RecoveryKeyQuery } from "../../server/command/site-database.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
 import { testCertificate } from "./certificate.contract.ts";
 import type { MakeSiteDatabase, SiteDatabaseUnderTest } from "./certificate.contract.ts";

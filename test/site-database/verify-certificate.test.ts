@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import type { CertificateVerification } from "../../server/site-database/port.ts";
+import type { CertificateVerification } from "../../server/command/site-database.ts";
 import { createSiteMaker, neverStopped, passwordRecord } from "./fixture.ts";
 import type { SiteMaker, TestSite } from "./fixture.ts";
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { getRecoveryKeys } from "../../commands/get-recovery-keys.ts";
-import type { RecoveryKey, RecoveryKeyQuery } from "../../server/site-database/port.ts";
+import type { RecoveryKey, RecoveryKeyQuery } from "../../server/command/site-database.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
 import { collect, createSiteMaker, guid, neverStopped, passwordRecord, waysToRead } from "./fixture.ts";
 import type { SiteMaker, TestSite } from "./fixture.ts";

@@ -1,5 +1,5 @@
 import { stringify } from "csv-stringify/sync";
-import type { Column } from "../../../commands/define-command.ts";
+import type { Column } from "../../command/define-command.ts";
 import { EndpointError } from "../../errors.ts";
 import type { Answer, DisclosedCell } from "../delivery.ts";
 import { printable } from "../../model/harmless-text.ts";

@@ -1,5 +1,5 @@
 import stringWidth from "string-width";
-import type { Column } from "../../../commands/define-command.ts";
+import type { Column } from "../../command/define-command.ts";
 import type { DisclosedCell } from "../delivery.ts";
 import type { DisclosedRow, RowEncoder } from "./row-encoder.ts";
 

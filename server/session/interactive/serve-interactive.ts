@@ -1,5 +1,5 @@
 import type { ClosedTranscript, OpenTranscript, Transcript } from "../../audit/contract.ts";
-import type { CommandDescription } from "../../../commands/define-command.ts";
+import type { CommandDescription } from "../../command/define-command.ts";
 import { EndpointError, failures } from "../../errors.ts";
 import type { AuthenticatedConnection, SessionChannel, SessionRequest, TerminalSize } from "../contract.ts";
 import type { Invoke } from "../delivery.ts";

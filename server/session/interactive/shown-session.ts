@@ -1,4 +1,4 @@
-import type { CommandDescription } from "../../../commands/define-command.ts";
+import type { CommandDescription } from "../../command/define-command.ts";
 import type { TerminalSize } from "../contract.ts";
 import type { Invoke } from "../delivery.ts";
 import type { LockOver, SessionLock } from "../session-lock.ts";

@@ -1,4 +1,4 @@
-import type { OpenedTranscript } from "../../audit-review/transcript-port.ts";
+import type { OpenedTranscript } from "../../command/transcript-port.ts";
 import { EndpointError } from "../../errors.ts";
 import { orStopped } from "../../or-stopped.ts";
 import { label } from "./labels.ts";

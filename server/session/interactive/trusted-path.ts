@@ -1,6 +1,6 @@
 import { EndpointError, stopped } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
-import type { PasswordPurpose } from "../../../commands/define-command.ts";
+import type { PasswordPurpose } from "../../command/define-command.ts";
 import { orStopped } from "../../or-stopped.ts";
 import { takePassword } from "../ask-password.ts";
 import type { Echo, Typed } from "./line-reader.ts";

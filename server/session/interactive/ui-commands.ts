@@ -1,4 +1,4 @@
-import type { CommandDescription } from "../../../commands/define-command.ts";
+import type { CommandDescription } from "../../command/define-command.ts";
 import type { UiCommand } from "../../../ui/protocol.ts";
 import { label } from "./labels.ts";
 

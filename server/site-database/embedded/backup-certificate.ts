@@ -6,7 +6,11 @@ import { decodeKeyFile, decodePfx, encodeKeyFile, encodePfx, isKeyOf, thumbprint
 import { openBackup } from "../open-backup.ts";
 import type { OpenedBackup } from "../open-backup.ts";
 import { refuseWeakPassword } from "../refuse-weak-password.ts";
-import type { CertificateBackup, CertificateBackupRequest, CertificateRestoreRequest } from "../port.ts";
+import type {
+  CertificateBackup,
+  CertificateBackupRequest,
+  CertificateRestoreRequest,
+} from "../../command/site-database.ts";
 import { withLockPatience, writeTransaction } from "./connection.ts";
 import { throwIfStopped } from "./failures.ts";
 import type { CertificateAccess, OwnedCertificate } from "./principals.ts";

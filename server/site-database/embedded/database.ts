@@ -4,7 +4,7 @@ import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { EndpointError } from "../../errors.ts";
 import { checkIsOutside } from "../backup-files.ts";
-import type { SiteDatabase } from "../port.ts";
+import type { SiteDatabase } from "../../command/site-database.ts";
 import { backupCertificate } from "./backup-certificate.ts";
 import { createBitLockerCertificate } from "./certificate.ts";
 import { decodeBytes, decodeInteger, decodeText } from "./columns.ts";

@@ -1,6 +1,6 @@
 import { asEndpointError, UnreadableCell } from "./failures.ts";
 import type { SiteState } from "../../audit/site-events.ts";
-import type { CertificateVerification } from "../port.ts";
+import type { CertificateVerification } from "../../command/site-database.ts";
 import { withLockPatience } from "./connection.ts";
 import { unlockDatabase } from "./database.ts";
 import type { UnlockedDatabase } from "./database.ts";

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { RecoveryKeyQuery } from "../port.ts";
+import type { RecoveryKeyQuery } from "../../command/site-database.ts";
 import { foldComputerName } from "./computer-name.ts";
 import { decodeInteger, decodeText } from "./columns.ts";
 import type { RawRow } from "./columns.ts";

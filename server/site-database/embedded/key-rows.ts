@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
-import type { KeyState, RecoveryKey, RecoveryKeyQuery, VolumeType } from "../port.ts";
+import type { KeyState, RecoveryKey, RecoveryKeyQuery, VolumeType } from "../../command/site-database.ts";
 import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
 import { fingerprint, openCell } from "./cells.ts";
 import { decodeInteger, decodeText, decodeTime } from "./columns.ts";

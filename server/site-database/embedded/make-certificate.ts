@@ -8,7 +8,7 @@ import type {
   CertificateMade,
   CertificateRestoreRequest,
   CertificateState,
-} from "../port.ts";
+} from "../../command/site-database.ts";
 import { openOwnBackup } from "./backup-certificate.ts";
 import { createBitLockerCertificate } from "./certificate.ts";
 import type { NewCertificate } from "./certificate.ts";

@@ -3,7 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { EndpointError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
-import type { RecoveryKey, RecoveryKeyQuery } from "../port.ts";
+import type { RecoveryKey, RecoveryKeyQuery } from "../../command/site-database.ts";
 import type { RawRow } from "./columns.ts";
 import { withLockPatience, writeTransaction } from "./connection.ts";
 import type { LockPatience } from "./connection.ts";

@@ -2,7 +2,7 @@ import type { KeyObject } from "node:crypto";
 import { on } from "node:events";
 import { parentPort, workerData } from "node:worker_threads";
 import type { FailureCategory } from "../../errors.ts";
-import type { RecoveryKeyQuery } from "../port.ts";
+import type { RecoveryKeyQuery } from "../../command/site-database.ts";
 import { fileIdentity, openExistingConnection, withLockPatience } from "./connection.ts";
 import { asEndpointError, unavailable } from "./failures.ts";
 import { goBehindOthers } from "./go-behind-others.ts";

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { EndpointError } from "../../errors.ts";
-import type { CertificateFinding, CertificateVerification } from "../port.ts";
+import type { CertificateFinding, CertificateVerification } from "../../command/site-database.ts";
 import { parseCertificate } from "./certificate.ts";
 import { decodeInteger, decodeText, decodeTime } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";

@@ -8,7 +8,11 @@ import { decodeKeyFile, decodePfx, encodeKeyFile, encodePfx, isKeyOf } from "../
 import { openBackup } from "../open-backup.ts";
 import type { OpenedBackup } from "../open-backup.ts";
 import { refuseWeakPassword } from "../refuse-weak-password.ts";
-import type { CertificateBackup, CertificateBackupRequest, CertificateRestoreRequest } from "../port.ts";
+import type {
+  CertificateBackup,
+  CertificateBackupRequest,
+  CertificateRestoreRequest,
+} from "../../command/site-database.ts";
 import {
   backupToFiles,
   backupToPfx,

@@ -1,4 +1,4 @@
-import type { CertificateVerification, SiteDatabase } from "../port.ts";
+import type { CertificateVerification, SiteDatabase } from "../../command/site-database.ts";
 import { backupCertificate } from "./backup-certificate.ts";
 import type { BackOffOptions } from "./back-off.ts";
 import type { Places, SqlServerConfiguration } from "./configuration.ts";

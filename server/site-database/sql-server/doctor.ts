@@ -1,5 +1,5 @@
 import { EndpointError } from "../../errors.ts";
-import type { CertificateFinding } from "../port.ts";
+import type { CertificateFinding } from "../../command/site-database.ts";
 import type { SqlServerSiteDatabase } from "./database.ts";
 import { introspectPermissions } from "./introspection-statements.ts";
 import type { Site } from "./introspection.ts";

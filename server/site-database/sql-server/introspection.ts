@@ -1,4 +1,4 @@
-import type { VolumeType } from "../port.ts";
+import type { VolumeType } from "../../command/site-database.ts";
 import { decodeNumber, decodeText } from "./columns.ts";
 import type { SqlConnection } from "./connection.ts";
 import { unavailable } from "./errors.ts";

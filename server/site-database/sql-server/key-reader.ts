@@ -1,4 +1,4 @@
-import type { RecoveryKey, RecoveryKeyQuery, SiteDatabase } from "../port.ts";
+import type { RecoveryKey, RecoveryKeyQuery, SiteDatabase } from "../../command/site-database.ts";
 import { decodeNumber } from "./columns.ts";
 import { ConnectionLost, ReaderStalled, throwIfStopped, unavailable } from "./errors.ts";
 import { getRecoveryKeyName, shapeForReading } from "./introspection.ts";

@@ -3,7 +3,7 @@ import { revealSecret } from "../../secret.ts";
 import type { Secret } from "../../secret.ts";
 import { thumbprintOf } from "../key-files.ts";
 import { refuseWeakPassword } from "../refuse-weak-password.ts";
-import type { CertificateCreateRequest, CertificateState } from "../port.ts";
+import type { CertificateCreateRequest, CertificateState } from "../../command/site-database.ts";
 import {
   beginTransaction,
   commitTransaction,

@@ -1,6 +1,6 @@
 import { EndpointError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
-import type { KeyState, RecoveryKey, RecoveryKeyQuery, VolumeType } from "../port.ts";
+import type { KeyState, RecoveryKey, RecoveryKeyQuery, VolumeType } from "../../command/site-database.ts";
 import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
 import { decodeNumber, decodeText, decodeTime, unreadable } from "./columns.ts";
 import { unavailable } from "./errors.ts";

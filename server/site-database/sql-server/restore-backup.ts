@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Secret } from "../../secret.ts";
 import { checkBackupName } from "../backup-files.ts";
-import type { CertificateMade, CertificateRestoreRequest } from "../port.ts";
+import type { CertificateMade, CertificateRestoreRequest } from "../../command/site-database.ts";
 import { joinServerPath, openOwnBackup } from "./backup-certificate.ts";
 import type { BackupPlaces } from "./backup-certificate.ts";
 import { unavailable } from "./errors.ts";

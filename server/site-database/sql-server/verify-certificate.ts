@@ -1,4 +1,4 @@
-import type { CertificateFinding, CertificateVerification } from "../port.ts";
+import type { CertificateFinding, CertificateVerification } from "../../command/site-database.ts";
 import { inspectCertificate, sampleKeys, verifyAsMicrosoft } from "./certificate-statements.ts";
 import { decodeNumber, decodeTime } from "./columns.ts";
 import type { Site } from "./introspection.ts";

@@ -1,7 +1,7 @@
 import { parse } from "csv-parse/sync";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Column, OutputFormat } from "../../../commands/define-command.ts";
+import type { Column, OutputFormat } from "../../../server/command/define-command.ts";
 import type { Answer } from "../../../server/session/delivery.ts";
 import { encodeAnswer, type EncodeOptions } from "../../../server/session/format/encode.ts";
 import type { DisclosedRow } from "../../../server/session/format/row-encoder.ts";

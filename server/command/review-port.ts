@@ -1,5 +1,3 @@
-import type { Verification } from "./verify-record.ts";
-
 /** How something in a session ended, or that it did not. */
 export type SessionOutcome = "Succeeded" | "Failed" | "Stopped" | "Refused" | "Aborted" | "Running";
 
@@ -56,6 +54,17 @@ export interface ReviewedEvent {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
+/** What checking the record found. */
+export interface RecordFindings {
+  /** What is wrong; empty when the record holds. */
+  readonly problems: readonly string[];
+  /** What is worth knowing and no sign of tampering. */
+  readonly notices: readonly string[];
+  /** What the answer is worth, in words. */
+  readonly claims: readonly string[];
+  readonly events: number;
+}
+
 /**
  * The record, as an auditor's commands read it. Each call is itself put on the record first, and rejects with
  * `AuditUnavailable` where it can't be: then nothing was read. The rest comes while it is iterated.
@@ -66,7 +75,10 @@ export interface ReviewPort {
   /** @throws EndpointError InvalidArgument where there is no such type of event */
   events(query: EventQuery): Promise<AsyncIterable<readonly ReviewedEvent[]>>;
   /** @param sinceCheckpoint a signed note that was kept elsewhere */
-  verify(sinceCheckpoint: string | undefined, onProgress: (checked: number, of: number) => void): Promise<Verification>;
+  verify(
+    sinceCheckpoint: string | undefined,
+    onProgress: (checked: number, of: number) => void,
+  ): Promise<RecordFindings>;
   /** A tar archive of the record as its newest checkpoint signs it: `pep audit verify` takes it. */
   exportRecord(): Promise<AsyncIterable<Uint8Array>>;
 }

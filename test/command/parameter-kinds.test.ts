@@ -7,8 +7,8 @@ import {
   momentOf,
   oneOf,
   since,
-} from "../../commands/parameter-kinds.ts";
-import type { Kind } from "../../commands/parameters.ts";
+} from "../../server/command/parameter-kinds.ts";
+import type { Kind } from "../../server/command/parameters.ts";
 
 const textOf = (kind: Kind<unknown>, typed: string): string | undefined => {
   const decoded = kind.decode(typed);

@@ -1,12 +1,12 @@
 import type { CommandDescription } from "./command-description.ts";
-import { Refusal } from "../server/errors.ts";
-import type { Secret } from "../server/secret.ts";
-import type { OnRecord } from "../server/audit/on-record.ts";
-import type { ReviewPort } from "../server/audit-review/review-port.ts";
-import type { ElevationPort } from "../server/authorization/elevation-port.ts";
-import type { OpenedTranscript, TranscriptPort } from "../server/audit-review/transcript-port.ts";
-import type { SiteDatabase } from "../server/site-database/port.ts";
-import { namesHoldKey, valueHoldsKey } from "../server/model/key-shaped-text.ts";
+import { Refusal } from "../errors.ts";
+import type { Secret } from "../secret.ts";
+import type { OnRecord } from "../audit/on-record.ts";
+import type { ReviewPort } from "./review-port.ts";
+import type { ElevationPort } from "./elevation-port.ts";
+import type { OpenedTranscript, TranscriptPort } from "./transcript-port.ts";
+import type { SiteDatabase } from "./site-database.ts";
+import { namesHoldKey, valueHoldsKey } from "../model/key-shaped-text.ts";
 import type { Parameter, Parameters, RawParameters, Values } from "./parameters.ts";
 
 /** What a cell of a result can be. A `Secret` leaves the server only through `disclose()`. */

@@ -1,4 +1,4 @@
-import type { BoundField } from "../server/site-database/port.ts";
+import type { BoundField } from "./site-database.ts";
 
 /** A parameter's value as typed: `true` for a bare switch, else one text or several (`-Name a,b`). */
 export type RawValue = true | string | readonly string[];

@@ -1,7 +1,7 @@
-import { canonicalComputerName } from "../server/model/computer-name.ts";
-import { canonicalGuidOrPrefix } from "../server/model/guid.ts";
-import { pastedId } from "../server/model/pasted-text.ts";
-import { isUserName } from "../server/model/user-name.ts";
+import { canonicalComputerName } from "../model/computer-name.ts";
+import { canonicalGuidOrPrefix } from "../model/guid.ts";
+import { pastedId } from "../model/pasted-text.ts";
+import { isUserName } from "../model/user-name.ts";
 import type { Kind } from "./parameters.ts";
 
 const mismatch = { problem: "value" } as const;
