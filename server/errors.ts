@@ -1,5 +1,3 @@
-import type { CommandRefusal } from "./audit/refusal-reasons.ts";
-
 /**
  * Every way a command can fail: what a script sees as exit status, named with PowerShell's ErrorCategory.
  * The one table; nothing else in the product invents an exit status, as scripts tell failures apart by it.
@@ -29,6 +27,30 @@ export const failures = {
 } as const satisfies Record<string, { readonly exitStatus: number; readonly meaning: string }>;
 
 export type FailureCategory = keyof typeof failures;
+
+/** Why a line did not become a command. */
+export const commandRefusals = [
+  "syntax",
+  "language",
+  "unknown",
+  "hidden",
+  "parameter",
+  "limit",
+  "pattern",
+  "reason",
+  "approval",
+  "audit",
+  /** Its client hung up, or somebody stopped it, before it began. */
+  "stopped",
+  /** What it waited for was over first. */
+  "timeout",
+  /** What it needed is not there, or can't be reached. */
+  "unavailable",
+  /** Ours: the event has a reference, which its user was told. */
+  "bug",
+] as const;
+
+export type CommandRefusal = (typeof commandRefusals)[number];
 
 /**
  * A failure with two messages: `message` is for the connected user, `cause` is for the log and never leaves the server.

@@ -28,6 +28,23 @@ test("the test itself sees the imports", () => {
   expect([...reachableFrom(["server/main.ts"])]).toContain("ssh2");
 });
 
+/** A folder of the server is a room; a file that lies in none is one for itself. */
+const roomOf = (file: string): string => /^(server\/[^/]+|commands|ui)(?=\/|$)/.exec(file)?.[0] ?? file;
+
+test("no arrow between rooms runs back, not even for a type", () => {
+  const arrows = new Map<string, Set<string>>();
+  for (const { from, to } of [...imports.values()].flat())
+    if (isOurs(to) && roomOf(from) !== roomOf(to))
+      arrows.set(roomOf(from), (arrows.get(roomOf(from)) ?? new Set()).add(roomOf(to)));
+  const circles: string[] = [];
+  const visit = (room: string, way: readonly string[]): void => {
+    if (way.includes(room)) circles.push([...way.slice(way.indexOf(room)), room].join(" → "));
+    else for (const next of arrows.get(room) ?? []) visit(next, [...way, room]);
+  };
+  visit("server/main.ts", []);
+  expect(circles).toEqual([]);
+});
+
 test("a package is imported in its own folder only", () => {
   const homes: Record<string, string | readonly string[]> = {
     ssh2: "server/ssh/",
@@ -41,7 +58,7 @@ test("a package is imported in its own folder only", () => {
     re2js: "server/authorization/",
     "@xterm/headless": "ui/player/",
     "csv-parse": "server/import/",
-    otpauth: "server/second-factor/",
+    otpauth: "server/identity/second-factor/",
     qr: "server/cli/",
     "@streamparser/json": "server/import/",
     "asciinema-player": "server/audit-review/report/browser/",
@@ -103,11 +120,9 @@ test("the site database reaches neither the network side nor a session nor the U
   expect(shown(strays)).toEqual([]);
 });
 
-test("second factors reach neither the network side nor the site database, and of a session only its types", () => {
-  const strays = within("server/second-factor/").filter(
-    ({ to, typeOnly }) =>
-      /^(server\/(ssh|site-database|audit|cli)|commands|ui)\//.test(to) ||
-      (to.startsWith("server/session/") && !typeOnly),
+test("what judges who somebody is knows no packet, no session, no data and no record", () => {
+  const strays = within("server/identity/").filter(
+    ({ to }) => isOurs(to) && !/^server\/(identity|files|model)\/|^server\/errors\.ts$/.test(to),
   );
   expect(shown(strays)).toEqual([]);
 });

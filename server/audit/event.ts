@@ -1,7 +1,9 @@
 import * as z from "zod";
 import { event } from "./define-event.ts";
 import { logEvents } from "./log-events.ts";
-import { codeRefusals, commandRefusals, loginRefusals, requestRefusals } from "./refusal-reasons.ts";
+import { codeRefusals } from "../identity/log-in.ts";
+import { commandRefusals } from "../errors.ts";
+import { loginRefusals, requestRefusals } from "./refusal-reasons.ts";
 import { siteEvents } from "./site-events.ts";
 
 /** Where an event comes from. `connectedUser` is there only once a signature proved it; before that it is `claimedUser`. */

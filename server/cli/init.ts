@@ -13,8 +13,8 @@ import {
   createMasterKeyFile,
   openRecoveryRecordWriter,
 } from "../site-database/embedded/index.ts";
-import { sealingKeyBytes } from "../second-factor/sealing.ts";
-import { generateSshKeyPair } from "../ssh/generate-key.ts";
+import { sealingKeyBytes } from "../identity/second-factor/sealing.ts";
+import { generateSshKeyPair } from "../identity/generate-key.ts";
 import { readHostKeyProofs } from "../ssh/host-key-proofs.ts";
 import { importRecord } from "./local-record.ts";
 import { readMasterKey } from "./master-key.ts";

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from "node:fs";
 import type { KnownUsers } from "../authorization/find-warnings.ts";
 import type { pathsIn } from "../configuration.ts";
-import { FactorStore } from "../second-factor/factor-store.ts";
-import { readAuthorizedKeys } from "../ssh/authorized-keys.ts";
-import { readTrustAnchors, type TrustFiles } from "../ssh/key-authenticator.ts";
-import { fingerprintOf } from "../ssh/public-key.ts";
+import { FactorStore } from "../identity/second-factor/factor-store.ts";
+import { readAuthorizedKeys } from "../identity/authorized-keys.ts";
+import { readTrustAnchors, type TrustFiles } from "../identity/key-authenticator.ts";
+import { fingerprintOf } from "../identity/public-key.ts";
 
 type Paths = Pick<ReturnType<typeof pathsIn>, "authorizedKeys" | "secondFactors" | "secondFactorUses">;
 

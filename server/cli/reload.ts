@@ -1,8 +1,8 @@
 import type { AuditEvent, EventLog } from "../audit/event.ts";
 import { loadRolesFile, type LoadedRoles } from "../authorization/roles-file.ts";
 import { commands } from "../../commands/index.ts";
-import type { AuthorizedKeys } from "../ssh/authorized-keys.ts";
-import type { TrustAnchors } from "../ssh/key-authenticator.ts";
+import type { AuthorizedKeys } from "../identity/authorized-keys.ts";
+import type { TrustAnchors } from "../identity/key-authenticator.ts";
 import type { Io } from "./io.ts";
 
 /** Which certificate authorities and revoked keys count from now on; on the record where there are any. */

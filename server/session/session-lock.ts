@@ -1,7 +1,6 @@
 import type { AuditEvent } from "../audit/event.ts";
-import type { CodeRefusal } from "../audit/refusal-reasons.ts";
+import type { CodeRefusal, SecondFactor } from "../identity/log-in.ts";
 import type { Party } from "../identity/party.ts";
-import type { SecondFactor } from "./contract.ts";
 
 /** At one locked screen: so many refused codes, and the session ends. At a log-in it is the client that gives up. */
 const mostRefused = 3;

@@ -1,5 +1,5 @@
 import type { EndpointError } from "../errors.ts";
-import type { KeyRefusal } from "../audit/refusal-reasons.ts";
+import type { KeyRefusal } from "../identity/log-in.ts";
 import type { AuthenticatedConnection } from "./contract.ts";
 
 const removed = "The key you are logged in with was removed";

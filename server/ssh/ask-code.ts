@@ -1,6 +1,6 @@
 import type { KeyboardAuthContext, Prompt } from "ssh2";
 import type { Party } from "../identity/party.ts";
-import type { CodeVerdict, SecondFactor } from "../session/contract.ts";
+import type { CodeVerdict, SecondFactor } from "../identity/log-in.ts";
 
 /** Nobody reads a code over a shoulder that isn't shown. */
 const question: Prompt = { prompt: "Code: ", echo: false };

@@ -1,24 +1,18 @@
 import type { AuthContext, Connection, KeyboardAuthContext, PublicKeyAuthContext } from "ssh2";
 import type { Origin } from "../audit/event.ts";
 import type { LoginRefusal } from "../audit/refusal-reasons.ts";
-import type {
-  AuthenticatedConnection,
-  Authenticator,
-  CodeVerdict,
-  KeyAttempt,
-  KeyVerdict,
-  SecondFactor,
-} from "../session/contract.ts";
+import type { Authenticator, CodeVerdict, KeyAttempt, KeyVerdict, SecondFactor } from "../identity/log-in.ts";
+import type { AuthenticatedConnection } from "../session/contract.ts";
 import { askForCode, tellOfRecoveryCode } from "./ask-code.ts";
 import type { ClientSocket } from "./client-socket.ts";
 import type { Limits } from "./limits.ts";
 import { readableText } from "./readable-text.ts";
 import type { Recorder } from "./recorder.ts";
 import { partyOf, readableDetail, shownOf, type Shown } from "./shown-key.ts";
-import { signatureIn } from "./signature.ts";
+import { signatureIn } from "../identity/signature.ts";
 import { disconnectReason } from "./ssh2-internals.ts";
 import type { Transport } from "./ssh2-internals.ts";
-import { WireError } from "./wire.ts";
+import { WireError } from "../identity/wire.ts";
 
 /** The name the client sent: ssh2 rewrites both rsa-sha2 names to `ssh-rsa` and keeps the hash beside. */
 const requestedAlgorithm = (context: PublicKeyAuthContext): string => {

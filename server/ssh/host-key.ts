@@ -1,6 +1,6 @@
 import ssh2 from "ssh2";
 import { EndpointError } from "../errors.ts";
-import { fingerprintOf } from "./public-key.ts";
+import { fingerprintOf } from "../identity/public-key.ts";
 
 export interface HostKey {
   readonly privateKey: Buffer;

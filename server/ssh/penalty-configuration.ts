@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { decodeNetworks } from "./address-list.ts";
+import { decodeNetworks } from "../identity/address-list.ts";
 import { defaultPenalties } from "./penalties.ts";
 import type { PenaltySettings } from "./penalties.ts";
 

@@ -1,5 +1,5 @@
 import type { Party } from "../identity/party.ts";
-import type { KeyVerdict } from "../session/contract.ts";
+import type { KeyVerdict } from "../identity/log-in.ts";
 import { readableText } from "./readable-text.ts";
 
 /** What the record shows of a key. A key id is text of whoever runs the authority. */

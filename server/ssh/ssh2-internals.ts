@@ -1,7 +1,7 @@
 /* oxlint-disable no-underscore-dangle -- ssh2's private fields are this file's subject, and no other file's */
 import type { Socket } from "node:net";
 import type { Connection } from "ssh2";
-import { uint32, WireReader, wireString } from "./wire.ts";
+import { uint32, WireReader, wireString } from "../identity/wire.ts";
 
 /*
  * The private fields of ssh2 1.17.0 this folder stands on, in one place, behind names of our own. ssh2 is used for the

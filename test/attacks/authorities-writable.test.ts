@@ -6,7 +6,7 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readTrustAnchors } from "../../server/ssh/key-authenticator.ts";
+import { readTrustAnchors } from "../../server/identity/key-authenticator.ts";
 import { authority } from "../harness/good-certificate.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 

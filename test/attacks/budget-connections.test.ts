@@ -10,7 +10,7 @@ import ssh2 from "ssh2";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { exec, logIn, stillServes } from "../harness/ssh-attacker.ts";
 import { startTestServer } from "../harness/ssh-attacker-server.ts";
-import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
+import { generateSshKeyPair } from "../../server/identity/generate-key.ts";
 
 const disconnected = (client: ssh2.Client): Promise<string> =>
   new Promise((resolve) => {

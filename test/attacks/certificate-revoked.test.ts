@@ -5,7 +5,7 @@
  * EXPECT  Refused whichever way.
  */
 import { expect, test } from "vitest";
-import { decodeRevocations } from "../../server/ssh/revocation-list.ts";
+import { decodeRevocations } from "../../server/identity/revocation-list.ts";
 import { authority, key, withCertificate } from "../harness/good-certificate.ts";
 import { attemptLogin, authorizedLine, outcome, trusting } from "../harness/key-attempt.ts";
 

@@ -14,9 +14,9 @@ import { loadRolesFile } from "../../server/authorization/roles-file.ts";
 import { readCredentials } from "../../server/audit-forwarding/connection.ts";
 import { readMasterKey } from "../../server/cli/master-key.ts";
 import { readLogKey, readPrivateKey } from "../../server/cli/private-key.ts";
-import { readSealingKey } from "../../server/second-factor/sealing.ts";
-import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
-import { readTrustAnchors } from "../../server/ssh/key-authenticator.ts";
+import { readSealingKey } from "../../server/identity/second-factor/sealing.ts";
+import { generateSshKeyPair } from "../../server/identity/generate-key.ts";
+import { readTrustAnchors } from "../../server/identity/key-authenticator.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 import { withEntries } from "../authorization/roles-text.ts";
 

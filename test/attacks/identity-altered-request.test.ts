@@ -5,7 +5,7 @@
  * EXPECT  Not one is accepted, of any kind of key. The request as it was is.
  */
 import { expect, test } from "vitest";
-import { wireString } from "../../server/ssh/wire.ts";
+import { wireString } from "../../server/identity/wire.ts";
 import { signedBytes } from "../harness/key-attempt.ts";
 import { ecdsaKey, ed25519Key, fidoEcdsaKey, fidoEd25519Key, rsaKey, type SigningKey } from "../harness/signing-key.ts";
 import { attack, message } from "../harness/ssh-attacker.ts";

@@ -5,7 +5,7 @@
  */
 import { sign } from "node:crypto";
 import { expect, test, vi } from "vitest";
-import { wireString } from "../../server/ssh/wire.ts";
+import { wireString } from "../../server/identity/wire.ts";
 import { ed25519, reasons, signedBytes } from "../harness/proof-by-hand.ts";
 import { attack, message } from "../harness/ssh-attacker.ts";
 import { startTestServer } from "../harness/ssh-attacker-server.ts";

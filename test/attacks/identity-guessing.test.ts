@@ -4,7 +4,7 @@
  * EXPECT  The sixth failure ends the connection; passwords and host keys count too.
  */
 import { expect, test } from "vitest";
-import { wireString } from "../../server/ssh/wire.ts";
+import { wireString } from "../../server/identity/wire.ts";
 import { attack } from "../harness/ssh-attacker.ts";
 import { startTestServer } from "../harness/ssh-attacker-server.ts";
 

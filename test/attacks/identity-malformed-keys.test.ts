@@ -5,7 +5,7 @@
  * EXPECT  Each is refused with a reason, on the record, and the server serves on.
  */
 import { expect, test, vi } from "vitest";
-import { uint32, wireString } from "../../server/ssh/wire.ts";
+import { uint32, wireString } from "../../server/identity/wire.ts";
 import { ed25519, reasons } from "../harness/proof-by-hand.ts";
 import { attack, message, stillServes } from "../harness/ssh-attacker.ts";
 import { startTestServer } from "../harness/ssh-attacker-server.ts";

@@ -8,7 +8,7 @@ import { linkSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
-import { readAuthorizedKeys } from "../../server/ssh/authorized-keys.ts";
+import { readAuthorizedKeys } from "../../server/identity/authorized-keys.ts";
 import { ed25519Key } from "../harness/signing-key.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 

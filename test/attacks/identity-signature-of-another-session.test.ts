@@ -4,7 +4,7 @@
  * EXPECT  Refused: only a signature over this connection's session identifier counts. The right one is then accepted.
  */
 import { expect, test } from "vitest";
-import { fingerprintOf } from "../../server/ssh/public-key.ts";
+import { fingerprintOf } from "../../server/identity/public-key.ts";
 import { begin, ed25519, reasons, signature, signedBytes } from "../harness/proof-by-hand.ts";
 import { message } from "../harness/ssh-attacker.ts";
 

@@ -5,7 +5,7 @@
  * EXPECT  Refused like any unknown user; the claimed name is on the record, made readable; a recovery key pasted as name is not.
  */
 import { expect, test } from "vitest";
-import { fingerprintOf } from "../../server/ssh/public-key.ts";
+import { fingerprintOf } from "../../server/identity/public-key.ts";
 import { begin, ed25519 } from "../harness/proof-by-hand.ts";
 import { message } from "../harness/ssh-attacker.ts";
 

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readRecentLog } from "../../server/audit/read-recent-log.ts";
 import type { Party } from "../../server/identity/party.ts";
-import { CodeDelay } from "../../server/second-factor/code-delay.ts";
+import { CodeDelay } from "../../server/identity/second-factor/code-delay.ts";
 import { CommandTurns } from "../../server/session/command-turns.ts";
 import { DisclosureCounts } from "../../server/session/disclosure-counts.ts";
 import { startCertifiedEndpoint } from "../harness/certified-endpoint.ts";

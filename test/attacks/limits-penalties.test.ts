@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import ssh2 from "ssh2";
 import { expect, onTestFinished, test } from "vitest";
-import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
+import { generateSshKeyPair } from "../../server/identity/generate-key.ts";
 import { defaultPenalties, Penalties } from "../../server/ssh/penalties.ts";
 import { logIn, stillServes } from "../harness/ssh-attacker.ts";
 import { hasOpenSsh, keygen, keyFile, startSsh } from "../harness/ssh-attacker-openssh.ts";

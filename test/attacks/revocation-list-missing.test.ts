@@ -6,7 +6,7 @@
 import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readTrustAnchors } from "../../server/ssh/key-authenticator.ts";
+import { readTrustAnchors } from "../../server/identity/key-authenticator.ts";
 import { key } from "../harness/good-certificate.ts";
 import { attemptLogin, authorizedLine, outcome, trusting } from "../harness/key-attempt.ts";
 import { ed25519Key } from "../harness/signing-key.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CodeVerdict } from "../../server/session/contract.ts";
+import type { CodeVerdict } from "../../server/identity/log-in.ts";
 import { openReception } from "../harness/second-factor-login.ts";
 import { outcomeOf, stageSecondFactors, type Stage } from "../harness/second-factor-stage.ts";
 import { ed25519Key } from "../harness/signing-key.ts";

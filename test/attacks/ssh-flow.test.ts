@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { uint32, wireString } from "../../server/ssh/wire.ts";
+import { uint32, wireString } from "../../server/identity/wire.ts";
 import { attack, message } from "../harness/ssh-attacker.ts";
 import type { Attacker } from "../harness/ssh-attacker.ts";
 import { quietHost, startTestServer } from "../harness/ssh-attacker-server.ts";

@@ -5,7 +5,7 @@
  */
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
-import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
+import { generateSshKeyPair } from "../../server/identity/generate-key.ts";
 
 test("only an ed25519 host key is taken", async () => {
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });

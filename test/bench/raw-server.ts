@@ -2,9 +2,9 @@
  * The export path with rows made beforehand: our SSH server and our channel, an answer that is there already. For the row
  * that asks what the channel can carry. Arguments: a directory of authorized keys, and bytes.
  */
-import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
-import { readAuthorizedKeys } from "../../server/ssh/authorized-keys.ts";
-import { createKeyAuthenticator, readTrustAnchors } from "../../server/ssh/key-authenticator.ts";
+import { generateSshKeyPair } from "../../server/identity/generate-key.ts";
+import { readAuthorizedKeys } from "../../server/identity/authorized-keys.ts";
+import { createKeyAuthenticator, readTrustAnchors } from "../../server/identity/key-authenticator.ts";
 import { startSshServer } from "../../server/ssh/server.ts";
 import { nobodyNeedsOne } from "../harness/no-second-factor.ts";
 

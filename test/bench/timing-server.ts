@@ -4,9 +4,9 @@
  */
 import { join } from "node:path";
 import { openEventLog } from "../../server/audit/event-log.ts";
-import { readAuthorizedKeys } from "../../server/ssh/authorized-keys.ts";
-import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
-import { createKeyAuthenticator, readTrustAnchors } from "../../server/ssh/key-authenticator.ts";
+import { readAuthorizedKeys } from "../../server/identity/authorized-keys.ts";
+import { generateSshKeyPair } from "../../server/identity/generate-key.ts";
+import { createKeyAuthenticator, readTrustAnchors } from "../../server/identity/key-authenticator.ts";
 import { startSshServer } from "../../server/ssh/server.ts";
 import { nobodyNeedsOne } from "../harness/no-second-factor.ts";
 

@@ -1,9 +1,9 @@
-import type { KeyVerdict } from "../../server/session/contract.ts";
-import type { AuthorizedKey, AuthorizedKeys } from "../../server/ssh/authorized-keys.ts";
-import { judgeKey } from "../../server/ssh/judge-key.ts";
-import type { KeyTrust } from "../../server/ssh/judge-key.ts";
-import { decodeKeyOptions } from "../../server/ssh/key-options.ts";
-import { wireString } from "../../server/ssh/wire.ts";
+import type { KeyVerdict } from "../../server/identity/log-in.ts";
+import type { AuthorizedKey, AuthorizedKeys } from "../../server/identity/authorized-keys.ts";
+import { judgeKey } from "../../server/identity/judge-key.ts";
+import type { KeyTrust } from "../../server/identity/judge-key.ts";
+import { decodeKeyOptions } from "../../server/identity/key-options.ts";
+import { wireString } from "../../server/identity/wire.ts";
 import type { SigningKey, SigningOptions } from "./signing-key.ts";
 
 /** What a client signs (RFC 4252 §7). */

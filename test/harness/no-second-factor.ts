@@ -1,4 +1,4 @@
-import type { SecondFactor } from "../../server/session/contract.ts";
+import type { SecondFactor } from "../../server/identity/log-in.ts";
 
 /** The roles ask nobody for a second factor. */
 export const nobodyNeedsOne: SecondFactor = {

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { wireString } from "../../server/ssh/wire.ts";
+import { wireString } from "../../server/identity/wire.ts";
 import { attack } from "./ssh-attacker.ts";
 import type { Attacker } from "./ssh-attacker.ts";
 import { startTestServer } from "./ssh-attacker-server.ts";

@@ -2,11 +2,11 @@ import { createHmac, randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { CodeDelay } from "../../server/second-factor/code-delay.ts";
-import { FactorStore } from "../../server/second-factor/factor-store.ts";
-import { createSecondFactor } from "../../server/second-factor/judge-code.ts";
-import { makeRecoveryCodes } from "../../server/second-factor/recovery-codes.ts";
-import type { CodeVerdict, SecondFactor } from "../../server/session/contract.ts";
+import { CodeDelay } from "../../server/identity/second-factor/code-delay.ts";
+import { FactorStore } from "../../server/identity/second-factor/factor-store.ts";
+import { createSecondFactor } from "../../server/identity/second-factor/judge-code.ts";
+import { makeRecoveryCodes } from "../../server/identity/second-factor/recovery-codes.ts";
+import type { CodeVerdict, SecondFactor } from "../../server/identity/log-in.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 /** RFC 4226 §5.3 by hand, independent of the server's library. */

@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { uint32, wireString } from "../../server/ssh/wire.ts";
+import { uint32, wireString } from "../../server/identity/wire.ts";
 
 /** A key pair that signs as an SSH client, an authority or a FIDO key would; made by hand, without server code. */
 export interface SigningKey {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import ssh2 from "ssh2";
 import type { ConnectConfig } from "ssh2";
-import { uint32, wireString } from "../../server/ssh/wire.ts";
+import { uint32, wireString } from "../../server/identity/wire.ts";
 
 type Handler = (protocol: unknown, ...args: unknown[]) => void;
 interface Internals {

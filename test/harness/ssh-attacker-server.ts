@@ -3,17 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished, vi } from "vitest";
 import type { AuditEvent, EventLog } from "../../server/audit/event.ts";
-import type {
-  AuthenticatedConnection,
-  SecondFactor,
-  SessionChannel,
-  SessionRequest,
-} from "../../server/session/contract.ts";
-import { readAuthorizedKeys } from "../../server/ssh/authorized-keys.ts";
-import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
-import type { SshKeyPair } from "../../server/ssh/generate-key.ts";
+import type { SecondFactor } from "../../server/identity/log-in.ts";
+import type { AuthenticatedConnection, SessionChannel, SessionRequest } from "../../server/session/contract.ts";
+import { readAuthorizedKeys } from "../../server/identity/authorized-keys.ts";
+import { generateSshKeyPair } from "../../server/identity/generate-key.ts";
+import type { SshKeyPair } from "../../server/identity/generate-key.ts";
 import type { Limits } from "../../server/ssh/limits.ts";
-import { createKeyAuthenticator, readTrustAnchors } from "../../server/ssh/key-authenticator.ts";
+import { createKeyAuthenticator, readTrustAnchors } from "../../server/identity/key-authenticator.ts";
 import { defaultPenalties } from "../../server/ssh/penalties.ts";
 import type { PenaltySettings } from "../../server/ssh/penalties.ts";
 import { startSshServer } from "../../server/ssh/server.ts";

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import type { ClientChannel } from "ssh2";
 import { describe, expect, test, vi } from "vitest";
 import type { PseudoTerminal, TerminalSize } from "../../server/session/contract.ts";
-import { fingerprintOf } from "../../server/ssh/public-key.ts";
+import { fingerprintOf } from "../../server/identity/public-key.ts";
 import { logIn } from "../harness/ssh-attacker.ts";
 import { hasOpenSsh, keyFile, keygen, publicLine, runSsh, startSsh } from "../harness/ssh-attacker-openssh.ts";
 import { startTestServer } from "../harness/ssh-attacker-server.ts";

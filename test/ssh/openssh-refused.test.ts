@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { uint32, wireString } from "../../server/ssh/wire.ts";
+import { uint32, wireString } from "../../server/identity/wire.ts";
 import { attack, message } from "../harness/ssh-attacker.ts";
 import { hasOpenSsh, runSsh } from "../harness/ssh-attacker-openssh.ts";
 import { startTestServer } from "../harness/ssh-attacker-server.ts";

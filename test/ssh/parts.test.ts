@@ -2,17 +2,17 @@ import * as fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import type { AuditEvent } from "../../server/audit/event.ts";
 import { addressGroup } from "../../server/ssh/client-socket.ts";
-import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
+import { generateSshKeyPair } from "../../server/identity/generate-key.ts";
 import { InputBuffer } from "../../server/ssh/input-buffer.ts";
 import { defaultLimits } from "../../server/ssh/limits.ts";
 import { createOutputTurns } from "../../server/ssh/output-turns.ts";
-import { decodePublicKey, fingerprintOf } from "../../server/ssh/public-key.ts";
-import { decodeSignedRequest } from "../../server/ssh/signed-request.ts";
+import { decodePublicKey, fingerprintOf } from "../../server/identity/public-key.ts";
+import { decodeSignedRequest } from "../../server/identity/signed-request.ts";
 import { readableText } from "../../server/ssh/readable-text.ts";
 import { createRecorder } from "../../server/ssh/recorder.ts";
 import { createRefusals } from "../../server/ssh/refusals.ts";
 import { createResizes, decodePseudoTerminal } from "../../server/ssh/terminal.ts";
-import { uint32, WireError, wireString } from "../../server/ssh/wire.ts";
+import { uint32, WireError, wireString } from "../../server/identity/wire.ts";
 
 describe("addresses are counted", () => {
   test.each([

@@ -61,7 +61,7 @@ test("close disconnects everybody, also who has not logged in, and waits for ses
 test("an address in use and an ident with a blank are refused in words", async () => {
   const it = await startTestServer();
   const { startSshServer } = await import("../../server/ssh/server.ts");
-  const { generateSshKeyPair } = await import("../../server/ssh/generate-key.ts");
+  const { generateSshKeyPair } = await import("../../server/identity/generate-key.ts");
   const options = {
     listen: { host: "127.0.0.1", port: it.port },
     hostKeyPem: generateSshKeyPair("host").privateKey,

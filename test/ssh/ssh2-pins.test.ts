@@ -6,9 +6,9 @@ import { expect, onTestFinished, test } from "vitest";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { offeredAlgorithms } from "../../server/ssh/algorithms.ts";
-import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
+import { generateSshKeyPair } from "../../server/identity/generate-key.ts";
 import { channelMethods, openTransport } from "../../server/ssh/ssh2-internals.ts";
-import { WireReader } from "../../server/ssh/wire.ts";
+import { WireReader } from "../../server/identity/wire.ts";
 import { bareSocket } from "../harness/ssh-attacker.ts";
 import { startTestServer } from "../harness/ssh-attacker-server.ts";
 

@@ -1,6 +1,6 @@
 /** A server as ssh2's own example has it: any key of one user, any command answered by a line. Prints its port. */
 import ssh2 from "ssh2";
-import { generateSshKeyPair } from "../../../server/ssh/generate-key.ts";
+import { generateSshKeyPair } from "../../../server/identity/generate-key.ts";
 
 const server = new ssh2.Server({ hostKeys: [generateSshKeyPair("stock").privateKey] }, (client) => {
   client.on("error", () => undefined);

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { uint32, wireString } from "../../../server/ssh/wire.ts";
+import { uint32, wireString } from "../../../server/identity/wire.ts";
 import { root, run } from "../../harness/endpoint.ts";
 import { certificateAlgorithm, ed25519Key, makeCertificate } from "../../harness/signing-key.ts";
 import { connectAttacker, message } from "../../harness/ssh-attacker-connection.ts";

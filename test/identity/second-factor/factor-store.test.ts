@@ -11,8 +11,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { base32Of } from "../../server/second-factor/totp.ts";
-import { outcomeOf, stageSecondFactors, type Stage } from "../harness/second-factor-stage.ts";
+import { base32Of } from "../../../server/identity/second-factor/totp.ts";
+import { outcomeOf, stageSecondFactors, type Stage } from "../../harness/second-factor-stage.ts";
 
 const filesOf = ({ directory }: Stage): string[] =>
   ["factors", "uses"].flatMap((folder) => {

@@ -1,4 +1,4 @@
-import type { KeyRefusal } from "../audit/refusal-reasons.ts";
+import type { KeyRefusal } from "./log-in.ts";
 import { decodeNetworks } from "./address-list.ts";
 import type { Certificate } from "./certificate.ts";
 import { WireReader } from "./wire.ts";

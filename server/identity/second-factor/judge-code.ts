@@ -1,5 +1,5 @@
-import { EndpointError } from "../errors.ts";
-import type { CodeVerdict, SecondFactor } from "../session/contract.ts";
+import { EndpointError } from "../../errors.ts";
+import type { CodeVerdict, SecondFactor } from "../log-in.ts";
 import type { CodeDelay } from "./code-delay.ts";
 import type { Factor, FactorStore } from "./factor-store.ts";
 import { canonicalCode, findRecoveryCode } from "./recovery-codes.ts";

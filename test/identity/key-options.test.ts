@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeFrom, decodeNetworks } from "../../server/ssh/address-list.ts";
-import { decodeKeyOptions, splitOptions } from "../../server/ssh/key-options.ts";
+import { decodeFrom, decodeNetworks } from "../../server/identity/address-list.ts";
+import { decodeKeyOptions, splitOptions } from "../../server/identity/key-options.ts";
 
 describe("options of a key", () => {
   test("all of them, in any case and order", () => {

@@ -3,12 +3,12 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { rm, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
-import { EndpointError } from "../errors.ts";
-import { openFile } from "../files/judge.ts";
-import { replaceFile } from "../files/replace-file.ts";
-import { synchronizeDirectory } from "../files/synchronize-directory.ts";
-import { readTrustedSync } from "../files/trusted-file.ts";
-import { isCanonicalUserName } from "../model/user-name.ts";
+import { EndpointError } from "../../errors.ts";
+import { openFile } from "../../files/judge.ts";
+import { replaceFile } from "../../files/replace-file.ts";
+import { synchronizeDirectory } from "../../files/synchronize-directory.ts";
+import { readTrustedSync } from "../../files/trusted-file.ts";
+import { isCanonicalUserName } from "../../model/user-name.ts";
 import { readSealingKey, seal, unseal } from "./sealing.ts";
 import type { HashedCodes } from "./recovery-codes.ts";
 

@@ -1,5 +1,4 @@
-import type { KeyRefusal } from "../audit/refusal-reasons.ts";
-import type { KeyAttempt, KeyVerdict } from "../session/contract.ts";
+import type { KeyAttempt, KeyRefusal, KeyVerdict } from "./log-in.ts";
 import { isUserName } from "../model/user-name.ts";
 import type { AuthorizedKey } from "./authorized-keys.ts";
 import { decodeCertificate, plainAlgorithmOf } from "./certificate.ts";

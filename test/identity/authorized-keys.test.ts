@@ -2,8 +2,8 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { readAuthorizedKeys } from "../../server/ssh/authorized-keys.ts";
-import { generateSshKeyPair } from "../../server/ssh/generate-key.ts";
+import { readAuthorizedKeys } from "../../server/identity/authorized-keys.ts";
+import { generateSshKeyPair } from "../../server/identity/generate-key.ts";
 import { offerTo } from "../harness/key-attempt.ts";
 
 const { publicKey } = generateSshKeyPair("a comment with blanks");

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { EndpointError } from "../errors.ts";
-import { ownSecret } from "../files/judge.ts";
-import { readTrustedSync } from "../files/trusted-file.ts";
+import { EndpointError } from "../../errors.ts";
+import { ownSecret } from "../../files/judge.ts";
+import { readTrustedSync } from "../../files/trusted-file.ts";
 
 export const sealingKeyBytes = 32;
 const nonceBytes = 12;

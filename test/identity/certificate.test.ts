@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeCertificate } from "../../server/ssh/certificate.ts";
-import { WireError, wireString } from "../../server/ssh/wire.ts";
+import { decodeCertificate } from "../../server/identity/certificate.ts";
+import { WireError, wireString } from "../../server/identity/wire.ts";
 import { attemptLogin, outcome, trusting } from "../harness/key-attempt.ts";
 import {
   ed25519Key,

@@ -1,4 +1,4 @@
-import { proofsOf, type Party } from "../identity/party.ts";
+import { proofsOf, type Party } from "../party.ts";
 
 /** Wrong codes that cost nothing: a slip of the finger, a telephone that is late. */
 const freeOfOne = 3;

@@ -1,7 +1,7 @@
 import { decodeQR } from "qr/decode.js";
 import { expect, test } from "vitest";
-import { drawQrCode } from "../../server/cli/qr-code.ts";
-import { uriOf } from "../../server/second-factor/totp.ts";
+import { drawQrCode } from "../../../server/cli/qr-code.ts";
+import { uriOf } from "../../../server/identity/second-factor/totp.ts";
 
 /** What a camera sees of a terminal: eight pixels a module, two modules a character, white where the block is painted. */
 const photograph = (lines: readonly string[]): { width: number; height: number; data: Uint8Array } => {

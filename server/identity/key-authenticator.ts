@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Authenticator } from "../session/contract.ts";
+import type { Authenticator } from "./log-in.ts";
 import type { AuthorizedKeys } from "./authorized-keys.ts";
 import { judgeKey } from "./judge-key.ts";
 import type { KeyTrust } from "./judge-key.ts";

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import * as fc from "fast-check";
 import { URI } from "otpauth";
 import { describe, expect, test } from "vitest";
-import { base32Of, findStep, uriOf } from "../../server/second-factor/totp.ts";
-import { hotp } from "../harness/second-factor-stage.ts";
+import { base32Of, findStep, uriOf } from "../../../server/identity/second-factor/totp.ts";
+import { hotp } from "../../harness/second-factor-stage.ts";
 
 const hasOathtool = ((): boolean => {
   try {

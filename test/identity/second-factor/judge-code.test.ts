@@ -1,8 +1,12 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { CodeDelay } from "../../server/second-factor/code-delay.ts";
-import { canonicalCode, findRecoveryCode, makeRecoveryCodes } from "../../server/second-factor/recovery-codes.ts";
-import { hotp, outcomeOf, stageSecondFactors } from "../harness/second-factor-stage.ts";
+import { CodeDelay } from "../../../server/identity/second-factor/code-delay.ts";
+import {
+  canonicalCode,
+  findRecoveryCode,
+  makeRecoveryCodes,
+} from "../../../server/identity/second-factor/recovery-codes.ts";
+import { hotp, outcomeOf, stageSecondFactors } from "../../harness/second-factor-stage.ts";
 
 const key = "SHA256:laptop";
 const support = { connectedUser: "support", keyFingerprint: key };
