@@ -108,6 +108,11 @@ const endpointFile = z.strictObject({
     .max(4096)
     .default(64)
     .meta({ description: "A session ends when its transcript is this long.", unit: "MiB" }),
+  verifyRecordHours: z.number().int().min(1).max(500).default(24).meta({
+    description:
+      "The running server verifies the whole record after its start, and again so long after each time that it held.",
+    unit: "hours",
+  }),
   connectionsPerUser: z
     .number()
     .int()
@@ -198,6 +203,7 @@ export interface Configuration {
   readonly backupDirectory: string;
   readonly auditReserveBytes: number;
   readonly transcriptLimitBytes: number;
+  readonly verifyRecordMs: number;
   readonly connectionsPerUser: number;
   readonly connectionIdleMs: number;
   readonly recordMiBPerHour: number;
@@ -325,6 +331,7 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
     backupDirectory,
     auditReserveBytes: (file.auditReserveMiB ?? (file.demo ? demoReserveMiB : reserveMiB)) * mebibyte,
     transcriptLimitBytes: file.transcriptLimitMiB * mebibyte,
+    verifyRecordMs: file.verifyRecordHours * 60 * 60_000,
     connectionsPerUser: file.connectionsPerUser,
     connectionIdleMs: file.connectionIdleMinutes * 60_000,
     recordMiBPerHour: file.recordMiBPerHour,

@@ -15,13 +15,18 @@ export interface RecordWatchOptions {
   readonly confirmMs?: number;
   /** And then, until it is gone. */
   readonly againMs?: number;
+  /** From the end of a verification that found nothing to the next one. */
+  readonly everyMs: number;
+  readonly now: () => Date;
 }
 
 /** Whether the record holds as a whole. A start reads little of it; the rest is verified beside the sessions. */
 export interface RecordWatch {
   /** What is wrong. While there is anything, no session starts. */
   problems(): readonly string[];
-  /** Verifies until the record holds. @returns when it does, or when it is closed */
+  /** The same, how many verifications found nothing since the start, and when the last one of these ended. */
+  state(): { readonly problems: readonly string[]; readonly held: number; readonly heldAt?: string };
+  /** Verifies until the record holds, and again every so often. @returns when it holds for the first time, or when it is closed */
   begin(): Promise<void>;
   close(): Promise<void>;
 }
@@ -47,6 +52,9 @@ class Watch implements RecordWatch {
   readonly #closing = new AbortController();
   #problems: readonly string[];
   #isRecorded: boolean;
+  #held = 0;
+  #heldAt: Date | undefined;
+  readonly #firstHeld = Promise.withResolvers<void>();
   #watching: Promise<void> | undefined;
 
   constructor(options: RecordWatchOptions) {
@@ -63,11 +71,18 @@ class Watch implements RecordWatch {
     return this.#problems;
   }
 
+  state(): ReturnType<RecordWatch["state"]> {
+    const held = { problems: this.#problems, held: this.#held };
+    return this.#heldAt === undefined ? held : { ...held, heldAt: this.#heldAt.toISOString() };
+  }
+
   begin(): Promise<void> {
-    this.#watching ??= this.#watch().catch((error: unknown) => {
-      if (!this.#closing.signal.aborted) this.#options.report(`the record is no longer verified: ${String(error)}`);
-    });
-    return this.#watching;
+    this.#watching ??= this.#watch()
+      .catch((error: unknown) => {
+        if (!this.#closing.signal.aborted) this.#options.report(`the record is no longer verified: ${String(error)}`);
+      })
+      .finally(this.#firstHeld.resolve);
+    return this.#firstHeld.promise;
   }
 
   async close(): Promise<void> {
@@ -76,6 +91,20 @@ class Watch implements RecordWatch {
   }
 
   async #watch(): Promise<void> {
+    for (;;) {
+      await this.#untilItHolds();
+      this.#held += 1;
+      this.#heldAt = this.#options.now();
+      this.#firstHeld.resolve();
+      await this.#wait(this.#options.everyMs);
+    }
+  }
+
+  async #wait(ms: number): Promise<void> {
+    await setTimeout(ms, undefined, { ref: false, signal: this.#closing.signal });
+  }
+
+  async #untilItHolds(): Promise<void> {
     const { confirmMs = defaultConfirmMs, againMs = defaultAgainMs } = this.#options;
     let before: ReadonlySet<string> = new Set();
     for (;;) {
@@ -84,10 +113,7 @@ class Watch implements RecordWatch {
       const certain = found.filter((problem) => before.has(problem));
       if (certain.length > 0) await this.#fails(certain);
       before = new Set(found);
-      await setTimeout(certain.length > 0 ? againMs : confirmMs, undefined, {
-        ref: false,
-        signal: this.#closing.signal,
-      });
+      await this.#wait(certain.length > 0 ? againMs : confirmMs);
     }
   }
 
@@ -144,5 +170,5 @@ class Watch implements RecordWatch {
   }
 }
 
-/** Verifies the whole record in a thread of low priority, once it is told to begin. */
+/** Verifies the whole record in a thread of low priority, from when it is told to begin. */
 export const watchRecord = (options: RecordWatchOptions): RecordWatch => new Watch(options);

@@ -13,6 +13,7 @@ import { loadRolesFile } from "../authorization/roles-file.ts";
 import { problemInWords } from "../authorization/roles-problem.ts";
 import { pathsIn, readConfiguration, type Configuration, type EmbeddedSite } from "../configuration.ts";
 import { connectControl, type RemoteLog } from "../control/control-socket.ts";
+import type { RecordState } from "../control/messages.ts";
 import { EndpointError } from "../errors.ts";
 import { FactorStore } from "../identity/second-factor/factor-store.ts";
 import { afterRefusal, inspectEmbeddedSite, refusalInWords } from "../site-database/embedded/index.ts";
@@ -225,8 +226,8 @@ const rowsInWords = ({ looked, wrong, first }: RowsExamined, whole: boolean): Ce
 interface RecordSays {
   /** Of the site database's rows. */
   readonly siteState: SiteState | undefined;
-  /** What a verification found wrong, in words. */
-  readonly problems: readonly string[];
+  /** What verifications found. */
+  readonly state: RecordState;
 }
 
 /** Through the running server, or read from the log when none runs. */
@@ -236,22 +237,29 @@ const findRecord = async (
   stop: AbortSignal,
 ): Promise<RecordSays> => {
   if (server !== undefined) {
-    const problems = await server.recordProblems();
-    return { siteState: await server.siteState(), problems };
+    const state = await server.recordState();
+    return { siteState: await server.siteState(), state };
   }
-  if (!existsSync(log)) return { siteState: undefined, problems: [] };
+  if (!existsSync(log)) return { siteState: undefined, state: { problems: [], held: 0 } };
   const checkpointer = new Checkpointer({ directory: audit, key: readLogKey(logKey), giveUpSpace: () => false });
   const { siteState, foundBefore } = await readThrough(audit, checkpointer, stop);
-  return { siteState, problems: foundBefore };
+  return { siteState, state: { problems: foundBefore, held: 0 } };
 };
 
-const examineRecord = ({ problems: [first, ...more] }: RecordSays): CertificateFinding =>
-  first === undefined
-    ? passed("record", "No verification found anything wrong with it. All of it is verified by: pep audit verify")
+const heldInWords = ({ held, heldAt }: RecordState): string =>
+  heldAt === undefined
+    ? "No verification found anything wrong with it. All of it is verified by: pep audit verify"
+    : `All of it was verified ${held === 1 ? "once" : `${held} times`} since the start, and held. The last time was ${heldAt}`;
+
+const examineRecord = ({ state }: RecordSays): CertificateFinding => {
+  const [first, ...more] = state.problems;
+  return first === undefined
+    ? passed("record", heldInWords(state))
     : failedCheck(
         "record",
         `It does not hold, and no session starts: ${first}${more.length === 0 ? "" : `, and ${more.length} more`}. Run: pep audit verify`,
       );
+};
 
 const examineEmbedded = async (
   { file, masterKey }: EmbeddedSite,

@@ -188,6 +188,8 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       log,
       foundBefore: log.foundBefore,
       report,
+      everyMs: configuration.verifyRecordMs,
+      now: io.now,
     });
     closers.add(() => watch.close());
     const keeper = keepSummary({
@@ -277,7 +279,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     const control = await startControlSocket({
       path: paths.control,
       log,
-      recordProblems: () => watch.problems(),
+      recordState: () => watch.state(),
     });
     closers.add(() => control.close());
     await log.append({

@@ -12,6 +12,7 @@ import {
   encodeRequest,
   readMessages,
   type Answer,
+  type RecordState,
   type Request,
 } from "./messages.ts";
 
@@ -65,24 +66,24 @@ export interface ServedLog extends EventLog {
 interface ControlSocketOptions {
   readonly path: string;
   readonly log: ServedLog;
-  /** What is wrong with the record, in words. */
-  readonly recordProblems: () => readonly string[];
+  /** Whether the record holds. */
+  readonly recordState: () => RecordState;
 }
 
 class ControlSocket {
   readonly #path: string;
   readonly #log: ServedLog;
-  readonly #recordProblems: () => readonly string[];
+  readonly #recordState: () => RecordState;
   readonly #server: Server;
   /** Open connections, and whether a request of theirs is being put on the record. */
   readonly #busy = new Map<Socket, boolean>();
   readonly #served = new Set<Promise<void>>();
   #closing = false;
 
-  constructor({ path, log, recordProblems }: ControlSocketOptions) {
+  constructor({ path, log, recordState }: ControlSocketOptions) {
     this.#path = path;
     this.#log = log;
-    this.#recordProblems = recordProblems;
+    this.#recordState = recordState;
     this.#server = createServer((socket) => {
       const serving = this.#serve(socket).finally(() => this.#served.delete(serving));
       this.#served.add(serving);
@@ -131,9 +132,9 @@ class ControlSocket {
 
   async #answerTo(asked: Request): Promise<Answer> {
     if ("ask" in asked) {
-      return asked.ask === "site-state"
-        ? { siteState: this.#log.siteState() }
-        : { recordProblems: this.#recordProblems().slice(0, mostProblems) };
+      if (asked.ask === "site-state") return { siteState: this.#log.siteState() };
+      const { problems, ...held } = this.#recordState();
+      return { recordState: { problems: problems.slice(0, mostProblems), ...held } };
     }
     return this.#log.append(asked.append).then(
       () => ({ recorded: true }) as const,
@@ -196,8 +197,8 @@ export const startControlSocket = async (options: ControlSocketOptions): Promise
 /** The log of the running server, as a local command reaches it. */
 export interface RemoteLog extends EventLog {
   siteState(): Promise<SiteState | undefined>;
-  /** What is wrong with the record, in words. */
-  recordProblems(): Promise<readonly string[]>;
+  /** Whether the record holds. */
+  recordState(): Promise<RecordState>;
   close(): Promise<void>;
 }
 
@@ -227,19 +228,19 @@ class ControlledLog implements RemoteLog {
       { ask: "site-state" },
       "The running server does not say what its record has of the site database. If it is of an earlier version, restart it.",
       (answer) => {
-        if ("recorded" in answer || "recordProblems" in answer) throw new Error("the server answered something else");
+        if ("recorded" in answer || "recordState" in answer) throw new Error("the server answered something else");
         return answer.siteState;
       },
     );
   }
 
-  recordProblems(): Promise<readonly string[]> {
+  recordState(): Promise<RecordState> {
     return this.#inTurn(
-      { ask: "record-problems" },
+      { ask: "record-state" },
       "The running server does not say whether its record holds. If it is of an earlier version, restart it.",
       (answer) => {
-        if (!("recordProblems" in answer)) throw new Error("the server answered something else");
-        return answer.recordProblems;
+        if (!("recordState" in answer)) throw new Error("the server answered something else");
+        return answer.recordState;
       },
     );
   }

@@ -21,9 +21,21 @@ const openTypes: ReadonlySet<AuditEvent["type"]> = new Set([
 const isLocal = (event: AuditEvent): boolean =>
   openTypes.has(event.type) && (event.type !== "review" || event.localUser !== undefined);
 
+/** Whether the record holds, as the running server knows. */
+const recordState = z.strictObject({
+  /** What is wrong, in words. */
+  problems: z.array(z.string()).readonly(),
+  /** How many verifications of all of it found nothing since the start. */
+  held: z.number().int(),
+  /** When the last of these ended. */
+  heldAt: z.iso.datetime().optional(),
+});
+
+export type RecordState = z.infer<typeof recordState>;
+
 const request = z.union([
   z.strictObject({ append: auditEvent.refine(isLocal, "not an event of a local command") }),
-  z.strictObject({ ask: z.enum(["site-state", "record-problems"]) }),
+  z.strictObject({ ask: z.enum(["site-state", "record-state"]) }),
 ]);
 const answer = z.union([
   /** Sent only after the event is durable, or refused. */
@@ -33,15 +45,15 @@ const answer = z.union([
   ]),
   /** Without a state: the record has none. */
   z.strictObject({ siteState: siteState.optional() }),
-  z.strictObject({ recordProblems: z.array(z.string()) }),
+  z.strictObject({ recordState }),
 ]);
 
-export type Request = { readonly append: AuditEvent } | { readonly ask: "site-state" | "record-problems" };
+export type Request = { readonly append: AuditEvent } | { readonly ask: "site-state" | "record-state" };
 export type Answer =
   | { readonly recorded: true }
   | { readonly recorded: false; readonly message: string }
   | { readonly siteState?: SiteState | undefined }
-  | { readonly recordProblems: readonly string[] };
+  | { readonly recordState: RecordState };
 
 export const encodeRequest = (message: Request): string => `${JSON.stringify(message)}\n`;
 export const encodeAnswer = (message: Answer): string => `${JSON.stringify(message)}\n`;

@@ -11,9 +11,10 @@ import { createMovingClock } from "../harness/moving-clock.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 /*
- * ATTACK   While the server is down, change what a start does not read: the contents of a transcript, at the same length.
+ * ATTACK   While the server is down, change what a start does not read: the contents of a transcript, at the same length. Or change it
+ *          while the server runs, after its start was over.
  * DANGER   Sessions go on as if nothing had happened, until somebody thinks of `pep audit verify`, if ever.
- * EXPECT   The whole record is verified beside the sessions. What is found is on the record and said to the operator and by doctor, and no
+ * EXPECT   The whole record is verified beside the sessions, and again each day. What is found is on the record and said to the operator and by doctor, and no
  *          session starts, after a restart neither, until the record was verified whole and holds.
  */
 
@@ -31,7 +32,7 @@ interface Watched {
 }
 
 /** As `pep serve` does it. */
-const watched = async (made: MadeRecord): Promise<Watched> => {
+const watched = async (made: MadeRecord, everyMs = 60_000): Promise<Watched> => {
   const record = await openAt(made);
   const reported: string[] = [];
   const watch = watchRecord({
@@ -42,6 +43,8 @@ const watched = async (made: MadeRecord): Promise<Watched> => {
     report: (problem) => void reported.push(problem),
     confirmMs: 1,
     againMs: 20,
+    everyMs,
+    now: () => new Date(),
   });
   const end = async (): Promise<void> => {
     await watch.close();
@@ -90,6 +93,16 @@ test("what was changed is found, stays found over a restart, and is over only wh
   expect(third.watch.problems()).toEqual([]);
   await third.end();
   expect(verify(made).problems).toEqual([]);
+});
+
+test("what is changed while the server runs is found by a later verification", async () => {
+  const made = await smallRecord();
+  const { watch, end } = await watched(made, 20);
+  onTestFinished(end);
+  await watch.begin();
+  expect(watch.problems()).toEqual([]);
+  edit(inAudit(made, "transcripts/S-2.cast"), (text) => text.replace("this", "that"));
+  await expect.poll(() => watch.problems().join(), { timeout: 20_000 }).toContain("S-2.cast was changed");
 });
 
 test("that the record holds again is believed only where it was signed when it was written", async () => {
@@ -160,7 +173,10 @@ test("a server with such a record starts no session, and says so", { timeout: 18
   await again.exited;
   const repaired = await startEndpoint({ dataDirectory });
   await expect.poll(() => answerOf(repaired), { timeout: 60_000 }).toBe(0);
-  expect((await pep(["doctor", "--data-dir", dataDirectory])).stdout).toMatch(/^ok {4}record: /m);
+  const { stdout } = await pep(["doctor", "--data-dir", dataDirectory]);
+  expect(stdout).toMatch(
+    /^ok {4}record: All of it was verified once since the start, and held\. The last time was \d{4}-/m,
+  );
 });
 
 test(

@@ -68,6 +68,8 @@ test("a segment in the middle that was changed, at the same length, is found bes
     report: () => undefined,
     confirmMs: 1,
     againMs: 60_000,
+    everyMs: 60_000,
+    now: () => new Date(),
   });
   onTestFinished(async () => {
     await watch.close();

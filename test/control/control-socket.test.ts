@@ -42,7 +42,7 @@ const createSlowLog = (): ServedLog & { readonly waiting: (() => void)[]; readon
 };
 
 const start = async (log: ServedLog, path = join(temporaryDirectory(), "state", "control")): Promise<string> => {
-  const control = await startControlSocket({ path, log, recordProblems: () => [] });
+  const control = await startControlSocket({ path, log, recordState: () => ({ problems: [], held: 0 }) });
   onTestFinished(() => control.close());
   return path;
 };
@@ -160,7 +160,11 @@ describe("events through the control socket", () => {
 
   test("find the server gone: AuditUnavailable", async () => {
     const path = join(temporaryDirectory(), "control");
-    const control = await startControlSocket({ path, log: collecting(), recordProblems: () => [] });
+    const control = await startControlSocket({
+      path,
+      log: collecting(),
+      recordState: () => ({ problems: [], held: 0 }),
+    });
     const remote = await open(path);
     await control.close();
     await expect(remote.append(started())).rejects.toMatchObject({ category: "AuditUnavailable" });
@@ -170,7 +174,7 @@ describe("events through the control socket", () => {
   test("under way while the server closes still get their answer", async () => {
     const log = createSlowLog();
     const path = join(temporaryDirectory(), "control");
-    const control = await startControlSocket({ path, log, recordProblems: () => [] });
+    const control = await startControlSocket({ path, log, recordState: () => ({ problems: [], held: 0 }) });
     const remote = await open(path);
     const idle = await rawConnection(path);
     const appended = remote.append(started());
@@ -246,7 +250,11 @@ describe("a peer that is not one of ours", () => {
 describe("the socket's file", () => {
   test("has mode 0600 and goes away with the server", async () => {
     const path = join(temporaryDirectory(), "state", "control");
-    const control = await startControlSocket({ path, log: collecting(), recordProblems: () => [] });
+    const control = await startControlSocket({
+      path,
+      log: collecting(),
+      recordState: () => ({ problems: [], held: 0 }),
+    });
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readdirSync(join(path, ".."))).toEqual(["control"]);
     await control.close();
@@ -274,7 +282,9 @@ describe("the socket's file", () => {
   test("of a live server is left alone", async () => {
     const log = collecting();
     const path = await start(log);
-    await expect(startControlSocket({ path, log: collecting(), recordProblems: () => [] })).rejects.toMatchObject({
+    await expect(
+      startControlSocket({ path, log: collecting(), recordState: () => ({ problems: [], held: 0 }) }),
+    ).rejects.toMatchObject({
       category: "ResourceExists",
     });
     await (await open(path)).append(started());
@@ -284,7 +294,9 @@ describe("the socket's file", () => {
   test("that is no socket is left alone", async () => {
     const path = join(temporaryDirectory(), "control");
     writeFileSync(path, "mine");
-    await expect(startControlSocket({ path, log: collecting(), recordProblems: () => [] })).rejects.toMatchObject({
+    await expect(
+      startControlSocket({ path, log: collecting(), recordState: () => ({ problems: [], held: 0 }) }),
+    ).rejects.toMatchObject({
       category: "ResourceExists",
     });
     expect(readFileSync(path, "utf8")).toBe("mine");
@@ -292,7 +304,9 @@ describe("the socket's file", () => {
 
   test("whose path is too long is refused with a message that says so", async () => {
     const path = join(temporaryDirectory(), "d".repeat(100), "control");
-    await expect(startControlSocket({ path, log: collecting(), recordProblems: () => [] })).rejects.toMatchObject({
+    await expect(
+      startControlSocket({ path, log: collecting(), recordState: () => ({ problems: [], held: 0 }) }),
+    ).rejects.toMatchObject({
       category: "InvalidArgument",
       message: expect.stringContaining("103 bytes"),
     });

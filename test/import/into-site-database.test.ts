@@ -42,7 +42,7 @@ const createSite = async (): Promise<{
   const path = join(directory, "state", "control");
   const control = await startControlSocket({
     path,
-    recordProblems: () => [],
+    recordState: () => ({ problems: [], held: 0 }),
     log: {
       siteState: () => log.siteState(),
       append: async (event) => log.append(event).then(() => void recorded.push(event)),

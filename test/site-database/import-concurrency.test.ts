@@ -57,7 +57,7 @@ describe("beside a running server", () => {
       },
       siteState: site.record.newest,
     };
-    const control = await startControlSocket({ path, log, recordProblems: () => [] });
+    const control = await startControlSocket({ path, log, recordState: () => ({ problems: [], held: 0 }) });
     onTestFinished(() => control.close());
     const child = fork(new URL("./import-process.ts", import.meta.url), [site.file, site.masterKeyFile, path], {
       execArgv: ["--no-warnings"],
