@@ -75,7 +75,8 @@ const appendNote = async (path: string, note: string): Promise<void> => {
 /** The tree over a log that is being written, and its signed checkpoints. */
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
-  readonly #publicKey: KeyObject;
+  /** Of `log-key`. */
+  readonly publicKey: KeyObject;
   #tree = new CompactRange();
   /** The tree goes on from a summary, of which nothing says yet that it is ours. */
   #isResumed = false;
@@ -93,7 +94,7 @@ export class Checkpointer {
   constructor(options: CheckpointerOptions) {
     this.#options = options;
     this.#earlier = findNewest(options.directory);
-    this.#publicKey = createPublicKey(options.key);
+    this.publicKey = createPublicKey(options.key);
     this.#signedSize = this.#earlier?.size ?? 0;
     this.#provedSize = this.#signedSize;
     if (this.#earlier === undefined) return;
@@ -160,7 +161,7 @@ export class Checkpointer {
     // Without a checkpoint a start asks whether there was one, and nothing else counts (signed-past.ts).
     if (this.#earlier !== undefined && size >= this.#signedSize) {
       const { origin } = this.#earlier;
-      const found = checkLine(() => ({ origin, size, root: this.#tree.root() }), line, [this.#publicKey]);
+      const found = checkLine(() => ({ origin, size, root: this.#tree.root() }), line, [this.publicKey]);
       if (found === "broken") this.#brokenLine ??= size + 1;
       if (found === "holds") {
         this.#provedSize = size + 1;
@@ -266,7 +267,7 @@ export class Checkpointer {
 
   #isSigned({ note, origin }: Found): boolean {
     try {
-      return signersOf(note, origin, [this.#publicKey]).length > 0;
+      return signersOf(note, origin, [this.publicKey]).length > 0;
     } catch {
       return false;
     }

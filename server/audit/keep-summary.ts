@@ -1,10 +1,11 @@
+import { createPublicKey, type KeyObject } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { EventLog } from "./event.ts";
 import { findSegments } from "./log-lines.ts";
-import { removeSummaries, summariesIn, summaryName } from "./summary.ts";
-import type { MadeSummary, SummaryTask } from "./summary-worker.ts";
+import { removeSummaries, signSummary, summariesIn, summaryName } from "./summary.ts";
+import type { FromSummaryWorker, MadeSummary, SummaryTask } from "./summary-worker.ts";
 
 /** Compiled or, in the tests, as it is. */
 const entry = new URL(`./summary-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
@@ -16,8 +17,8 @@ const lookEveryMs = 60 * 60_000;
 export interface SummaryOptions {
   /** `audit/`. */
   readonly directory: string;
-  /** PEM of the log's public key. */
-  readonly publicKey: string;
+  /** `log-key`: signs what was made. */
+  readonly key: KeyObject;
   readonly log: EventLog & { checkpoint(): Promise<void> };
   readonly now: () => Date;
   /** Up to which event the start found a summary; 0 where it found none. */
@@ -33,7 +34,8 @@ export interface SummaryKeeper {
   close(): Promise<void>;
 }
 
-const make = (task: SummaryTask, signal: AbortSignal): Promise<MadeSummary> =>
+/** @returns undefined where there is nothing to summarize */
+const make = (task: SummaryTask, key: KeyObject, signal: AbortSignal): Promise<MadeSummary | undefined> =>
   new Promise((resolve, reject) => {
     const worker = new Worker(entry, {
       workerData: task,
@@ -43,7 +45,14 @@ const make = (task: SummaryTask, signal: AbortSignal): Promise<MadeSummary> =>
     });
     const stop = (): void => void worker.terminate();
     signal.addEventListener("abort", stop, { once: true });
-    worker.once("message", resolve);
+    let made: MadeSummary | undefined;
+    worker.on("message", (message: FromSummaryWorker) => {
+      if (message.kind !== "made") return resolve(made);
+      ({ made } = message);
+      // Here: the log's private key is in no other thread.
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- of windows, which a thread is none
+      worker.postMessage(signSummary(made.digest, key));
+    });
     worker.once("error", reject);
     worker.once("exit", () => {
       signal.removeEventListener("abort", stop);
@@ -86,14 +95,15 @@ class Keeper implements SummaryKeeper {
   }
 
   async #look(): Promise<void> {
-    const { directory, publicKey, log, now } = this.#options;
+    const { directory, key, log, now } = this.#options;
     while (!this.#closing.signal.aborted) {
       const through = (findSegments(join(directory, "log")).at(-1)?.firstSeq ?? 1) - 1;
       const isThere = existsSync(join(summariesIn(directory), summaryName(through)));
       if (through === 0 || (through === this.#through && isThere)) return;
       // What is not signed is in no summary.
       await log.checkpoint();
-      const made = await make({ directory, publicKey, now: now() }, this.#closing.signal);
+      const publicKey = createPublicKey(key).export({ type: "spki", format: "pem" });
+      const made = await make({ directory, publicKey, now: now() }, key, this.#closing.signal);
       if (made === undefined) throw new Error("the log is not the one that was signed");
       await log.append({ type: "log-summarized", ...made });
       this.#through = made.through;

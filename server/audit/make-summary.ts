@@ -139,7 +139,7 @@ export const makeSummary = (directory: string, key: KeyObject, now: Date): Summa
       recent: readRecentLines(log, now, before?.summary, through),
     };
   };
-  for (const before of findSummaries(directory)) {
+  for (const before of findSummaries(directory, key)) {
     const made = before.summary.through > through ? undefined : read(before);
     if (made !== undefined) return made;
   }

@@ -112,7 +112,7 @@ const readFromSummary = async (
   stop: AbortSignal | undefined,
 ): Promise<Found | undefined> => {
   const log = join(directory, "log");
-  for (const { summary, digest } of findSummaries(directory)) {
+  for (const { summary, digest } of findSummaries(directory, checkpointer.publicKey)) {
     checkpointer.restart();
     const reading = new ReadingFromSummary(directory, { summary, digest }, checkpointer);
     if (!reading.begin()) continue;

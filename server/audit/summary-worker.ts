@@ -1,11 +1,9 @@
 import { createPublicKey } from "node:crypto";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { once } from "node:events";
 import { parentPort, workerData } from "node:worker_threads";
-import { replaceFile } from "../files/replace-file.ts";
 import { takeTurn } from "../thread-priority.ts";
 import { makeSummary } from "./make-summary.ts";
-import { encodeSummary, summariesIn, summaryName } from "./summary.ts";
+import { encodeSummary, writeSummary } from "./summary.ts";
 
 export interface SummaryTask {
   /** `audit/`. */
@@ -15,21 +13,38 @@ export interface SummaryTask {
   readonly now: Date;
 }
 
-/** What an event is to say of it; undefined where there is nothing to summarize. */
-export type MadeSummary = { readonly through: number; readonly digest: string } | undefined;
+/** What an event is to say of it. */
+export interface MadeSummary {
+  readonly through: number;
+  readonly digest: string;
+}
+
+/** First what was made, for the signature, which is the answer; then that it is written. `nothing`: there is nothing to summarize. */
+export type FromSummaryWorker =
+  | { readonly kind: "made"; readonly made: MadeSummary }
+  | { readonly kind: "written" | "nothing" };
 
 const task = workerData as SummaryTask; // from keep-summary.ts alone
 takeTurn("last");
 
-const work = async (): Promise<MadeSummary> => {
+const work = async (port: NonNullable<typeof parentPort>): Promise<void> => {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- of windows, which a thread is none
+  const say = (message: FromSummaryWorker): void => port.postMessage(message);
   const summary = makeSummary(task.directory, createPublicKey(task.publicKey), task.now);
-  if (summary === undefined) return undefined;
+  if (summary === undefined) {
+    say({ kind: "nothing" });
+    return;
+  }
+  const { through } = summary;
   const { text, digest } = encodeSummary(summary);
-  const folder = summariesIn(task.directory);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  await replaceFile(join(folder, summaryName(summary.through)), text);
-  return { through: summary.through, digest };
+  const answered = once(port, "message");
+  say({ kind: "made", made: { through, digest } });
+  const [signature] = await answered;
+  await writeSummary(task.directory, through, `${String(signature)}\n${text}`);
+  say({ kind: "written" });
 };
 
-// oxlint-disable-next-line unicorn/require-post-message-target-origin -- of windows, which a thread is none
-void work().then((made) => parentPort?.postMessage(made)); // what it throws is an error of the thread
+if (parentPort !== null) {
+  const port = parentPort;
+  void work(port).finally(() => port.close()); // what it throws is an error of the thread
+}

@@ -1,7 +1,9 @@
-import { createHash } from "node:crypto";
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { createHash, sign, verify, type KeyObject } from "node:crypto";
+import { lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
+import { replaceFile } from "../files/replace-file.ts";
+import { findSegments } from "./log-lines.ts";
 import { readTextOfRecord } from "./open-of-record.ts";
 import { recentLine } from "./read-recent-log.ts";
 
@@ -60,6 +62,13 @@ export const summaryName = (through: number): string => `${String(through + 1).p
 
 const digestOf = (text: string): string => createHash("sha256").update(text).digest("hex");
 
+/** Signed, so that nothing is decoded that somebody else put there: that may take hours and all memory. Worth no more than that. */
+const signedText = (digest: string): Buffer => Buffer.from(`pep-audit-summary/v1\n${digest}\n`);
+
+/** @returns the first line of its file, base64 */
+export const signSummary = (digest: string, key: KeyObject): string =>
+  sign(null, signedText(digest), key).toString("base64");
+
 export const encodeSummary = (content: Summary): { readonly text: string; readonly digest: string } => {
   const text = JSON.stringify(content);
   return { text, digest: digestOf(text) };
@@ -73,32 +82,62 @@ export interface FoundSummary {
 
 /** Some hundred thousand transcripts are in it; a file that claims more is not read. */
 const longestSummary = 128 * 1024 * 1024;
+const signatureLine = /^[A-Za-z0-9+/]{86}==\n/;
 
-/** @returns undefined where it is none: then everything is read */
-const readSummary = (path: string): FoundSummary | undefined => {
+/** @returns undefined where it is none, or not signed with this key: then everything is read */
+const readSummary = (path: string, key: KeyObject): FoundSummary | undefined => {
   try {
-    const text = readTextOfRecord(path, longestSummary);
+    const file = readTextOfRecord(path, longestSummary);
+    const [first = ""] = signatureLine.exec(file) ?? [];
+    const text = file.slice(first.length);
+    const digest = digestOf(text);
+    if (!verify(null, signedText(digest), key, Buffer.from(first, "base64"))) return undefined;
     const { data } = summary.safeParse(JSON.parse(text));
-    return data && { summary: data, digest: digestOf(text) };
+    return data && { summary: data, digest };
   } catch {
     return undefined;
   }
 };
 
-/** The summaries that lie beside the log, the newest first. Nothing says yet that they are ours. */
-export const findSummaries = function* (auditDirectory: string): Generator<FoundSummary> {
+/** One counts, and a crash may leave one more. */
+const mostRead = 4;
+
+/** Names of files in the folder of summaries. None where a link leads elsewhere: what lies there is not the record's. */
+const namesIn = (folder: string): readonly string[] =>
+  lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() === true
+    ? readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [] : [entry.name]))
+    : [];
+
+/**
+ * The summaries that lie beside the log, the newest first. Nothing says yet that they are of this log.
+ *
+ * @param key the log's public key
+ */
+export const findSummaries = function* (auditDirectory: string, key: KeyObject): Generator<FoundSummary> {
   const directory = summariesIn(auditDirectory);
-  if (!existsSync(directory)) return;
-  const names = readdirSync(directory).filter((name) => /^\d{12}\.json$/.test(name));
-  for (const name of names.toSorted().toReversed()) {
-    const found = readSummary(join(directory, name));
+  const isBegun = new Set(findSegments(join(auditDirectory, "log")).map(({ firstSeq }) => summaryName(firstSeq - 1)));
+  const names = namesIn(directory).filter((name) => isBegun.has(name));
+  for (const name of names.toSorted().toReversed().slice(0, mostRead)) {
+    const found = readSummary(join(directory, name), key);
     if (found !== undefined && name === summaryName(found.summary.through)) yield found;
   }
 };
 
+/** As `summaryName` and `replaceFile` name them. */
+const ours = /^(?:\d{12}\.json|\.\d{12}\.json\.[0-9a-f]{16})$/;
+
 /** Takes summaries away: they name what the log has no longer. @param except the one that counts */
 export const removeSummaries = (directory: string, except?: string): void => {
   const folder = summariesIn(directory);
-  if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)) if (name !== except) rmSync(join(folder, name), { force: true });
+  for (const name of namesIn(folder)) {
+    if (name !== except && ours.test(name)) rmSync(join(folder, name), { force: true });
+  }
+};
+
+/** Puts one there. @throws Error where the folder is a link: it may lead to another of the server's */
+export const writeSummary = async (directory: string, through: number, text: string): Promise<void> => {
+  const folder = summariesIn(directory);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (!lstatSync(folder).isDirectory()) throw new Error(`${folder} is a link`);
+  await replaceFile(join(folder, summaryName(through)), text);
 };

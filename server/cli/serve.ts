@@ -194,7 +194,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     closers.add(() => watch.close());
     const keeper = keepSummary({
       directory: paths.audit,
-      publicKey,
+      key: logKey,
       log,
       now: io.now,
       through: log.recentBefore?.through ?? 0,

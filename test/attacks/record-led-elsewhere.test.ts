@@ -1,6 +1,8 @@
 import {
   appendFileSync,
   lstatSync,
+  mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -10,13 +12,16 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { prune } from "../../server/audit/prune.ts";
+import { summarize, summarizedRecord } from "../audit-review/summarized.ts";
 import { emptyRecord, openAt, smallRecord, type MadeRecord } from "../audit-review/record.ts";
 
 /*
  * ATTACK   With write access to audit/ only, put a link to a file of the server's elsewhere in the place of a file of the record: of the
- *          newest segment, of the torn line that the next start sets aside, of the history, of a transcript that a crash left open.
+ *          newest segment, of the torn line that the next start sets aside, of the history, of a transcript that a crash left open; or a link
+ *          to one of its folders in the place of the summaries.
  * DANGER   The server repairs, cuts off or appends to what the link leads to: its database loses its end, or a line of the attacker's
- *          choice stands in authorized-keys/.
+ *          choice stands in authorized-keys/. It takes away keys that it takes for old summaries.
  * EXPECT   No link is followed, to read or to write. What it leads to stays as it is, to the byte.
  */
 
@@ -88,4 +93,28 @@ test("a transcript that a crash left open is not closed where a link leads, and 
   await restart(made);
   expect(readFileSync(path, "utf8")).toBe(text);
   expect(readFileSync(inAudit(made, "log/000000000001.ndjson"), "utf8")).toContain("its transcript is no regular file");
+});
+
+test("what lies in another folder, which a link makes that of the summaries, is neither taken away nor added to", async () => {
+  const made = await summarizedRecord();
+  const keys = join(made.dataDirectory, "authorized-keys");
+  mkdirSync(keys);
+  for (const name of ["support", "000000000099.json"]) writeFileSync(join(keys, name), "ssh-ed25519 AAAA");
+  rmSync(inAudit(made, "summaries"), { recursive: true });
+  symlinkSync(keys, inAudit(made, "summaries"));
+  const record = await openAt(made);
+  await expect(summarize(made, record)).rejects.toThrow("is a link");
+  await record.close();
+  await prune(inAudit(made, ""), { segments: [], transcripts: [], tornFiles: [] });
+  expect(readdirSync(keys).toSorted()).toEqual(["000000000099.json", "support"]);
+});
+
+test("only what is a summary by its name is taken away with the summaries", async () => {
+  const made = await summarizedRecord();
+  const own = readdirSync(inAudit(made, "summaries"));
+  mkdirSync(inAudit(made, "summaries/000000000099.json"));
+  writeFileSync(inAudit(made, "summaries/notes"), "an administrator's");
+  await prune(inAudit(made, ""), { segments: [], transcripts: [], tornFiles: [] });
+  expect(own).toHaveLength(1);
+  expect(readdirSync(inAudit(made, "summaries")).toSorted()).toEqual(["000000000099.json", "notes"]);
 });

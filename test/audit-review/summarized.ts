@@ -1,13 +1,15 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { keepSummary } from "../../server/audit/keep-summary.ts";
 import type { OpenRecord } from "../../server/audit/open-record.ts";
+import type { Summary } from "../../server/audit/summary.ts";
 import { emptyRecord, openAt, recordSession, type MadeRecord } from "./record.ts";
 
 /** Makes a summary of what is over, as a running server does. */
 export const summarize = async (made: MadeRecord, record: OpenRecord): Promise<void> => {
   const keeper = keepSummary({
     directory: join(made.dataDirectory, "audit"),
-    publicKey: made.publicKey.export({ type: "spki", format: "pem" }),
+    key: made.key,
     log: record,
     now: () => new Date(),
     through: record.recentBefore?.through ?? 0,
@@ -28,4 +30,10 @@ export const summarizedRecord = async (): Promise<MadeRecord> => {
   await recordSession(record, made.dataDirectory, "S-4");
   await record.close();
   return made;
+};
+
+/** A summary as it lies on the disk: its signature, and the rest. */
+export const readSummary = (path: string): { readonly signature: string; readonly summary: Summary } => {
+  const [signature = "", text = ""] = readFileSync(path, "utf8").split("\n");
+  return { signature, summary: JSON.parse(text) };
 };

@@ -9,16 +9,14 @@ import { planPrune } from "../../server/audit/plan-prune.ts";
 import { prune, prunedEvents } from "../../server/audit/prune.ts";
 import { readRecentLog } from "../../server/audit/read-recent-log.ts";
 import { readThrough } from "../../server/audit/read-through.ts";
-import type { Summary } from "../../server/audit/summary.ts";
+import { signSummary } from "../../server/audit/summary.ts";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
 import { copyOf, emptyRecord, openAt, recordSession, type MadeRecord } from "../audit-review/record.ts";
-import { summarize, summarizedRecord } from "../audit-review/summarized.ts";
+import { readSummary, summarize, summarizedRecord } from "../audit-review/summarized.ts";
 
 const inAudit = ({ dataDirectory }: MadeRecord, name: string): string => join(dataDirectory, "audit", name);
 const verify = ({ dataDirectory, publicKey }: MadeRecord) =>
   verifyRecord({ dataDirectory, publicKey, sinceCheckpoint: undefined });
-
-const readSummary = (path: string): Summary => JSON.parse(readFileSync(path, "utf8"));
 
 /** What a start knows of a record before it writes. */
 const read = async (made: MadeRecord) => {
@@ -162,11 +160,11 @@ test("a summary of the form before, without the lengths of transcripts, counts f
   const made = await summarizedRecord();
   const [name = ""] = readdirSync(inAudit(made, "summaries"));
   const path = inAudit(made, `summaries/${name}`);
-  const now = readSummary(path);
+  const now = readSummary(path).summary;
   const transcripts = now.transcripts.map(([seq, file, digest]) => [seq, file, digest]);
   const text = JSON.stringify({ ...now, version: 1, transcripts });
-  writeFileSync(path, text);
   const digest = createHash("sha256").update(text).digest("hex");
+  writeFileSync(path, `${signSummary(digest, made.key)}\n${text}`);
   const record = await openAt(made);
   await record.append({ type: "log-summarized", through: now.through, digest });
   await record.close();
@@ -174,7 +172,7 @@ test("a summary of the form before, without the lengths of transcripts, counts f
   const next = await openAt(made);
   await summarize(made, next);
   await next.close();
-  const after = readSummary(inAudit(made, `summaries/${readdirSync(inAudit(made, "summaries")).join()}`));
+  const after = readSummary(inAudit(made, `summaries/${readdirSync(inAudit(made, "summaries")).join()}`)).summary;
   expect(after).toMatchObject({ version: 2, transcripts: expect.arrayContaining(now.transcripts) });
   expect((await read(made)).wasSummarized).toBe(true);
 });

@@ -25,7 +25,7 @@ import { makeSummary } from "../../server/audit/make-summary.ts";
 import { CompactRange, leafHash } from "../../server/audit/merkle-tree.ts";
 import { openRecord, type OpenRecord } from "../../server/audit/open-record.ts";
 import { readRecentLog } from "../../server/audit/read-recent-log.ts";
-import { encodeSummary, summariesIn, summaryName } from "../../server/audit/summary.ts";
+import { encodeSummary, signSummary, writeSummary } from "../../server/audit/summary.ts";
 import { sessionEventAt } from "../audit-review/many-events.ts";
 
 /** Of the process that only starts: where the record is. */
@@ -157,8 +157,7 @@ const summarize = async (): Promise<void> => {
   const made = makeSummary(audit, createPublicKey(key), new Date());
   if (made === undefined) throw new Error("nothing to summarize");
   const { text, digest } = encodeSummary(made);
-  mkdirSync(summariesIn(audit));
-  writeFileSync(join(summariesIn(audit), summaryName(made.through)), text);
+  await writeSummary(audit, made.through, `${signSummary(digest, key)}\n${text}`);
   await record.append({ type: "log-summarized", through: made.through, digest });
   await record.close();
 };
