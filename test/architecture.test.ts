@@ -139,6 +139,7 @@ test("what verifies the record takes no part in writing it", () => {
     "permissions",
     "plan-prune",
     "record-loss",
+    "segments-since",
     "signed-note",
   ].map((name) => `server/audit/${name}.ts`);
   const strays = reached.filter((path) => path.startsWith("server/") && !path.startsWith("server/audit-review/"));

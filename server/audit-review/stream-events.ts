@@ -3,7 +3,7 @@ import { decodeLine, textOf, type ReadLine } from "./decode-line.ts";
 import type { LiveFeed } from "./live-feed.ts";
 import { LogReader, type NumberedLine } from "../audit/log-reader.ts";
 import type { EventQuery, ReviewedEvent } from "../command/review-port.ts";
-import { clockMarginMs, segmentsSince } from "./segments-since.ts";
+import { clockMarginMs, segmentsSince } from "../audit/segments-since.ts";
 import { same } from "./sessions.ts";
 
 const own = new Set(["type", "connectedUser", "claimedUser", "localUser", "sessionId"]);

@@ -1,7 +1,7 @@
 import { linesOfSegment } from "../audit/log-lines.ts";
 import { decodeLine, textOf, type ReadEvent, type ReadLine } from "./decode-line.ts";
 import type { ReviewedSession, SessionOutcome, SessionQuery } from "../command/review-port.ts";
-import { clockMarginMs, segmentsSince } from "./segments-since.ts";
+import { clockMarginMs, segmentsSince } from "../audit/segments-since.ts";
 import { disclosedIn, same } from "./sessions.ts";
 
 /** A session under way: what it has done so far, and what of it was asked for. */

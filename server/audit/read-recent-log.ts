@@ -1,8 +1,8 @@
-import { statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import type { Party, RecordedParty } from "../identity/party.ts";
-import { beforeType, findSegments, wholeLinesOf } from "./log-lines.ts";
+import { beforeType, wholeLinesOf } from "./log-lines.ts";
+import { segmentsSince } from "./segments-since.ts";
 
 /** No request and no approval lives longer than a day each (roles-schema.ts). */
 const longestLifeMs = 48 * 60 * 60_000;
@@ -92,12 +92,12 @@ export const readRecentLines = (
   const lines = (before?.recent ?? []).filter(
     ({ at, event }) => now.getTime() - Date.parse(at) < (event.type === "disclosure" ? hourMs : longestLifeMs),
   );
-  const segments = findSegments(directory)
-    .filter(({ pruned, firstSeq }) => !pruned && firstSeq > (before?.through ?? 0) && firstSeq <= last)
-    .map(({ name }) => join(directory, name))
-    .filter((path) => now.getTime() - statSync(path).mtimeMs < longestLifeMs);
-  for (const path of segments) {
-    for (const line of wholeLinesOf(path)) {
+  // By what their lines say: the time of a file is anybody's to set who can replace it.
+  const segments = segmentsSince(directory, new Date(now.getTime() - longestLifeMs)).filter(
+    ({ pruned, firstSeq }) => !pruned && firstSeq > (before?.through ?? 0) && firstSeq <= last,
+  );
+  for (const { name } of segments) {
+    for (const line of wholeLinesOf(join(directory, name))) {
       const decoded = decodeRecent(line, since);
       if (decoded !== undefined) lines.push(decoded);
     }

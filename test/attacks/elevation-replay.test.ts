@@ -1,10 +1,11 @@
 /*
  * ATTACK: an approved request is used twice, by two sessions at once, a second too late, after a restart, after its file
- *         was cut, by another user, or with a guessed id.
+ *         was cut and the log's files were given old times, by another user, or with a guessed id.
  * DANGER: one approval becomes many, and what a second person allowed once is done without them.
  * EXPECT: one use, by the one who asked, within its minutes, whatever happens to the process or to the file.
  */
-import { chmodSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createStage, type Stage } from "../harness/elevation-stage.ts";
 
@@ -141,6 +142,19 @@ test("a store whose end was cut off does not bring a used approval back: the log
   await stage.restart(() => {
     const lines = readFileSync(stage.storePath, "utf8").split("\n");
     writeFileSync(stage.storePath, `${lines.slice(0, -2).join("\n")}\n`);
+  });
+  expect(await use(stage, id)).toMatchObject({ outcome: { exitStatus: 8 }, shown: "" });
+});
+
+test("nor does it where the log's files have the times of last year, which is no line of theirs", async () => {
+  const stage = await createStage();
+  const id = await approved(stage);
+  await use(stage, id);
+  await stage.restart(() => {
+    const lines = readFileSync(stage.storePath, "utf8").split("\n");
+    writeFileSync(stage.storePath, `${lines.slice(0, -2).join("\n")}\n`);
+    const log = join(stage.directory, "log");
+    for (const name of readdirSync(log)) utimesSync(join(log, name), 1, 1);
   });
   expect(await use(stage, id)).toMatchObject({ outcome: { exitStatus: 8 }, shown: "" });
 });

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readRecentLog } from "../../server/audit/read-recent-log.ts";
@@ -30,4 +30,16 @@ test("requests that ended are known however long ago within two days", () => {
   const lines = [ended, open].map((event) => JSON.stringify({ seq: 1, at: "2026-05-03T01:00:00.000Z", event }));
   writeFileSync(join(directory, "000000000001.ndjson"), `${lines.join("\n")}\n`);
   expect([...readRecentLog(directory, now).endedElevations]).toEqual(["E-1"]);
+});
+
+test("a segment is passed over by the times of its lines, never by that of its file", () => {
+  const directory = temporaryDirectory();
+  const segments = ["2026-04-20T11:00:00.000Z", "2026-05-01T11:00:00.000Z", "2026-05-04T11:30:00.000Z"];
+  for (const [index, at] of segments.entries()) {
+    const path = join(directory, `00000000000${index + 1}.ndjson`);
+    const ended = { type: "elevation", state: "consumed", requestId: `E-${index}` };
+    writeFileSync(path, `${JSON.stringify({ seq: index + 1, at, uptimeMs: 1, event: ended })}\n`);
+    utimesSync(path, 1, 1);
+  }
+  expect([...readRecentLog(directory, now).endedElevations]).toEqual(["E-1", "E-2"]);
 });

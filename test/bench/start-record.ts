@@ -25,7 +25,7 @@ import { makeSummary } from "../../server/audit/make-summary.ts";
 import { CompactRange, leafHash } from "../../server/audit/merkle-tree.ts";
 import { openRecord, type OpenRecord } from "../../server/audit/open-record.ts";
 import { readRecentLog } from "../../server/audit/read-recent-log.ts";
-import { encodeSummary, signSummary, writeSummary } from "../../server/audit/summary.ts";
+import { encodeSummary, signSummary, summariesIn, writeSummary } from "../../server/audit/summary.ts";
 import { sessionEventAt } from "../audit-review/many-events.ts";
 
 /** Of the process that only starts: where the record is. */

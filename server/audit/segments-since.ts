@@ -1,7 +1,7 @@
 import { closeSync, readSync } from "node:fs";
 import { join } from "node:path";
-import { openOfRecord } from "../audit/open-of-record.ts";
-import { findSegments, type Segment } from "../audit/log-lines.ts";
+import { openOfRecord } from "./open-of-record.ts";
+import { findSegments, type Segment } from "./log-lines.ts";
 
 /** A clock that was set back by less than this hides nothing from a filter by time. */
 export const clockMarginMs = 24 * 60 * 60 * 1000;
