@@ -253,6 +253,13 @@ const arrows = (): string => {
   );
 };
 
+/** The names of the tests that hold the walls; the first of them is about the test itself. */
+const walls = (): string =>
+  [...readFileSync(join(root, "test/architecture.test.ts"), "utf8").matchAll(/^test\("(.+)", /gm)]
+    .slice(1)
+    .map(([, name = ""]) => `- ${name}`)
+    .join("\n");
+
 const parts: Readonly<Record<string, () => string>> = {
   arrows,
   "all-commands": allCommands,
@@ -262,6 +269,7 @@ const parts: Readonly<Record<string, () => string>> = {
   "role-rules": roleRules,
   "shipped-roles": shippedRoles,
   "siem-codes": siemCodes,
+  walls,
 };
 
 const schemas: Readonly<Record<string, () => unknown>> = {
