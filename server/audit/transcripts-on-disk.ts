@@ -60,9 +60,10 @@ export class TranscriptsOnDisk {
     return undefined;
   }
 
+  /** The first end counts: a session has one, and whoever can append a line can't put it before that. */
   takeEnded(ended: EndedTranscript): void {
     this.#unnamed.delete(ended.name);
-    this.#ended.set(ended.name, ended);
+    if (!this.#ended.has(ended.name)) this.#ended.set(ended.name, ended);
   }
 
   /**

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   appendFileSync,
   cpSync,
@@ -158,6 +159,50 @@ test("an acceptance that nobody signed permits nothing", async () => {
   await expect(restart(made)).rejects.toMatchObject(refused("S-1\\.cast is missing"));
   expect(verify(made).problems.join("\n")).toContain("S-1.cast is missing");
 });
+
+const laterEnds: readonly (readonly [string, (made: MadeRecord) => object, string])[] = [
+  [
+    "with the length of what is there",
+    (made) => {
+      const text = `{"version":3}\n[0,"o","what nobody saw"]\n`;
+      writeFileSync(second(made), text);
+      const transcriptDigest = createHash("sha256").update(text).digest("hex");
+      return { transcriptDigest, transcriptBytes: text.length };
+    },
+    isAnother,
+  ],
+  [
+    "without a digest, as of one that a crash may lose",
+    (made) => {
+      rmSync(second(made));
+      return {};
+    },
+    "S-2\\.cast is missing",
+  ],
+];
+
+for (const [what, change, words] of laterEnds) {
+  test(`a second end of a session, ${what}, excuses nothing that became of its transcript`, async () => {
+    const made = await startedTwice();
+    const session = { sessionId: "S-2", connectedUser: "support" };
+    const events = [
+      { type: "session-started", ...session, mode: "interactive", transcript: "S-2.cast" },
+      { type: "session-ended", ...session, exitStatus: 0, ...change(made) },
+    ];
+    const before = verify(made).events;
+    const lines = events.map((event, index) =>
+      JSON.stringify({
+        seq: before + 1 + index,
+        at: new Date().toISOString(),
+        uptimeMs: 1e9,
+        server: "pep-1",
+        event,
+      }),
+    );
+    appendFileSync(inAudit(made, "log/000000000001.ndjson"), `${lines.join("\n")}\n`);
+    await expect(restart(made)).rejects.toMatchObject(refused(words));
+  });
+}
 
 /** What a killed server, a full disk or a power cut leaves. */
 const honest: readonly (readonly [string, (made: MadeRecord) => Promise<void>])[] = [
