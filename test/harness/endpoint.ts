@@ -22,9 +22,9 @@ export interface Finished {
 export const run = async (
   program: string,
   args: readonly string[],
-  options: { readonly input?: string | Uint8Array; readonly cwd?: string } = {},
+  options: { readonly input?: string | Uint8Array; readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
 ): Promise<Finished & { readonly stdoutBytes: Buffer }> => {
-  const child = spawn(program, [...args], { cwd: options.cwd, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(program, [...args], { cwd: options.cwd, env: options.env, stdio: ["pipe", "pipe", "pipe"] });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on("data", (bytes: Buffer) => stdout.push(bytes));
