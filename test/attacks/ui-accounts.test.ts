@@ -1,6 +1,7 @@
 /*
  * ATTACK  Code that got past every wall of JavaScript in one user's UI process signals, traces or slows down another user's; looks for
- *         rights that its account still has; leaves a process of its own behind, for the next user who gets its account.
+ *         rights that its account still has; leaves a process of its own behind, for the next user who gets its account. Or two servers
+ *         give the same account at the same moment.
  * DANGER  One user ends or watches the sessions of the others.
  * EXPECT  Each UI process has an account that nothing else on the machine has, without a right, a capability or a way to get one.
  *         Whatever its account still runs ends with it, and no process starts in an account that anything runs in.
@@ -9,9 +10,11 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { OwnAccounts } from "../../server/session/interactive/accounts/in-account.ts";
 import type { UiIsolation } from "../../server/session/interactive/isolation.ts";
 import { openUiProgram, startUiProcess } from "../../server/session/interactive/start-ui-process.ts";
-import type { UiProcessEnd } from "../../server/session/interactive/ui-screen-queue.ts";
+import { UiProcess } from "../../server/session/interactive/ui-process.ts";
+import type { UiProcessEnd, UiScreenListener } from "../../server/session/interactive/ui-screen-queue.ts";
 import { pep, startEndpoint, startEndpointWith } from "../harness/endpoint.ts";
 import { childrenOf, isRunning, statusOf, uidOf } from "../harness/processes.ts";
 import { isolation, processOptions } from "../harness/ui-isolation.ts";
@@ -50,6 +53,13 @@ const sharedBy = (uid: number): string[] =>
     const at = header.trim().split(/\s+/).indexOf("uid");
     return objects.some((object) => object.trim().split(/\s+/)[at] === String(uid));
   });
+
+const nobodyListens: UiScreenListener = {
+  terminal: async () => undefined,
+  message: () => undefined,
+  stopRead: () => undefined,
+  gone: () => undefined,
+};
 
 /** Mulberry32: the same numbers each time, from 0 to 1. */
 const seeded = (seed: number) => (): number => {
@@ -188,6 +198,30 @@ describe.runIf(isolation.kind === "own-accounts")("a user's UI process", () => {
     const pool = poolFor(fixture("plain-ui.mts"), lost, { isolation: one });
     const shell = startShell({ pool });
     await expect(shell.result).resolves.toMatchObject({ exitStatus: 5, reason: "no screen" });
+    expect(isRunning(other)).toBe(true);
+  });
+
+  test("does not go on where another got into its account at the same moment, and ends nothing of the other's", async () => {
+    const account = 65_615;
+    const program = openUiProgram(fixture("ready-when-asked.mts"), isolation as OwnAccounts);
+    onTestFinished(() => program.close());
+    const ended = Promise.withResolvers<UiProcessEnd>();
+    const left = Promise.withResolvers<boolean>();
+    const ui = new UiProcess(
+      { ...processOptions, heartbeatMs: 1000, silenceMs: 60_000, startMs: 60_000 },
+      { program, account },
+      { onExit: ({ wasReady }) => left.resolve(wasReady), onEnd: ended.resolve },
+    );
+    onTestFinished(() => ui.kill({ cause: "closed", detail: "the test is over" }));
+    const pid = ui.pid ?? 0;
+    // The kernel found it alone. What it says is of the moment before the change, so two that change at once are both alone: 331 of 3,000 did.
+    await expect.poll(() => readFileSync(`/proc/${pid}/cmdline`, "latin1")).toMatch(/^\/proc\/self\/fd\/3\0/);
+    const other = leaveBehind(account);
+    const screen = ui.openScreen(nobodyListens, () => undefined);
+    void screen.type("x");
+    await expect(ended.promise).resolves.toEqual({ cause: "not-started", detail: "another process has its account" });
+    // Not ours to end, then.
+    await expect(left.promise).resolves.toBe(false);
     expect(isRunning(other)).toBe(true);
   });
 

@@ -10,6 +10,7 @@ import {
   type FrameKind,
   type ToUi,
 } from "../../../ui/protocol.ts";
+import { isAlone } from "./accounts/processes.ts";
 import { decodeProcessMessage } from "./from-ui.ts";
 import { createReadingAllowance, type Received } from "./reading-allowance.ts";
 import { screenUnavailable, startUiProcess, type UiProcessOptions, type UiProgram } from "./start-ui-process.ts";
@@ -52,6 +53,7 @@ export class UiProcess {
   readonly #onEnd: (end: UiProcessEnd) => void;
   readonly #timer: NodeJS.Timeout;
   readonly #startedMs = performance.now();
+  readonly #account: number | undefined;
   #lastScreen = 0;
   #ready = false;
   #killed: UiProcessEnd | undefined;
@@ -73,6 +75,7 @@ export class UiProcess {
   ) {
     this.#options = options;
     this.#onEnd = onEnd;
+    this.#account = account;
     this.#child = startUiProcess(options, program, account);
     this.#child.on("error", () => this.#finish({ cause: "not-started", detail: "could not be spawned" }));
     // Not "close": that waits for whatever the process left behind with its pipes.
@@ -210,12 +213,18 @@ export class UiProcess {
     try {
       if (frame.kind !== frameKind.message) throw new RangeError("terminal bytes of no screen");
       const message = decodeProcessMessage(frame.payload);
-      if (message.type === "ready" && !this.#ready) this.#ready = true;
+      if (message.type === "ready" && !this.#ready) this.#takeReady();
       else if (message.type === "pong" && message.nonce === this.#ping?.nonce) this.#ping = undefined;
       else throw new RangeError("out of turn");
     } catch {
       this.#breach("message out of turn");
     }
+  }
+
+  /** Two servers that gave the same account at the same moment both see the other's process here, and neither goes on. */
+  #takeReady(): void {
+    if (this.#account === undefined || isAlone(this.#account, this.pid)) this.#ready = true;
+    else this.kill({ cause: "not-started", detail: "another process has its account" });
   }
 
   #spend(received: Received): void {

@@ -11,15 +11,22 @@ export interface RunningProcess {
 const isId = (name: string): boolean => /^\d+$/.test(name);
 
 /**
- * Accounts that processes of this machine have, as far as a quick look tells: by the owner of /proc/PID, which is root for a process
+ * Whose the processes of this machine are, as far as a quick look tells: by the owner of /proc/PID, which is root for a process
  * that hides itself (PR_SET_DUMPABLE). A hundred processes take a millisecond; their states ten times that.
  */
-export const accountsAtWork = (): ReadonlySet<number> =>
-  new Set(
-    readdirSync("/proc")
-      .filter(isId)
-      .flatMap((pid) => statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid ?? []),
-  );
+const owners = (): { readonly pid: number; readonly uid: number }[] =>
+  readdirSync("/proc")
+    .filter(isId)
+    .flatMap((pid) => {
+      const found = statSync(`/proc/${pid}`, { throwIfNoEntry: false });
+      return found === undefined ? [] : [{ pid: Number(pid), uid: found.uid }];
+    });
+
+export const accountsAtWork = (): ReadonlySet<number> => new Set(owners().map(({ uid }) => uid));
+
+/** Whether nothing else runs in the account of this process, as far as a quick look tells. */
+export const isAlone = (account: number, own: number | undefined): boolean =>
+  owners().every(({ pid, uid }) => uid !== account || pid === own);
 
 const decodeStatus = (pid: number, status: string): RunningProcess | undefined => {
   const uid = /^Uid:\t(\d+)/m.exec(status)?.[1];
