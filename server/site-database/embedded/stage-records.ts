@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { EndpointError } from "../../errors.ts";
@@ -49,7 +49,7 @@ CREATE TEMP TABLE Placed (
 
 /** A volume for a key whose recovery data names none: the same for the same key, so a second import finds it again. */
 const derivedVolumeGuid = (keyId: string): string => {
-  const hex = createHash("sha256").update(`pep volume of key protector ${keyId}`).digest("hex").toUpperCase();
+  const hex = hash("sha256", `pep volume of key protector ${keyId}`, "hex").toUpperCase();
   // Version 8, "custom" (RFC 9562 §5.8): it can't be mistaken for, or collide with, a GUID that Windows made (version 4).
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 };
@@ -199,8 +199,8 @@ export const createStaging = (parts: StagingParts): ((records: readonly Recovery
     const lastUpdateTime = timeOf(record) ?? importedAt;
     const folded = foldComputerName(record.computerName);
     // Our own export names derived volumes too: read back, they are still no volume of Windows.
-    const isDerived = record.volumeId === derivedVolumeGuid(keyId);
-    const volumeGuid = record.volumeId === undefined || isDerived ? null : record.volumeId;
+    const { volumeId } = record;
+    const volumeGuid = volumeId === undefined || volumeId === derivedVolumeGuid(keyId) ? null : volumeId;
     if (folded !== machine?.folded) machine = { folded, row: findMachineRow(folded, record.computerName) };
     const machineRow = machine.row;
     if (volumeGuid !== null) addVolume.run(volumeGuid, volumeTypeIds[record.volumeType]);
