@@ -1,5 +1,5 @@
 import { canonicalComputerName } from "../model/computer-name.ts";
-import { canonicalGuidOrPrefix } from "../model/guid.ts";
+import { canonicalGuidOrPrefix, lettersForDigits } from "../model/guid.ts";
 import { pastedId } from "../model/pasted-text.ts";
 import { isUserName } from "../model/user-name.ts";
 import type { Kind } from "./parameters.ts";
@@ -69,8 +69,11 @@ export const keyIdOrPrefix: Kind<string> = {
   placeholder: "<GUID>",
   expects: "a key id: a GUID with or without braces, or its first 8 or more hexadecimal digits",
   decode: (typed) => {
-    const canonical = canonicalGuidOrPrefix(pastedId(typed));
-    return canonical === undefined ? mismatch : { value: canonical, text: canonical };
+    const id = pastedId(typed);
+    const canonical = canonicalGuidOrPrefix(id);
+    if (canonical !== undefined) return { value: canonical, text: canonical };
+    // The recovery screen is read out on the telephone, and typed by somebody else.
+    return { problem: lettersForDigits(id) ?? mismatch.problem };
   },
 };
 

@@ -4,6 +4,7 @@ import { canonicalRecoveryPassword } from "../model/recovery-password.ts";
 import type { KeyProtector, RecoveryRecord } from "../site-database/recovery-record.ts";
 import { decodeComputerName, decodeWrittenGuid } from "./fields.ts";
 import { plainText } from "../model/pasted-text.ts";
+import { lettersForDigits } from "../model/guid.ts";
 import type { Reading } from "./reading.ts";
 
 /** A record as a file has it, before any of it is believed. */
@@ -95,7 +96,9 @@ export const checkRecord = (raw: RawRecord, reading: Reading): RecoveryRecord | 
   const keyId = decodeWrittenGuid((raw.keyId ?? "").trim());
   if (keyId === undefined) {
     const missing = raw.keyId === undefined || raw.keyId.trim() === "";
-    reading.refuse(raw.line, missing ? "the key id is missing." : "the key id is not a whole GUID.");
+    const letters = lettersForDigits(plainText(raw.keyId ?? "").trim());
+    const why = letters === undefined ? "the key id is not a whole GUID." : `the key id must be ${letters}.`;
+    reading.refuse(raw.line, missing ? "the key id is missing." : why);
     return undefined;
   }
   const name = findComputerName(raw, keyId, reading);

@@ -29,3 +29,20 @@ export const canonicalGuidOrPrefix = (typed: string): string | undefined => {
   const asTyped = inside.toUpperCase().replace(/-$/, "");
   return asTyped === canonical || asTyped === digits ? canonical : undefined;
 };
+
+/**
+ * A key id, or the beginning of one, in which letters stand for the digits that they look like: what is wrong with it, to go
+ * on from "must be …"; undefined where nothing of that kind is.
+ */
+export const lettersForDigits = (typed: string): string | undefined => {
+  const lookAlikes = [
+    { letters: /o/gi, digit: "0" },
+    { letters: /[il]/gi, digit: "1" },
+  ];
+  const corrected = lookAlikes.reduce((text, { letters, digit }) => text.replace(letters, digit), typed);
+  if (corrected === typed || canonicalGuidOrPrefix(corrected) === undefined) return undefined;
+  const words = lookAlikes.flatMap(({ letters, digit }) =>
+    [...new Set(typed.match(letters))].map((letter) => `the digit ${digit}, not the letter ${letter}`),
+  );
+  return `of digits and the letters A to F: ${words.join("; ")}`;
+};

@@ -46,6 +46,19 @@ describe("a key id", () => {
   ])("%j is none", (typed) => {
     expect(textOf(keyIdOrPrefix, typed)).toBeUndefined();
   });
+
+  test.each([
+    ["24BOAA32", "of digits and the letters A to F: the digit 0, not the letter O"],
+    [
+      "ID: {24boaa3l}",
+      "of digits and the letters A to F: the digit 0, not the letter o; the digit 1, not the letter l",
+    ],
+    [whole.replaceAll("0", "O"), "of digits and the letters A to F: the digit 0, not the letter O"],
+    ["24BOAA3", "value"],
+    ["24BOAA3Z", "value"],
+  ])("%s: letters that look like digits are named", (typed, problem) => {
+    expect(keyIdOrPrefix.decode(typed)).toEqual({ problem });
+  });
 });
 
 describe("a moment", () => {

@@ -194,6 +194,11 @@ describe("CSV by its header row", () => {
     ["no password", [header, `PC-1,${id},`], "line 2: the recovery password is missing"],
     ["no key id", [header, `PC-1,,${password}`], "line 2: the key id is missing"],
     ["a key id of eight digits", [header, `PC-1,00FB8673,${password}`], "line 2: the key id is not a whole GUID"],
+    [
+      "letters for digits in a key id",
+      [header, `PC-1,${id.replaceAll("0", "O")},${password}`],
+      "line 2: the key id must be of digits and the letters A to F: the digit 0, not the letter O",
+    ],
     ["half a brace", [header, `PC-1,{${id},${password}`], "line 2: the key id is not a whole GUID"],
     ["no computer", [header, `,${id},${password}`], "line 2: the computer's name is missing"],
     [
