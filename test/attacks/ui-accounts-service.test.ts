@@ -5,13 +5,15 @@
  * EXPECT  None is left in a UI process, nor a way to one. A server that lacks something it needs for that starts no screens, and says what.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { copyFileSync, existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { judgeIsolation } from "../../server/session/interactive/isolation.ts";
 import type { Machine } from "../../server/session/interactive/accounts/machine.ts";
 import { startEndpoint } from "../harness/endpoint.ts";
 import { account, canTry, dataDirectoryWith, serveAs, withCapabilities } from "../harness/other-account.ts";
 import { childrenOf, isRunning, statusOf, uidOf } from "../harness/processes.ts";
+import { temporaryDirectory } from "../harness/temporary-directory.ts";
 import { openTerminal } from "../harness/terminal.ts";
 import { accounts } from "../harness/ui-isolation.ts";
 
@@ -83,6 +85,24 @@ test.runIf(mayHide)(
   },
 );
 
+test.runIf(mayHide)(
+  "a demo on a kernel that starts nothing in an account of its own runs its screens as nobody",
+  async () => {
+    const folder = temporaryDirectory();
+    const [real, old] = [join(folder, "real"), join(folder, "old")];
+    copyFileSync("/usr/bin/prlimit", real);
+    // As the kernel then answers `setpriv`.
+    writeFileSync(old, `#!/bin/sh\ncase "$*" in *--nproc=0:*) exit 126;; esac\nexec ${real} "$@"\n`, { mode: 0o755 });
+    const exchanged = `mount --bind ${old} "$(realpath /usr/bin/prlimit)" && exec "$@"`;
+    const endpoint = await startEndpoint({ wrapper: ["unshare", "--mount", "sh", "-c", exchanged, "sh"] });
+    const screen = endpoint.terminal("support", size);
+    await screen.waitFor("PS support@pep>");
+    expect(endpoint.stderr()).toMatch(/all screens have the account nobody: .*Linux 5\.17/);
+    screen.type("exit\r");
+    expect(await screen.exited).toBe(0);
+  },
+);
+
 describe("where accounts can't be given", () => {
   const everything = [{ first: 0, last: 2 ** 32 - 2 }];
   const machine: Machine = {
@@ -92,6 +112,7 @@ describe("where accounts can't be given", () => {
     prlimit: "/usr/bin/prlimit",
     mapped: everything,
     taken: [],
+    startsAlone: true,
     closedFiles: [],
   };
   const judge = (change: Partial<Machine>, acceptSharedAccount = false) =>
@@ -111,6 +132,7 @@ describe("where accounts can't be given", () => {
     ["a container without these ids", { mapped: [{ first: 0, last: 999 }] }, /60736 to 61183/],
     ["a directory that has them all", { taken: [{ ...accounts, by: "user somebody" }] }, /60736 to 61183/],
     ["files that only root reads", { closedFiles: ["chmod a+rx /x/node"] }, /chmod a\+rx \/x\/node/],
+    ["an older kernel", { startsAlone: false }, /Linux 5\.17/],
     ["a system that is not Linux", { rights: undefined }, /not Linux/],
   ])("%s starts no screens, or by name with one account for all", (_, change, why) => {
     expect(judge(change)).toMatchObject({ kind: "no-screens", why: expect.stringMatching(why) });

@@ -1,5 +1,5 @@
 import type { Machine, Rights } from "./accounts/machine.ts";
-import type { IdRange, TakenIds } from "./accounts/taken-ids.ts";
+import { isWithin, type IdRange, type TakenIds } from "./accounts/taken-ids.ts";
 
 /** What a UI process runs as. */
 export type UiIsolation =
@@ -34,15 +34,12 @@ const setpcap = 8n;
 
 const has = (set: bigint, bit: bigint): boolean => ((set >> bit) & 1n) === 1n;
 
-const within = (id: number, ranges: readonly IdRange[]): boolean =>
-  ranges.some(({ first, last }) => id >= first && id <= last);
-
 /** Nobody, and what 16-bit programs take for "none". */
 const reserved: readonly IdRange[] = [{ first: 65_534, last: 65_535 }];
 
 const freeIds = ({ uid, mapped, taken }: Machine, { first, last }: IdRange): readonly number[] =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index).filter(
-    (id) => id !== uid && within(id, mapped) && !within(id, taken) && !within(id, reserved),
+    (id) => id !== uid && isWithin(id, mapped) && !isWithin(id, taken) && !isWithin(id, reserved),
   );
 
 const whyNotRights = (uid: number | undefined, rights: Rights | undefined): string | undefined => {
@@ -55,13 +52,14 @@ const whyNotRights = (uid: number | undefined, rights: Rights | undefined): stri
 };
 
 const whyNoOwnAccounts = (machine: Machine, ids: readonly number[], { first, last }: IdRange): string | undefined => {
-  const { uid, rights, setpriv, prlimit, closedFiles } = machine;
+  const { uid, rights, setpriv, prlimit, closedFiles, startsAlone } = machine;
   const lacksRights = whyNotRights(uid, rights);
   if (lacksRights !== undefined) return lacksRights;
   if (setpriv === undefined || prlimit === undefined) {
     return "this machine has no setpriv or no prlimit: install util-linux";
   }
   if (closedFiles.length > 0) return `other accounts may not use the program's files: run ${closedFiles.join(" and ")}`;
+  if (!startsAlone) return "its kernel starts no process in an account of its own; Linux 5.17 and later do";
   return ids.length > 0
     ? undefined
     : `somebody has each account from ${first} to ${last} (userInterface.accounts), or this machine can't give it`;

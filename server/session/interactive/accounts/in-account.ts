@@ -2,6 +2,8 @@ import { execFile } from "node:child_process";
 import type { UiIsolation } from "../isolation.ts";
 
 export type OwnAccounts = Extract<UiIsolation, { readonly kind: "own-accounts" }>;
+/** What it takes to run something in an account. */
+export type AccountTools = Pick<OwnAccounts, "setpriv" | "prlimit" | "emptiesBounding">;
 type Command = readonly [string, ...string[]];
 
 /** Node has a dozen threads, and each counts. */
@@ -9,7 +11,7 @@ const mostThreads = 32;
 const patienceMs = 5_000;
 
 /** What follows runs in this account, without a group, a capability or a way to one. */
-const inAccount = ({ setpriv, emptiesBounding }: OwnAccounts, account: number): Command => [
+const inAccount = ({ setpriv, emptiesBounding }: AccountTools, account: number): Command => [
   setpriv,
   `--reuid=${account}`,
   `--regid=${account}`,
@@ -28,7 +30,7 @@ const inAccount = ({ setpriv, emptiesBounding }: OwnAccounts, account: number): 
  *
  * @param limits further ones, in prlimit's words
  */
-export const aloneInAccount = (isolation: OwnAccounts, account: number, limits: readonly string[] = []): Command => [
+export const aloneInAccount = (isolation: AccountTools, account: number, limits: readonly string[] = []): Command => [
   isolation.prlimit,
   ...limits,
   `--nproc=0:${mostThreads}`,
@@ -49,9 +51,27 @@ const run = ([program, ...args]: Command): Promise<number | undefined> =>
     });
   });
 
+const tryIn = (isolation: AccountTools, account: number): Promise<number | undefined> =>
+  run([...aloneInAccount(isolation, account), "true"]);
+
 /** Whether nothing runs in this account. A process that has ended counts until its parent has asked how. */
-export const isEmpty = async (isolation: OwnAccounts, account: number): Promise<boolean> =>
-  (await run([...aloneInAccount(isolation, account), "true"])) === 0;
+export const isEmpty = async (isolation: AccountTools, account: number): Promise<boolean> =>
+  (await tryIn(isolation, account)) === 0;
+
+/** Of `setpriv`, where what follows can't be executed. */
+const notExecuted = 126;
+const mostTried = 3;
+
+/**
+ * Whether this kernel starts anything in an account that is empty. One before Linux 5.17 may count the process itself, or those of root: nothing ever
+ * starts there.
+ *
+ * @param idle accounts that nothing runs in, as far as a quick look tells
+ */
+export const startsAlone = async (isolation: AccountTools, idle: readonly number[]): Promise<boolean> => {
+  for (const account of idle.slice(0, mostTried)) if ((await tryIn(isolation, account)) !== notExecuted) return true;
+  return idle.length < mostTried;
+};
 
 /**
  * In this account `kill -1` reaches all of it at once, and nothing else; so does `ipcrm` of what lives on without a process. In root's they
@@ -68,6 +88,6 @@ done </proc/self/status`;
  * Ends every process of this account, and its System V shared memory and queues (sysvipc(7)). Not one by one from /proc: what forks and ends again and again is gone from the list before it is
  * read. The kernel lets no fork by.
  */
-export const endAll = async (isolation: OwnAccounts, account: number): Promise<void> => {
+export const endAll = async (isolation: AccountTools, account: number): Promise<void> => {
   await run([...inAccount(isolation, account), "/bin/sh", "-c", endHere, "pep", String(account)]);
 };

@@ -1,6 +1,8 @@
 import { accessSync, constants, existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { findTakenIds, type IdRange, type TakenIds } from "./taken-ids.ts";
+import { startsAlone } from "./in-account.ts";
+import { accountsAtWork } from "./processes.ts";
+import { findTakenIds, isWithin, type IdRange, type TakenIds } from "./taken-ids.ts";
 
 /** Of this process, by capabilities(7); a set is a number with a bit for each. */
 export interface Rights {
@@ -20,6 +22,8 @@ export interface Machine {
   /** Ids that this process can give to another, by user_namespaces(7). */
   readonly mapped: readonly IdRange[];
   readonly taken: readonly TakenIds[];
+  /** Whether its kernel starts a process in an account that is empty (`in-account.ts`). */
+  readonly startsAlone: boolean;
   /** Files of the program that other accounts may not use, with the command that mends it. */
   readonly closedFiles: readonly string[];
 }
@@ -69,6 +73,17 @@ const findClosed = (program: string, bundle: string): readonly string[] => [
   ...((statSync(bundle).mode & canReadForOthers) === 0 ? [`chmod a+r ${bundle}`] : []),
 ];
 
+const findIdle = (
+  { first, last }: IdRange,
+  mapped: readonly IdRange[],
+  taken: readonly TakenIds[],
+): readonly number[] => {
+  const atWork = accountsAtWork();
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index).filter(
+    (id) => isWithin(id, mapped) && !isWithin(id, taken) && !atWork.has(id),
+  );
+};
+
 export interface MachineQuestion {
   /** Node's executable file. */
   readonly program: string;
@@ -89,18 +104,25 @@ export const lookAtMachine = async ({ program, bundle, range, unanswered }: Mach
       prlimit: undefined,
       mapped: [],
       taken: [],
+      startsAlone: true,
       closedFiles: [],
     };
     return { uid, rights: undefined, ...unknown };
   }
   const own = readFileSync(status, "utf8");
+  const [setpriv, prlimit] = [findProgram("setpriv"), findProgram("prlimit")];
+  const mapped = inBoth(readMap("/proc/self/uid_map"), readMap("/proc/self/gid_map"));
+  const taken = await findTakenIds(range, unanswered);
+  const tools =
+    setpriv === undefined || prlimit === undefined ? undefined : { setpriv, prlimit, emptiesBounding: false };
   return {
     uid,
     rights: { effective: readSet(own, "CapEff"), bounding: readSet(own, "CapBnd") },
-    setpriv: findProgram("setpriv"),
-    prlimit: findProgram("prlimit"),
-    mapped: inBoth(readMap("/proc/self/uid_map"), readMap("/proc/self/gid_map")),
-    taken: await findTakenIds(range, unanswered),
+    setpriv,
+    prlimit,
+    mapped,
+    taken,
+    startsAlone: tools === undefined || (await startsAlone(tools, findIdle(range, mapped, taken))),
     closedFiles: findClosed(program, bundle),
   };
 };

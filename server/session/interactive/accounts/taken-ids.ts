@@ -7,6 +7,9 @@ export interface IdRange {
   readonly last: number;
 }
 
+export const isWithin = (id: number, ranges: readonly IdRange[]): boolean =>
+  ranges.some(({ first, last }) => id >= first && id <= last);
+
 /** Ids that somebody has, and whose they are, in words. */
 export interface TakenIds extends IdRange {
   readonly by: string;
