@@ -18,13 +18,11 @@ const demoReserveMiB = 32;
 
 const embeddedSiteDatabase = z.strictObject({
   kind: z.literal("embedded"),
-  file: z.string().default("site.sqlite").describe("The database's file."),
-  plainText: z
-    .boolean()
-    .default(false)
-    .describe(
+  file: z.string().default("site.sqlite").register(z.globalRegistry, { description: "The database's file." }),
+  plainText: z.boolean().default(false).register(z.globalRegistry, {
+    description:
       'Microsoft\'s "Allow recovery information to be stored in plain text". Counts when `pep init` makes the database.',
-    ),
+  }),
 });
 
 /**
@@ -37,16 +35,18 @@ const endpointFile = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
     .default("pep")
-    .describe("The name in the prompt: `PS support@NAME>`."),
-  listen: listenAddress.default("127.0.0.1:2222").meta({ description: "Where it listens.", unit: "HOST:PORT" }),
+    .register(z.globalRegistry, { description: "The name in the prompt: `PS support@NAME>`." }),
+  listen: listenAddress
+    .default("127.0.0.1:2222")
+    .register(z.globalRegistry, { description: "Where it listens.", unit: "HOST:PORT" }),
   siteDatabase: z
     .union([embeddedSiteDatabase, sqlServerSiteDatabase])
     .default({ kind: "embedded", file: "site.sqlite", plainText: false })
-    .describe("Where the recovery keys are."),
+    .register(z.globalRegistry, { description: "Where the recovery keys are." }),
   masterKey: z
     .union([z.strictObject({ file: z.string() }), z.strictObject({ passwordFile: z.string() })])
     .optional()
-    .meta({
+    .register(z.globalRegistry, {
       description:
         "The embedded site database's master key, in a file outside the data directory. The first line of a `passwordFile` is a password, from which the key is derived by scrypt. SQL Server has its own.",
       leftOut: "none: the embedded site database needs one",
@@ -55,7 +55,7 @@ const endpointFile = z.strictObject({
   trustedUserCAKeys: z
     .string()
     .optional()
-    .meta({
+    .register(z.globalRegistry, {
       description: "Public keys of authorities. Their certificates log users in (OpenSSH's TrustedUserCAKeys).",
       leftOut: "none is trusted",
       examples: ["trusted-user-ca-keys"],
@@ -63,7 +63,7 @@ const endpointFile = z.strictObject({
   revokedKeys: z
     .string()
     .optional()
-    .meta({
+    .register(z.globalRegistry, {
       description: "A KRL or a list of public keys (OpenSSH's RevokedKeys). While it can't be read, nobody can log in.",
       leftOut: "none is revoked",
       examples: ["revoked"],
@@ -71,19 +71,20 @@ const endpointFile = z.strictObject({
   perSourcePenalties: perSourcePenalties.prefault({}),
   perSourcePenaltyExemptList: perSourcePenaltyExemptList
     .optional()
-    .meta({ leftOut: "nobody; in a demo loopback", examples: [["192.0.2.7", "2001:db8::/32"]] }),
-  syslog: syslogReceiver
-    .optional()
-    .meta({ description: "The receiver of the record, a SIEM.", leftOut: "the record is sent nowhere" }),
+    .register(z.globalRegistry, { leftOut: "nobody; in a demo loopback", examples: [["192.0.2.7", "2001:db8::/32"]] }),
+  syslog: syslogReceiver.optional().register(z.globalRegistry, {
+    description: "The receiver of the record, a SIEM.",
+    leftOut: "the record is sent nowhere",
+  }),
   secondFactorKey: z
     .string()
     .optional()
-    .meta({
+    .register(z.globalRegistry, {
       description: "The key that seals second factors. It lies outside the data directory.",
       leftOut: "`DIR.second-factor-key`, beside the data directory",
       examples: ["/etc/pep/second-factor-key"],
     }),
-  backupDirectory: z.string().meta({
+  backupDirectory: z.string().register(z.globalRegistry, {
     description: "Where `backup-cert` writes. It lies outside the data directory.",
     leftOut: "must be given; `pep init` writes it",
     examples: ["/srv/pep/backup"],
@@ -94,7 +95,7 @@ const endpointFile = z.strictObject({
     .min(1)
     .max(1024 * 1024)
     .optional()
-    .meta({
+    .register(z.globalRegistry, {
       description:
         "Free space that is kept for the record. Below it no session starts, and below half of it running ones end.",
       unit: "MiB",
@@ -107,8 +108,8 @@ const endpointFile = z.strictObject({
     .min(1)
     .max(4096)
     .default(64)
-    .meta({ description: "A session ends when its transcript is this long.", unit: "MiB" }),
-  verifyRecordHours: z.number().int().min(1).max(500).default(24).meta({
+    .register(z.globalRegistry, { description: "A session ends when its transcript is this long.", unit: "MiB" }),
+  verifyRecordHours: z.number().int().min(1).max(500).default(24).register(z.globalRegistry, {
     description:
       "The running server verifies the whole record after its start, and again so long after each time that it held.",
     unit: "hours",
@@ -119,12 +120,12 @@ const endpointFile = z.strictObject({
     .min(1)
     .max(512)
     .default(64)
-    .meta({ description: "Connections that one user may have at a time.", unit: "connections" }),
-  recordMiBPerHour: z.number().int().min(1).max(65_536).default(64).meta({
+    .register(z.globalRegistry, { description: "Connections that one user may have at a time.", unit: "connections" }),
+  recordMiBPerHour: z.number().int().min(1).max(65_536).default(64).register(z.globalRegistry, {
     description: "What one user may put on the record, log and transcripts. Disclosures don't count here.",
     unit: "MiB an hour",
   }),
-  sessionsPerMinute: z.number().int().min(1).max(100_000).default(600).meta({
+  sessionsPerMinute: z.number().int().min(1).max(100_000).default(600).register(z.globalRegistry, {
     description: "Sessions of one user that may begin. Further ones wait their turn.",
     unit: "sessions a minute",
   }),
@@ -134,14 +135,17 @@ const endpointFile = z.strictObject({
     .min(1)
     .max(7 * 24 * 60)
     .default(60)
-    .meta({ description: "A connection without a session (ControlMaster) ends after this.", unit: "minutes" }),
+    .register(z.globalRegistry, {
+      description: "A connection without a session (ControlMaster) ends after this.",
+      unit: "minutes",
+    }),
   spareUiProcesses: z
     .number()
     .int()
     .min(0)
     .max(16)
     .default(2)
-    .meta({ description: "UI processes that wait for the next log-in.", unit: "processes" }),
+    .register(z.globalRegistry, { description: "UI processes that wait for the next log-in.", unit: "processes" }),
   userInterface: z
     .strictObject({
       accounts: z
@@ -151,29 +155,32 @@ const endpointFile = z.strictObject({
             .int()
             .min(1)
             .max(4_294_967_293)
-            .meta({ description: "The first uid, and gid.", unit: "uid", examples: [70_000] }),
+            .register(z.globalRegistry, { description: "The first uid, and gid.", unit: "uid", examples: [70_000] }),
           count: z
             .number()
             .int()
             .min(1)
             .max(4096)
-            .meta({ description: "How many there are: as many screens at a time.", unit: "uids", examples: [200] }),
+            .register(z.globalRegistry, {
+              description: "How many there are: as many screens at a time.",
+              unit: "uids",
+              examples: [200],
+            }),
         })
         .default({ first: 60_736, count: 448 })
-        .describe("Uids, and gids of the same numbers, one for each UI process. Nobody else may have them."),
-      acceptSharedAccount: z
-        .boolean()
-        .default(false)
-        .describe("Start screens where UI processes can't have accounts of their own. A demo accepts it."),
+        .register(z.globalRegistry, {
+          description: "Uids, and gids of the same numbers, one for each UI process. Nobody else may have them.",
+        }),
+      acceptSharedAccount: z.boolean().default(false).register(z.globalRegistry, {
+        description: "Start screens where UI processes can't have accounts of their own. A demo accepts it.",
+      }),
     })
     .prefault({})
-    .describe("How the processes of screens run."),
-  demo: z
-    .boolean()
-    .default(false)
-    .describe(
+    .register(z.globalRegistry, { description: "How the processes of screens run." }),
+  demo: z.boolean().default(false).register(z.globalRegistry, {
+    description:
       "Made by `pep init --demo`. Its master key may lie in the data directory, and it listens on loopback only.",
-    ),
+  }),
 });
 
 /** The schema of endpoint.json as it is written, for the documents. */

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { event } from "./define-event.ts";
+import { event, saying } from "./define-event.ts";
 import { logEvents } from "./log-events.ts";
 import { codeRefusals } from "../identity/log-in.ts";
 import { commandRefusals } from "../errors.ts";
@@ -36,9 +36,13 @@ export const auditEvent = z.discriminatedUnion("type", [
   event("storage", "The free space for the record fell below a limit, or rose above it.", {
     state: z
       .enum(["sufficient", "low", "exhausted"])
-      .describe("`low`: no new sessions; `exhausted`: running ones were ended too."),
-    since: z.iso.datetime().describe("When that was: on a full disk the event comes later."),
-    freeBytes: z.number().int().optional().describe("Absent where it could not be told."),
+      .register(...saying("`low`: no new sessions; `exhausted`: running ones were ended too.")),
+    since: z.iso.datetime().register(...saying("When that was: on a full disk the event comes later.")),
+    freeBytes: z
+      .number()
+      .int()
+      .optional()
+      .register(...saying("Absent where it could not be told.")),
     reserveBytes: z.number().int(),
   }),
   event("checkpoint", "Signing the log failed for the first time, or works again.", {
@@ -73,61 +77,77 @@ export const auditEvent = z.discriminatedUnion("type", [
   }),
   event("connection-dropped", "A guard of the SSH layer ended a connection.", { ...origin.shape, guard: z.string() }),
   event("source-penalised", "A source earned so many penalties that its connections are closed at once.", {
-    source: z.string().describe("An IPv4 address or an IPv6 network."),
+    source: z.string().register(...saying("An IPv4 address or an IPv6 network.")),
     offence: z
       .enum(["authfail", "noauth", "grace-exceeded", "violation", "refuseconnection"])
-      .describe("What the connection did that made it enough."),
+      .register(...saying("What the connection did that made it enough.")),
     forSeconds: z.number().int(),
   }),
   event("authentication", "A log-in was accepted, refused, or waits for a code.", {
     ...origin.shape,
     outcome: z
       .enum(["accepted", "continued", "refused"])
-      .describe("`continued`: the key has signed, and a code is asked for; or a recovery code was used up."),
+      .register(...saying("`continued`: the key has signed, and a code is asked for; or a recovery code was used up.")),
     method: z.string(),
     noticeShown: z
       .string()
       .optional()
-      .describe("SHA-256 of the legal notice that was shown before this log-in, hexadecimal."),
-    keyFingerprint: z.string().optional().describe("`SHA256:…` of the key that signed or was refused."),
+      .register(...saying("SHA-256 of the legal notice that was shown before this log-in, hexadecimal.")),
+    keyFingerprint: z
+      .string()
+      .optional()
+      .register(...saying("`SHA256:…` of the key that signed or was refused.")),
     certificate: z
       .strictObject({ keyId: z.string(), serial: z.string(), authority: z.string() })
       .optional()
-      .describe("The certificate that came with the key; its authority by fingerprint."),
+      .register(...saying("The certificate that came with the key; its authority by fingerprint.")),
     fido: z
       .strictObject({ userPresent: z.boolean(), userVerified: z.boolean(), counter: z.number().int() })
       .optional()
-      .describe("What a FIDO key said of its user under its signature."),
-    secondFactor: z.enum(["code", "recovery-code"]).optional().describe("What was given after the key."),
+      .register(...saying("What a FIDO key said of its user under its signature.")),
+    secondFactor: z
+      .enum(["code", "recovery-code"])
+      .optional()
+      .register(...saying("What was given after the key.")),
     recoveryCodesLeft: z.number().int().optional(),
     reason: z
       .enum(loginRefusals)
       .optional()
-      .describe("Why it was refused. For the log only; the client is told nothing."),
+      .register(...saying("Why it was refused. For the log only; the client is told nothing.")),
     detail: z.string().optional(),
   }),
   event("request-refused", "An SSH request was refused after the log-in: a subsystem, a forwarding, a second shell.", {
     ...origin.shape,
     request: z.string(),
     reason: z.enum(requestRefusals),
-    detail: z.string().describe("The sentence that the client was told, where there is one."),
+    detail: z.string().register(...saying("The sentence that the client was told, where there is one.")),
   }),
   event("session-started", "A session began. Durable before the user sees anything.", {
     ...origin.shape,
     mode: z.enum(["exec", "interactive", "line"]),
-    transcript: z.string().optional().describe("File name below `audit/transcripts/`; an exec session has none."),
+    transcript: z
+      .string()
+      .optional()
+      .register(...saying("File name below `audit/transcripts/`; an exec session has none.")),
   }),
   event("session-ended", "A session ended, with its exit status and the digest of its transcript.", {
     ...origin.shape,
     exitStatus: z.number().int(),
-    transcriptDigest: z.string().optional().describe("SHA-256 of the closed transcript file, hexadecimal."),
-    transcriptBytes: z.number().int().optional().describe("Its length; lines of development versions have none."),
+    transcriptDigest: z
+      .string()
+      .optional()
+      .register(...saying("SHA-256 of the closed transcript file, hexadecimal.")),
+    transcriptBytes: z
+      .number()
+      .int()
+      .optional()
+      .register(...saying("Its length; lines of development versions have none.")),
     reason: z.string().optional(),
   }),
   event("legal-notice", "The legal notice was accepted or declined before the first prompt.", {
     ...origin.shape,
     answer: z.enum(["accepted", "declined"]),
-    digest: z.string().describe("SHA-256 of the notice, hexadecimal."),
+    digest: z.string().register(...saying("SHA-256 of the notice, hexadecimal.")),
   }),
   event("session-lock", "A screen was locked, opened by a code, or a code was refused.", {
     ...origin.shape,
@@ -135,16 +155,28 @@ export const auditEvent = z.discriminatedUnion("type", [
     secondFactor: z
       .enum(["code", "recovery-code"])
       .optional()
-      .describe("What opened it; earlier versions asked for none."),
-    reason: z.enum(codeRefusals).optional().describe("Why the code was refused."),
+      .register(...saying("What opened it; earlier versions asked for none.")),
+    reason: z
+      .enum(codeRefusals)
+      .optional()
+      .register(...saying("Why the code was refused.")),
     detail: z.string().optional(),
   }),
   event("command-refused", "A command line did not become a command.", {
     ...origin.shape,
     reason: z.enum(commandRefusals),
-    lineLength: z.number().int().describe("Length of the line in UTF-16 code units; its text may be a secret."),
-    command: z.string().optional().describe("The command's name when it exists, never what was typed."),
-    error: z.string().optional().describe("Of a bug only; key-shaped text is masked."),
+    lineLength: z
+      .number()
+      .int()
+      .register(...saying("Length of the line in UTF-16 code units; its text may be a secret.")),
+    command: z
+      .string()
+      .optional()
+      .register(...saying("The command's name when it exists, never what was typed.")),
+    error: z
+      .string()
+      .optional()
+      .register(...saying("Of a bug only; key-shaped text is masked.")),
     reference: z.string().optional(),
   }),
   event("command-started", "A command is about to run. Durable before it runs.", {
@@ -153,11 +185,14 @@ export const auditEvent = z.discriminatedUnion("type", [
     command: z.string(),
     parameters: z
       .record(z.string(), z.union([z.string(), z.boolean(), z.number(), z.array(z.string())]))
-      .describe("Checked parameters; key-shaped values are masked."),
-    pipeline: z.array(z.string()).describe("The shaping commands after it, in canonical form."),
+      .register(...saying("Checked parameters; key-shaped values are masked.")),
+    pipeline: z.array(z.string()).register(...saying("The shaping commands after it, in canonical form.")),
     roleCapability: z.string(),
     reason: z.string().optional(),
-    requestId: z.string().optional().describe("The approved request that it used up."),
+    requestId: z
+      .string()
+      .optional()
+      .register(...saying("The approved request that it used up.")),
   }),
   event("command-finished", "A command ended, with its rows and exit status.", {
     ...origin.shape,
@@ -171,14 +206,19 @@ export const auditEvent = z.discriminatedUnion("type", [
       .number()
       .int()
       .optional()
-      .describe("Number and SHA-256 of the bytes sent on standard output (exec only)."),
+      .register(...saying("Number and SHA-256 of the bytes sent on standard output (exec only).")),
     sentDigest: z.string().optional(),
     error: z.string().optional(),
-    reason: z.literal("limit").optional().describe("A limit stopped it; `error` says which."),
+    reason: z
+      .literal("limit")
+      .optional()
+      .register(...saying("A limit stopped it; `error` says which.")),
     reference: z
       .string()
       .optional()
-      .describe("`R-…`, told to the user when the failure is ours; the details stand here and nowhere else."),
+      .register(
+        ...saying("`R-…`, told to the user when the failure is ours; the details stand here and nowhere else."),
+      ),
   }),
   event("disclosure", "Recovery keys are about to be shown. Durable before their first byte leaves the server.", {
     ...origin.shape,
@@ -186,14 +226,20 @@ export const auditEvent = z.discriminatedUnion("type", [
     command: z.string(),
     how: z.enum(["exec", "interactive", "line"]),
     reason: z.string().optional(),
-    keyFingerprint: z.string().optional().describe("What proved who was shown them: limits count by it too."),
+    keyFingerprint: z
+      .string()
+      .optional()
+      .register(...saying("What proved who was shown them: limits count by it too.")),
     certificate: partyCertificate.optional(),
     keys: z.array(disclosedKey),
   }),
   event("forwarding", "The syslog receiver takes the log, or does not. Frequent changes are left out.", {
     state: z.enum(["connected", "disconnected", "lagging"]),
-    receiver: z.string().describe("`HOST:PORT`."),
-    behind: z.number().int().describe("Events that it is not known to have read."),
+    receiver: z.string().register(...saying("`HOST:PORT`.")),
+    behind: z
+      .number()
+      .int()
+      .register(...saying("Events that it is not known to have read.")),
     reason: z.string().optional(),
   }),
   event("second-factor", "An administrator of the machine gave a user a second factor, or took it away.", {
@@ -204,23 +250,28 @@ export const auditEvent = z.discriminatedUnion("type", [
   event("user-added", "An administrator of the machine gave a user keys or roles by `pep users add`.", {
     localUser: z.string(),
     user: z.string(),
-    keyFingerprints: z.array(z.string()).describe("`SHA256:…` of the keys that were added."),
-    roleCapabilities: z.array(z.string()).describe("Those that were added."),
+    keyFingerprints: z.array(z.string()).register(...saying("`SHA256:…` of the keys that were added.")),
+    roleCapabilities: z.array(z.string()).register(...saying("Those that were added.")),
   }),
   event("review", "Somebody read the record, on the machine or over SSH. Durable before anything is shown.", {
     ...origin.shape,
-    localUser: z.string().optional().describe("The account of the machine that read it."),
+    localUser: z
+      .string()
+      .optional()
+      .register(...saying("The account of the machine that read it.")),
     action: z.enum(["list", "show", "play", "export", "events", "follow", "verify"]),
     reviewedSessionId: z
       .string()
       .optional()
-      .describe(
-        "Over SSH: the session that was looked at. `sessionId` is the one that looked. On the machine `sessionId` was looked at.",
+      .register(
+        ...saying(
+          "Over SSH: the session that was looked at. `sessionId` is the one that looked. On the machine `sessionId` was looked at.",
+        ),
       ),
     filter: z
       .record(z.string(), z.union([z.string(), z.number(), z.array(z.string())]))
       .optional()
-      .describe("Over SSH: what was asked for, as it was understood."),
+      .register(...saying("Over SSH: what was asked for, as it was understood.")),
   }).refine(
     ({ localUser, connectedUser }) => (localUser === undefined) !== (connectedUser === undefined),
     "a review is done by an account of the machine or by a connected user",
@@ -230,35 +281,42 @@ export const auditEvent = z.discriminatedUnion("type", [
     state: z.enum(["requested", "estimated", "approved", "denied", "consumed", "expired"]),
     requestId: z.string(),
     requester: z.string(),
-    requesterKey: z.string().describe("`SHA256:…` of the key that asked."),
+    requesterKey: z.string().register(...saying("`SHA256:…` of the key that asked.")),
     requesterCertificate: partyCertificate
       .optional()
-      .describe("The certificate that came with that key: its authority by fingerprint, and its key id."),
+      .register(...saying("The certificate that came with that key: its authority by fingerprint, and its key id.")),
     command: z.string(),
-    invocation: z.string().describe("In canonical form; key-shaped text is masked."),
+    invocation: z.string().register(...saying("In canonical form; key-shaped text is masked.")),
     invocationDigest: z
       .string()
-      .describe("SHA-256 over the unmasked invocation, its pipeline and its role: what the approval is bound to."),
+      .register(
+        ...saying("SHA-256 over the unmasked invocation, its pipeline and its role: what the approval is bound to."),
+      ),
     reason: z.string().optional(),
     ceiling: z.number().int().optional(),
     finding: z
       .string()
       .optional()
-      .describe(
-        "What its approver reads beside the rows: that something is not there, or why they could not be counted.",
+      .register(
+        ...saying(
+          "What its approver reads beside the rows: that something is not there, or why they could not be counted.",
+        ),
       ),
-    error: z.string().optional().describe("A bug in counting; key-shaped text is masked."),
+    error: z
+      .string()
+      .optional()
+      .register(...saying("A bug in counting; key-shaped text is masked.")),
     approver: z.string().optional(),
     approverKey: z
       .string()
       .optional()
-      .describe("`SHA256:…` of the key that decided, and the certificate that came with it."),
+      .register(...saying("`SHA256:…` of the key that decided, and the certificate that came with it.")),
     approverCertificate: partyCertificate.optional(),
     comment: z.string().optional(),
-    expiresAt: z.string().describe("Until when it can be decided (requested) or used (approved)."),
+    expiresAt: z.string().register(...saying("Until when it can be decided (requested) or used (approved).")),
   }),
   event("import-started", "`pep import` is about to write keys.", {
-    localUser: z.string().describe("Operating-system account that ran `pep import`."),
+    localUser: z.string().register(...saying("Operating-system account that ran `pep import`.")),
     files: z.array(z.strictObject({ name: z.string(), sha256: z.string() })),
   }),
   event("import-finished", "`pep import` ended.", {
@@ -285,20 +343,31 @@ export type Origin = z.infer<typeof origin>;
 
 /** One line of the log. */
 export const recordedEvent = z.strictObject({
-  seq: z.number().int().positive().describe("From 1, without gaps over all segments."),
-  at: z.iso.datetime().describe("UTC."),
+  seq: z
+    .number()
+    .int()
+    .positive()
+    .register(...saying("From 1, without gaps over all segments.")),
+  at: z.iso.datetime().register(...saying("UTC.")),
   uptimeMs: z
     .number()
-    .describe(
-      "Milliseconds since the process started, from the monotonic clock: orders events when the wall clock jumps.",
+    .register(
+      ...saying(
+        "Milliseconds since the process started, from the monotonic clock: orders events when the wall clock jumps.",
+      ),
     ),
-  server: z.string().optional().describe("Name of the host that wrote it; lines of development versions have none."),
+  server: z
+    .string()
+    .optional()
+    .register(...saying("Name of the host that wrote it; lines of development versions have none.")),
   event: auditEvent,
   signature: z
     .string()
     .optional()
-    .describe(
-      "Ed25519 by `log-key`, base64, over the lines before it and this one (line-signature.ts). The last of the lines that became durable together has one.",
+    .register(
+      ...saying(
+        "Ed25519 by `log-key`, base64, over the lines before it and this one (line-signature.ts). The last of the lines that became durable together has one.",
+      ),
     ),
 });
 

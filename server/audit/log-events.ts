@@ -1,27 +1,36 @@
 import * as z from "zod";
-import { event } from "./define-event.ts";
+import { event, saying } from "./define-event.ts";
 
 /** What becomes of the log itself. Whatever a reader of the record forgives, one of these says so, under a checkpoint (permissions.ts). */
 export const logEvents = [
   event("log-repaired", "A crash left a torn last line, which was moved aside.", {
     file: z.string(),
-    droppedBytes: z.number().int().describe("Bytes of a torn last line, moved aside."),
+    droppedBytes: z
+      .number()
+      .int()
+      .register(...saying("Bytes of a torn last line, moved aside.")),
     keptAs: z.string(),
-    digest: z.string().optional().describe("SHA-256 of them, hexadecimal; lines of development versions have none."),
+    digest: z
+      .string()
+      .optional()
+      .register(...saying("SHA-256 of them, hexadecimal; lines of development versions have none.")),
   }),
   event(
     "log-adopted",
     "A start found unsigned lines behind the last signature. It signs them, and they permit nothing.",
     {
       from: z.number().int(),
-      to: z.number().int().describe("The line before this one. Less than `from` when only a torn line was found."),
-      root: z.string().describe("Root of the tree over all lines up to `to`, base64."),
-      tornFiles: z.array(z.string()).describe("Torn lines kept beside the log that no signed event names."),
+      to: z
+        .number()
+        .int()
+        .register(...saying("The line before this one. Less than `from` when only a torn line was found.")),
+      root: z.string().register(...saying("Root of the tree over all lines up to `to`, base64.")),
+      tornFiles: z.array(z.string()).register(...saying("Torn lines kept beside the log that no signed event names.")),
     },
   ),
   event("log-key-rotated", "The log has a new key. The old key's last checkpoint covers this line.", {
     localUser: z.string(),
-    from: z.string().describe("Ed25519 public keys, 32 bytes, base64."),
+    from: z.string().register(...saying("Ed25519 public keys, 32 bytes, base64.")),
     to: z.string(),
   }),
   event("log-pruned", "Lines were taken away. Their hashes stay.", {
@@ -37,13 +46,15 @@ export const logEvents = [
           lastAt: z.string().optional(),
         }),
       )
-      .describe(
-        "Exactly these are hashes only; `digest` is SHA-256 over the hashes of their lines, one after the other. `lastAt` is the latest time in them, where it is known.",
+      .register(
+        ...saying(
+          "Exactly these are hashes only; `digest` is SHA-256 over the hashes of their lines, one after the other. `lastAt` is the latest time in them, where it is known.",
+        ),
       ),
     transcripts: z
       .array(z.strictObject({ name: z.string(), digest: z.string() }))
-      .describe("With the digests that their sessions' ends have; empty where one has none."),
-    tornFiles: z.array(z.string()).describe("Torn lines that were kept beside these segments."),
+      .register(...saying("With the digests that their sessions' ends have; empty where one has none.")),
+    tornFiles: z.array(z.string()).register(...saying("Torn lines that were kept beside these segments.")),
   }),
   event(
     "loss-accepted",
@@ -59,28 +70,30 @@ export const logEvents = [
             digest: z.string(),
           }),
         )
-        .describe("Of these, hashes are left only; as in `log-pruned`."),
+        .register(...saying("Of these, hashes are left only; as in `log-pruned`.")),
       missing: z
         .array(z.strictObject({ name: z.string(), digest: z.string() }))
-        .describe("Transcripts that sessions had, with the digests in the log; empty where it has none."),
+        .register(...saying("Transcripts that sessions had, with the digests in the log; empty where it has none.")),
       extra: z
         .array(z.strictObject({ name: z.string(), digest: z.string() }))
-        .describe("Transcripts that no session has, with their digests; empty where it is no regular file."),
+        .register(...saying("Transcripts that no session has, with their digests; empty where it is no regular file.")),
       checkpoints: z
         .enum(["kept", "gone"])
-        .describe("`gone`: nothing was left that signed the events before this one."),
+        .register(...saying("`gone`: nothing was left that signed the events before this one.")),
       altered: z
         .strictObject({ from: z.number().int(), to: z.number().int(), brokenLine: z.number().int() })
         .optional()
-        .describe("Lines behind the last signature that holds, and the first of them whose signature does not."),
+        .register(
+          ...saying("Lines behind the last signature that holds, and the first of them whose signature does not."),
+        ),
     },
   ),
   event("log-summarized", "A summary of the log up to a line was stored. A start may go on from it.", {
     through: z.number().int(),
-    digest: z.string().describe("SHA-256 of the file, hexadecimal."),
+    digest: z.string().register(...saying("SHA-256 of the file, hexadecimal.")),
   }),
   event("record-verification", "The whole record was verified: it does not hold, or it holds again.", {
     state: z.enum(["failed", "passed"]),
-    problems: z.array(z.string()).describe("In words, the first of them."),
+    problems: z.array(z.string()).register(...saying("In words, the first of them.")),
   }),
 ] as const;

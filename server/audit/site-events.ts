@@ -1,16 +1,24 @@
 import * as z from "zod";
-import { event } from "./define-event.ts";
+import { event, saying } from "./define-event.ts";
 
 /** What all rows of the embedded site database together are after a write, as the record knows it. */
 export const siteState = z.strictObject({
-  counter: z.number().int().describe("Of writes of that database, from 1."),
+  counter: z
+    .number()
+    .int()
+    .register(...saying("Of writes of that database, from 1.")),
   digest: z
     .string()
-    .describe(
-      "Keyed, of the rows and of the state before it: it says that a state is this one, and nothing of its rows.",
+    .register(
+      ...saying(
+        "Keyed, of the rows and of the state before it: it says that a state is this one, and nothing of its rows.",
+      ),
     ),
   keys: z.number().int(),
-  links: z.number().int().describe("Rows that tie a computer to a volume."),
+  links: z
+    .number()
+    .int()
+    .register(...saying("Rows that tie a computer to a volume.")),
 });
 
 export type SiteState = Readonly<z.infer<typeof siteState>>;
@@ -38,9 +46,14 @@ const siteRefused = event(
   {
     reason: z.enum(siteRefusals),
     recorded: siteState.optional(),
-    found: siteState.optional().describe("What the database says of itself; absent where that can't be trusted."),
-    rows: rowNumbers.optional().describe("What was counted in it."),
-    detail: z.string().optional().describe("What the file's structure is damaged by."),
+    found: siteState
+      .optional()
+      .register(...saying("What the database says of itself; absent where that can't be trusted.")),
+    rows: rowNumbers.optional().register(...saying("What was counted in it.")),
+    detail: z
+      .string()
+      .optional()
+      .register(...saying("What the file's structure is damaged by.")),
   },
 );
 
@@ -57,6 +70,9 @@ export const siteEvents = [
     ...siteState.shape,
     recorded: siteState.optional(),
     found: siteState.optional(),
-    wrongRows: z.number().int().describe("Rows whose own digest is wrong: they stay refused."),
+    wrongRows: z
+      .number()
+      .int()
+      .register(...saying("Rows whose own digest is wrong: they stay refused.")),
   }),
 ] as const;

@@ -11,9 +11,9 @@ const seconds = (ms: number, description: string) =>
     .min(0)
     .max(day)
     .default(ms / 1000)
-    .meta({ description, unit: "seconds" });
+    .register(z.globalRegistry, { description, unit: "seconds" });
 const sources = (most: number, description: string) =>
-  z.number().int().min(1).max(1_000_000).default(most).meta({ description, unit: "sources" });
+  z.number().int().min(1).max(1_000_000).default(most).register(z.globalRegistry, { description, unit: "sources" });
 const overflow = z.enum(["permissive", "deny-all"]);
 
 const { penaltyMs, minMs, maxMs, maxSources4, maxSources6 } = defaultPenalties;
@@ -33,18 +33,21 @@ export const perSourcePenalties = z
         min: seconds(minMs, "Penalties count from here on: connections of the source are closed before the log-in."),
         "max-sources4": sources(maxSources4, "IPv4 addresses that are remembered."),
         "max-sources6": sources(maxSources6, "IPv6 networks (/64) that are remembered."),
-        overflow: overflow
-          .default("permissive")
-          .describe("With a full table: forget the penalties that end first, or refuse everybody who is not exempt."),
-        overflow6: overflow
-          .optional()
-          .meta({ description: "The same for IPv6.", leftOut: "as `overflow`", examples: ["deny-all"] }),
+        overflow: overflow.default("permissive").register(z.globalRegistry, {
+          description: "With a full table: forget the penalties that end first, or refuse everybody who is not exempt.",
+        }),
+        overflow6: overflow.optional().register(z.globalRegistry, {
+          description: "The same for IPv6.",
+          leftOut: "as `overflow`",
+          examples: ["deny-all"],
+        }),
       })
       .refine(({ min, max }) => min < max, "min must be less than max, or no penalty would ever count"),
   ])
-  .describe(
-    "What sources earn by connections that end without a log-in (OpenSSH's PerSourcePenalties). `false`: nothing.",
-  );
+  .register(z.globalRegistry, {
+    description:
+      "What sources earn by connections that end without a log-in (OpenSSH's PerSourcePenalties). `false`: nothing.",
+  });
 
 export const perSourcePenaltyExemptList = z
   .array(
@@ -58,7 +61,9 @@ export const perSourcePenaltyExemptList = z
     }, "must be an address or a network, as 192.0.2.7 or 2001:db8::/32"),
   )
   .max(1000)
-  .describe("Addresses and networks without penalties: a jump host, behind which many people are one source.");
+  .register(z.globalRegistry, {
+    description: "Addresses and networks without penalties: a jump host, behind which many people are one source.",
+  });
 
 export const penaltySettings = (
   penalties: z.output<typeof perSourcePenalties>,
