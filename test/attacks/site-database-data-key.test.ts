@@ -59,16 +59,15 @@ const wrapTheirs = (site: TestSite): Uint8Array => {
 
 const plant = (site: TestSite): void => site.tamper("UPDATE data_keys SET wrapped_key = ?", wrapTheirs(site));
 
+const plantBeside = (site: TestSite): void => {
+  const names = site.look("SELECT name FROM pragma_table_info('data_keys')").map(([name]) => String(name));
+  const values = names.map((name) => (name === "data_key_id" ? "9" : name === "wrapped_key" ? "?" : name));
+  site.tamper(`INSERT INTO data_keys SELECT ${values.join(", ")} FROM data_keys`, wrapTheirs(site));
+};
+
 const waysIn: readonly (readonly [string, (site: TestSite) => void])[] = [
   ["in the place of the true one", plant],
-  [
-    "beside the true one",
-    (site) => {
-      const names = site.look("SELECT name FROM pragma_table_info('data_keys')").map(([name]) => String(name));
-      const values = names.map((name) => (name === "data_key_id" ? "9" : name === "wrapped_key" ? "?" : name));
-      site.tamper(`INSERT INTO data_keys SELECT ${values.join(", ")} FROM data_keys`, wrapTheirs(site));
-    },
-  ],
+  ["beside the true one", plantBeside],
 ];
 
 /** Whether whoever put `theirs` into the file can read a key in it. */
@@ -121,6 +120,20 @@ describe.each(waysIn)("a key for cells of the attacker's, %s", (_way, plantIt) =
     await site.importRecords([passwordRecord(1)]).catch(() => undefined);
     expect(canRead(site)).toBe(false);
   });
+});
+
+test("where one was put beside the true one, restore-cert brings the true one back with every key", async () => {
+  const site = await makeSite();
+  const database = await site.open();
+  const backup = { name: "site", form: "Pkcs8", password: new Secret("Correct-Horse-42") } as const;
+  await site.importRecords([passwordRecord(1)]);
+  await database.backupCertificate(backup, neverStopped);
+  plantBeside(site);
+  await expect(collect(database.readRecoveryKeys({}, neverStopped))).rejects.toThrow("can't be used");
+  await database.restoreCertificate(backup, neverStopped);
+  await site.importRecords([passwordRecord(2)]);
+  await expect(collect(database.readRecoveryKeys({}, neverStopped))).resolves.toHaveLength(2);
+  expect(canRead(site)).toBe(false);
 });
 
 describe("a database of a version without the check of data keys", () => {
