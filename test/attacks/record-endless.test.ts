@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
@@ -8,7 +8,8 @@ import { root } from "../harness/endpoint.ts";
 
 /*
  * ATTACK   With write access to audit/ only, make files of the record a terabyte long, without a byte on the disk: the newest segment
- *          behind its last line, a transcript that a crash left open, one that nobody had, the checkpoint and its history.
+ *          behind its last line, a transcript that a crash left open, one that nobody had, the checkpoint and its history. Or put a line there
+ *          that takes minutes to decode.
  * DANGER   A start reads them to their end before it hears a signal, or holds them in memory. The endpoint is gone until somebody finds
  *          out which file it is.
  * EXPECT   No more is read than a file of its kind can have. The start goes on where the record is whole, and else refuses by name.
@@ -85,3 +86,14 @@ for (const [what, bytes] of [
     );
   });
 }
+
+test("a line that takes minutes to decode is not decoded", async () => {
+  const made = await smallRecord({ segmentBytes: 1_000_000 });
+  const path = inAudit(made, "log/000000000001.ndjson");
+  const seq = readFileSync(path, "utf8").trimEnd().split("\n").length + 1;
+  const head = JSON.stringify({ seq, at: new Date().toISOString(), uptimeMs: 1, server: "pep-1" }).slice(0, -1);
+  // JSON.parse takes a microsecond for each bracket.
+  appendFileSync(path, `${head},"event":{"type":"log-pruned","segments":${"[".repeat(60_000_000)}}}\n`);
+  writeFileSync(inAudit(made, "log/000000000099.ndjson"), "");
+  await expect(openAt(made)).rejects.toMatchObject({ message: expect.stringContaining("too long to be one") });
+});
