@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface, type Interface } from "node:readline";
+import { Writable } from "node:stream";
 import { runCommandLine } from "./cli/command-line.ts";
 import type { Io } from "./cli/io.ts";
 
@@ -50,6 +51,20 @@ const createLines = (): Io["stdin"] => {
       }
       const next = await opened.lines.next();
       return next.done === true ? undefined : next.value;
+    },
+    async readHidden() {
+      if (!process.stdin.isTTY) return this.readLine();
+      const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+      const source = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+      source.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
+      const { promise, resolve: answer } = Promise.withResolvers<string | undefined>();
+      source.once("line", answer).once("close", () => answer(undefined));
+      stop.signal.addEventListener("abort", () => source.close(), { once: true });
+      try {
+        return await promise;
+      } finally {
+        source.close();
+      }
     },
     async *readBytes() {
       for await (const chunk of process.stdin) yield typeof chunk === "string" ? Buffer.from(chunk) : chunk;

@@ -75,4 +75,9 @@ export const siteEvents = [
       .int()
       .register(...saying("Rows whose own digest is wrong: they stay refused.")),
   }),
+  event("master-key-renewed", "A lost master key was replaced, with the certificate from a backup.", {
+    localUser: z.string(),
+    thumbprint: z.string().describe("Of the certificate: SHA-256, hexadecimal."),
+    unreadableCells: z.number().int().describe("Encrypted cells that the backup does not open: they stay refused."),
+  }),
 ] as const;

@@ -19,6 +19,7 @@ const usage = `pep: a privileged endpoint for BitLocker recovery keys, over SSH
   pep import  [--data-dir DIR] [--computer-name NAME] [--skip-invalid] FILE...
   pep audit   list | show ID | play ID | verify | export | prune | rotate-key | accept-loss   [--data-dir DIR]
   pep site    accept-restore   [--data-dir DIR] [--yes]
+  pep restore-cert --name NAME [--form Pkcs8|Pfx] [--data-dir DIR] [--yes]
   pep doctor  [--data-dir DIR] [--whole]
   pep roles   test | show USER   [--data-dir DIR] [--roles FILE]
   pep users   add USER [--key FILE] [--role ROLE] | enrol USER | list | remove USER   [--data-dir DIR]
@@ -100,6 +101,18 @@ After you restored a backup of the embedded site database: looks at every row, s
 and puts it on the record that the rows are the site's from now on. Rows whose own digest is wrong stay refused.
 With a running server, too; one that was running when the file was exchanged must be restarted.
 
+  --data-dir DIR   the directory made by pep init (${defaultDataDirectory})
+  --yes            does not ask
+`,
+  "restore-cert": `pep restore-cert --name NAME [--form Pkcs8|Pfx] [--data-dir DIR] [--yes]
+
+After the master key of the embedded site database was lost: makes a new one, brings the certificate back from a backup in the
+backup directory, and puts both on the record. The backup's password is asked for, or is the first line of standard input.
+The rows are taken as they stand, since only the lost key could prove them. With a master key that works, use restore-cert
+in a session. The server must be stopped.
+
+  --name NAME      base name of the backup's files
+  --form FORM      Pkcs8: certificate and private key in two files (the default); Pfx: both in one
   --data-dir DIR   the directory made by pep init (${defaultDataDirectory})
   --yes            does not ask
 `,
@@ -269,6 +282,23 @@ const run = async (name: keyof typeof usages, args: readonly string[], io: Io, s
       const { acceptRestoreCommand } = await import("./accept-restore.ts");
       const dataDirectory = resolve(values["data-dir"] ?? defaultDataDirectory);
       return acceptRestoreCommand(dataDirectory, values.yes ?? false, signals.stop, io);
+    }
+    case "restore-cert": {
+      const { values, positionals } = parse(args, {
+        ...help,
+        ...dataDirectoryOption,
+        name: { type: "string" },
+        form: { type: "string", default: "Pkcs8" },
+        yes: { type: "boolean" },
+      });
+      noPositionals(positionals);
+      const { name, form, yes = false } = values;
+      if (name === undefined)
+        throw new EndpointError("InvalidArgument", "Name the backup: pep restore-cert --name NAME.");
+      if (form !== "Pkcs8" && form !== "Pfx") throw new EndpointError("InvalidArgument", "--form is Pkcs8 or Pfx.");
+      const { restoreCertCommand } = await import("./restore-cert.ts");
+      const dataDirectory = resolve(values["data-dir"] ?? defaultDataDirectory);
+      return restoreCertCommand({ dataDirectory, name, form, yes }, signals.stop, io);
     }
     case "users": {
       const { values, positionals } = parse(args, {

@@ -136,7 +136,7 @@ const makeSite = async (site: EmbeddedSite): Promise<readonly string[]> => {
     if (existsSync(site.file)) {
       throw new EndpointError(
         "ObjectNotFound",
-        `The master key ${site.masterKey.file} is missing, and ${site.file} needs it. Restore it; a new one could not open a single key.`,
+        `The master key ${site.masterKey.file} is missing, and ${site.file} needs it. Put it back; a new one could not open a single key. If it is lost, and you have a backup of the certificate: pep restore-cert`,
       );
     }
     await createMasterKeyFile(site.masterKey.file);

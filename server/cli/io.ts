@@ -7,6 +7,8 @@ export interface Io {
     readonly isTTY: boolean;
     /** The next line, without its end; `undefined` when there is none. */
     readLine(): Promise<string | undefined>;
+    /** The next line; what is typed at a terminal is not shown. */
+    readHidden(): Promise<string | undefined>;
     /** All of it, as bytes; not together with lines. */
     readBytes(): AsyncIterable<Uint8Array>;
     /** Lets the process end. */

@@ -7,5 +7,7 @@ export { createMasterKeyFile } from "./master-key.ts";
 export type { MasterKeySource } from "./master-key.ts";
 export type { SiteRecord } from "./set-guard.ts";
 export type { RowsExamined } from "./walk-rows.ts";
+export { opensWith, renewMasterKey } from "./renew-master-key.ts";
+export type { LostMasterKey } from "./renew-master-key.ts";
 export { openRecoveryRecordWriter } from "./write-records.ts";
 export type { ImportRecord } from "./write-records.ts";
