@@ -116,7 +116,7 @@ test("a missing master key is a clear error, and init does not make another in i
   expect(oneLine(served.stderr)).toContain("master");
   const again = await pep(["init", "--data-dir", dataDirectory]);
   expect(again.status).not.toBe(0);
-  expect(again.stderr).toContain("Restore it");
+  expect(again.stderr).toContain("pep restore-cert");
   expect(existsSync(`${dataDirectory}.master-key`)).toBe(false);
 });
 

@@ -89,9 +89,11 @@ export const createMasterKeyFile = async (path: string): Promise<void> => {
   }
 };
 
+const ifLost = "If the right one is lost, and the certificate was backed up: pep restore-cert";
+
 const readMasterKeyFile = async (path: string): Promise<Uint8Array> => {
   const key = await readTrusted(path, ownSecret("master key")).catch((cause: unknown) => {
-    throw new EndpointError("ResourceUnavailable", "The master key file can't be used.", { cause });
+    throw new EndpointError("ResourceUnavailable", `The master key file can't be used. ${ifLost}`, { cause });
   });
   if (key.length === keyBytes) return key;
   key.fill(0);
@@ -204,7 +206,7 @@ export const openMasterKey = async (
   if (timingSafeEqual(digest(expected), digest(record.keyCheck))) return masterKey;
   masterKey.close();
   throw unavailable(
-    "The master key does not belong to this site database, or the database was changed by someone without it.",
+    `The master key does not belong to this site database, or the database was changed by someone without it. ${ifLost}`,
     "master key check failed",
   );
 };
