@@ -36,7 +36,7 @@ test.each([
   ["a key cut in two by a console", `${bde}Backup:\n  ${lost.password.slice(0, 40)}\n${lost.password.slice(40)}\n`, 9],
   ["a line of a thousand characters", `${bde}${"x ".repeat(600)}${lost.password}\n`, 8],
   ["a property nobody listed", row({ EscrowedToo: lost.password }), 6],
-  ["a property deep within", row({ more: { of: [{ it: lost.password }] } }), 2],
+  ["a property deep within", row({ more: { of: [{ it: lost.password }] } }), 9],
   ["a second column of keys", `${header},Note\nPC-1,${good.id},${good.password},old: ${lost.password}\n`, 2],
   [
     "a row under another computer's cell",
