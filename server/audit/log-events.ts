@@ -1,6 +1,16 @@
 import * as z from "zod";
 import { event, saying } from "./define-event.ts";
 
+const prunedSegment = z.strictObject({
+  file: z.string(),
+  firstSeq: z.number().int(),
+  lastSeq: z.number().int(),
+  digest: z.string(),
+});
+
+/** Another one each time: a description belongs to the list that it is registered for. */
+const namedTranscripts = () => z.array(z.strictObject({ name: z.string(), digest: z.string() }));
+
 /** What becomes of the log itself. Whatever a reader of the record forgives, one of these says so, under a checkpoint (permissions.ts). */
 export const logEvents = [
   event("log-repaired", "A crash left a torn last line, which was moved aside.", {
@@ -37,23 +47,15 @@ export const logEvents = [
     localUser: z.string(),
     before: z.string(),
     segments: z
-      .array(
-        z.strictObject({
-          file: z.string(),
-          firstSeq: z.number().int(),
-          lastSeq: z.number().int(),
-          digest: z.string(),
-          lastAt: z.string().optional(),
-        }),
-      )
+      .array(prunedSegment.extend({ lastAt: z.string().optional() }))
       .register(
         ...saying(
           "Exactly these are hashes only; `digest` is SHA-256 over the hashes of their lines, one after the other. `lastAt` is the latest time in them, where it is known.",
         ),
       ),
-    transcripts: z
-      .array(z.strictObject({ name: z.string(), digest: z.string() }))
-      .register(...saying("With the digests that their sessions' ends have; empty where one has none.")),
+    transcripts: namedTranscripts().register(
+      ...saying("With the digests that their sessions' ends have; empty where one has none."),
+    ),
     tornFiles: z.array(z.string()).register(...saying("Torn lines that were kept beside these segments.")),
   }),
   event(
@@ -61,22 +63,13 @@ export const logEvents = [
     "An administrator of the machine accepted exactly these losses, so that the server may start.",
     {
       localUser: z.string(),
-      segments: z
-        .array(
-          z.strictObject({
-            file: z.string(),
-            firstSeq: z.number().int(),
-            lastSeq: z.number().int(),
-            digest: z.string(),
-          }),
-        )
-        .register(...saying("Of these, hashes are left only; as in `log-pruned`.")),
-      missing: z
-        .array(z.strictObject({ name: z.string(), digest: z.string() }))
-        .register(...saying("Transcripts that sessions had, with the digests in the log; empty where it has none.")),
-      extra: z
-        .array(z.strictObject({ name: z.string(), digest: z.string() }))
-        .register(...saying("Transcripts that no session has, with their digests; empty where it is no regular file.")),
+      segments: z.array(prunedSegment).register(...saying("Of these, hashes are left only; as in `log-pruned`.")),
+      missing: namedTranscripts().register(
+        ...saying("Transcripts that sessions had, with the digests in the log; empty where it has none."),
+      ),
+      extra: namedTranscripts().register(
+        ...saying("Transcripts that no session has, with their digests; empty where it is no regular file."),
+      ),
       checkpoints: z
         .enum(["kept", "gone"])
         .register(...saying("`gone`: nothing was left that signed the events before this one.")),

@@ -135,14 +135,16 @@ test("a pending request is there after a restart", async () => {
   expect((await use(stage, id)).outcome.exitStatus).toBe(0);
 });
 
+const cutOffLast = (storePath: string): void => {
+  const lines = readFileSync(storePath, "utf8").split("\n");
+  writeFileSync(storePath, `${lines.slice(0, -2).join("\n")}\n`);
+};
+
 test("a store whose end was cut off does not bring a used approval back: the log knows", async () => {
   const stage = await createStage();
   const id = await approved(stage);
   await use(stage, id);
-  await stage.restart(() => {
-    const lines = readFileSync(stage.storePath, "utf8").split("\n");
-    writeFileSync(stage.storePath, `${lines.slice(0, -2).join("\n")}\n`);
-  });
+  await stage.restart(() => cutOffLast(stage.storePath));
   expect(await use(stage, id)).toMatchObject({ outcome: { exitStatus: 8 }, shown: "" });
 });
 
@@ -151,8 +153,7 @@ test("nor does it where the log's files have the times of last year, which is no
   const id = await approved(stage);
   await use(stage, id);
   await stage.restart(() => {
-    const lines = readFileSync(stage.storePath, "utf8").split("\n");
-    writeFileSync(stage.storePath, `${lines.slice(0, -2).join("\n")}\n`);
+    cutOffLast(stage.storePath);
     const log = join(stage.directory, "log");
     for (const name of readdirSync(log)) utimesSync(join(log, name), 1, 1);
   });
