@@ -8,10 +8,11 @@
  *   command makes it good. A key in plain text is the one that was imported under its id, or an error.
  */
 import { createSecretKey, publicEncrypt, randomBytes, X509Certificate } from "node:crypto";
-import { copyFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Secret } from "../../server/secret.ts";
+import { renewMasterKey } from "../../server/site-database/embedded/index.ts";
 import { openCell, sealCell } from "../../server/site-database/embedded/cells.ts";
 import { cellColumns } from "../../server/site-database/embedded/schema.ts";
 import {
@@ -134,6 +135,40 @@ test("where one was put beside the true one, restore-cert brings the true one ba
   await site.importRecords([passwordRecord(2)]);
   await expect(collect(database.readRecoveryKeys({}, neverStopped))).resolves.toHaveLength(2);
   expect(canRead(site)).toBe(false);
+});
+
+describe.each(waysIn)("the master key is lost, and a key for cells of the attacker's is there, %s", (_way, plantIt) => {
+  test.each(["no key", "a key"])(
+    "with %s encrypted: none that is imported after the restore is theirs to read",
+    async (what) => {
+      const site = await makeSite();
+      const password = new Secret("Correct-Horse-42");
+      const request = { name: "site", form: "Pkcs8", password } as const;
+      if (what === "a key") await site.importRecords([passwordRecord(1)]);
+      const database = await site.open();
+      await database.backupCertificate(request, neverStopped);
+      await database.close();
+      plantIt(site);
+      await writeFile(site.masterKeyFile, randomBytes(32));
+      await renewMasterKey(
+        {
+          file: site.file,
+          backupDirectory: site.backupDirectory,
+          request,
+          recorded: site.record.newest(),
+          newMasterKey: () => Promise.resolve({ kind: "file", path: site.masterKeyFile }),
+          renewed: ({ state }) => site.record.written(state),
+        },
+        neverStopped,
+      );
+      await site.importRecords([passwordRecord(2)]);
+      expect(canRead(site)).toBe(false);
+      const again = await site.open();
+      await expect(
+        collect(again.readRecoveryKeys({ passwordIds: [guid("key 2")] }, neverStopped)),
+      ).resolves.toHaveLength(1);
+    },
+  );
 });
 
 describe("a database of a version without the check of data keys", () => {

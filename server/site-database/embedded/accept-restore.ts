@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { EndpointError } from "../../errors.ts";
 import type { SiteState } from "../../audit/site-events.ts";
 import { decodeInteger } from "./columns.ts";
@@ -6,12 +5,12 @@ import { prepareArrays, withLockPatience } from "./connection.ts";
 import { unlockDatabase } from "./database.ts";
 import type { UnlockedDatabase } from "./database.ts";
 import { checkStructure } from "./examine-set.ts";
-import { asEndpointError, throwIfStopped } from "./failures.ts";
+import { asEndpointError } from "./failures.ts";
 import { judgeRows, judgeSet } from "./judge-set.ts";
 import type { SetRefusal } from "./judge-set.ts";
 import type { MasterKeySource } from "./master-key.ts";
 import { prepareSealed, writeSealed } from "./row-set.ts";
-import { walkRows } from "./walk-rows.ts";
+import { walkRowsInTurns } from "./walk-rows.ts";
 import type { RowsWalked } from "./walk-rows.ts";
 
 /** What was found, before anybody accepts it. */
@@ -56,18 +55,12 @@ const lookAtAll = async (
 ): Promise<Looked> => {
   checkStructure(database);
   const sealed = prepareSealed(database)();
-  const walk = walkRows({ database, digests, elementKey: set.elementKey });
-  for (;;) {
-    const step = walk.next();
-    if (step.done === true) {
-      const verdict = judgeSet(set, sealed, recorded);
-      const refusal =
-        verdict.kind === "refused" ? verdict.refusal : judgeRows(set, { walked: step.value, sealed }, recorded);
-      return { walked: step.value, refusal };
-    }
-    await nextTurn();
-    throwIfStopped(signal);
-  }
+  const walked = await walkRowsInTurns({ database, digests, elementKey: set.elementKey }, signal);
+  const verdict = judgeSet(set, sealed, recorded);
+  return {
+    walked,
+    refusal: verdict.kind === "refused" ? verdict.refusal : judgeRows(set, { walked, sealed }, recorded),
+  };
 };
 
 const dataVersion = ({ database }: UnlockedDatabase): number =>

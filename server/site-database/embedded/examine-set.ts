@@ -1,13 +1,12 @@
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { decodeText } from "./columns.ts";
 import { fileIdentity, openExistingConnection, prepareArrays, withLockPatience } from "./connection.ts";
 import type { LockPatience } from "./connection.ts";
-import { throwIfStopped, unavailable, UnreadableCell } from "./failures.ts";
+import { unavailable, UnreadableCell } from "./failures.ts";
 import { createRowDigests } from "./row-digests.ts";
 import { prepareSealed } from "./row-set.ts";
-import { walkRows } from "./walk-rows.ts";
+import { walkRowsInTurns } from "./walk-rows.ts";
 import type { RowsWalked } from "./walk-rows.ts";
 
 /** What looking at every row needs. It opens nothing and seals nothing. */
@@ -61,13 +60,8 @@ export const examineSet = async (
       return prepareSealed(database)();
     });
     checkStructure(database);
-    const walk = walkRows({ database, digests: createRowDigests(rowDigestKey), elementKey });
-    for (;;) {
-      const step = walk.next();
-      if (step.done === true) return { walked: step.value, sealed };
-      await nextTurn();
-      throwIfStopped(signal);
-    }
+    const walk = { database, digests: createRowDigests(rowDigestKey), elementKey };
+    return { walked: await walkRowsInTurns(walk, signal), sealed };
   } finally {
     database.close();
   }

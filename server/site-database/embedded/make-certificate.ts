@@ -140,7 +140,7 @@ export const createCertificate = async (
   const patience = { signal, lockWaitMs };
   const version = await withLockPatience(patience, () => dataVersion(database));
   const isThere = await withLockPatience(patience, () => findPresent(database).length > 0);
-  const encryptedCells = await countUnreadableCells(database, undefined, patience);
+  const encryptedCells = await countUnreadableCells(database, [], patience);
   if (!isThere) checkLoss(encryptedCells, request);
   const made: NewCertificate | undefined = isThere ? undefined : await createBitLockerCertificate(new Date());
   try {
@@ -232,7 +232,7 @@ export const restoreCertificate = async (
       "ResourceExists",
       `Another ${certificateName} is there, and the data is not this one's. It was left as it is.`,
     );
-  checkLoss(await countUnreadableCells(database, opened?.dataKey, patience), request);
+  checkLoss(await countUnreadableCells(database, opened === undefined ? [] : [opened.dataKey], patience), request);
   return withLockPatience(patience, () =>
     writeTransaction(database, () => {
       if (dataVersion(database) !== version) throw changedMeanwhile();

@@ -7,6 +7,7 @@ import { judgeSet } from "./judge-set.ts";
 import { keyFields, linkFields } from "./row-digests.ts";
 import { prepareSealed, writeSealed } from "./row-set.ts";
 import type { RowSet } from "./row-set.ts";
+import { setKeyDigest, setLinkDigest } from "./digest-rows.ts";
 import { inPortions } from "./portions.ts";
 import { noteSetChanges, sumUpSetChanges } from "./set-changes.ts";
 import { conflictOf } from "./stage-records.ts";
@@ -209,7 +210,7 @@ UPDATE ${machines} SET Name = s.Name FROM temp.StagedMachines s
 const digestSql: readonly (string | ByPortions)[] = [
   {
     over: ["temp.Placed", "KeyRow"],
-    sql: `UPDATE ${keys} AS k SET RowDigest = key_digest(${keyFields})
+    sql: `${setKeyDigest}
     WHERE k.Id IN (SELECT KeyId FROM temp.Placed WHERE KeyRow > ? AND KeyRow <= ?) AND k.RowDigest = x''`,
   },
   `INSERT INTO temp.Touched SELECT VolumeId FROM temp.Placed WHERE true
@@ -217,9 +218,7 @@ const digestSql: readonly (string | ByPortions)[] = [
    ON CONFLICT DO NOTHING`,
   {
     over: ["temp.Touched", "VolumeId"],
-    sql: `UPDATE ${links} AS mv SET RowDigest =
-     (SELECT link_digest(${linkFields}) FROM ${machines} m CROSS JOIN ${volumes} v
-       WHERE m.Id = mv.MachineId AND v.Id = mv.VolumeId)
+    sql: `${setLinkDigest}
     WHERE mv.VolumeId IN (SELECT VolumeId FROM temp.Touched WHERE VolumeId > ? AND VolumeId <= ?)
       AND mv.RowDigest = x''`,
   },

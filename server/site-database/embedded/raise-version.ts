@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { prepareArrays, versionOf, writeTransaction } from "./connection.ts";
-import { keyFields, linkFields } from "./row-digests.ts";
+import { digestAllRows } from "./digest-rows.ts";
 import { decodeBytes, decodeInteger } from "./columns.ts";
 import { checkOfDataKey } from "./data-key.ts";
 import type { KeySource } from "./master-key.ts";
@@ -17,14 +17,9 @@ import {
 } from "./schema.ts";
 import { walkAllRows } from "./walk-rows.ts";
 
-const addDigestsSql = `
+const addDigestColumnsSql = `
 ALTER TABLE RecoveryAndHardwareCore_Machines_Volumes ADD COLUMN RowDigest BLOB NOT NULL DEFAULT x'';
 ALTER TABLE RecoveryAndHardwareCore_Keys ADD COLUMN RowDigest BLOB NOT NULL DEFAULT x'';
-UPDATE RecoveryAndHardwareCore_Keys AS k SET RowDigest = key_digest(${keyFields});
-UPDATE RecoveryAndHardwareCore_Machines_Volumes AS mv SET RowDigest =
-  (SELECT link_digest(${linkFields})
-     FROM RecoveryAndHardwareCore_Machines m CROSS JOIN RecoveryAndHardwareCore_Volumes v
-    WHERE m.Id = mv.MachineId AND v.Id = mv.VolumeId);
 `;
 
 interface RaiseParts {
@@ -74,7 +69,10 @@ export const raiseVersion = (database: DatabaseSync, { digests, set, masterKey, 
     // Another process may have been first, and its rows must not be vouched for twice.
     const version = versionOf(database);
     if (version === schemaVersion) return;
-    if (version === versionWithoutDigests) database.exec(addDigestsSql);
+    if (version === versionWithoutDigests) {
+      database.exec(addDigestColumnsSql);
+      digestAllRows(database);
+    }
     const state = stateAfter(database, { digests, set }, version);
     const dataKeys = checkDataKeys(database, masterKey);
     if (state !== undefined) writeSealed(database, set.seal({ ...state, dataKeys }));

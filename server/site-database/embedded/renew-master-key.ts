@@ -1,32 +1,33 @@
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { SiteState } from "../../audit/site-events.ts";
 import type { CertificateRestoreRequest } from "../../command/site-database.ts";
 import { EndpointError } from "../../errors.ts";
 import { thumbprintOf } from "../key-files.ts";
 import type { OpenedBackup } from "../open-backup.ts";
 import { openOwnBackup } from "./backup-certificate.ts";
-import { fingerprint, openCell } from "./cells.ts";
+import { cellKinds } from "./cell-kinds.ts";
+import { fingerprint, sealCell } from "./cells.ts";
 import { exportKey, placeCertificate } from "./certificate-rows.ts";
-import { decodeBytes, decodeInteger, decodeText } from "./columns.ts";
-import type { RawRow } from "./columns.ts";
+import { decodeBytes, decodeInteger } from "./columns.ts";
 import { openExistingConnection, prepareArrays, versionOf, withLockPatience } from "./connection.ts";
-import { checkOfDataKey, unwrapDataKey } from "./data-key.ts";
+import { unwrapDataKey } from "./data-key.ts";
 import { unlockDatabase } from "./database.ts";
+import { digestAllRows } from "./digest-rows.ts";
 import { checkStructure } from "./examine-set.ts";
-import { asEndpointError, throwIfStopped, unavailable, UnreadableCell } from "./failures.ts";
+import { asEndpointError, unavailable } from "./failures.ts";
 import { createMasterKey, deriveKeyObject } from "./master-key.ts";
 import type { MasterKey, MasterKeyRecord, MasterKeySource } from "./master-key.ts";
-import { createRowDigests, keyFields, linkFields, rowDigestKey } from "./row-digests.ts";
+import { addDigestFunctions, createRowDigests, rowDigestKey } from "./row-digests.ts";
 import { createRowSet, writeSealed } from "./row-set.ts";
 import { cellColumns, masterKeyName, schemaVersion } from "./schema.ts";
-import { countUnreadableCells } from "./unreadable-cells.ts";
-import { walkRows } from "./walk-rows.ts";
+import { countUnreadableCells, openRow, pagesOfCells } from "./unreadable-cells.ts";
+import { walkRowsInTurns } from "./walk-rows.ts";
 
 /*
  * The master key is lost, a backup of the certificate is there. The private key of the backup opens the data key, and that opens the cells; what
- * the lost key vouched for (which rows there are, whose they are, which data key is ours) nobody can check any more. It is taken as it stands.
+ * the lost key vouched for (which rows there are, whose they are, which data key is ours) nobody can check any more. Rows are taken as they stand.
+ * Every cell is encrypted anew under a new data key: an old one may have been put there by whoever can write the file, as the certificate is public.
  */
 
 /** What an administrator agrees to. */
@@ -58,8 +59,6 @@ interface RenewMasterKey {
 }
 
 const lockWaitMs = 5000;
-/** Some milliseconds of decryption. */
-const rowsAtATime = 500;
 
 const count = (database: DatabaseSync, table: string): number =>
   decodeInteger(prepareArrays(database, `SELECT count(*) FROM ${table}`)()[0]?.[0], "count");
@@ -67,181 +66,88 @@ const count = (database: DatabaseSync, table: string): number =>
 const keysTable = cellColumns.recoveryKey.table;
 const linksTable = "RecoveryAndHardwareCore_Machines_Volumes";
 
-interface DataKeyOfBackup {
-  readonly dataKeyId: number;
-  readonly wrapped: Uint8Array;
-  readonly dataKey: KeyObject;
-  readonly unreadableCells: number;
-}
-
-/** Of the data keys that the backup opens, the one that opens most cells: whoever can write the file can add a key, but no cells of ours. */
-const findDataKey = async (
-  database: DatabaseSync,
-  { privateKey }: OpenedBackup,
-  signal: AbortSignal,
-): Promise<DataKeyOfBackup> => {
-  let best: DataKeyOfBackup | undefined;
-  const rows = prepareArrays(database, "SELECT data_key_id, wrapped_key FROM data_keys ORDER BY data_key_id")();
-  for (const [id, bytes] of rows) {
-    const wrapped = decodeBytes(bytes, "wrapped_key");
-    let dataKey: KeyObject;
+/** Those of the data keys in the file that the backup opens. Which of them are ours, only the lost key could prove. */
+const findDataKeys = (database: DatabaseSync, { privateKey }: OpenedBackup): readonly KeyObject[] => {
+  const opened = prepareArrays(database, "SELECT wrapped_key FROM data_keys")().flatMap(([wrapped]) => {
     try {
-      dataKey = unwrapDataKey(privateKey, wrapped);
+      return unwrapDataKey(privateKey, decodeBytes(wrapped, "wrapped_key"));
     } catch (error) {
-      if (error instanceof EndpointError) continue; // another certificate's
+      if (error instanceof EndpointError) return []; // another certificate's
       throw error;
     }
-    const unreadableCells = await countUnreadableCells(database, dataKey, { signal, lockWaitMs });
-    if (best === undefined || unreadableCells <= best.unreadableCells)
-      best = { dataKeyId: decodeInteger(id, "data_key_id"), wrapped, dataKey, unreadableCells };
-  }
-  if (best === undefined)
-    throw new EndpointError(
-      "InvalidArgument",
-      "The backup is not of the certificate that protects the keys of this site database.",
-    );
-  return best;
-};
-
-interface CellsOfTable {
-  readonly place: { readonly table: string; readonly column: string };
-  /** Id, what the cell is about, and the cell of a page behind an id. */
-  readonly sql: string;
-  /** What its fingerprint is about. */
-  readonly subject: (about: string) => string;
-  /** Of plain text, where the database has some. */
-  readonly encoding: BufferEncoding;
-}
-
-// The forms of stage-records.ts.
-const cells: readonly CellsOfTable[] = [
-  {
-    place: cellColumns.recoveryKey,
-    sql: `SELECT Id, RecoveryKeyId, RecoveryKey FROM ${keysTable} WHERE Id > ? AND RecoveryKey IS NOT NULL ORDER BY Id LIMIT ?`,
-    subject: (keyId) => keyId,
-    encoding: "latin1",
-  },
-  {
-    place: cellColumns.recoveryPackage,
-    sql: `SELECT p.Id, k.RecoveryKeyId, p.RecoveryPackage FROM RecoveryAndHardwareCore_Packages p
-            JOIN ${keysTable} k ON k.Id = p.KeyId WHERE p.Id > ? ORDER BY p.Id LIMIT ?`,
-    subject: (keyId) => `package ${keyId}`,
-    encoding: "base64",
-  },
-  {
-    place: cellColumns.tpmPasswordHash,
-    sql: `SELECT t.Id, m.NameFolded, t.TpmPasswordHash FROM RecoveryAndHardwareCore_Tpm t
-            JOIN RecoveryAndHardwareCore_Machines m ON m.Id = t.MachineId WHERE t.Id > ? ORDER BY t.Id LIMIT ?`,
-    subject: (folded) => `tpm ${folded}`,
-    encoding: "utf8",
-  },
-];
-
-async function* pagesOf(page: (after: number) => readonly RawRow[], signal: AbortSignal) {
-  for (let after = Number.MIN_SAFE_INTEGER; ;) {
-    const rows = page(after);
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    yield rows;
-    after = decodeInteger(last[0], "Id");
-    await nextTurn();
-    throwIfStopped(signal);
-  }
-}
-
-/** A cell that stays closed gets an empty fingerprint, which no import takes for its own. */
-const newFingerprint = (
-  { place, subject, encoding }: CellsOfTable,
-  [id, rawAbout, raw]: RawRow,
-  { fingerprintKey, dataKey }: { readonly fingerprintKey: KeyObject; readonly dataKey: KeyObject },
-): Uint8Array | undefined => {
-  const about = decodeText(rawAbout, "subject");
-  const address = { ...place, rowId: decodeInteger(id, "Id"), subject: about };
-  try {
-    const plain =
-      typeof raw === "string" ? Buffer.from(raw, encoding) : openCell(dataKey, address, decodeBytes(raw, place.column));
-    const mark = fingerprint(fingerprintKey, subject(about), plain);
-    plain.fill(0);
-    return mark;
-  } catch (error) {
-    if (error instanceof UnreadableCell) return undefined;
-    throw error;
-  }
-};
-
-/** Fingerprints and digests under the new master key; rows whose cell stays closed get none, and so stay refused. */
-const vouchForRows = async (
-  database: DatabaseSync,
-  masterKey: MasterKey,
-  dataKey: KeyObject,
-  signal: AbortSignal,
-): Promise<void> => {
-  const digests = createRowDigests(rowDigestKey(masterKey));
-  const keys = { fingerprintKey: deriveKeyObject(masterKey, "pep fingerprint 1"), dataKey };
-  const closed = new Set<number>();
-  for (const kind of cells) {
-    const page = prepareArrays(database, kind.sql);
-    const update = database.prepare(`UPDATE ${kind.place.table} SET Fingerprint = ? WHERE Id = ?`);
-    for await (const rows of pagesOf((after) => page(after, rowsAtATime), signal))
-      for (const row of rows) {
-        const id = decodeInteger(row[0], "Id");
-        const mark = newFingerprint(kind, row, keys);
-        if (mark !== undefined) update.run(mark, id);
-        else if (kind.place === cellColumns.recoveryKey) closed.add(id);
-      }
-  }
-  const keyPage = prepareArrays(
-    database,
-    `SELECT ${keyFields} FROM ${keysTable} k WHERE k.Id > ? ORDER BY k.Id LIMIT ?`,
+  });
+  if (opened.length > 0) return opened;
+  throw new EndpointError(
+    "InvalidArgument",
+    "The backup is not of the certificate that protects the keys of this site database.",
   );
-  const updateKey = database.prepare(`UPDATE ${keysTable} SET RowDigest = ? WHERE Id = ?`);
-  for await (const rows of pagesOf((after) => keyPage(after, rowsAtATime), signal))
-    for (const row of rows) {
-      const id = decodeInteger(row[0], "Id");
-      updateKey.run(closed.has(id) ? Buffer.alloc(0) : Buffer.from(digests.ofKey(row), "hex"), id);
-    }
-  const linkPage = prepareArrays(
-    database,
-    `SELECT ${linkFields} FROM ${linksTable} mv JOIN RecoveryAndHardwareCore_Machines m ON m.Id = mv.MachineId
-       JOIN RecoveryAndHardwareCore_Volumes v ON v.Id = mv.VolumeId
-      WHERE mv.MachineId IN (SELECT DISTINCT MachineId FROM ${linksTable} WHERE MachineId > ? ORDER BY MachineId LIMIT ?)
-      ORDER BY m.Id`,
-  );
-  const updateLink = database.prepare(`UPDATE ${linksTable} SET RowDigest = ? WHERE MachineId = ? AND VolumeId = ?`);
-  for await (const rows of pagesOf((after) => linkPage(after, rowsAtATime), signal))
-    for (const row of rows)
-      updateLink.run(
-        Buffer.from(digests.ofLink(row), "hex"),
-        decodeInteger(row[0], "MachineId"),
-        decodeInteger(row[3], "VolumeId"),
-      );
 };
 
-/** Master key record, certificate with its permissions, and the data key, under the new master key. */
+/** Certificate, permissions and master key record under the new master key. @returns the new data key */
 const placeKeys = (
   database: DatabaseSync,
   { masterKey, record }: { readonly masterKey: MasterKey; readonly record: MasterKeyRecord },
   backup: OpenedBackup,
-  { dataKeyId, wrapped }: DataKeyOfBackup,
-): void => {
+): KeyObject => {
   database
     .prepare("UPDATE sys_symmetric_keys SET key_derivation = ?, key_check = ? WHERE name = ?")
     .run(record.keyDerivation, record.keyCheck, masterKeyName);
-  database.exec("UPDATE data_keys SET key_check = x''");
   const privateKey = exportKey(backup.privateKey);
   try {
-    placeCertificate(
-      database,
-      masterKey,
-      { certificate: backup.certificate, privateKey },
-      { dataKeyId, backedUpAt: Date.now() },
-    );
+    placeCertificate(database, masterKey, { certificate: backup.certificate, privateKey }, { backedUpAt: Date.now() });
   } finally {
     privateKey.fill(0);
   }
-  database
-    .prepare("UPDATE data_keys SET key_check = ? WHERE data_key_id = ?")
-    .run(checkOfDataKey(masterKey, wrapped), dataKeyId);
+  const newest = prepareArrays(database, "SELECT wrapped_key FROM data_keys ORDER BY data_key_id DESC LIMIT 1");
+  return unwrapDataKey(backup.privateKey, decodeBytes(newest()[0]?.[0], "wrapped_key"));
+};
+
+interface OldAndNew {
+  readonly dataKeys: readonly KeyObject[];
+  readonly newDataKey: KeyObject;
+  readonly masterKey: MasterKey;
+  readonly plainTextAllowed: boolean;
+}
+
+/** Every cell under the new data key, every fingerprint under the new master key. @returns rows of keys whose cell stays closed */
+const sealAnew = async (
+  database: DatabaseSync,
+  { dataKeys, newDataKey, masterKey, plainTextAllowed }: OldAndNew,
+  signal: AbortSignal,
+): Promise<readonly number[]> => {
+  const fingerprintKey = deriveKeyObject(masterKey, "pep fingerprint 1");
+  const closed: number[] = [];
+  for (const kind of Object.values(cellKinds)) {
+    const { place, page, marked, encoding } = kind;
+    const seal = database.prepare(`UPDATE ${place.table} SET ${place.column} = ?, Fingerprint = ? WHERE Id = ?`);
+    const mark = database.prepare(`UPDATE ${place.table} SET Fingerprint = ? WHERE Id = ?`);
+    for await (const rows of pagesOfCells(database, page, { signal, lockWaitMs }))
+      for (const row of rows) {
+        const id = decodeInteger(row[0], "Id");
+        const [, about, cell] = row;
+        const opened = cell instanceof Uint8Array ? openRow(dataKeys, place, row) : undefined;
+        if (opened !== undefined) {
+          const { address, plain } = opened;
+          seal.run(
+            sealCell(newDataKey, address, plain),
+            fingerprint(fingerprintKey, marked(address.subject), plain),
+            id,
+          );
+          plain.fill(0);
+        } else if (typeof cell === "string" && typeof about === "string" && plainTextAllowed)
+          mark.run(fingerprint(fingerprintKey, marked(about), Buffer.from(cell, encoding)), id);
+        else if (kind === cellKinds.recoveryKey) closed.push(id);
+      }
+  }
+  return closed;
+};
+
+/** Digests under the new master key; a row whose cell stays closed gets none, and so stays refused. */
+const vouchForRows = (database: DatabaseSync, masterKey: MasterKey, closed: readonly number[]): void => {
+  addDigestFunctions(database, createRowDigests(rowDigestKey(masterKey)));
+  digestAllRows(database);
+  const voidDigest = database.prepare(`UPDATE ${keysTable} SET RowDigest = x'' WHERE Id = ?`);
+  for (const id of closed) voidDigest.run(id);
 };
 
 const renewIn = async (
@@ -258,8 +164,8 @@ const renewIn = async (
   const backup = await openOwnBackup(backupDirectory, request);
   const thumbprint = thumbprintOf(backup.certificate);
   await withLockPatience({ signal, lockWaitMs }, () => database.exec("BEGIN IMMEDIATE"));
-  const found = await findDataKey(database, backup, signal);
-  const { unreadableCells } = found;
+  const dataKeys = findDataKeys(database, backup);
+  const unreadableCells = await countUnreadableCells(database, dataKeys, { signal, lockWaitMs });
   const source = await newMasterKey({
     thumbprint,
     keys: count(database, keysTable),
@@ -270,20 +176,16 @@ const renewIn = async (
     prepareArrays(database, "SELECT plain_text_allowed FROM site_settings WHERE id = 1")()[0]?.[0] === 1;
   const made = await createMasterKey(source, plainTextAllowed);
   try {
-    placeKeys(database, made, backup, found);
-    await vouchForRows(database, made.masterKey, found.dataKey, signal);
-    const set = createRowSet(made.masterKey);
-    const walk = walkRows({
-      database,
-      digests: createRowDigests(rowDigestKey(made.masterKey)),
-      elementKey: set.elementKey,
-    });
-    let step = walk.next();
-    for (; step.done !== true; step = walk.next()) {
-      await nextTurn();
-      throwIfStopped(signal);
-    }
-    const { keys, links, sum, wrong } = step.value;
+    const { masterKey } = made;
+    const newDataKey = placeKeys(database, made, backup);
+    const closed = await sealAnew(database, { dataKeys, newDataKey, masterKey, plainTextAllowed }, signal);
+    vouchForRows(database, masterKey, closed);
+    const set = createRowSet(masterKey);
+    const digests = createRowDigests(rowDigestKey(masterKey));
+    const { keys, links, sum, wrong } = await walkRowsInTurns(
+      { database, digests, elementKey: set.elementKey },
+      signal,
+    );
     const state = { counter: (recorded?.counter ?? 0) + 1, keys, links, sum, before: recorded?.digest ?? "" };
     const done = { thumbprint, unreadableCells, state: set.shown(state), wrongRows: wrong };
     // On the record first: a crash in between leaves the file as it was, under the lost key, and this is done again.

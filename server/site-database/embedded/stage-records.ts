@@ -6,13 +6,14 @@ import { revealSecret } from "../../secret.ts";
 import { isCanonicalGuid } from "../../model/guid.ts";
 import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
 import type { RecoveryRecord } from "../recovery-record.ts";
+import { cellKinds } from "./cell-kinds.ts";
 import { fingerprint, sealCell } from "./cells.ts";
 import type { CellAddress } from "./cells.ts";
 import { foldComputerName } from "./computer-name.ts";
 import { decodeInteger } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";
 import { createRowIds } from "./row-ids.ts";
-import { cellColumns, protectorKinds, volumeTypeIds } from "./schema.ts";
+import { protectorKinds, volumeTypeIds } from "./schema.ts";
 
 /*
  * The first half of an import: every record of a file, checked and encrypted, into temporary tables of this connection.
@@ -161,9 +162,10 @@ export const createStaging = (parts: StagingParts): ((records: readonly Recovery
     const { protector } = record;
     const { keyId } = protector;
     const text = passwordOf(record);
-    const plain = text === undefined ? undefined : Buffer.from(text, "latin1");
+    const { place, marked, encoding } = cellKinds.recoveryKey;
+    const plain = text === undefined ? undefined : Buffer.from(text, encoding);
     try {
-      const mark = plain === undefined ? null : fingerprint(fingerprintKey, keyId, plain);
+      const mark = plain === undefined ? null : fingerprint(fingerprintKey, marked(keyId), plain);
       const fileName = protector.kind === "ExternalKey" ? (protector.fileName ?? null) : null;
       const thumbprint = protector.kind === "DataRecoveryAgent" ? (protector.certificateThumbprint ?? null) : null;
       const kind = protectorKinds[protector.kind];
@@ -172,8 +174,8 @@ export const createStaging = (parts: StagingParts): ((records: readonly Recovery
       const given = Number(time !== undefined);
       const lastUpdateTime = time ?? importedAt;
       const keyRow = rowIds.next();
-      const address = { ...cellColumns.recoveryKey, rowId: keyRow, subject: keyId };
-      const cell = plain === undefined ? null : seal(address, plain, "latin1");
+      const address = { ...place, rowId: keyRow, subject: keyId };
+      const cell = plain === undefined ? null : seal(address, plain, encoding);
       const values = [keyRow, keyId, record.line, kind, cell, mark, fileName, thumbprint, lastUpdateTime, given];
       const { changes } = addKey.run(...values, volumeGuid, derivedVolumeGuid(keyId), type);
       if (changes === 1) return { keyRow, firstVolumeGuid: volumeGuid };
@@ -207,17 +209,19 @@ export const createStaging = (parts: StagingParts): ((records: readonly Recovery
     const { keyRow, firstVolumeGuid } = stageKey(record, volumeGuid);
     addLink.run(keyRow, machineRow, volumeGuid === firstVolumeGuid ? null : volumeGuid);
     if (record.recoveryPackage !== undefined) {
+      const { place, marked, encoding } = cellKinds.recoveryPackage;
       const plain = Buffer.from(record.recoveryPackage);
       const rowId = rowIds.next();
-      const cell = seal({ ...cellColumns.recoveryPackage, rowId, subject: keyId }, plain, "base64");
-      addPackage.run(rowId, keyRow, fingerprint(fingerprintKey, `package ${keyId}`, plain), cell, lastUpdateTime);
+      const cell = seal({ ...place, rowId, subject: keyId }, plain, encoding);
+      addPackage.run(rowId, keyRow, fingerprint(fingerprintKey, marked(keyId), plain), cell, lastUpdateTime);
       plain.fill(0);
     }
     if (record.tpmPasswordHash !== undefined) {
-      const plain = Buffer.from(revealSecret(record.tpmPasswordHash), "utf8");
+      const { place, marked, encoding } = cellKinds.tpmPasswordHash;
+      const plain = Buffer.from(revealSecret(record.tpmPasswordHash), encoding);
       const rowId = rowIds.next();
-      const cell = seal({ ...cellColumns.tpmPasswordHash, rowId, subject: folded }, plain, "utf8");
-      addTpm.run(rowId, machineRow, fingerprint(fingerprintKey, `tpm ${folded}`, plain), cell, lastUpdateTime);
+      const cell = seal({ ...place, rowId, subject: folded }, plain, encoding);
+      addTpm.run(rowId, machineRow, fingerprint(fingerprintKey, marked(folded), plain), cell, lastUpdateTime);
       plain.fill(0);
     }
   };

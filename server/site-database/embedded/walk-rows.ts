@@ -1,8 +1,10 @@
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { decodeInteger } from "./columns.ts";
 import type { RawRow } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";
+import { throwIfStopped } from "./failures.ts";
 import { isDigest, keyFields, linkFields } from "./row-digests.ts";
 import type { RowDigests } from "./row-digests.ts";
 import { RowSum } from "./row-set.ts";
@@ -50,7 +52,7 @@ interface WalkParts {
 }
 
 /** Looks at every row, a page at a time: who asks for the next one may do something else in between. All of it in one transaction. */
-export function* walkRows({ database, digests, elementKey }: WalkParts): Generator<void, RowsWalked, void> {
+function* walkRows({ database, digests, elementKey }: WalkParts): Generator<void, RowsWalked, void> {
   const sum = new RowSum(elementKey);
   const keyPage = prepareArrays(database, keysSql);
   const linkPage = prepareArrays(database, linksSql);
@@ -114,6 +116,17 @@ export function* walkRows({ database, digests, elementKey }: WalkParts): Generat
     sum: sum.text,
   };
 }
+
+/** Walks all rows; others run in between. @throws EndpointError OperationStopped */
+export const walkRowsInTurns = async (parts: WalkParts, signal: AbortSignal): Promise<RowsWalked> => {
+  const walk = walkRows(parts);
+  for (;;) {
+    const step = walk.next();
+    if (step.done === true) return step.value;
+    await nextTurn();
+    throwIfStopped(signal);
+  }
+};
 
 /** Walks all rows at once. */
 export const walkAllRows = (parts: WalkParts): RowsWalked => {
