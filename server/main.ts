@@ -95,6 +95,7 @@ const io: Io = {
   credentialsDirectory: process.env["CREDENTIALS_DIRECTORY"],
   now: () => new Date(),
   uptimeMs: () => performance.now(),
+  report: (problem) => void process.stderr.write(`pep: ${problem}\n`),
 };
 
 const run = async (): Promise<void> => {

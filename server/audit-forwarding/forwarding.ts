@@ -4,6 +4,7 @@ import { connectReceiver, defaultWaits, type Credentials, type Waits } from "./c
 import { readCursor, writeCursor } from "./cursor.ts";
 import { defaultRetryMs, Forwarder, type RetryMs } from "./forwarder.ts";
 import { StateRecord, type Found } from "./state-record.ts";
+import type { Runtime } from "../runtime.ts";
 
 export interface ForwardingOptions {
   readonly receiver: SyslogReceiver;
@@ -15,11 +16,9 @@ export interface ForwardingOptions {
   readonly hostName: string;
   readonly processId: number;
   readonly version: string;
-  readonly uptimeMs: () => number;
   readonly waits?: Waits;
   readonly retryMs?: RetryMs;
-  /** For the operator. */
-  readonly report: (problem: string) => void;
+  readonly runtime: Pick<Runtime, "uptimeMs" | "report">;
 }
 
 export interface Forwarding {
@@ -45,7 +44,8 @@ const sentences = (name: string, behind: number): Record<Found["state"], string>
  * @throws EndpointError when a certificate or key can't be read, or the cursor is damaged
  */
 export const startForwarding = async (options: ForwardingOptions): Promise<Forwarding> => {
-  const { receiver, credentials, log, report, uptimeMs } = options;
+  const { receiver, credentials, log } = options;
+  const { report, uptimeMs } = options.runtime;
   const name = nameOf(receiver);
   credentials();
   let lost: string | undefined;

@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { AuditEvent, EventLog } from "../audit/event.ts";
 import { doInWorker } from "./run-in-worker.ts";
+import type { Runtime } from "../runtime.ts";
 
 export interface RecordWatchOptions {
   readonly dataDirectory: string;
@@ -9,15 +10,13 @@ export interface RecordWatchOptions {
   readonly log: EventLog;
   /** What a verification of an earlier run found, and none found gone. */
   readonly foundBefore: readonly string[];
-  /** For the operator, who must act. */
-  readonly report: (problem: string) => void;
+  readonly runtime: Pick<Runtime, "now" | "report">;
   /** Between two verifications, until a problem is certain. */
   readonly confirmMs?: number;
   /** And then, until it is gone. */
   readonly againMs?: number;
   /** From the end of a verification that found nothing to the next one. */
   readonly everyMs: number;
-  readonly now: () => Date;
 }
 
 /** Whether the record holds as a whole. A start reads little of it; the rest is verified beside the sessions. */
@@ -62,7 +61,7 @@ class Watch implements RecordWatch {
     this.#problems = options.foundBefore;
     this.#isRecorded = this.#problems.length > 0;
     if (!this.#isRecorded) return;
-    options.report(
+    options.runtime.report(
       `a verification before this start found that the record does not hold: ${inWords(this.#problems)}. No session starts until it was verified whole`,
     );
   }
@@ -79,7 +78,8 @@ class Watch implements RecordWatch {
   begin(): Promise<void> {
     this.#watching ??= this.#watch()
       .catch((error: unknown) => {
-        if (!this.#closing.signal.aborted) this.#options.report(`the record is no longer verified: ${String(error)}`);
+        if (!this.#closing.signal.aborted)
+          this.#options.runtime.report(`the record is no longer verified: ${String(error)}`);
       })
       .finally(this.#firstHeld.resolve);
     return this.#firstHeld.promise;
@@ -94,7 +94,7 @@ class Watch implements RecordWatch {
     for (;;) {
       await this.#untilItHolds();
       this.#held += 1;
-      this.#heldAt = this.#options.now();
+      this.#heldAt = this.#options.runtime.now();
       this.#firstHeld.resolve();
       await this.#wait(this.#options.everyMs);
     }
@@ -142,14 +142,16 @@ class Watch implements RecordWatch {
     if (!(await this.#record({ type: "record-verification", state: "passed", problems: [] }))) return false;
     this.#problems = [];
     this.#isRecorded = false;
-    this.#options.report("the record was verified whole, and holds: sessions start again");
+    this.#options.runtime.report("the record was verified whole, and holds: sessions start again");
     return true;
   }
 
   /** Sessions stop whether or not it can be recorded. */
   async #fails(problems: readonly string[]): Promise<void> {
     if (this.#problems.length === 0) {
-      this.#options.report(`the record does not hold, and no session starts: ${inWords(problems)}. ${whatToDo}`);
+      this.#options.runtime.report(
+        `the record does not hold, and no session starts: ${inWords(problems)}. ${whatToDo}`,
+      );
     }
     this.#problems = problems;
     this.#isRecorded ||= await this.#record({
@@ -164,7 +166,7 @@ class Watch implements RecordWatch {
       await this.#options.log.append(event);
       return true;
     } catch (error) {
-      this.#options.report(`what a verification found could not be recorded: ${String(error)}`);
+      this.#options.runtime.report(`what a verification found could not be recorded: ${String(error)}`);
       return false;
     }
   }

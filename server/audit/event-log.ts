@@ -10,12 +10,12 @@ import { openFileOfRecord } from "./open-of-record.ts";
 import { isFull } from "./rescue-space.ts";
 import { findLogEnd, segmentName, type LogEnd } from "./segments.ts";
 import { writeSome } from "./write-some.ts";
+import type { Runtime } from "../runtime.ts";
 
 export interface EventLogOptions {
   /** `audit/log`; made when it is not there. */
   readonly directory: string;
-  readonly now: () => Date;
-  readonly uptimeMs: () => number;
+  readonly runtime: Pick<Runtime, "now" | "uptimeMs">;
   /** Name of this host: where logs of several endpoints come together, each line says whose it is. */
   readonly server: string;
   /** Makes a file's data durable; an argument so that a test can make it fail as a disk does. */
@@ -108,7 +108,7 @@ class AppendOnlyLog implements OpenEventLog {
     this.#lastSeq = end.lastSeq;
     this.#segment = end.segment;
     this.#durableBytes = end.bytes;
-    this.#segmentBegunAtMs = end.begunAtMs ?? options.now().getTime();
+    this.#segmentBegunAtMs = end.begunAtMs ?? options.runtime.now().getTime();
   }
 
   append(event: AuditEvent): Promise<void> {
@@ -188,7 +188,7 @@ class AppendOnlyLog implements OpenEventLog {
   }
 
   #bytesOf(events: readonly string[]): Buffer {
-    const rest = `,"at":"${this.#options.now().toISOString()}","uptimeMs":${this.#options.uptimeMs()},"server":${this.#server},"event":`;
+    const rest = `,"at":"${this.#options.runtime.now().toISOString()}","uptimeMs":${this.#options.runtime.uptimeMs()},"server":${this.#server},"event":`;
     const lines = events.map((event, index) => `{"seq":${this.#lastSeq + 1 + index}${rest}${event}}`);
     const last = lines.pop() ?? "";
     lines.push(this.#options.seal?.(lines, last) ?? last);
@@ -210,7 +210,7 @@ class AppendOnlyLog implements OpenEventLog {
   }
 
   async #openSegment(): Promise<FileHandle> {
-    const ageMs = this.#options.now().getTime() - this.#segmentBegunAtMs;
+    const ageMs = this.#options.runtime.now().getTime() - this.#segmentBegunAtMs;
     const full =
       this.#durableBytes >= (this.#options.segmentBytes ?? segmentMiB * 1024 * 1024) ||
       (this.#durableBytes > 0 && ageMs >= (this.#options.segmentAgeMs ?? defaultSegmentAgeMs));
@@ -222,7 +222,7 @@ class AppendOnlyLog implements OpenEventLog {
       const file = await this.#open(segment, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL);
       this.#segment = segment;
       this.#durableBytes = 0;
-      this.#segmentBegunAtMs = this.#options.now().getTime();
+      this.#segmentBegunAtMs = this.#options.runtime.now().getTime();
       await synchronizeDirectory(this.#options.directory);
       if (full) this.#options.onSegmentOver?.();
       return file;

@@ -6,6 +6,7 @@ import type { EventLog } from "./event.ts";
 import { findSegments } from "./log-lines.ts";
 import { removeSummaries, signSummary, summariesIn, summaryName } from "./summary.ts";
 import type { FromSummaryWorker, MadeSummary, SummaryTask } from "./summary-worker.ts";
+import type { Runtime } from "../runtime.ts";
 
 /** Compiled or, in the tests, as it is. */
 const entry = new URL(`./summary-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
@@ -20,11 +21,10 @@ export interface SummaryOptions {
   /** `log-key`: signs what was made. */
   readonly key: KeyObject;
   readonly log: EventLog & { checkpoint(): Promise<void> };
-  readonly now: () => Date;
+  /** The operator is told where a start will be slow. */
+  readonly runtime: Pick<Runtime, "now" | "report">;
   /** Up to which event the start found a summary; 0 where it found none. */
   readonly through: number;
-  /** For the operator: a start will be slow. */
-  readonly report: (problem: string) => void;
 }
 
 /** Keeps a summary of every segment that is over, so that the next start reads only what came after it. */
@@ -78,7 +78,7 @@ class Keeper implements SummaryKeeper {
     this.#looking ??= this.#look()
       .catch((error: unknown) => {
         if (this.#closing.signal.aborted) return;
-        this.#options.report(
+        this.#options.runtime.report(
           `no summary of the log could be made, so that the next start reads it all: ${String(error)}`,
         );
       })
@@ -95,7 +95,7 @@ class Keeper implements SummaryKeeper {
   }
 
   async #look(): Promise<void> {
-    const { directory, key, log, now } = this.#options;
+    const { directory, key, log, runtime } = this.#options;
     while (!this.#closing.signal.aborted) {
       const through = (findSegments(join(directory, "log")).at(-1)?.firstSeq ?? 1) - 1;
       const isThere = existsSync(join(summariesIn(directory), summaryName(through)));
@@ -103,7 +103,7 @@ class Keeper implements SummaryKeeper {
       // What is not signed is in no summary.
       await log.checkpoint();
       const publicKey = createPublicKey(key).export({ type: "spki", format: "pem" });
-      const made = await make({ directory, publicKey, now: now() }, key, this.#closing.signal);
+      const made = await make({ directory, publicKey, now: runtime.now() }, key, this.#closing.signal);
       if (made === undefined) throw new Error("the log is not the one that was signed");
       await log.append({ type: "log-summarized", ...made });
       this.#through = made.through;

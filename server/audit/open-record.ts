@@ -11,8 +11,12 @@ import { rescueSpaceIn } from "./rescue-space.ts";
 import type { RecentBefore } from "./read-recent-log.ts";
 import type { RecordPast } from "./record-past.ts";
 import type { SiteState } from "./site-events.ts";
+import type { Runtime } from "../runtime.ts";
 
-export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOpened" | "onWritten" | "giveUpSpace"> {
+export interface RecordOptions extends Omit<
+  EventLogOptions,
+  "directory" | "runtime" | "onOpened" | "onWritten" | "giveUpSpace"
+> {
   /** `audit/` of a data directory. */
   readonly directory: string;
   /** `log-key`: signs the checkpoints. */
@@ -26,8 +30,8 @@ export interface RecordOptions extends Omit<EventLogOptions, "directory" | "onOp
   readonly stop?: AbortSignal;
   /** Called with the number of the last event that is durable by now. Must not throw: it is called in the middle of an append. */
   readonly onDurable?: (lastSeq: number) => void;
-  /** For the operator: a checkpoint could not be written. The next one is tried all the same. */
-  readonly report: (problem: string) => void;
+  /** The operator is told where a checkpoint could not be written. The next one is tried all the same. */
+  readonly runtime: Runtime;
 }
 
 /** The record of the one process that writes it. */
@@ -59,7 +63,8 @@ const defaultCheckpointMs = 30_000;
  * @throws EndpointError AuditUnavailable when the log is not the one its checkpoint was signed over
  */
 export const openRecord = async (options: RecordOptions): Promise<OpenRecord> => {
-  const { directory, report } = options;
+  const { directory } = options;
+  const { report } = options.runtime;
   const everyEvents = options.checkpointEvents ?? defaultCheckpointEvents;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   let checkpointer: Checkpointer | undefined;

@@ -1,5 +1,6 @@
 import { EndpointError } from "../errors.ts";
 import type { AuditEvent, EventLog } from "./event.ts";
+import type { Runtime } from "../runtime.ts";
 
 /** `low`: no new sessions. `exhausted`: running ones end too, as what they do could not be recorded. */
 type StorageState = "sufficient" | "low" | "exhausted";
@@ -12,9 +13,7 @@ export interface StorageLadderOptions {
   /** What statfs(2) says of the record's file system. Throws when it can't be told. */
   readonly freeBytes: () => number;
   readonly log: EventLog;
-  readonly now: () => Date;
-  /** For the operator, who must act. */
-  readonly report: (problem: string) => void;
+  readonly runtime: Pick<Runtime, "now" | "report">;
   /** There is enough again: what was given up can be made anew. */
   readonly onSufficient: () => void;
 }
@@ -94,14 +93,15 @@ class Ladder implements StorageLadder {
       this.#unreadable = false;
       return free;
     } catch (error) {
-      if (!this.#unreadable) this.#options.report(`the record's free space can't be read: ${String(error)}`);
+      if (!this.#unreadable) this.#options.runtime.report(`the record's free space can't be read: ${String(error)}`);
       this.#unreadable = true;
       return undefined;
     }
   }
 
   #change(state: StorageState, free: number | undefined): void {
-    const { reserveBytes, now, report, onSufficient } = this.#options;
+    const { reserveBytes, onSufficient } = this.#options;
+    const { now, report } = this.#options.runtime;
     const before = this.#state;
     this.#state = state;
     const is = free === undefined ? "can't be read" : `is ${mebibytes(free)}`;

@@ -104,11 +104,9 @@ export const acceptLossCommand = async (
   const record = await openRecord({
     directory: audit,
     key,
-    now: io.now,
-    uptimeMs: io.uptimeMs,
     server: io.hostName,
     stop,
-    report: (problem) => io.stderr.write(`pep: ${problem}\n`),
+    runtime: io,
     acceptLoss: { loss, localUser: io.localUser },
   });
   await record.close();
@@ -131,11 +129,9 @@ export const rotateKeyCommand = async (dataDirectory: string, stop: AbortSignal,
   const record = await openRecord({
     directory: audit,
     key: old,
-    now: io.now,
-    uptimeMs: io.uptimeMs,
     server: io.hostName,
     stop,
-    report: (problem) => io.stderr.write(`pep: ${problem}\n`),
+    runtime: io,
   });
   try {
     writeNewFile(`${next}.pub`, pair.publicKey.export({ type: "spki", format: "pem" }), 0o644);

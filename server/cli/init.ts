@@ -96,10 +96,8 @@ const fillDemo = async (dataDirectory: string, io: Io): Promise<void> => {
   const log = await openRecord({
     directory: pathsIn(dataDirectory).audit,
     key: readLogKey(pathsIn(dataDirectory).logKey),
-    now: io.now,
-    uptimeMs: io.uptimeMs,
     server: io.hostName,
-    report: (problem) => io.stderr.write(`pep: ${problem}\n`),
+    runtime: io,
   });
   try {
     const site = findEmbeddedSite(configuration);

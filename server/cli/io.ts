@@ -1,5 +1,7 @@
+import type { Runtime } from "../runtime.ts";
+
 /** Where a local command writes, and who runs it; handed in by main.ts, the only file that touches `process`. */
-export interface Io {
+export interface Io extends Runtime {
   /** Results only, so that a script can read them. */
   readonly stdout: { write(text: string): void };
   readonly stderr: { readonly isTTY: boolean; readonly columns: number; write(text: string): void };
@@ -22,6 +24,4 @@ export interface Io {
   readonly version: string;
   /** systemd's $CREDENTIALS_DIRECTORY, where the service has one. */
   readonly credentialsDirectory: string | undefined;
-  readonly now: () => Date;
-  readonly uptimeMs: () => number;
 }

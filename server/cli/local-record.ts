@@ -6,6 +6,7 @@ import { connectControl } from "../control/control-socket.ts";
 import type { ImportRecord } from "../site-database/embedded/index.ts";
 import type { Io } from "./io.ts";
 import { readLogKey } from "./private-key.ts";
+import type { Runtime } from "../runtime.ts";
 
 /** The record, whoever writes it. */
 export interface LocalRecord extends EventLog {
@@ -20,18 +21,16 @@ export interface LocalRecord extends EventLog {
  */
 export const openLocalRecord = async (
   paths: Pick<ReturnType<typeof pathsIn>, "control" | "audit" | "logKey">,
-  io: Pick<Io, "now" | "uptimeMs" | "hostName" | "stderr">,
+  io: Runtime & Pick<Io, "hostName">,
   stop?: AbortSignal,
 ): Promise<LocalRecord> =>
   (await connectControl(paths.control)) ??
   openRecord({
     directory: paths.audit,
     key: readLogKey(paths.logKey),
-    now: io.now,
-    uptimeMs: io.uptimeMs,
     server: io.hostName,
     ...(stop === undefined ? {} : { stop }),
-    report: (problem) => io.stderr.write(`pep: ${problem}\n`),
+    runtime: io,
   });
 
 /** The same, as an import needs it. */

@@ -106,7 +106,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
   if (!existsSync(uiBundle)) {
     throw new EndpointError("ObjectNotFound", `${uiBundle} is missing; run: npm run build`);
   }
-  const report = (problem: string): void => io.stderr.write(`pep: ${problem}\n`);
+  const { report } = io;
   const keys = readAuthorizedKeys(paths.authorizedKeys);
   keys.problems.forEach(report);
   const anchors = readTrustAnchors(configuration);
@@ -160,8 +160,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
     const log = await openRecord({
       directory: paths.audit,
       key: logKey,
-      now: io.now,
-      uptimeMs: io.uptimeMs,
+      runtime: io,
       server: io.hostName,
       stop: signals.stop,
       onSegmentOver: () => void summaries?.look(),
@@ -170,7 +169,6 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
         feed.take(lastSeq);
         forwarding?.grown();
       },
-      report,
     });
     closers.add(() => log.close());
     const { first, last } = configuration.userInterface.accounts;
@@ -187,18 +185,16 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       publicKey,
       log,
       foundBefore: log.foundBefore,
-      report,
       everyMs: configuration.verifyRecordMs,
-      now: io.now,
+      runtime: io,
     });
     closers.add(() => watch.close());
     const keeper = keepSummary({
       directory: paths.audit,
       key: logKey,
       log,
-      now: io.now,
+      runtime: io,
       through: log.recentBefore?.through ?? 0,
-      report,
     });
     closers.add(() => keeper.close());
     const siteDatabase = await openSite(configuration, log, io);
@@ -253,9 +249,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       }),
       transcripts: transcriptPort(paths.transcripts),
       endpointName: configuration.endpointName,
-      now: io.now,
-      uptimeMs: io.uptimeMs,
-      report,
+      runtime: io,
     });
     const server = await startSshServer({
       listen,
@@ -299,8 +293,7 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
         hostName: io.hostName,
         processId: process.pid,
         version: io.version,
-        uptimeMs: io.uptimeMs,
-        report,
+        runtime: io,
       });
       // Closed first, so after everything is on the record and before the log is.
       closers.add(() => started.close());

@@ -2,7 +2,7 @@ import { statfsSync } from "node:fs";
 import type { EventLog } from "../audit/event.ts";
 import { rescueSpaceIn } from "../audit/rescue-space.ts";
 import { watchStorage, type StorageLadder } from "../audit/storage-ladder.ts";
-import type { Io } from "./io.ts";
+import type { Runtime } from "../runtime.ts";
 
 /** What this account may still write: a file system keeps some blocks for root. */
 export const freeBytesIn = (directory: string): number => {
@@ -15,23 +15,21 @@ export const startStorageLadder = (
   auditDirectory: string,
   reserveBytes: number,
   log: EventLog,
-  io: Pick<Io, "now" | "stderr">,
+  runtime: Runtime,
 ): StorageLadder => {
-  const report = (problem: string): void => io.stderr.write(`pep: ${problem}\n`);
   const rescueSpace = rescueSpaceIn(auditDirectory);
   const keepSpace = (): void => {
     try {
       rescueSpace.make(reserveBytes);
     } catch (error) {
-      report(`no space could be kept for rescue: ${error instanceof Error ? error.message : String(error)}`);
+      runtime.report(`no space could be kept for rescue: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
   const ladder = watchStorage({
     reserveBytes,
     freeBytes: () => freeBytesIn(auditDirectory),
     log,
-    now: io.now,
-    report,
+    runtime,
     onSufficient: keepSpace,
   });
   if (ladder.look() === "sufficient") keepSpace();

@@ -24,6 +24,7 @@ import type { SessionPace } from "./session-pace.ts";
 import { whyEnded, whyNotToBegin } from "./standing.ts";
 import { noticeDigest } from "./notice-digest.ts";
 import type { UiPool } from "./interactive/ui-pool.ts";
+import type { Runtime } from "../runtime.ts";
 
 export interface SessionHostDependencies {
   readonly log: EventLog;
@@ -45,10 +46,7 @@ export interface SessionHostDependencies {
   readonly openTranscript: OpenTranscript;
   readonly transcripts: TranscriptPort;
   readonly endpointName: string;
-  readonly now: () => Date;
-  readonly uptimeMs: () => number;
-  /** For the operator: a failure that no log could take. */
-  readonly report: (problem: string) => void;
+  readonly runtime: Runtime;
 }
 
 export interface RunningSessionHost extends SessionHost {
@@ -78,13 +76,14 @@ export const loadSessions = async (): Promise<void> => {
 /** Serves every session of every connection: the one place that knows them all. */
 export const createSessionHost = (dependencies: SessionHostDependencies): RunningSessionHost => {
   const { log, roles } = dependencies;
-  const ports = closePorts(dependencies);
+  const { runtime } = dependencies;
+  const ports = closePorts({ ...dependencies, now: runtime.now });
   const running = new Set<Promise<void>>();
-  const disclosures = new DisclosureCounts(dependencies.now, dependencies.shownKeys);
+  const disclosures = new DisclosureCounts(runtime.now, dependencies.shownKeys);
   const turns = new CommandTurns(() => roles().session.commandsPerUser);
   /** Identity → sessions. */
   const sessionsOf = new Map<string, number>();
-  const live = createLiveSessions(dependencies.elevations, dependencies.now);
+  const live = createLiveSessions(dependencies.elevations, runtime.now);
   // A role's time may end in the middle of a session; nothing but the clock tells.
   const looking = setInterval(() => live.timePassed(), lookEveryMs);
   looking.unref();
@@ -97,7 +96,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
   const rightsOf =
     ({ connectedUser, clientAddress }: AuthenticatedConnection): (() => VisibleCommands) =>
     () =>
-      roles().commandsFor(connectedUser, { clientAddress, at: dependencies.now() });
+      roles().commandsFor(connectedUser, { clientAddress, at: runtime.now() });
 
   /** @throws EndpointError AuditUnavailable while there is too little space for another session's record */
   const refuseWithoutSpace = async (
@@ -173,7 +172,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
     );
     const invoke = createInvoke({
       log,
-      uptimeMs: dependencies.uptimeMs,
+      uptimeMs: runtime.uptimeMs,
       ports,
       elevation,
       disclosures,
@@ -295,7 +294,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       const cause: unknown = failure.cause ?? failure;
       // A limit is the user's news, and on the record.
       if (failure.category !== "LimitsExceeded")
-        dependencies.report(`session of ${connection.connectedUser}: ${failure.category}: ${describeBriefly(cause)}`);
+        runtime.report(`session of ${connection.connectedUser}: ${failure.category}: ${describeBriefly(cause)}`);
       await channel.writeError(text.encode(`${failure.category}: ${failure.message}\n`)).catch(() => undefined); // gone
       await channel.end(failure.exitStatus).catch(() => undefined); // gone
     } finally {

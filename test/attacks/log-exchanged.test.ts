@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openEventLog } from "../../server/audit/event-log.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 // ATTACK   Remove the log's file, or put another in its place, while the server runs.
 // DANGER   The server goes on writing into a file that nobody can find: keys are shown, and no record of it is left.
@@ -22,8 +23,7 @@ test.each([
   const log = await openEventLog({
     server: "pep-1",
     directory,
-    now: () => new Date(),
-    uptimeMs: () => performance.now(),
+    runtime: testRuntime(),
   });
   await log.append({ type: "server-stopped", reason: "before" });
   damage(join(directory, "000000000001.ndjson"));

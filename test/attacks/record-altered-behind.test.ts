@@ -9,6 +9,7 @@ import { edit, openAt, smallRecord, type MadeRecord } from "../audit-review/reco
 import { pep, startEndpoint, type Endpoint } from "../harness/endpoint.ts";
 import { createMovingClock } from "../harness/moving-clock.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 /*
  * ATTACK   While the server is down, change what a start does not read: the contents of a transcript, at the same length. Or change it
@@ -40,11 +41,10 @@ const watched = async (made: MadeRecord, everyMs = 60_000): Promise<Watched> => 
     publicKey: made.publicKey.export({ type: "spki", format: "pem" }),
     log: record,
     foundBefore: record.foundBefore,
-    report: (problem) => void reported.push(problem),
+    runtime: testRuntime({ report: (problem) => void reported.push(problem) }),
     confirmMs: 1,
     againMs: 20,
     everyMs,
-    now: () => new Date(),
   });
   const end = async (): Promise<void> => {
     await watch.close();

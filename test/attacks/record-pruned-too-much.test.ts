@@ -5,6 +5,7 @@ import { verifyRecord } from "../../server/audit-review/verify-record.ts";
 import { planPrune } from "../../server/audit/plan-prune.ts";
 import { prune, prunedEvents } from "../../server/audit/prune.ts";
 import { openAt, smallRecord, type MadeRecord } from "../audit-review/record.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 /*
  * ATTACK   With the account of the server, but without its key, hand the running server a log-pruned that says more than a pruning
@@ -21,7 +22,7 @@ const verify = ({ dataDirectory, publicKey }: MadeRecord) =>
 
 /** Of an hour ago. */
 const oldRecord = (): Promise<MadeRecord> =>
-  smallRecord({ segmentBytes: 1, now: () => new Date(Date.now() - 60 * 60_000) });
+  smallRecord({ segmentBytes: 1, runtime: testRuntime({ now: () => new Date(Date.now() - 60 * 60_000) }) });
 
 /** Everything but the last segment, as the server would sign it now. */
 const pruning = (made: MadeRecord) => {

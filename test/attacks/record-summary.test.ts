@@ -17,6 +17,7 @@ import { verifyRecord } from "../../server/audit-review/verify-record.ts";
 import { watchRecord } from "../../server/audit-review/watch-record.ts";
 import { copyOf, edit, emptyRecord, openAt, recordSession, type MadeRecord } from "../audit-review/record.ts";
 import { readSummary, summarize, summarizedRecord } from "../audit-review/summarized.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 /*
  * ATTACK   A start goes on from a summary of the log's older segments, and reads only what came after. While the server is down, change what is not
@@ -65,11 +66,10 @@ test("a segment in the middle that was changed, at the same length, is found bes
     publicKey: made.publicKey.export({ type: "spki", format: "pem" }),
     log: record,
     foundBefore: record.foundBefore,
-    report: () => undefined,
+    runtime: testRuntime({ report: () => undefined }),
     confirmMs: 1,
     againMs: 60_000,
     everyMs: 60_000,
-    now: () => new Date(),
   });
   onTestFinished(async () => {
     await watch.close();

@@ -8,6 +8,7 @@ import type { OpenRecord, RecordOptions } from "../../server/audit/open-record.t
 import { emptyRecord, openAt, type MadeRecord } from "../audit-review/record.ts";
 import { makeAuthority, rsyslogdIn, type Driver } from "../harness/rsyslogd.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
@@ -73,8 +74,7 @@ export const forward = async (
     hostName: "pep-1",
     processId: 7,
     version: "0.1.0",
-    uptimeMs: () => performance.now(),
-    report: (problem) => reports.push(problem),
+    runtime: testRuntime({ report: (problem) => reports.push(problem) }),
     waits,
     retryMs: { first: 200, longest: 2000 },
   });

@@ -5,6 +5,7 @@ import type { AuditEvent } from "../../server/audit/event.ts";
 import { openRecord, type OpenRecord, type RecordOptions } from "../../server/audit/open-record.ts";
 import { transcriptsIn } from "../../server/audit/transcript.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 export interface MadeRecord {
   readonly dataDirectory: string;
@@ -24,11 +25,7 @@ export const openAt = (
     server: "pep-1",
     directory: join(dataDirectory, "audit"),
     key,
-    now: () => new Date(),
-    uptimeMs: () => performance.now(),
-    report: (problem) => {
-      throw new Error(problem);
-    },
+    runtime: testRuntime(),
     ...options,
   });
 

@@ -9,6 +9,7 @@ import { createReviewStage, newSessionId, rowsIn, sessionEvents, type ReviewStag
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 import { writeManyEvents } from "./many-events.ts";
 import { recordSession } from "./record.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 const put = async ({ record }: ReviewStage, events: readonly AuditEvent[]): Promise<void> => {
   for (const event of events) await record.append(event);
@@ -26,7 +27,7 @@ const twoDays = 2 * 24 * 60 * 60 * 1000;
 test("sessions are found by user, command, key id, computer, outcome and time", async () => {
   const start = Date.parse("2026-11-01T12:00:00.000Z");
   let nowMs = start;
-  const stage = await createReviewStage({ now: () => new Date(nowMs), segmentBytes: 600 });
+  const stage = await createReviewStage({ runtime: testRuntime({ now: () => new Date(nowMs) }), segmentBytes: 600 });
   await put(stage, sessionEvents("alice", { keys: [{ keyId: "3A78B34B-907A", computerName: "PC-1" }] }));
   nowMs += twoDays;
   await put(stage, sessionEvents("bob", { outcome: "failed", refused: 1 }));
@@ -60,7 +61,7 @@ test("a session that a killed server left open is aborted, not running for ever"
 
 test("people get the counts and a line for each day; scripts get rows only", async () => {
   let nowMs = Date.parse("2026-11-01T12:00:00.000Z");
-  const stage = await createReviewStage({ now: () => new Date(nowMs) });
+  const stage = await createReviewStage({ runtime: testRuntime({ now: () => new Date(nowMs) }) });
   const key = { keyId: "3A78B34B", computerName: "PC-1" };
   await put(stage, [...sessionEvents("alice", { keys: [key] }), ...sessionEvents("alice", { keys: [key, key, key] })]);
   nowMs += twoDays;

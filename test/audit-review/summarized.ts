@@ -4,6 +4,7 @@ import { keepSummary } from "../../server/audit/keep-summary.ts";
 import type { OpenRecord } from "../../server/audit/open-record.ts";
 import type { Summary } from "../../server/audit/summary.ts";
 import { emptyRecord, openAt, recordSession, type MadeRecord } from "./record.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 /** Makes a summary of what is over, as a running server does. */
 export const summarize = async (made: MadeRecord, record: OpenRecord): Promise<void> => {
@@ -11,11 +12,8 @@ export const summarize = async (made: MadeRecord, record: OpenRecord): Promise<v
     directory: join(made.dataDirectory, "audit"),
     key: made.key,
     log: record,
-    now: () => new Date(),
+    runtime: testRuntime(),
     through: record.recentBefore?.through ?? 0,
-    report: (problem) => {
-      throw new Error(problem);
-    },
   });
   await keeper.look();
   await keeper.close();

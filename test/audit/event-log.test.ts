@@ -7,6 +7,7 @@ import { z } from "zod";
 import { openEventLog, type EventLogOptions, type OpenEventLog } from "../../server/audit/event-log.ts";
 import type { AuditEvent } from "../../server/audit/event.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 const stopped = (reason: string): AuditEvent => ({ type: "server-stopped", reason });
 
@@ -14,8 +15,7 @@ const open = (directory: string, options: Partial<EventLogOptions> = {}): Promis
   openEventLog({
     server: "pep-1",
     directory: join(directory, "log"),
-    now: () => new Date(),
-    uptimeMs: () => performance.now(),
+    runtime: testRuntime(),
     ...options,
   });
 

@@ -6,6 +6,7 @@ import { createPrivateKey } from "node:crypto";
 import { readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { openRecord } from "../../server/audit/open-record.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 const [prefix = "", keyFile = "", ...directories] = process.argv.slice(2);
 const key = createPrivateKey(readFileSync(keyFile));
@@ -15,13 +16,9 @@ const write = async (dataDirectory: string, index: number): Promise<void> => {
     server: "pep-1",
     directory: join(dataDirectory, "audit"),
     key,
-    now: () => new Date(),
-    uptimeMs: () => performance.now(),
+    runtime: testRuntime(),
     segmentBytes: 20_000,
     checkpointEvents: 20,
-    report: (problem) => {
-      throw new Error(problem);
-    },
   });
   const session = async (worker: number): Promise<never> => {
     for (let count = 0; ; count += 1) {

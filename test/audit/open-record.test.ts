@@ -17,6 +17,7 @@ import { textOf } from "../../server/audit-review/decode-line.ts";
 import { readEvents } from "../../server/audit-review/read-events.ts";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
 import { emptyRecord, newKey, openAt, recordSession, smallRecord, type MadeRecord } from "../audit-review/record.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 const verify = ({ dataDirectory, publicKey }: MadeRecord) =>
   verifyRecord({ dataDirectory, publicKey, sinceCheckpoint: undefined });
@@ -47,7 +48,7 @@ test("a checkpoint is due after a time when there are new events", async () => {
 test("checkpoints that begin to fail are on the record once, and so is that they work again", async () => {
   const made = emptyRecord();
   const problems: string[] = [];
-  const options = { checkpointMs: 20, report: (problem: string) => void problems.push(problem) };
+  const options = { checkpointMs: 20, runtime: testRuntime({ report: (problem) => void problems.push(problem) }) };
   const record = await openAt(made, options);
   mkdirSync(inAudit(made, "checkpoint.new"));
   await record.append({ type: "server-stopped", reason: "x" });
@@ -184,7 +185,7 @@ test("a transcript without even its header is closed as one that players read", 
 test("a segment is ended by age, so that pruning by date finds whole ones", async () => {
   const made = emptyRecord();
   let now = Date.parse("2026-01-01T00:00:00Z");
-  const options = { now: () => new Date(now), segmentAgeMs: 1000 };
+  const options = { runtime: testRuntime({ now: () => new Date(now) }), segmentAgeMs: 1000 };
   const first = await openAt(made, options);
   await first.append({ type: "server-stopped", reason: "a" });
   now += 500;

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import type { SiteState } from "../../server/audit/site-events.ts";
 import { emptyRecord, openAt, recordSession, type MadeRecord } from "../audit-review/record.ts";
 import { pep } from "../harness/endpoint.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 const state = (counter: number, digest = `digest ${counter}`): SiteState => ({ counter, digest, keys: 7, links: 8 });
 const written = (counter: number, digest?: string) => ({ type: "site-written", ...state(counter, digest) }) as const;
@@ -63,7 +64,10 @@ test("pruning the line that says the state leaves the state", async () => {
   writeFileSync(join(made.dataDirectory, "log-key"), made.key.export({ type: "pkcs8", format: "pem" }), {
     mode: 0o600,
   });
-  const record = await openAt(made, { segmentBytes: 900, now: () => new Date("2026-01-10T00:00:00.000Z") });
+  const record = await openAt(made, {
+    segmentBytes: 900,
+    runtime: testRuntime({ now: () => new Date("2026-01-10T00:00:00.000Z") }),
+  });
   await record.append(written(6));
   for (const sessionId of ["S-1", "S-2", "S-3"]) await recordSession(record, made.dataDirectory, sessionId);
   await record.close();

@@ -6,6 +6,7 @@ import { rescueSpaceIn } from "../../server/audit/rescue-space.ts";
 import { watchStorage } from "../../server/audit/storage-ladder.ts";
 import { EndpointError } from "../../server/errors.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 const MiB = 1024 * 1024;
 
@@ -26,8 +27,10 @@ const startLadder = () => {
         events.push(event);
       },
     },
-    now: () => new Date("2026-11-22T10:00:00Z"),
-    report: (problem) => problems.push(problem),
+    runtime: testRuntime({
+      now: () => new Date("2026-11-22T10:00:00Z"),
+      report: (problem) => problems.push(problem),
+    }),
     onSufficient: () => (recovered += 1),
   });
   onTestFinished(() => ladder.close());

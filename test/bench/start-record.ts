@@ -27,6 +27,7 @@ import { openRecord, type OpenRecord } from "../../server/audit/open-record.ts";
 import { readRecentLog } from "../../server/audit/read-recent-log.ts";
 import { encodeSummary, signSummary, summariesIn, writeSummary } from "../../server/audit/summary.ts";
 import { sessionEventAt } from "../audit-review/many-events.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 /** Of the process that only starts: where the record is. */
 const started = process.argv[2] === "--start" ? process.argv[3] : undefined;
@@ -114,12 +115,8 @@ const open = (): Promise<OpenRecord> =>
   openRecord({
     directory: audit,
     key,
-    now: () => new Date(),
-    uptimeMs: () => performance.now(),
+    runtime: testRuntime(),
     server: "pep-1",
-    report: (problem) => {
-      throw new Error(problem);
-    },
   });
 
 const timed = async <Result>(work: () => Promise<Result>): Promise<{ seconds: number; result: Result }> => {

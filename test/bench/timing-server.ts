@@ -9,14 +9,14 @@ import { generateSshKeyPair } from "../../server/identity/generate-key.ts";
 import { createKeyAuthenticator, readTrustAnchors } from "../../server/identity/key-authenticator.ts";
 import { startSshServer } from "../../server/ssh/server.ts";
 import { nobodyNeedsOne } from "../harness/no-second-factor.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 const [, , directory = "", delayMs = "0"] = process.argv;
 const problem = (text: string): void => void process.stderr.write(`${text}\n`);
 const log = await openEventLog({
   server: "pep-1",
   directory: join(directory, `record-${delayMs}`, "log"),
-  now: () => new Date(),
-  uptimeMs: () => performance.now(),
+  runtime: testRuntime(),
 });
 const authorizedKeys = readAuthorizedKeys(join(directory, "authorized-keys"));
 const anchors = readTrustAnchors({

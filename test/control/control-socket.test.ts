@@ -18,6 +18,7 @@ import { openEventLog } from "../../server/audit/event-log.ts";
 import { connectControl, startControlSocket, type ServedLog } from "../../server/control/control-socket.ts";
 import { EndpointError } from "../../server/errors.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 const started = (localUser = "admin"): AuditEvent => ({
   type: "import-started",
@@ -74,8 +75,7 @@ describe("events through the control socket", () => {
     const log = await openEventLog({
       server: "pep-1",
       directory: join(directory, "audit", "log"),
-      now: () => new Date(0),
-      uptimeMs: () => 0,
+      runtime: testRuntime({ now: () => new Date(0), uptimeMs: () => 0 }),
     });
     onTestFinished(() => log.close());
     const remote = await open(

@@ -8,6 +8,7 @@ import { smallRecord } from "../audit-review/record.ts";
 import { receiverStage } from "../audit-forwarding/stage.ts";
 import { launch, pep, startEndpoint, type Endpoint } from "../harness/endpoint.ts";
 import { hasRsyslogd, seqOf } from "../harness/rsyslogd.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 type Stage = Awaited<ReturnType<typeof receiverStage>>;
 
@@ -106,7 +107,10 @@ test("without its receiver the endpoint works, stops in time, and says once that
 });
 
 test("pruning takes what the receiver has, leaves the rest, and says so", async () => {
-  const made = await smallRecord({ segmentBytes: 1, now: () => new Date("2026-01-01T00:00:00Z") });
+  const made = await smallRecord({
+    segmentBytes: 1,
+    runtime: testRuntime({ now: () => new Date("2026-01-01T00:00:00Z") }),
+  });
   const { dataDirectory } = made;
   writeFileSync(join(dataDirectory, "log-key"), made.key.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
   const log = join(dataDirectory, "audit", "log");

@@ -18,6 +18,7 @@ import type { CertifiedIdentity } from "../../server/identity/party.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
 import { portsOf } from "./closed-ports.ts";
 import { limitsOf } from "./limits.ts";
+import { testRuntime } from "./runtime.ts";
 
 /** alice and carol need approval, bob and dave approve; bob may ask too. */
 export const rolesText = (entry: Readonly<Record<string, unknown>> = {}): string => {
@@ -91,7 +92,7 @@ export const createStage = async (): Promise<Stage> => {
   let log: OpenEventLog;
   let elevations: Elevations;
   const open = async (): Promise<void> => {
-    log = await openEventLog({ server: "pep-1", directory: logDirectory, now, uptimeMs: () => performance.now() });
+    log = await openEventLog({ server: "pep-1", directory: logDirectory, runtime: testRuntime({ now }) });
     try {
       elevations = new Elevations({
         store: await openElevationStore(storePath),

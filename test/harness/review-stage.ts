@@ -19,6 +19,7 @@ import { root } from "./endpoint.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 import { noTranscripts } from "./no-transcripts.ts";
 import { limitsOf } from "./limits.ts";
+import { testRuntime } from "./runtime.ts";
 
 interface Ran {
   readonly outcome: Outcome;
@@ -68,12 +69,8 @@ export const createReviewStage = async ({
     server: "pep-1",
     directory: join(dataDirectory, "audit"),
     key: privateKey,
-    now: () => new Date(),
-    uptimeMs: () => performance.now(),
+    runtime: testRuntime(),
     onDurable: (lastSeq) => feed.take(lastSeq),
-    report: (problem) => {
-      throw new Error(problem);
-    },
     ...options,
   });
   onTestFinished(() => record.close());

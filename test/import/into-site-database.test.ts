@@ -15,6 +15,7 @@ import {
 } from "../../server/site-database/embedded/index.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 import { createRandom, fixture, makeGuid, makePassword, writeFile } from "./recovery-data.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 const neverStopped = new AbortController().signal;
 
@@ -34,9 +35,7 @@ const createSite = async (): Promise<{
     server: "pep-1",
     directory: join(directory, "audit"),
     key: generateKeyPairSync("ed25519").privateKey,
-    report: () => undefined,
-    now: () => new Date(),
-    uptimeMs: () => performance.now(),
+    runtime: testRuntime({ report: () => undefined }),
   });
   const recorded: AuditEvent[] = [];
   const path = join(directory, "state", "control");

@@ -16,6 +16,7 @@ import { noElevation } from "../harness/elevation.ts";
 import { portsOf } from "../harness/closed-ports.ts";
 import { createSiteMaker, passwordRecord, type SiteMaker, type TestSite } from "../site-database/fixture.ts";
 import { limitsOf } from "../harness/limits.ts";
+import { testRuntime } from "../harness/runtime.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
@@ -66,8 +67,7 @@ export const runLine = async (line: string, stage: Stage = {}): Promise<Run> => 
   const log = await openEventLog({
     server: "pep-1",
     directory: join(directory, "log"),
-    now: () => new Date(),
-    uptimeMs: () => performance.now(),
+    runtime: testRuntime(),
     synchronize: async (file) => {
       if (broken) throw new Error("EIO: i/o error, fdatasync");
       await file.datasync();

@@ -10,23 +10,21 @@ import { percentile, takeTurns, type Outcome } from "../compare.ts";
 import { timed } from "../programs.ts";
 import type { BenchRow, Stage } from "../stage.ts";
 import { startNumberedSite, type StartedSite } from "../../site-database/sql-server/start-site.ts";
+import { testRuntime } from "../../harness/runtime.ts";
 
 /**
  * Appends a second when so many writers each wait for one append before the next, against bare writes and fdatasyncs; and the
  * same of the whole record, with the tree over the log and a signed checkpoint after each thousand events.
  */
 export const durableAppends: BenchRow = async (stage) => {
-  const clock = { now: () => new Date(), uptimeMs: () => performance.now() };
-  const log = await openEventLog({ server: "pep-1", directory: join(stage.directory, "appends", "log"), ...clock });
+  const runtime = testRuntime();
+  const log = await openEventLog({ server: "pep-1", directory: join(stage.directory, "appends", "log"), runtime });
   stage.onEnd(() => log.close());
   const record = await openRecord({
     server: "pep-1",
     directory: join(stage.directory, "appends", "audit"),
     key: generateKeyPairSync("ed25519").privateKey,
-    ...clock,
-    report: (problem) => {
-      throw new Error(problem);
-    },
+    runtime,
   });
   stage.onEnd(() => record.close());
   const bare = await open(join(stage.directory, "appends", "bare"), "w");
