@@ -1,10 +1,10 @@
 import { EndpointError } from "../server/errors.ts";
-import { defineCommand, outputFormats } from "../server/command/define-command.ts";
-import { elevationRows } from "./elevation-rows.ts";
-import { freeText, oneOf, requestId } from "../server/command/parameter-kinds.ts";
-import { flag, requiredValue, value } from "../server/command/parameters.ts";
+import { elevationTable } from "./elevation-rows.ts";
+import { freeText, requestId } from "../server/command/parameter-kinds.ts";
+import { flag, requiredValue } from "../server/command/parameters.ts";
+import { rowsCommand } from "../server/command/rows-command.ts";
 
-export const approveElevation = defineCommand({
+export const approveElevation = rowsCommand({
   name: "Approve-Elevation",
   synopsis: "Approves another person's request: one invocation, once.",
   description:
@@ -31,9 +31,9 @@ export const approveElevation = defineCommand({
     Confirm: flag({
       synopsis: "You have read what the request would run. Needed in scripts; at a prompt you are asked all the same.",
     }),
-    Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
   },
-  run: async (values, context) => {
+  ...elevationTable,
+  rows: async (values, context) => {
     const { elevation, interactive } = context;
     const { requester, invocation, reason, ceiling, finding } = await elevation.findToApprove(values.RequestId);
     const known = [
@@ -52,6 +52,6 @@ export const approveElevation = defineCommand({
     if (interactive && !(await context.confirm(question))) {
       throw new EndpointError("OperationStopped", "Nothing was approved.");
     }
-    return elevationRows([await elevation.decide(values.RequestId, "approved", values.Comment)], values.Format);
+    return [await elevation.decide(values.RequestId, "approved", values.Comment)];
   },
 });

@@ -1,9 +1,10 @@
 import { EndpointError } from "../server/errors.ts";
 import type { CertificateMade, CertificateState } from "../server/command/site-database.ts";
-import type { CommandContext, OutputFormat, RowsResult } from "../server/command/define-command.ts";
-import { oneBatch } from "./one-batch.ts";
+import type { CommandContext, Row } from "../server/command/define-command.ts";
 import { text } from "../server/command/parameter-kinds.ts";
 import { flag, value } from "../server/command/parameters.ts";
+import { given } from "../server/command/given.ts";
+import { columnsOf } from "../server/command/rows-command.ts";
 
 /** What create-cert and restore-cert have in common: who agreed to it, the master key's password, the answer. */
 
@@ -60,16 +61,10 @@ export const changeRequest = async (
           "new",
         ),
       }),
-  ...(accepted === undefined ? {} : { acceptUnreadableKeysIn: accepted }),
+  ...given({ acceptUnreadableKeysIn: accepted }),
 });
 
-export const rowsOfMade = ({ thumbprint, parts }: CertificateMade, format: OutputFormat | undefined): RowsResult => ({
-  kind: "rows",
-  columns: [
-    { name: "Part", width: 36 },
-    { name: "Result", width: 9 },
-    { name: "Thumbprint", width: 64 },
-  ],
-  batches: oneBatch(parts.map(({ part, result }) => [part, result, thumbprint])),
-  ...(format === undefined ? {} : { format }),
-});
+export const madeColumns = columnsOf({ Part: 36, Result: 9, Thumbprint: 64 });
+
+export const rowsOfMade = ({ thumbprint, parts }: CertificateMade): readonly Row[] =>
+  parts.map(({ part, result }) => [part, result, thumbprint]);

@@ -8,6 +8,5 @@ export const clearHost = defineCommand({
   examples: [{ line: "cls", explains: "An empty screen." }],
   forEveryone: true,
   parameters: {},
-  answersRows: () => false,
   run: () => ({ kind: "session", action: "clear" }),
 });

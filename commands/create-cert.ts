@@ -1,9 +1,7 @@
-import { acceptLosing, agreeTo, changeRequest, force, rowsOfMade } from "./change-certificate.ts";
-import { defineCommand, outputFormats } from "../server/command/define-command.ts";
-import { oneOf } from "../server/command/parameter-kinds.ts";
-import { value } from "../server/command/parameters.ts";
+import { acceptLosing, agreeTo, changeRequest, force, madeColumns, rowsOfMade } from "./change-certificate.ts";
+import { rowsCommand } from "../server/command/rows-command.ts";
 
-export const createCert = defineCommand({
+export const createCert = rowsCommand({
   name: "create-cert",
   synopsis: "Creates the BitLocker management certificate, or what is missing of it.",
   description:
@@ -18,9 +16,9 @@ export const createCert = defineCommand({
   parameters: {
     AcceptLosing: acceptLosing,
     Force: force,
-    Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
   },
-  run: async (values, context) => {
+  columns: madeColumns,
+  rows: async (values, context) => {
     const { siteDatabase, signal } = context;
     const state = await siteDatabase.findCertificate(signal);
     await agreeTo(
@@ -36,6 +34,6 @@ export const createCert = defineCommand({
       context,
     );
     const request = await changeRequest(state, values.AcceptLosing, context);
-    return rowsOfMade(await siteDatabase.createCertificate(request, signal), values.Format);
+    return rowsOfMade(await siteDatabase.createCertificate(request, signal));
   },
 });

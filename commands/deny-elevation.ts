@@ -1,9 +1,9 @@
-import { defineCommand, outputFormats } from "../server/command/define-command.ts";
-import { elevationRows } from "./elevation-rows.ts";
-import { freeText, oneOf, requestId } from "../server/command/parameter-kinds.ts";
-import { requiredValue, value } from "../server/command/parameters.ts";
+import { elevationTable } from "./elevation-rows.ts";
+import { freeText, requestId } from "../server/command/parameter-kinds.ts";
+import { requiredValue } from "../server/command/parameters.ts";
+import { rowsCommand } from "../server/command/rows-command.ts";
 
-export const denyElevation = defineCommand({
+export const denyElevation = rowsCommand({
   name: "Deny-Elevation",
   synopsis: "Refuses another person's request.",
   description: "The requester is told, with your comment. They may ask again.",
@@ -15,8 +15,7 @@ export const denyElevation = defineCommand({
       freeText({ placeholder: "<text>", expects: "a text of at most 256 characters", longest: 256, suggestions: [] }),
       { synopsis: "Why; the requester reads it, and it goes on the record." },
     ),
-    Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
   },
-  run: async (values, { elevation }) =>
-    elevationRows([await elevation.decide(values.RequestId, "denied", values.Comment)], values.Format),
+  ...elevationTable,
+  rows: async ({ RequestId, Comment }, { elevation }) => [await elevation.decide(RequestId, "denied", Comment)],
 });

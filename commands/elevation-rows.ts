@@ -1,38 +1,19 @@
 import type { Elevation } from "../server/command/elevation-port.ts";
-import type { OutputFormat, RowsResult } from "../server/command/define-command.ts";
-import { oneBatch } from "./one-batch.ts";
+import type { ColumnOf } from "../server/command/rows-command.ts";
 
-/** Requests as rows; a list unless asked otherwise, because no column may cut what is to be approved. */
-export const elevationRows = (elevations: readonly Elevation[], format: OutputFormat | undefined): RowsResult => ({
-  kind: "rows",
-  columns: [
-    { name: "RequestId", width: 12 },
-    { name: "State", width: 8 },
-    { name: "Requester", width: 12 },
-    { name: "Invocation", width: 40 },
-    { name: "Rows", width: 6 },
-    { name: "Reason", width: 20 },
-    { name: "RequestedAt", width: 24 },
-    { name: "ExpiresAt", width: 24 },
-    { name: "DecidedBy", width: 12 },
-    { name: "Comment", width: 20 },
-    { name: "Finding", width: 20 },
-  ],
-  batches: oneBatch(
-    elevations.map((one) => [
-      one.requestId,
-      one.state,
-      one.requester,
-      one.invocation,
-      one.ceiling ?? null,
-      one.reason ?? null,
-      one.requestedAt.toISOString(),
-      one.expiresAt.toISOString(),
-      one.decidedBy ?? null,
-      one.comment ?? null,
-      one.finding ?? null,
-    ]),
-  ),
-  count: () => Promise.resolve(elevations.length),
-  format: format ?? "list",
-});
+const columns: readonly ColumnOf<Elevation>[] = [
+  { name: "RequestId", width: 12, cell: (one) => one.requestId },
+  { name: "State", width: 8, cell: (one) => one.state },
+  { name: "Requester", width: 12, cell: (one) => one.requester },
+  { name: "Invocation", width: 40, cell: (one) => one.invocation },
+  { name: "Rows", width: 6, cell: (one) => one.ceiling ?? null },
+  { name: "Reason", width: 20, cell: (one) => one.reason ?? null },
+  { name: "RequestedAt", width: 24, cell: (one) => one.requestedAt.toISOString() },
+  { name: "ExpiresAt", width: 24, cell: (one) => one.expiresAt.toISOString() },
+  { name: "DecidedBy", width: 12, cell: (one) => one.decidedBy ?? null },
+  { name: "Comment", width: 20, cell: (one) => one.comment ?? null },
+  { name: "Finding", width: 20, cell: (one) => one.finding ?? null },
+];
+
+/** Requests as rows. A list unless asked otherwise, because no column may cut what is to be approved. */
+export const elevationTable = { columns, usualFormat: "list" } as const;

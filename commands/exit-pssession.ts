@@ -1,4 +1,5 @@
 import { defineCommand } from "../server/command/define-command.ts";
+import { given } from "../server/command/given.ts";
 import { flag } from "../server/command/parameters.ts";
 
 export const exitPSSession = defineCommand({
@@ -15,10 +16,9 @@ export const exitPSSession = defineCommand({
   parameters: {
     FirstFailed: flag({ synopsis: "Without a terminal: end with the exit status of the first command that failed." }),
   },
-  answersRows: () => false,
   run: (values) => ({
     kind: "session",
     action: "exit",
-    ...(values.FirstFailed === undefined ? {} : { firstFailed: true }),
+    ...given({ firstFailed: values.FirstFailed }),
   }),
 });

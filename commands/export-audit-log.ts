@@ -10,7 +10,6 @@ export const exportAuditLog = defineCommand({
     "that you kept elsewhere). The record holds no recovery key; its transcripts hold what people typed and saw.",
   examples: [{ line: "Export-AuditLog", explains: "From your own machine: ssh HOST Export-AuditLog > record.tar" }],
   parameters: {},
-  answersRows: () => false,
   run: async (_, { review, interactive }) => {
     if (interactive) {
       throw new EndpointError(

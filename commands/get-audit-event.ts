@@ -1,12 +1,13 @@
-import { auditEventRows } from "./audit-event-rows.ts";
-import { defineCommand, outputFormats } from "../server/command/define-command.ts";
-import { integer, momentOf, oneOf, sessionId, since, text, userName } from "../server/command/parameter-kinds.ts";
+import { eventColumns } from "./audit-event-columns.ts";
+import { integer, momentOf, sessionId, since, text, userName } from "../server/command/parameter-kinds.ts";
 import { flag, list, value } from "../server/command/parameters.ts";
+import { given } from "../server/command/given.ts";
+import { rowsCommand } from "../server/command/rows-command.ts";
 
 /** -Last has to hold that many until the end is reached. */
 const mostLast = 1000;
 
-export const getAuditEvent = defineCommand({
+export const getAuditEvent = rowsCommand({
   name: "Get-AuditEvent",
   synopsis: "Shows events of the record, or follows them as they happen.",
   description:
@@ -43,7 +44,6 @@ export const getAuditEvent = defineCommand({
     First: value(integer(1, 1_000_000), { synopsis: "Only so many from the beginning." }),
     Last: value(integer(1, mostLast), { synopsis: "Only so many from the end." }),
     Follow: flag({ synopsis: "Go on with what happens from now on, until stopped." }),
-    Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
   },
   conflict: ({ First, Last, Until, Follow, Format }) => {
     if (First !== undefined && Last !== undefined) return "-First and -Last don't go together.";
@@ -53,19 +53,21 @@ export const getAuditEvent = defineCommand({
       ? "One JSON array has an end: with -Follow it is -Format ndjson."
       : undefined;
   },
-  run: async (values, context) => {
-    const { review } = context;
+  columns: ({ Format }, { interactive }) => eventColumns({ format: Format, interactive }),
+  rows: async (values, { review, now }) => {
     const isLive = values.Follow === true;
     const events = await review.events({
-      ...(values.SessionId === undefined ? {} : { sessionId: values.SessionId }),
-      ...(values.Type === undefined ? {} : { types: values.Type }),
-      ...(values.User === undefined ? {} : { user: values.User }),
-      ...(values.Since === undefined ? {} : { since: momentOf(values.Since, context.now()) }),
-      ...(values.Until === undefined ? {} : { until: momentOf(values.Until, context.now()) }),
-      ...(values.First === undefined ? {} : { first: values.First }),
-      ...(values.Last === undefined ? {} : { last: values.Last }),
+      ...given({
+        sessionId: values.SessionId,
+        types: values.Type,
+        user: values.User,
+        since: momentOf(values.Since, now()),
+        until: momentOf(values.Until, now()),
+        first: values.First,
+        last: values.Last,
+      }),
       follow: isLive,
     });
-    return auditEventRows(events, values.Format, { interactive: context.interactive, isLive });
+    return { rows: events, ...(isLive ? { live: true } : {}) };
   },
 });

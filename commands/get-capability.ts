@@ -1,9 +1,6 @@
-import { defineCommand, outputFormats } from "../server/command/define-command.ts";
-import { oneBatch } from "./one-batch.ts";
-import { oneOf } from "../server/command/parameter-kinds.ts";
-import { value } from "../server/command/parameters.ts";
+import { columnsOf, rowsCommand } from "../server/command/rows-command.ts";
 
-export const getCapability = defineCommand({
+export const getCapability = rowsCommand({
   name: "Get-Capability",
   synopsis: "Shows what you may run, and which of your roles it comes from.",
   description:
@@ -11,31 +8,17 @@ export const getCapability = defineCommand({
     "it. A line is allowed when one row, the first in this order, accepts all of it.",
   examples: [{ line: "Get-Capability", explains: "Everything you may run, and why." }],
   forEveryone: true,
-  parameters: {
-    Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
-  },
-  run: (values, { visibleCommands }) => {
-    const rows = visibleCommands.flatMap(({ name, grants }) =>
-      grants.map((grant) => [
+  parameters: {},
+  columns: columnsOf({ Command: 18, Role: 16, Through: 20, Parameters: 40, Rules: 40 }),
+  usualFormat: "list",
+  rows: (_, { visibleCommands }) =>
+    visibleCommands.flatMap(({ name, grants }) =>
+      grants.map(({ roleCapability, through, parameters, rules }) => [
         name,
-        grant.roleCapability,
-        grant.through,
-        grant.parameters.map((parameter) => `-${parameter}`).join(", "),
-        grant.rules.join(" "),
+        roleCapability,
+        through,
+        parameters.map((parameter) => `-${parameter}`).join(", "),
+        rules.join(" "),
       ]),
-    );
-    return {
-      kind: "rows",
-      columns: [
-        { name: "Command", width: 18 },
-        { name: "Role", width: 16 },
-        { name: "Through", width: 20 },
-        { name: "Parameters", width: 40 },
-        { name: "Rules", width: 40 },
-      ],
-      batches: oneBatch(rows),
-      count: () => Promise.resolve(rows.length),
-      format: values.Format ?? "list",
-    };
-  },
+    ),
 });

@@ -1,8 +1,7 @@
 import { EndpointError } from "../server/errors.ts";
-import { defineCommand, outputFormats } from "../server/command/define-command.ts";
-import { oneBatch } from "./one-batch.ts";
-import { oneOf, text } from "../server/command/parameter-kinds.ts";
-import { list, value } from "../server/command/parameters.ts";
+import { text } from "../server/command/parameter-kinds.ts";
+import { list } from "../server/command/parameters.ts";
+import { columnsOf, rowsCommand } from "../server/command/rows-command.ts";
 
 /**
  * Whole-name match without case, `*` for any text. By pieces, not by a regular expression made of typed text: each piece
@@ -25,7 +24,7 @@ const matchesWildcard = (pattern: string, name: string): boolean => {
   return true;
 };
 
-export const getCommand = defineCommand({
+export const getCommand = rowsCommand({
   name: "Get-Command",
   aliases: ["gcm"],
   synopsis: "Lists the commands you can run.",
@@ -44,10 +43,9 @@ export const getCommand = defineCommand({
       }),
       { synopsis: "Only commands of these names; * stands for any text.", position: 0 },
     ),
-    Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
   },
-  run: (values, { visibleCommands }) => {
-    const wanted = values.Name;
+  columns: columnsOf({ Name: 18, Aliases: 20, Synopsis: 66 }),
+  rows: ({ Name: wanted }, { visibleCommands }) => {
     const names = (command: (typeof visibleCommands)[number]): readonly string[] => [command.name, ...command.aliases];
     const found = visibleCommands.filter(
       (command) => wanted?.some((pattern) => names(command).some((name) => matchesWildcard(pattern, name))) ?? true,
@@ -60,16 +58,6 @@ export const getCommand = defineCommand({
     if (missing !== undefined) {
       throw new EndpointError("ObjectNotFound", "You have no command of that name. Get-Command lists those you have.");
     }
-    return {
-      kind: "rows",
-      columns: [
-        { name: "Name", width: 18 },
-        { name: "Aliases", width: 20 },
-        { name: "Synopsis", width: 66 },
-      ],
-      batches: oneBatch(found.map(({ name, aliases, synopsis }) => [name, aliases.join(", "), synopsis])),
-      count: () => Promise.resolve(found.length),
-      ...(values.Format === undefined ? {} : { format: values.Format }),
-    };
+    return found.map(({ name, aliases, synopsis }) => [name, aliases.join(", "), synopsis]);
   },
 });

@@ -40,7 +40,6 @@ export const getHelp = defineCommand({
     values.Parameter !== undefined && values.Name === undefined
       ? "-Parameter needs a command: Get-Help NAME -Parameter PARAMETER."
       : undefined,
-  answersRows: () => false,
   run: (values, { visibleCommands }) => {
     const { Name: name, Parameter: wanted } = values;
     if (name === undefined) return { kind: "text", text: overview(visibleCommands) };

@@ -1,7 +1,7 @@
 import { EndpointError } from "../server/errors.ts";
 import type { RecoveryKey, RecoveryKeyQuery } from "../server/command/site-database.ts";
-import { defineCommand, outputFormats } from "../server/command/define-command.ts";
-import type { Cell, Column, CommandContext, EstimateContext, Row } from "../server/command/define-command.ts";
+import type { CommandContext, EstimateContext } from "../server/command/define-command.ts";
+import { given } from "../server/command/given.ts";
 import { newestFirst } from "./newest-first.ts";
 import {
   computerName,
@@ -14,6 +14,8 @@ import {
 } from "../server/command/parameter-kinds.ts";
 import { flag, list, value } from "../server/command/parameters.ts";
 import type { Values } from "../server/command/parameters.ts";
+import { rowsCommand } from "../server/command/rows-command.ts";
+import type { ColumnOf } from "../server/command/rows-command.ts";
 
 /** Configuration Manager's own wording of the helpdesk's drive recovery reasons; any other words are taken too. */
 const driveRecoveryReasons = [
@@ -61,7 +63,6 @@ const parameters = {
     synopsis: "Do not mark the keys as disclosed, so that clients keep them instead of making new ones.",
     restricted: true,
   }),
-  Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
   raw: flag({
     synopsis:
       "The mapping between password id, recovery key and computer name of each encrypted volume, one row a password; keys are not marked as disclosed.",
@@ -69,9 +70,7 @@ const parameters = {
   }),
 };
 
-interface KeyColumn extends Column {
-  readonly cell: (key: RecoveryKey) => Cell;
-}
+type KeyColumn = ColumnOf<RecoveryKey>;
 
 const passwordId: KeyColumn = { name: "PasswordId", width: wholeKeyIdLength, cell: (key) => key.passwordId };
 const recoveryKey: KeyColumn = { name: "RecoveryKey", width: 55, secret: true, cell: (key) => key.recoveryKey };
@@ -80,21 +79,21 @@ const volumeId: KeyColumn = { name: "VolumeId", width: wholeKeyIdLength, cell: (
 const volumeType: KeyColumn = { name: "VolumeType", width: 15, cell: (key) => key.volumeType };
 const lastUpdateTime: KeyColumn = { name: "LastUpdateTime", width: 24, cell: (key) => key.lastUpdateTime };
 const disclosed: KeyColumn = { name: "Disclosed", width: 9, cell: (key) => key.disclosed };
-
 const state: KeyColumn = { name: "State", width: 8, cell: (key) => key.state ?? null };
 
 const ordinaryColumns = [computer, volumeType, passwordId, recoveryKey, lastUpdateTime, disclosed, state];
 /** Scripts read these by place: names and order stay. */
 const rawColumns = [passwordId, recoveryKey, computer, volumeId, volumeType, lastUpdateTime];
 
-const queryOf = (values: Values<typeof parameters>, now: Date): RecoveryKeyQuery => ({
-  ...(values.ComputerName === undefined ? {} : { computerNames: values.ComputerName }),
-  ...(values.RecoveryKeyId === undefined ? {} : { passwordIds: values.RecoveryKeyId }),
-  ...(values.VolumeType === undefined ? {} : { volumeTypes: values.VolumeType }),
-  ...(values.Since === undefined ? {} : { since: momentOf(values.Since, now) }),
-  ...(values.Latest === undefined ? {} : { latest: true }),
-  ...(values.raw === undefined ? { withState: true } : {}),
-});
+const queryOf = (values: Values<typeof parameters>, now: Date): RecoveryKeyQuery =>
+  given({
+    computerNames: values.ComputerName,
+    passwordIds: values.RecoveryKeyId,
+    volumeTypes: values.VolumeType,
+    since: momentOf(values.Since, now),
+    latest: values.Latest,
+    withState: values.raw === undefined ? true : undefined,
+  });
 
 /** A script that asks for 200 has its own list. */
 const mostNamed = 200;
@@ -164,14 +163,6 @@ const narrowingFor = (context: CommandContext, given: Values<typeof parameters>)
     .map((name) => `-${name}`);
 };
 
-/** Nothing is asked of the database before the first row is. */
-async function* rowsOf(
-  read: () => AsyncIterable<readonly RecoveryKey[]>,
-  columns: readonly KeyColumn[],
-): AsyncGenerator<readonly Row[]> {
-  for await (const keys of read()) yield keys.map((key) => columns.map(({ cell }) => cell(key)));
-}
-
 /** Through the site's own procedure, one key after the other, as its helpdesk does; what it answers was read already. */
 const markAll = async (
   keyIds: readonly string[],
@@ -183,7 +174,7 @@ const markAll = async (
   while ((await iterator.next()).done !== true) signal.throwIfAborted();
 };
 
-export const getRecoveryKeys = defineCommand({
+export const getRecoveryKeys = rowsCommand({
   name: "Get-RecoveryKeys",
   aliases: ["Get-AzsRecoveryKeys"],
   synopsis: "Shows recovery keys of encrypted volumes.",
@@ -217,9 +208,10 @@ export const getRecoveryKeys = defineCommand({
     const rows = await context.siteDatabase.countRecoveryKeys(query, context.signal);
     const missing = await findMissing(query, () => Promise.resolve(rows), context);
     refuseMissing(missing, values.Strict === true);
-    return { rows, ...(missing === undefined ? {} : { finding: missing.sentence }) };
+    return { rows, ...given({ finding: missing?.sentence }) };
   },
-  run: async (values, context) => {
+  columns: ({ raw }) => (raw === true ? rawColumns : ordinaryColumns),
+  rows: async (values, context) => {
     const { siteDatabase, signal } = context;
     const query = queryOf(values, context.now());
     let counted: Promise<number> | undefined;
@@ -227,20 +219,18 @@ export const getRecoveryKeys = defineCommand({
     const missing = await findMissing(query, count, context);
     refuseMissing(missing, values.Strict === true);
     if (missing !== undefined) await context.tell(missing.sentence);
-    const columns = values.raw === true ? rawColumns : ordinaryColumns;
-    const read = (): AsyncIterable<readonly RecoveryKey[]> =>
-      newestFirst(siteDatabase.readRecoveryKeys(query, signal), query.passwordIds !== undefined);
     const keep = values.raw === true || values.NoRotation === true;
-    const format = values.Format ?? (values.raw === true ? "json" : undefined);
     return {
-      kind: "rows",
-      columns,
-      batches: rowsOf(read, columns),
-      ...(keep ? {} : { mark: (keyIds) => markAll(keyIds, values.Reason ?? "No reason given", context) }),
+      rows: newestFirst(() => siteDatabase.readRecoveryKeys(query, signal), query.passwordIds !== undefined),
       count,
       narrowing: narrowingFor(context, values),
-      ...(format === undefined ? {} : { format }),
-      ...(missing === undefined ? {} : { exitStatus: () => 3 as const }),
+      ...given({
+        mark: keep
+          ? undefined
+          : (keyIds: readonly string[]) => markAll(keyIds, values.Reason ?? "No reason given", context),
+        format: values.raw === true ? ("json" as const) : undefined,
+        exitStatus: missing === undefined ? undefined : (3 as const),
+      }),
     };
   },
 });

@@ -1,7 +1,6 @@
 import type { ReviewedEvent, SessionOutcome } from "../server/command/review-port.ts";
 import { EndpointError } from "../server/errors.ts";
-import { auditEventRows } from "./audit-event-rows.ts";
-import { defineCommand, outputFormats } from "../server/command/define-command.ts";
+import { eventColumns } from "./audit-event-columns.ts";
 import {
   commandName,
   computerName,
@@ -13,7 +12,9 @@ import {
   userName,
 } from "../server/command/parameter-kinds.ts";
 import { list, value } from "../server/command/parameters.ts";
-import { sessionRows } from "./session-rows.ts";
+import { given } from "../server/command/given.ts";
+import { rowsCommand, rowsResult } from "../server/command/rows-command.ts";
+import { sessionColumns, sessionRows } from "./session-rows.ts";
 
 const outcomes = [
   "Succeeded",
@@ -39,7 +40,7 @@ async function* someOrNotFound(
   if (!found) throw new EndpointError("ObjectNotFound", "There is no such session on the record.");
 }
 
-export const getSession = defineCommand({
+export const getSession = rowsCommand({
   name: "Get-Session",
   synopsis: "Lists sessions on the record, or shows what was done in one of them.",
   description:
@@ -64,28 +65,29 @@ export const getSession = defineCommand({
     Outcome: list(oneOf(outcomes), {
       synopsis: "Only sessions in which something ended so; that still run; or that a crash ended (Aborted).",
     }),
-    Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
   },
   conflict: ({ SessionId, Format: _format, ...filters }) =>
     SessionId !== undefined && Object.keys(filters).length > 0 ? "-SessionId goes without the filters." : undefined,
-  run: async (values, context) => {
-    const { review } = context;
-    if (values.SessionId !== undefined) {
-      const events = await review.events({ sessionId: values.SessionId, follow: false });
-      return auditEventRows(someOrNotFound(events, values.SessionId), values.Format, {
-        interactive: context.interactive,
-        isLive: false,
+  columns: sessionColumns,
+  rows: async (values, { review, now, interactive }) => {
+    const { SessionId: sessionId } = values;
+    if (sessionId !== undefined) {
+      const events = await review.events({ sessionId, follow: false });
+      return rowsResult(eventColumns({ format: values.Format, interactive }), {
+        rows: someOrNotFound(events, sessionId),
       });
     }
-    const sessions = await review.sessions({
-      ...(values.User === undefined ? {} : { user: values.User }),
-      ...(values.Since === undefined ? {} : { since: momentOf(values.Since, context.now()) }),
-      ...(values.Until === undefined ? {} : { until: momentOf(values.Until, context.now()) }),
-      ...(values.Command === undefined ? {} : { command: values.Command }),
-      ...(values.KeyId === undefined ? {} : { keyId: values.KeyId }),
-      ...(values.ComputerName === undefined ? {} : { computerName: values.ComputerName }),
-      ...(values.Outcome === undefined ? {} : { outcomes: values.Outcome }),
-    });
-    return sessionRows(sessions, values.Format);
+    const sessions = await review.sessions(
+      given({
+        user: values.User,
+        since: momentOf(values.Since, now()),
+        until: momentOf(values.Until, now()),
+        command: values.Command,
+        keyId: values.KeyId,
+        computerName: values.ComputerName,
+        outcomes: values.Outcome,
+      }),
+    );
+    return sessionRows(sessions);
   },
 });

@@ -1,4 +1,5 @@
 import { defineShaping } from "../server/command/define-command.ts";
+import { given } from "../server/command/given.ts";
 import type { RowsResult } from "../server/command/define-command.ts";
 
 async function* counted({ count, countIsHidden, batches }: RowsResult): AsyncGenerator<readonly (readonly number[])[]> {
@@ -24,7 +25,6 @@ export const measureObject = defineShaping({
     columns: [{ name: "Count", width: 10 }],
     batches: counted(result),
     count: () => Promise.resolve(1),
-    ...(result.format === undefined ? {} : { format: result.format }),
-    ...(result.exitStatus === undefined ? {} : { exitStatus: result.exitStatus }),
+    ...given({ format: result.format, exitStatus: result.exitStatus }),
   }),
 });

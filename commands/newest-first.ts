@@ -12,11 +12,12 @@ const byTime = (a: RecoveryKey, b: RecoveryKey): number =>
 /**
  * Keys in the order in which a person tries them: the newest first. A site database walks its own indexes, by volume or by id.
  *
+ * @param read called when the first key is wanted
  * @param across all keys together, where they were asked for by id; else those of each computer, in whose order they come
  */
-export async function* newestFirst(batches: Batches, across: boolean): AsyncGenerator<readonly RecoveryKey[]> {
+export async function* newestFirst(read: () => Batches, across: boolean): AsyncGenerator<readonly RecoveryKey[]> {
   let held: RecoveryKey[] = [];
-  for await (const batch of batches) {
+  for await (const batch of read()) {
     const inOrder: RecoveryKey[] = [];
     for (const key of batch) {
       const isOther = !across && held[0] !== undefined && held[0].computerName !== key.computerName;

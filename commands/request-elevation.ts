@@ -1,8 +1,8 @@
-import { defineCommand, outputFormats } from "../server/command/define-command.ts";
-import { elevationRows } from "./elevation-rows.ts";
-import { freeText, oneOf } from "../server/command/parameter-kinds.ts";
+import { elevationTable } from "./elevation-rows.ts";
+import { freeText } from "../server/command/parameter-kinds.ts";
 import { requiredValue, value } from "../server/command/parameters.ts";
 import type { Kind } from "../server/command/parameters.ts";
+import { rowsCommand } from "../server/command/rows-command.ts";
 
 /**
  * A whole line. For the record and the roles it is its length only, as any line that may be refused; once it is bound,
@@ -15,7 +15,7 @@ const wholeLine: Kind<string> = {
     typed.trim() === "" ? { problem: "value" } : { value: typed, text: `a line of ${typed.length} characters` },
 };
 
-export const requestElevation = defineCommand({
+export const requestElevation = rowsCommand({
   name: "Request-Elevation",
   synopsis: "Asks another person to approve one invocation.",
   description:
@@ -39,8 +39,7 @@ export const requestElevation = defineCommand({
       }),
       { synopsis: "Why; the other person reads it, and it goes on the record." },
     ),
-    Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
   },
-  run: async (values, { elevation }) =>
-    elevationRows([await elevation.request(values.Invocation, values.Reason)], values.Format),
+  ...elevationTable,
+  rows: async ({ Invocation, Reason }, { elevation }) => [await elevation.request(Invocation, Reason)],
 });

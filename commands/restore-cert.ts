@@ -1,10 +1,8 @@
 import { backupFiles } from "./backup-files.ts";
-import { acceptLosing, agreeTo, changeRequest, force, rowsOfMade } from "./change-certificate.ts";
-import { defineCommand, outputFormats } from "../server/command/define-command.ts";
-import { oneOf } from "../server/command/parameter-kinds.ts";
-import { value } from "../server/command/parameters.ts";
+import { acceptLosing, agreeTo, changeRequest, force, madeColumns, rowsOfMade } from "./change-certificate.ts";
+import { rowsCommand } from "../server/command/rows-command.ts";
 
-export const restoreCert = defineCommand({
+export const restoreCert = rowsCommand({
   name: "restore-cert",
   synopsis: "Restores the BitLocker management certificate from a backup.",
   description:
@@ -20,9 +18,9 @@ export const restoreCert = defineCommand({
     ...backupFiles,
     AcceptLosing: acceptLosing,
     Force: force,
-    Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
   },
-  run: async (values, context) => {
+  columns: madeColumns,
+  rows: async (values, context) => {
     const { siteDatabase, signal } = context;
     const state = await siteDatabase.findCertificate(signal);
     await agreeTo(
@@ -41,6 +39,6 @@ export const restoreCert = defineCommand({
       password,
       ...(await changeRequest(state, values.AcceptLosing, context)),
     } as const;
-    return rowsOfMade(await siteDatabase.restoreCertificate(request, signal), values.Format);
+    return rowsOfMade(await siteDatabase.restoreCertificate(request, signal));
   },
 });

@@ -1,5 +1,6 @@
 import { defineShaping } from "../server/command/define-command.ts";
 import type { Row } from "../server/command/define-command.ts";
+import { given } from "../server/command/given.ts";
 import { integer } from "../server/command/parameter-kinds.ts";
 import { list, value } from "../server/command/parameters.ts";
 import { columnName, pickColumns } from "./pick-columns.ts";
@@ -60,15 +61,12 @@ export const selectObject = defineShaping({
       return cut ? window(batches, skip, first) : batches;
     };
     const { count, ...rest } = picked;
+    const left = (counted: number): number =>
+      last === undefined ? Math.min(first, Math.max(0, counted - skip)) : Math.min(last, counted);
     return {
       ...rest,
       batches: shape(picked.batches),
-      ...(count === undefined
-        ? {}
-        : {
-            count: async () =>
-              last === undefined ? Math.min(first, Math.max(0, (await count()) - skip)) : Math.min(last, await count()),
-          }),
+      ...given({ count: count && (async () => left(await count())) }),
     };
   },
 });

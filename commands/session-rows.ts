@@ -1,5 +1,5 @@
 import type { ReviewedSession } from "../server/command/review-port.ts";
-import type { OutputFormat, Row, RowsResult } from "../server/command/define-command.ts";
+import type { ColumnOf, FoundRows } from "../server/command/rows-command.ts";
 import { dayLine } from "./sparkline.ts";
 
 const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
@@ -34,45 +34,31 @@ const createTotals = () => {
   };
 };
 
-export const sessionRows = (
-  sessions: AsyncIterable<readonly ReviewedSession[]>,
-  format: OutputFormat | undefined,
-): RowsResult => {
+export const sessionColumns: readonly ColumnOf<ReviewedSession>[] = [
+  { name: "SessionId", width: 18, cell: (one) => one.sessionId },
+  { name: "User", width: 10, cell: (one) => one.connectedUser },
+  { name: "StartedAt", width: 24, cell: (one) => one.startedAt },
+  { name: "EndedAt", width: 24, cell: (one) => one.endedAt ?? null },
+  { name: "ExitStatus", width: 10, cell: (one) => one.exitStatus ?? null },
+  { name: "Commands", width: 8, cell: (one) => one.commands },
+  { name: "Refused", width: 7, cell: (one) => one.refusals },
+  { name: "Keys", width: 4, cell: (one) => one.keys },
+  { name: "Mode", width: 11, cell: (one) => one.mode },
+  { name: "ClientAddress", width: 15, cell: (one) => one.clientAddress },
+  { name: "Ending", width: 12, cell: (one) => one.ending },
+];
+
+async function* seenBy(
+  take: (session: ReviewedSession) => void,
+  batches: AsyncIterable<readonly ReviewedSession[]>,
+): AsyncGenerator<readonly ReviewedSession[]> {
+  for await (const batch of batches) {
+    batch.forEach(take);
+    yield batch;
+  }
+}
+
+export const sessionRows = (sessions: AsyncIterable<readonly ReviewedSession[]>): FoundRows<ReviewedSession> => {
   const totals = createTotals();
-  return {
-    kind: "rows",
-    columns: [
-      { name: "SessionId", width: 18 },
-      { name: "User", width: 10 },
-      { name: "StartedAt", width: 24 },
-      { name: "EndedAt", width: 24 },
-      { name: "ExitStatus", width: 10 },
-      { name: "Commands", width: 8 },
-      { name: "Refused", width: 7 },
-      { name: "Keys", width: 4 },
-      { name: "Mode", width: 11 },
-      { name: "ClientAddress", width: 15 },
-      { name: "Ending", width: 12 },
-    ],
-    batches: (async function* rows(): AsyncGenerator<readonly Row[]> {
-      for await (const batch of sessions) {
-        batch.forEach(totals.take);
-        yield batch.map((one) => [
-          one.sessionId,
-          one.connectedUser,
-          one.startedAt,
-          one.endedAt ?? null,
-          one.exitStatus ?? null,
-          one.commands,
-          one.refusals,
-          one.keys,
-          one.mode,
-          one.clientAddress,
-          one.ending,
-        ]);
-      }
-    })(),
-    summary: totals.inWords,
-    ...(format === undefined ? {} : { format }),
-  };
+  return { rows: seenBy(totals.take, sessions), summary: totals.inWords };
 };

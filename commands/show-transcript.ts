@@ -21,7 +21,6 @@ export const showTranscript = defineCommand({
     SessionId: requiredValue(sessionId, { synopsis: "Whose transcript.", position: 0 }),
     V2: flag({ synopsis: "In a script: asciicast v2 instead of v3." }),
   },
-  answersRows: () => false,
   run: async (values, { transcripts }) => {
     const transcript = await transcripts.open(values.SessionId);
     if (transcript === undefined) {

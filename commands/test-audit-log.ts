@@ -1,7 +1,6 @@
-import { defineCommand, outputFormats } from "../server/command/define-command.ts";
-import { oneBatch } from "./one-batch.ts";
-import { noteInBase64, oneOf } from "../server/command/parameter-kinds.ts";
+import { noteInBase64 } from "../server/command/parameter-kinds.ts";
 import { value } from "../server/command/parameters.ts";
+import { columnsOf, rowsCommand } from "../server/command/rows-command.ts";
 
 const tellEveryMs = 2_000;
 
@@ -9,7 +8,7 @@ const tellEveryMs = 2_000;
 const ownWord =
   "This is what the endpoint says of its own record. For a check that need not trust it, verify a copy of the record elsewhere, with pep audit verify.";
 
-export const testAuditLog = defineCommand({
+export const testAuditLog = rowsCommand({
   name: "Test-AuditLog",
   synopsis: "Verifies the whole record: log, checkpoints, signatures, transcripts.",
   description:
@@ -24,12 +23,12 @@ export const testAuditLog = defineCommand({
     SinceCheckpoint: value(noteInBase64, {
       synopsis: "A copy of audit/checkpoint that was kept elsewhere, as base64.",
     }),
-    Format: value(oneOf(outputFormats), { synopsis: "How rows are written." }),
   },
-  run: async (values, context) => {
+  columns: columnsOf({ Finding: 7, Detail: 60 }),
+  rows: async ({ SinceCheckpoint }, context) => {
     const { review, tell } = context;
     let toldAtMs = context.now().getTime();
-    const { problems, notices, claims, events } = await review.verify(values.SinceCheckpoint, (checked, of) => {
+    const { problems, notices, claims, events } = await review.verify(SinceCheckpoint, (checked, of) => {
       if (context.now().getTime() - toldAtMs < tellEveryMs) return;
       toldAtMs = context.now().getTime();
       // Who can't be told is told nothing: the command's own answer finds that out.
@@ -41,16 +40,6 @@ export const testAuditLog = defineCommand({
       ["Result", `${events} events, ${problems.length} ${problems.length === 1 ? "problem" : "problems"}.`],
       ...[...claims, ownWord].map((text) => ["Claim", text]),
     ];
-    return {
-      kind: "rows",
-      columns: [
-        { name: "Finding", width: 7 },
-        { name: "Detail", width: 60 },
-      ],
-      batches: oneBatch(rows),
-      count: () => Promise.resolve(rows.length),
-      exitStatus: () => (problems.length === 0 ? 0 : 1),
-      ...(values.Format === undefined ? {} : { format: values.Format }),
-    };
+    return { rows, exitStatus: problems.length === 0 ? 0 : 1 };
   },
 });

@@ -1,4 +1,5 @@
 import type { CommandDescription } from "./command-description.ts";
+import { given } from "./given.ts";
 import { Refusal } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 import type { OnRecord } from "../audit/on-record.ts";
@@ -51,8 +52,8 @@ export type CommandResult =
       readonly live?: true;
       /** Said to people after the last row, where the rows were not shaped. */
       readonly summary?: () => string;
-      /** Asked after the last row; 0 without it. 1 is a negative answer (`verify-cert`: not valid), 3: some of what was named is not there. */
-      readonly exitStatus?: () => 0 | 1 | 3;
+      /** 0 without it. 1 is a negative answer (`verify-cert`: not valid), 3: some of what was named is not there. */
+      readonly exitStatus?: 0 | 1 | 3;
     }
   | { readonly kind: "text"; readonly text: string; readonly exitStatus?: 0 | 1 }
   /** Played on a screen, a file for a script; closed by who shows it. */
@@ -68,6 +69,7 @@ export type CommandResult =
     };
 
 export type RowsResult = Extract<CommandResult, { kind: "rows" }>;
+export type TextResult = Extract<CommandResult, { kind: "text" }>;
 
 export type { CommandDescription, ParameterDescription } from "./command-description.ts";
 
@@ -249,7 +251,7 @@ const check = <P extends Parameters>(
   };
 };
 
-interface DefinedFacts<P extends Parameters> {
+export interface DefinedFacts<P extends Parameters> {
   readonly name: string;
   readonly aliases?: readonly string[];
   readonly synopsis: string;
@@ -288,7 +290,7 @@ const checkAll = <P extends Parameters>(
  */
 export const defineCommand = <P extends Parameters>(
   definition: DefinedFacts<P> & {
-    /** False for answers that are a text or an action of the session; absent means rows. */
+    /** Whether the answer is rows, which can be shaped; absent means that it never is. */
     readonly answersRows?: (values: Values<P>) => boolean;
     /** Counts the rows that `run` would answer, without showing one: the ceiling of an approval. */
     readonly estimateRows?: (values: Values<P>, context: EstimateContext) => Promise<RowEstimate>;
@@ -307,13 +309,11 @@ export const defineCommand = <P extends Parameters>(
         name: definition.name,
         parameters: recorded,
         reason: typeof reason === "string" ? reason : undefined,
-        ...(estimateRows === undefined
-          ? {}
-          : { estimateRows: (context: EstimateContext) => estimateRows(values, context) }),
+        ...given({ estimateRows: estimateRows && ((context: EstimateContext) => estimateRows(values, context)) }),
         run: async (context) => definition.run(values, context),
       },
       texts,
-      answersRows: definition.answersRows?.(values) ?? true,
+      answersRows: definition.answersRows?.(values) ?? false,
     };
   },
 });

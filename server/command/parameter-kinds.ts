@@ -155,5 +155,8 @@ export const since: Kind<Since> = {
   },
 };
 
-export const momentOf = (since: Since, now: Date): Date =>
-  "at" in since ? since.at : new Date(now.getTime() - since.agoMs);
+/** Of a parameter that may be left out. */
+export const momentOf = (since: Since | undefined, now: Date): Date | undefined => {
+  if (since === undefined) return undefined;
+  return "at" in since ? since.at : new Date(now.getTime() - since.agoMs);
+};

@@ -1,3 +1,4 @@
+import { given } from "./given.ts";
 import type { BoundField } from "./site-database.ts";
 
 /** A parameter's value as typed: `true` for a bare switch, else one text or several (`-Name a,b`). */
@@ -62,10 +63,12 @@ const about = (kind: Kind<unknown>, options: Options) => ({
   placeholder: kind.placeholder,
   expects: kind.expects,
   restricted: options.restricted ?? false,
-  ...(kind.values === undefined ? {} : { values: kind.values }),
-  ...(kind.suggestions === undefined ? {} : { suggestions: kind.suggestions }),
-  ...(options.position === undefined ? {} : { position: options.position }),
-  ...(options.bounds === undefined ? {} : { bounds: options.bounds }),
+  ...given({
+    values: kind.values,
+    suggestions: kind.suggestions,
+    position: options.position,
+    bounds: options.bounds,
+  }),
 });
 
 const noValue = { problem: "given a value" };

@@ -143,7 +143,7 @@ const showRows = async (dependencies: RunDependencies, started: Started, result:
   const sent = await delivery.show(disclosedRows(dependencies, started, shaped));
   const forPeople = result.format === undefined || result.format === "table" || result.format === "list";
   if (result.summary !== undefined && forPeople && bound.shaping.length === 0) await delivery.tell(result.summary());
-  return { exitStatus: shaped.exitStatus?.() ?? 0, ...sent };
+  return { exitStatus: shaped.exitStatus ?? 0, ...sent };
 };
 
 /** Runs a command whose start is on the record, and shows its answer. */

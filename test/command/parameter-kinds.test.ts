@@ -65,7 +65,7 @@ describe("a moment", () => {
   const now = new Date("2026-11-22T12:00:00.000Z");
   const moment = (typed: string): string | undefined => {
     const decoded = since.decode(typed);
-    return "problem" in decoded ? undefined : momentOf(decoded.value, now).toISOString();
+    return "problem" in decoded ? undefined : momentOf(decoded.value, now)?.toISOString();
   };
   test.each([
     ["2026-11-20", "2026-11-20T00:00:00.000Z"],

@@ -19,7 +19,7 @@ describe("verify-cert", () => {
     const site = createMemorySite([], verification);
     expect((await runLine("verify-cert -raw", site)).result).toEqual({ kind: "text", text: raw, exitStatus });
     const { result } = await runLine("verify-cert -Format json", site);
-    expect(rowsOf(result).exitStatus?.()).toBe(exitStatus);
+    expect(rowsOf(result).exitStatus).toBe(exitStatus);
     expect(rowsOf(result).format).toBe("json");
   });
 
@@ -35,7 +35,7 @@ describe("verify-cert", () => {
   test("keeps its exit status behind a pipe", async () => {
     const { result } = await runLine("verify-cert | Measure-Object", createMemorySite([], invalid));
     expect(await readAll(result)).toEqual([[2]]);
-    expect(rowsOf(result).exitStatus?.()).toBe(1);
+    expect(rowsOf(result).exitStatus).toBe(1);
   });
 });
 

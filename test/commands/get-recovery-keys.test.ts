@@ -196,7 +196,7 @@ describe("what is not there", () => {
     const { result } = await runLine(`Get-RecoveryKeys ${line}`, site, { prompts: [], told });
     expect(told).toEqual([`No recovery key was found for ${missing}.`]);
     expect(await readAll(result)).toHaveLength(rows);
-    expect(rowsOf(result).exitStatus?.()).toBe(3);
+    expect(rowsOf(result).exitStatus).toBe(3);
   });
 
   test("computers and ids that don't belong together are not found", async () => {

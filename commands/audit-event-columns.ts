@@ -1,5 +1,6 @@
 import type { ReviewedEvent } from "../server/command/review-port.ts";
-import type { OutputFormat, Row, RowsResult } from "../server/command/define-command.ts";
+import type { OutputFormat } from "../server/command/define-command.ts";
+import type { ColumnOf } from "../server/command/rows-command.ts";
 
 /** A table is to be read: what is longer is cut there, visibly; the formats for scripts have all of it. */
 const longestDetail = { onScreen: 120, elsewhere: 400 };
@@ -27,37 +28,25 @@ const forPeople = ({ keys, ...rest }: ReviewedEvent["fields"], longest: number):
   return keys === undefined ? cut(text, longest) : `${cut(`keys=${inWords(keys)}`, longestKeys)} ${cut(text, longest)}`;
 };
 
-/** Events as rows; in the formats for scripts the last column is everything else that the event has, as JSON. */
-export const auditEventRows = (
-  events: AsyncIterable<readonly ReviewedEvent[]>,
-  format: OutputFormat | undefined,
-  { interactive, isLive }: { readonly interactive: boolean; readonly isLive: boolean },
-): RowsResult => {
+interface Shown {
+  readonly format: OutputFormat | undefined;
+  readonly interactive: boolean;
+}
+
+/** In the formats for scripts the last column is everything else that the event has, as JSON. */
+export const eventColumns = ({ format, interactive }: Shown): readonly ColumnOf<ReviewedEvent>[] => {
   const longest = interactive ? longestDetail.onScreen : longestDetail.elsewhere;
   const isForPeople = format === undefined || format === "table" || format === "list";
-  return {
-    kind: "rows",
-    columns: [
-      { name: "Seq", width: 8, least: 6 },
-      { name: "At", width: 24, least: 24 },
-      { name: "Type", width: 18, least: 18 },
-      { name: "User", width: 10, least: 10 },
-      { name: "SessionId", width: 18, least: 18 },
-      { name: "Detail", width: 40 },
-    ],
-    batches: (async function* rows(): AsyncGenerator<readonly Row[]> {
-      for await (const batch of events) {
-        yield batch.map(({ seq, at, type, user, sessionId, fields }) => [
-          seq,
-          at,
-          type,
-          user,
-          sessionId,
-          isForPeople ? forPeople(fields, longest) : JSON.stringify(fields),
-        ]);
-      }
-    })(),
-    ...(isLive ? { live: true } : {}),
-    ...(format === undefined ? {} : { format }),
-  };
+  return [
+    { name: "Seq", width: 8, least: 6, cell: ({ seq }) => seq },
+    { name: "At", width: 24, least: 24, cell: ({ at }) => at },
+    { name: "Type", width: 18, least: 18, cell: ({ type }) => type },
+    { name: "User", width: 10, least: 10, cell: ({ user }) => user },
+    { name: "SessionId", width: 18, least: 18, cell: ({ sessionId }) => sessionId },
+    {
+      name: "Detail",
+      width: 40,
+      cell: ({ fields }) => (isForPeople ? forPeople(fields, longest) : JSON.stringify(fields)),
+    },
+  ];
 };
