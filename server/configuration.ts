@@ -1,12 +1,14 @@
-import { isAbsolute, join, relative, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import * as z from "zod";
 import { syslogReceiver, type SyslogReceiver } from "./audit-forwarding/configuration.ts";
 import { EndpointError } from "./errors.ts";
 import { openFile } from "./files/judge.ts";
 import { readTrustedSync, refuseOpenFolder } from "./files/trusted-file.ts";
+import { liesIn } from "./files/way.ts";
 import { penaltySettings, perSourcePenalties, perSourcePenaltyExemptList } from "./ssh/penalty-configuration.ts";
 import type { PenaltySettings } from "./ssh/penalties.ts";
-import { sqlServerSiteDatabase, type SqlServerConfiguration } from "./site-database/sql-server/configuration.ts";
+import { resolveSite, siteAdapters, type Site } from "./site-database/adapters.ts";
+import { masterKeyPlace } from "./site-database/embedded/configuration.ts";
 
 const listenAddress = z
   .string()
@@ -15,15 +17,6 @@ const listenAddress = z
 const reserveMiB = 500;
 /** A demo is tried in containers and on small disks, and what it records is worth nothing. */
 const demoReserveMiB = 32;
-
-const embeddedSiteDatabase = z.strictObject({
-  kind: z.literal("embedded"),
-  file: z.string().default("site.sqlite").register(z.globalRegistry, { description: "The database's file." }),
-  plainText: z.boolean().default(false).register(z.globalRegistry, {
-    description:
-      'Microsoft\'s "Allow recovery information to be stored in plain text". Counts when `pep init` makes the database.',
-  }),
-});
 
 /**
  * endpoint.json, as written. Paths may be relative to the data directory. docs/reference/endpoint-json.md is made of this:
@@ -40,18 +33,15 @@ const endpointFile = z.strictObject({
     .default("127.0.0.1:2222")
     .register(z.globalRegistry, { description: "Where it listens.", unit: "HOST:PORT" }),
   siteDatabase: z
-    .union([embeddedSiteDatabase, sqlServerSiteDatabase])
+    .union(Object.values(siteAdapters).map(({ schema }) => schema))
     .default({ kind: "embedded", file: "site.sqlite", plainText: false })
     .register(z.globalRegistry, { description: "Where the recovery keys are." }),
-  masterKey: z
-    .union([z.strictObject({ file: z.string() }), z.strictObject({ passwordFile: z.string() })])
-    .optional()
-    .register(z.globalRegistry, {
-      description:
-        "The embedded site database's master key, in a file outside the data directory. The first line of a `passwordFile` is a password, from which the key is derived by scrypt. SQL Server has its own.",
-      leftOut: "none: the embedded site database needs one",
-      examples: [{ file: "/etc/pep/master-key" }, { passwordFile: "/run/credentials/pep.service/master-password" }],
-    }),
+  masterKey: masterKeyPlace.optional().register(z.globalRegistry, {
+    description:
+      "The embedded site database's master key, in a file outside the data directory. The first line of a `passwordFile` is a password, from which the key is derived by scrypt. SQL Server has its own.",
+    leftOut: "none: the embedded site database needs one",
+    examples: [{ file: "/etc/pep/master-key" }, { passwordFile: "/run/credentials/pep.service/master-password" }],
+  }),
   trustedUserCAKeys: z
     .string()
     .optional()
@@ -190,18 +180,11 @@ const mebibyte = 1024 * 1024;
 
 export type EndpointFile = z.input<typeof endpointFile>;
 
-export interface EmbeddedSite {
-  readonly kind: "embedded";
-  readonly file: string;
-  readonly plainText: boolean;
-  readonly masterKey: { readonly file: string } | { readonly passwordFile: string };
-}
-
 export interface Configuration {
   readonly dataDirectory: string;
   readonly endpointName: string;
   readonly listen: { readonly host: string; readonly port: number };
-  readonly siteDatabase: EmbeddedSite | SqlServerConfiguration;
+  readonly siteDatabase: Site;
   readonly trustedUserCAKeys: string | undefined;
   readonly revokedKeys: string | undefined;
   readonly penalties: PenaltySettings;
@@ -238,11 +221,6 @@ const loopback = ["127.0.0.0/8", "::1"];
 
 export const isLoopback = (host: string): boolean => /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host);
 
-const lies = (path: string, directory: string): boolean => {
-  const way = relative(directory, path);
-  return way === "" || (way !== ".." && !way.startsWith("../") && !isAbsolute(way));
-};
-
 type Issue = z.core.$ZodIssue;
 
 /** A union's failure, as that of the branch that was meant: the one whose `kind` fits, or that got furthest. */
@@ -268,32 +246,6 @@ const decode = (text: string, path: string): z.infer<typeof endpointFile> => {
   throw new EndpointError("InvalidArgument", `${path}: ${problems.join("; ")}`);
 };
 
-/** @throws EndpointError InvalidArgument where an embedded database's master key is not named or lies with the data */
-const resolveSite = (
-  { siteDatabase, masterKey, demo }: z.infer<typeof endpointFile>,
-  path: string,
-  dataDirectory: string,
-): Configuration["siteDatabase"] => {
-  if (siteDatabase.kind === "sqlServer") return siteDatabase;
-  if (masterKey === undefined) {
-    throw new EndpointError("InvalidArgument", `${path}: masterKey is missing; the embedded site database needs one.`);
-  }
-  const written = "file" in masterKey ? masterKey.file : masterKey.passwordFile;
-  const resolved = resolve(dataDirectory, written);
-  if (!demo && lies(resolved, dataDirectory)) {
-    throw new EndpointError(
-      "InvalidArgument",
-      `${path}: the master key must lie outside the data directory, or whoever copies the one has both.`,
-    );
-  }
-  return {
-    kind: "embedded",
-    file: resolve(dataDirectory, siteDatabase.file),
-    plainText: siteDatabase.plainText,
-    masterKey: "file" in masterKey ? { file: resolved } : { passwordFile: resolved },
-  };
-};
-
 /**
  * Reads and checks endpoint.json.
  *
@@ -309,14 +261,14 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
   const secondFactorKey = from(
     file.secondFactorKey ?? (file.demo ? "demo/second-factor-key" : `${dataDirectory}.second-factor-key`),
   );
-  if (!file.demo && lies(secondFactorKey, dataDirectory)) {
+  if (!file.demo && liesIn(dataDirectory, secondFactorKey)) {
     throw new EndpointError(
       "InvalidArgument",
       `${path}: secondFactorKey must lie outside the data directory, or whoever copies the one can make everybody's codes.`,
     );
   }
   const backupDirectory = from(file.backupDirectory);
-  if (lies(backupDirectory, dataDirectory)) {
+  if (liesIn(dataDirectory, backupDirectory)) {
     throw new EndpointError("InvalidArgument", `${path}: backupDirectory must lie outside the data directory.`);
   }
   const { accounts } = file.userInterface;
@@ -324,7 +276,7 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
     dataDirectory,
     endpointName: file.endpointName,
     listen: parseListen(file.listen),
-    siteDatabase: resolveSite(file, path, dataDirectory),
+    siteDatabase: resolveSite(file.siteDatabase, { path, dataDirectory, demo: file.demo, masterKey: file.masterKey }),
     trustedUserCAKeys: file.trustedUserCAKeys === undefined ? undefined : from(file.trustedUserCAKeys),
     revokedKeys: file.revokedKeys === undefined ? undefined : from(file.revokedKeys),
     penalties: penaltySettings(file.perSourcePenalties, file.perSourcePenaltyExemptList ?? (file.demo ? loopback : [])),

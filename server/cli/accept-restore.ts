@@ -4,7 +4,7 @@ import type { RestoreFound } from "../site-database/embedded/index.ts";
 import { confirmAccept } from "./confirm-accept.ts";
 import type { Io } from "./io.ts";
 import { openLocalRecord } from "./local-record.ts";
-import { readMasterKey } from "./master-key.ts";
+import { readMasterKey } from "../site-database/embedded/configured-master-key.ts";
 import { plain } from "./plain.ts";
 import { findEmbeddedSite } from "./site.ts";
 

@@ -11,48 +11,24 @@ import { readRecentStrikes } from "../audit/recent-strikes.ts";
 import { findWarnings } from "../authorization/find-warnings.ts";
 import { loadRolesFile } from "../authorization/roles-file.ts";
 import { problemInWords } from "../authorization/roles-problem.ts";
-import { pathsIn, readConfiguration, type Configuration, type EmbeddedSite } from "../configuration.ts";
+import { pathsIn, readConfiguration, type Configuration } from "../configuration.ts";
 import { connectControl, type RemoteLog } from "../control/control-socket.ts";
 import type { RecordState } from "../control/messages.ts";
 import { EndpointError } from "../errors.ts";
 import { FactorStore } from "../identity/second-factor/factor-store.ts";
-import { afterRefusal, inspectEmbeddedSite, refusalInWords } from "../site-database/embedded/index.ts";
-import type { RowsExamined } from "../site-database/embedded/index.ts";
 import type { CertificateFinding } from "../command/site-database.ts";
-import { examineSqlServer } from "../site-database/sql-server/doctor.ts";
+import { examineSite } from "../site-database/adapters.ts";
+import { advice, failedCheck, passed } from "../site-database/findings.ts";
 import { isolationInWords, type UiIsolation, judgeIsolation } from "../session/interactive/isolation.ts";
 import { lookAtMachine } from "../session/interactive/accounts/machine.ts";
 import { readAuthorizedKeys } from "../identity/authorized-keys.ts";
 import { readTrustAnchors } from "../identity/key-authenticator.ts";
 import type { Io } from "./io.ts";
 import { findKnownUsers } from "./known-users.ts";
-import { readMasterKey } from "./master-key.ts";
 import { readLogKey, readPrivateKey } from "./private-key.ts";
-import { openSqlServer } from "./site.ts";
 import { freeBytesIn } from "./storage.ts";
 
 type Paths = ReturnType<typeof pathsIn>;
-
-const passed = (check: string, finding: string): CertificateFinding => ({
-  check,
-  weight: "required",
-  passed: true,
-  finding,
-});
-
-const failedCheck = (check: string, finding: string): CertificateFinding => ({
-  check,
-  weight: "required",
-  passed: false,
-  finding,
-});
-
-const advice = (check: string, finding: string): CertificateFinding => ({
-  check,
-  weight: "advice",
-  passed: false,
-  finding,
-});
 
 /** What a failure was, for the administrator of the machine: with its cause. */
 const inWords = (error: unknown): string => {
@@ -214,15 +190,6 @@ const examineForwarding = async (
   }
 };
 
-/** Whether keys still belong to the computers that an import named. */
-const rowsInWords = ({ looked, wrong, first }: RowsExamined, whole: boolean): CertificateFinding =>
-  wrong === 0
-    ? passed("site-rows", `${looked} rows looked at${whole ? ", all there are" : ""}: each is as an import wrote it.`)
-    : failedCheck(
-        "site-rows",
-        `${wrong} of ${looked} rows looked at were changed by somebody without the master key, or are damaged: ${first ?? ""}`,
-      );
-
 interface RecordSays {
   /** Of the site database's rows. */
   readonly siteState: SiteState | undefined;
@@ -259,49 +226,6 @@ const examineRecord = ({ state }: RecordSays): CertificateFinding => {
         "record",
         `It does not hold, and no session starts: ${first}${more.length === 0 ? "" : `, and ${more.length} more`}. Run: pep audit verify`,
       );
-};
-
-const examineEmbedded = async (
-  { file, masterKey }: EmbeddedSite,
-  { recorded, whole }: SiteAsked,
-  signal: AbortSignal,
-): Promise<readonly CertificateFinding[]> => {
-  const { certificate, rows, set } = await inspectEmbeddedSite(
-    { file, masterKey: readMasterKey({ masterKey }), recorded, whole },
-    signal,
-  );
-  const opens = passed("site-database", `${file} opens with its master key.`);
-  const state =
-    "refusal" in set
-      ? failedCheck("site-set", `No key is shown. ${refusalInWords(set.refusal)} ${afterRefusal}`)
-      : passed(
-          "site-set",
-          `Its rows are sealed as write ${set.state.counter}, ${set.isRecorded ? "as the record has it" : "which the next start puts on the record"}${whole ? ", and are all there" : ""}.`,
-        );
-  return [opens, ...certificate.findings, ...(rows === undefined ? [] : [rowsInWords(rows, whole)]), state];
-};
-
-interface SiteAsked {
-  /** What the record says of the rows. */
-  readonly recorded: SiteState | undefined;
-  readonly whole: boolean;
-}
-
-const examineSite = async (
-  configuration: Configuration,
-  asked: SiteAsked,
-  io: Io,
-  signal: AbortSignal,
-): Promise<readonly CertificateFinding[]> => {
-  const { siteDatabase } = configuration;
-  if (siteDatabase.kind === "embedded") return examineEmbedded(siteDatabase, asked, signal);
-  const { database, encrypt } = siteDatabase;
-  const site = await openSqlServer(siteDatabase, configuration, io);
-  try {
-    return await examineSqlServer(site, { database, encrypt }, signal);
-  } finally {
-    await site.close();
-  }
 };
 
 /** `pep doctor`: what is wrong, in words. Exit status 1 when a required check failed. Changes nothing but an older site database's version. */
@@ -356,11 +280,10 @@ export const doctorCommand = async (
       findings.push(failedCheck("record", inWords(error)));
     }
     try {
-      // Without the record nobody can tell whether the embedded database's rows are its own.
-      if (record !== undefined || configuration.siteDatabase.kind !== "embedded") {
-        const asked = { recorded: record?.siteState, whole };
-        findings.push(...(await examineSite(configuration, asked, io, signal)));
-      }
+      const { siteDatabase, backupDirectory } = configuration;
+      const { credentialsDirectory } = io;
+      const places = { dataDirectory, backupDirectory, credentialsDirectory };
+      findings.push(...(await examineSite(siteDatabase, places, { record, whole }, signal)));
     } catch (error) {
       findings.push(failedCheck("site-database", inWords(error)));
     }

@@ -5,19 +5,16 @@ import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { openRecord } from "../audit/open-record.ts";
 import { withoutUsers } from "../authorization/edit-roles.ts";
-import { pathsIn, readConfiguration, type EmbeddedSite, type EndpointFile } from "../configuration.ts";
+import { pathsIn, readConfiguration, type EndpointFile } from "../configuration.ts";
 import { demoRecords } from "../demo/site.ts";
 import { EndpointError } from "../errors.ts";
-import {
-  createEmbeddedSiteDatabase,
-  createMasterKeyFile,
-  openRecoveryRecordWriter,
-} from "../site-database/embedded/index.ts";
+import { initSite } from "../site-database/adapters.ts";
+import { openRecoveryRecordWriter } from "../site-database/embedded/index.ts";
 import { sealingKeyBytes } from "../identity/second-factor/sealing.ts";
 import { generateSshKeyPair } from "../identity/generate-key.ts";
 import { readHostKeyProofs } from "../ssh/host-key-proofs.ts";
 import { importRecord } from "./local-record.ts";
-import { readMasterKey } from "./master-key.ts";
+import { readMasterKey } from "../site-database/embedded/configured-master-key.ts";
 import type { Io } from "./io.ts";
 import { openFile } from "../files/judge.ts";
 import { writeNewFile } from "../files/new-file.ts";
@@ -127,27 +124,6 @@ const fillDemo = async (dataDirectory: string, io: Io): Promise<void> => {
   }
 };
 
-/** Makes an embedded site database and its master key, where they are missing. @returns the paths made */
-const makeSite = async (site: EmbeddedSite): Promise<readonly string[]> => {
-  const made: string[] = [];
-  if ("file" in site.masterKey && !existsSync(site.masterKey.file)) {
-    if (existsSync(site.file)) {
-      throw new EndpointError(
-        "ObjectNotFound",
-        `The master key ${site.masterKey.file} is missing, and ${site.file} needs it. Put it back; a new one could not open a single key. If it is lost, and you have a backup of the certificate: pep restore-cert`,
-      );
-    }
-    await createMasterKeyFile(site.masterKey.file);
-    made.push(site.masterKey.file);
-  }
-  if (!existsSync(site.file)) {
-    const { file, plainText } = site;
-    await createEmbeddedSiteDatabase({ file, masterKey: readMasterKey(site), plainText });
-    made.push(file);
-  }
-  return made;
-};
-
 /**
  * Makes a data directory, or what is missing in one; never overwrites, so that it can be run again after an upgrade.
  *
@@ -207,10 +183,9 @@ export const initDataDirectory = async (
   const configuration = readConfiguration(dataDirectory, paths.endpoint);
   makeDirectory(configuration.backupDirectory);
   note(configuration.secondFactorKey, makeSecondFactorKey(configuration.secondFactorKey, paths.secondFactors));
-  if (configuration.siteDatabase.kind === "embedded") {
-    for (const path of await makeSite(configuration.siteDatabase)) note(path, true);
-    if (demo && made.includes(configuration.siteDatabase.file)) await fillDemo(dataDirectory, io);
-  }
+  const site = await initSite(configuration.siteDatabase);
+  made.push(...site.paths);
+  if (demo && site.isNew) await fillDemo(dataDirectory, io);
   for (const path of made) io.stderr.write(`made ${path}\n`);
   return made.length > 0;
 };

@@ -2,7 +2,7 @@ import { pathsIn, readConfiguration } from "../configuration.ts";
 import { openRecoveryRecordWriter } from "../site-database/embedded/index.ts";
 import { importCommand } from "./import.ts";
 import type { Io } from "./io.ts";
-import { readMasterKey } from "./master-key.ts";
+import { readMasterKey } from "../site-database/embedded/configured-master-key.ts";
 import { importRecord, openLocalRecord } from "./local-record.ts";
 import { findEmbeddedSite } from "./site.ts";
 

@@ -36,7 +36,7 @@ import { demoUsers, initDataDirectory } from "./init.ts";
 import type { Io } from "./io.ts";
 import { readLogKey, readPrivateKey } from "./private-key.ts";
 import { createReload, recordAnchors } from "./reload.ts";
-import { openSite } from "./site.ts";
+import { openSite } from "../site-database/adapters.ts";
 import { startStorageLadder } from "./storage.ts";
 
 export interface ServeOptions {
@@ -197,7 +197,17 @@ export const serveCommand = async (options: ServeOptions, signals: Signals, io: 
       through: log.recentBefore?.through ?? 0,
     });
     closers.add(() => keeper.close());
-    const siteDatabase = await openSite(configuration, log, io);
+    const { dataDirectory, backupDirectory } = configuration;
+    const { credentialsDirectory } = io;
+    const siteDatabase = await openSite(
+      configuration.siteDatabase,
+      { dataDirectory, backupDirectory, credentialsDirectory },
+      {
+        newest: () => log.siteState(),
+        written: (state) => log.append({ type: "site-written", ...state }),
+        refused: (refusal) => log.append({ type: "site-refused", ...refusal }),
+      },
+    );
     closers.add(() => siteDatabase.close());
     const isolation = judgeIsolation(await machine, configuration.userInterface);
     for (const words of isolationInWords(isolation)) report(words);

@@ -1,5 +1,5 @@
 import type { Stats } from "node:fs";
-import { dirname, isAbsolute, join, parse, resolve, sep } from "node:path";
+import { dirname, isAbsolute, join, parse, relative, resolve, sep } from "node:path";
 import { whyFolderUntrusted, whyLinkUntrusted, type FileRule } from "./judge.ts";
 
 /** What is at a path, itself: `lstat`, and `readlink` where it is a link. */
@@ -71,4 +71,10 @@ const refuseFolders = (links: number, folders: ReadonlyMap<string, Stats>): void
     const why = whyFolderUntrusted(path, stats);
     if (why !== undefined) throw new Error(`the folder ${path} on the way to it is not trusted: ${why}`);
   }
+};
+
+/** Whether a path is this directory, or names something in it. */
+export const liesIn = (directory: string, path: string): boolean => {
+  const way = relative(directory, path);
+  return way === "" || (way !== ".." && !way.startsWith("../") && !isAbsolute(way));
 };

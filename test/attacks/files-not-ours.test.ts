@@ -12,7 +12,7 @@ import { describe, expect, test } from "vitest";
 import { commands } from "../../commands/index.ts";
 import { loadRolesFile } from "../../server/authorization/roles-file.ts";
 import { readCredentials } from "../../server/audit-forwarding/connection.ts";
-import { readMasterKey } from "../../server/cli/master-key.ts";
+import { readMasterKey } from "../../server/site-database/embedded/configured-master-key.ts";
 import { readLogKey, readPrivateKey } from "../../server/cli/private-key.ts";
 import { readSealingKey } from "../../server/identity/second-factor/sealing.ts";
 import { generateSshKeyPair } from "../../server/identity/generate-key.ts";

@@ -1,9 +1,9 @@
-import type { EmbeddedSite } from "../configuration.ts";
-import { EndpointError } from "../errors.ts";
-import { ownSecret } from "../files/judge.ts";
-import { readTrustedSync } from "../files/trusted-file.ts";
-import { Secret } from "../secret.ts";
-import type { MasterKeySource } from "../site-database/embedded/index.ts";
+import { EndpointError } from "../../errors.ts";
+import { ownSecret } from "../../files/judge.ts";
+import { readTrustedSync } from "../../files/trusted-file.ts";
+import { Secret } from "../../secret.ts";
+import type { EmbeddedSite } from "./configuration.ts";
+import type { MasterKeySource } from "./master-key.ts";
 
 /**
  * Where the embedded site database's master key comes from, as configured. A key file is opened by the adapter; a password

@@ -1,0 +1,39 @@
+import type { CertificateFinding } from "../../command/site-database.ts";
+import type { SiteAsked } from "../adapter.ts";
+import { failedCheck, passed } from "../findings.ts";
+import type { EmbeddedSite } from "./configuration.ts";
+import { readMasterKey } from "./configured-master-key.ts";
+import { inspectEmbeddedSite } from "./inspect.ts";
+import { afterRefusal, refusalInWords } from "./judge-set.ts";
+import type { RowsExamined } from "./walk-rows.ts";
+
+/** Whether keys still belong to the computers that an import named. */
+const rowsInWords = ({ looked, wrong, first }: RowsExamined, whole: boolean): CertificateFinding =>
+  wrong === 0
+    ? passed("site-rows", `${looked} rows looked at${whole ? ", all there are" : ""}: each is as an import wrote it.`)
+    : failedCheck(
+        "site-rows",
+        `${wrong} of ${looked} rows looked at were changed by somebody without the master key, or are damaged: ${first ?? ""}`,
+      );
+
+/** What is wrong with the database, in words. Without the record nobody can tell whether its rows are its own. */
+export const examineEmbedded = async (
+  { file, masterKey }: EmbeddedSite,
+  { record, whole }: SiteAsked,
+  signal: AbortSignal,
+): Promise<readonly CertificateFinding[]> => {
+  if (record === undefined) return [];
+  const { certificate, rows, set } = await inspectEmbeddedSite(
+    { file, masterKey: readMasterKey({ masterKey }), recorded: record.siteState, whole },
+    signal,
+  );
+  const opens = passed("site-database", `${file} opens with its master key.`);
+  const state =
+    "refusal" in set
+      ? failedCheck("site-set", `No key is shown. ${refusalInWords(set.refusal)} ${afterRefusal}`)
+      : passed(
+          "site-set",
+          `Its rows are sealed as write ${set.state.counter}, ${set.isRecorded ? "as the record has it" : "which the next start puts on the record"}${whole ? ", and are all there" : ""}.`,
+        );
+  return [opens, ...certificate.findings, ...(rows === undefined ? [] : [rowsInWords(rows, whole)]), state];
+};
