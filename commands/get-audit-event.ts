@@ -1,5 +1,6 @@
 import { eventColumns } from "./audit-event-columns.ts";
-import { integer, momentOf, sessionId, since, text, userName } from "../server/command/parameter-kinds.ts";
+import { integer, sessionId, since, text, userName } from "../server/command/parameter-kinds.ts";
+import { momentOf } from "../server/model/moment.ts";
 import { flag, list, value } from "../server/command/parameters.ts";
 import { given } from "../server/command/given.ts";
 import { rowsCommand } from "../server/command/rows-command.ts";

@@ -7,13 +7,13 @@ import {
   computerName,
   freeText,
   keyIdOrPrefix,
-  momentOf,
   oneOf,
   since,
   wholeKeyIdLength,
 } from "../server/command/parameter-kinds.ts";
 import { flag, list, value } from "../server/command/parameters.ts";
 import type { Values } from "../server/command/parameters.ts";
+import { momentOf } from "../server/model/moment.ts";
 import { rowsCommand } from "../server/command/rows-command.ts";
 import type { ColumnOf } from "../server/command/rows-command.ts";
 

@@ -5,13 +5,13 @@ import {
   commandName,
   computerName,
   keyIdOrPrefix,
-  momentOf,
   oneOf,
   sessionId,
   since,
   userName,
 } from "../server/command/parameter-kinds.ts";
 import { list, value } from "../server/command/parameters.ts";
+import { momentOf } from "../server/model/moment.ts";
 import { given } from "../server/command/given.ts";
 import { rowsCommand, rowsResult } from "../server/command/rows-command.ts";
 import { sessionColumns, sessionRows } from "./session-rows.ts";
@@ -48,7 +48,7 @@ export const getSession = rowsCommand({
     "the counts follow, with a line for the sessions and one for the keys of each day (UTC). With -SessionId: the events of that " +
     "session. That you looked, and for what, is itself on the record.",
   examples: [
-    { line: "Get-Session -Since 7d", explains: "What began in the last seven days." },
+    { line: "Get-Session -Since 7d", explains: "What was under way in the last seven days." },
     { line: "Get-Session -KeyId 3A78B34B", explains: "Who was shown a key." },
     { line: "Get-Session -User support -Outcome Failed,Refused", explains: "Where something did not go as it should." },
     { line: "Get-Session S-0123456789abcdef", explains: "What was done in one session." },
@@ -57,7 +57,7 @@ export const getSession = rowsCommand({
   parameters: {
     SessionId: value(sessionId, { synopsis: "The events of this session; goes without the filters.", position: 0 }),
     User: value(userName, { synopsis: "Only sessions of this user." }),
-    Since: value(since, { synopsis: "Only sessions that began then or later." }),
+    Since: value(since, { synopsis: "Only sessions that were under way then or later." }),
     Until: value(since, { synopsis: "Only sessions that began before." }),
     Command: value(commandName, { synopsis: "Only sessions in which this command ran." }),
     KeyId: value(keyIdOrPrefix, { synopsis: "Only sessions that were shown a key whose id is this, or begins so." }),

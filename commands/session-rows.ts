@@ -45,7 +45,7 @@ export const sessionColumns: readonly ColumnOf<ReviewedSession>[] = [
   { name: "Keys", width: 4, cell: (one) => one.keys },
   { name: "Mode", width: 11, cell: (one) => one.mode },
   { name: "ClientAddress", width: 15, cell: (one) => one.clientAddress },
-  { name: "Ending", width: 12, cell: (one) => one.ending },
+  { name: "Ending", width: 12, cell: (one) => (one.ending === "Running" ? "running" : one.reason) },
 ];
 
 async function* seenBy(

@@ -37,3 +37,18 @@ export const numberOf = (event: ReadEvent, field: string): number | undefined =>
   const value = event[field];
   return typeof value === "number" ? value : undefined;
 };
+
+export interface DisclosedKey {
+  readonly keyId: string;
+  readonly computerName: string;
+}
+
+/** The keys that a disclosure names. */
+export const disclosedIn = (event: ReadEvent): readonly DisclosedKey[] => {
+  const keys = event["keys"];
+  if (!Array.isArray(keys)) return [];
+  return keys.map((key: unknown) => {
+    const { keyId, computerName } = Object(key) as { keyId?: unknown; computerName?: unknown }; // of a log that may be damaged
+    return { keyId: String(keyId), computerName: String(computerName) };
+  });
+};

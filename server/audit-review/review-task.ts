@@ -11,7 +11,6 @@ import { makeReceipts, type Receipt } from "./receipts.ts";
 import { recordPaths } from "./record-paths.ts";
 import { makeReport, type ReportStep, type ReportWork } from "./report/make-report.ts";
 import type { ReviewedSession, SessionQuery } from "../command/review-port.ts";
-import { listSessions, type SessionFilter, type SessionSummary } from "./sessions.ts";
 import { streamSessions } from "./stream-sessions.ts";
 import { verifyRecord, type Verification } from "./verify-record.ts";
 
@@ -30,18 +29,16 @@ interface OfRecord {
 
 /** Work over a whole record, which takes seconds and more: done in a thread of its own (review-worker.ts). */
 interface ReviewTasks {
-  /** Batches, as `Get-Session` shows them. */
-  readonly sessions: OfRecord & { readonly query: SessionQuery; readonly throughSeq: number };
+  /** Batches, as `Get-Session` and `pep audit list` show them. */
+  readonly sessions: OfRecord & { readonly query: SessionQuery; readonly throughSeq?: number };
   /** Once. */
   readonly verify: OfRecord & GivenTrust & { readonly inBackground?: boolean };
-  /** Once, as `pep audit list` shows them. */
-  readonly list: OfRecord & { readonly filter: SessionFilter };
   /** Once: the events of a session. */
   readonly events: OfRecord & { readonly sessionId: string };
   /** Pieces of a transcript. */
   readonly cast: OfRecord & { readonly fileName: string; readonly v2: boolean };
   /** One after the other. */
-  readonly receipts: OfRecord & { readonly filter: SessionFilter };
+  readonly receipts: OfRecord & { readonly query: SessionQuery };
   readonly report: OfRecord & GivenTrust & ReportWork;
   /** Once. What is wrong with a record can be found only while its lines are there. */
   readonly "prune-plan": OfRecord & {
@@ -55,7 +52,6 @@ interface ReviewTasks {
 export interface ReviewItems {
   readonly sessions: readonly ReviewedSession[];
   readonly verify: Verification;
-  readonly list: readonly SessionSummary[];
   readonly events: readonly ReadLine[];
   readonly cast: string;
   readonly receipts: Receipt;
@@ -97,10 +93,21 @@ const eventsOf = ({ dataDirectory, sessionId }: ReviewTasks["events"]): ReadLine
   return events;
 };
 
-const receiptsOf = function* ({ dataDirectory, filter }: ReviewTasks["receipts"]): Generator<Receipt> {
+const sessionsOf = function* (
+  { dataDirectory, query, throughSeq = Number.POSITIVE_INFINITY }: ReviewTasks["sessions"],
+  onProgress: (events: number) => void,
+): Generator<readonly ReviewedSession[]> {
+  const { log } = recordPaths(dataDirectory);
+  for (const batch of streamSessions(log, query, throughSeq, onProgress)) yield batch.map((view) => view.reviewed());
+};
+
+const receiptsOf = function* ({ dataDirectory, query }: ReviewTasks["receipts"]): Generator<Receipt> {
   const { log, checkpoint } = recordPaths(dataDirectory);
   const signed = readTextOfRecord(checkpoint);
-  const sessions = new Set(listSessions(readEvents(log), filter).map(({ sessionId }) => sessionId));
+  const sessions = new Set<string>();
+  for (const batch of streamSessions(log, query, Number.POSITIVE_INFINITY, () => undefined)) {
+    for (const { sessionId } of batch) sessions.add(sessionId);
+  }
   yield* makeReceipts(log, signed, ({ event }) => sessions.has(textOf(event, "sessionId")));
 };
 
@@ -112,13 +119,10 @@ export const workOn = function* (
   const paths = recordPaths(task.dataDirectory);
   switch (task.kind) {
     case "sessions":
-      yield* streamSessions(paths.log, task.query, task.throughSeq, onProgress);
+      yield* sessionsOf(task, onProgress);
       return;
     case "verify":
       yield verifyRecord({ dataDirectory: task.dataDirectory, ...trustOf(task), onProgress });
-      return;
-    case "list":
-      yield listSessions(readEvents(paths.log), task.filter);
       return;
     case "events":
       yield eventsOf(task);

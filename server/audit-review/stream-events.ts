@@ -4,7 +4,7 @@ import type { LiveFeed } from "./live-feed.ts";
 import { LogReader, type NumberedLine } from "../audit/log-reader.ts";
 import type { EventQuery, ReviewedEvent } from "../command/review-port.ts";
 import { clockMarginMs, segmentsSince } from "../audit/segments-since.ts";
-import { same } from "./sessions.ts";
+import { same } from "./session-view.ts";
 
 const own = new Set(["type", "connectedUser", "claimedUser", "localUser", "sessionId"]);
 

@@ -4,15 +4,15 @@ import { findObstacle } from "../audit-review/report/report-folder.ts";
 import type { ReportProgress } from "../audit-review/report/write-report.ts";
 import type { GivenTrust } from "../audit-review/review-task.ts";
 import { runInWorker } from "../audit-review/run-in-worker.ts";
-import type { SessionFilter } from "../audit-review/sessions.ts";
+import type { SessionQuery } from "../command/review-port.ts";
 import { EndpointError } from "../errors.ts";
 import type { Io } from "./io.ts";
 
 interface ReportRequest extends GivenTrust {
   readonly dataDirectory: string;
   readonly folder: string;
-  readonly filter: SessionFilter;
-  /** The filter in words; empty for all sessions. */
+  readonly query: SessionQuery;
+  /** The query in words; empty for all sessions. */
   readonly only: string;
   readonly stop: AbortSignal;
 }
@@ -44,7 +44,7 @@ export const exportReport = async (
   io: Io,
   putOnRecord: () => Promise<void>,
 ): Promise<number> => {
-  const { dataDirectory, filter, only, publicKey, sinceCheckpoint, stop } = request;
+  const { dataDirectory, query, only, publicKey, sinceCheckpoint, stop } = request;
   const folder = resolve(request.folder);
   const obstacle = findObstacle(folder);
   if (obstacle !== undefined) {
@@ -54,7 +54,7 @@ export const exportReport = async (
   io.stderr.write("Verifying the record.\n");
   const progress = progressLine(io);
   const assetsFolder = join(io.packageRoot, "dist", "report");
-  const about = { filter, only, madeAt: io.now(), madeBy: io.localUser, version: io.version };
+  const about = { query, only, madeAt: io.now(), madeBy: io.localUser, version: io.version };
   let done: ReportStep = { written: 0, sessions: 0, problems: 0 };
   try {
     const task = { kind: "report", dataDirectory, folder, publicKey, sinceCheckpoint, assetsFolder, ...about } as const;

@@ -19,6 +19,7 @@ import { plain } from "./plain.ts";
 import { openLocalRecord } from "./local-record.ts";
 import { writeNewFile } from "../files/new-file.ts";
 import { renameDurably } from "../files/replace-file.ts";
+import { decodeSince, momentOf } from "../model/moment.ts";
 import { readLogKey } from "./private-key.ts";
 import { freeBytesIn } from "./storage.ts";
 
@@ -33,11 +34,11 @@ export const pruneCommand = async (
   stop: AbortSignal,
   io: Io,
 ): Promise<number> => {
-  const beforeMs = Date.parse(before ?? "");
-  if (Number.isNaN(beforeMs) || beforeMs > io.now().getTime()) {
+  const beforeMs = momentOf(decodeSince(before ?? ""), io.now())?.getTime();
+  if (beforeMs === undefined || beforeMs > io.now().getTime()) {
     throw new EndpointError(
       "InvalidArgument",
-      "Write: pep audit prune --before DATE, a day that is past, as 2026-01-31.",
+      "Write: pep audit prune --before DATE, a day that is past, as 2026-01-31, or how long ago, as 365d.",
     );
   }
   const paths = pathsIn(dataDirectory);

@@ -5,7 +5,7 @@ import { textOf, type ReadLine } from "../audit-review/decode-line.ts";
 import { verifyReceipt } from "../audit-review/receipts.ts";
 import type { GivenTrust } from "../audit-review/review-task.ts";
 import { doInWorker, runInWorker } from "../audit-review/run-in-worker.ts";
-import type { SessionFilter } from "../audit-review/sessions.ts";
+import type { ReviewedSession, SessionQuery } from "../command/review-port.ts";
 import type { AuditEvent } from "../audit/event.ts";
 import { pathsIn } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
@@ -13,6 +13,7 @@ import { exportReport } from "./audit-report.ts";
 import type { Io } from "./io.ts";
 import { openLocalRecord } from "./local-record.ts";
 import { writeNewFile } from "../files/new-file.ts";
+import { decodeSince, momentForm, momentOf } from "../model/moment.ts";
 import { plain } from "./plain.ts";
 
 /** What was written after `pep audit VERB`, checked by name only. */
@@ -61,11 +62,9 @@ const readPublicKey = (path: string): KeyObject => {
   return key;
 };
 
-const timeOf = (text: string, option: string): number => {
-  const time = Date.parse(text);
-  if (Number.isNaN(time)) {
-    throw new EndpointError("InvalidArgument", `${option} must be a date or time, as 2026-11-22 or 2026-11-22T14:00Z.`);
-  }
+const timeOf = (text: string, option: string, now: Date): Date => {
+  const time = momentOf(decodeSince(text), now);
+  if (time === undefined) throw new EndpointError("InvalidArgument", `${option} must be ${momentForm}.`);
   return time;
 };
 
@@ -122,20 +121,24 @@ const verify = async (options: AuditOptions, io: Io): Promise<number> => {
   return problems.length === 0 ? 0 : 1;
 };
 
-const filterOf = ({ values }: AuditOptions): SessionFilter => ({
+const queryOf = ({ values }: AuditOptions, now: Date): SessionQuery => ({
   ...(values.user === undefined ? {} : { user: values.user }),
-  ...(values.since === undefined ? {} : { sinceMs: timeOf(values.since, "--since") }),
-  ...(values.until === undefined ? {} : { untilMs: timeOf(values.until, "--until") }),
+  ...(values.since === undefined ? {} : { since: timeOf(values.since, "--since", now) }),
+  ...(values.until === undefined ? {} : { until: timeOf(values.until, "--until", now) }),
   ...(values.command === undefined ? {} : { command: values.command }),
   ...(values["key-id"] === undefined ? {} : { keyId: values["key-id"] }),
-  ...(values.computer === undefined ? {} : { computer: values.computer }),
+  ...(values.computer === undefined ? {} : { computerName: values.computer }),
 });
 
 const list = async (options: AuditOptions, io: Io): Promise<number> => {
-  const filter = filterOf(options);
+  const query = queryOf(options, io.now());
   await recordReview(options, io, { action: "list" });
   const { dataDirectory, stop } = options;
-  const sessions = await doInWorker({ kind: "list", dataDirectory, filter }, { signal: stop });
+  const sessions: ReviewedSession[] = [];
+  for await (const batch of runInWorker({ kind: "sessions", dataDirectory, query }, { signal: stop })) {
+    for (const session of batch) sessions.push(session);
+  }
+  sessions.sort((one, other) => one.place - other.place);
   const rows = sessions.map((session) => [
     session.sessionId,
     session.startedAt,
@@ -203,12 +206,12 @@ const exportReceipts = async (options: AuditOptions, io: Io): Promise<number> =>
   if (folder === undefined) {
     throw new EndpointError("InvalidArgument", "Write: pep audit export --receipts DIR, or --html DIR.");
   }
-  const filter = filterOf(options);
+  const query = queryOf(options, io.now());
   await recordReview(options, io, { action: "export" });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   let made = 0;
   try {
-    for await (const receipt of runInWorker({ kind: "receipts", dataDirectory, filter }, { signal: stop })) {
+    for await (const receipt of runInWorker({ kind: "receipts", dataDirectory, query }, { signal: stop })) {
       if (!writeNewFile(join(folder, receipt.name), receipt.text, 0o600)) {
         throw new EndpointError("ResourceExists", `${join(folder, receipt.name)} is there already.`);
       }
@@ -233,8 +236,8 @@ const exportHtml = (folder: string, options: AuditOptions, io: Io): Promise<numb
   const asked = (["user", "since", "until", "command", "key-id", "computer"] as const).flatMap((option) =>
     values[option] === undefined ? [] : [`${option} ${values[option]}`],
   );
-  const filter = filterOf(options);
-  return exportReport({ dataDirectory, folder, filter, only: asked.join(", "), ...trustedOf(options), stop }, io, () =>
+  const query = queryOf(options, io.now());
+  return exportReport({ dataDirectory, folder, query, only: asked.join(", "), ...trustedOf(options), stop }, io, () =>
     recordReview(options, io, { action: "export" }),
   );
 };

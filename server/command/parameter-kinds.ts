@@ -1,6 +1,7 @@
 import { canonicalComputerName } from "../model/computer-name.ts";
 import { canonicalGuidOrPrefix, lettersForDigits } from "../model/guid.ts";
 import { pastedId } from "../model/pasted-text.ts";
+import { decodeSince, momentForm, type Since } from "../model/moment.ts";
 import { isUserName } from "../model/user-name.ts";
 import type { Kind } from "./parameters.ts";
 
@@ -122,41 +123,13 @@ export const noteInBase64: Kind<string> = {
 
 export const wholeKeyIdLength = 36;
 
-/** A moment: fixed, or so long before the command runs. */
-export type Since = { readonly at: Date } | { readonly agoMs: number };
-
-const unitsMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
-const isoDate = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,7})?)?(Z|[+-]\d{2}:\d{2})?)?$/i;
-
-const decodeIso = (typed: string): Date | undefined => {
-  const parts = isoDate.exec(typed);
-  if (parts === null) return undefined;
-  const [, year, month, day, hour = "00", minute = "00", second = "00", zone = "Z"] = parts;
-  const date = `${year}-${month}-${day}`;
-  const at = new Date(`${date}T${hour}:${minute}:${second}${zone.toUpperCase()}`);
-  if (Number.isNaN(at.getTime())) return undefined;
-  // The 30th of February rolls over to March in some engines and is an error in others: compare it with itself.
-  const start = new Date(`${date}T00:00:00Z`);
-  return Number.isNaN(start.getTime()) || start.toISOString().slice(0, 10) !== date ? undefined : at;
-};
-
 /** A date, a date with time, or so long ago. Without a zone it is UTC, as every time this endpoint shows. */
 export const since: Kind<Since> = {
   placeholder: "<date>",
-  expects:
-    "a date as 2026-11-22, a time as 2026-11-22T09:30Z (UTC when no zone is given), or how long ago as 30m, 12h, 7d, 4w",
+  expects: momentForm,
   decode: (typed) => {
-    const ago = /^([1-9][0-9]{0,4})([mhdw])$/i.exec(typed);
-    const unitMs = ago === null ? undefined : unitsMs[(ago[2] ?? "").toLowerCase()];
-    if (ago !== null && unitMs !== undefined)
-      return { value: { agoMs: Number(ago[1]) * unitMs }, text: typed.toLowerCase() };
-    const at = decodeIso(typed);
-    return at === undefined ? mismatch : { value: { at }, text: typed.toUpperCase() };
+    const decoded = decodeSince(typed);
+    if (decoded === undefined) return mismatch;
+    return { value: decoded, text: "at" in decoded ? typed.toUpperCase() : typed.toLowerCase() };
   },
-};
-
-/** Of a parameter that may be left out. */
-export const momentOf = (since: Since | undefined, now: Date): Date | undefined => {
-  if (since === undefined) return undefined;
-  return "at" in since ? since.at : new Date(now.getTime() - since.agoMs);
 };

@@ -1,10 +1,15 @@
-/** How something in a session ended, or that it did not. */
-export type SessionOutcome = "Succeeded" | "Failed" | "Stopped" | "Refused" | "Aborted" | "Running";
+/** How a session ended: by itself, with the server that had it, or not yet. */
+export type SessionEnding = "Ended" | "Aborted" | "Running";
 
-/** Which sessions. Times are of their beginning, so that a filter can pass over the log before it. */
+/** How something in a session ended, or that it did not. */
+export type SessionOutcome = "Succeeded" | "Failed" | "Stopped" | "Refused" | Exclude<SessionEnding, "Ended">;
+
+/** Which sessions. */
 export interface SessionQuery {
   readonly user?: string;
+  /** Sessions that were under way at that time or later. */
   readonly since?: Date;
+  /** Sessions that began before that time. */
   readonly until?: Date;
   readonly command?: string;
   /** A key id or the beginning of one. */
@@ -15,6 +20,8 @@ export interface SessionQuery {
 }
 
 export interface ReviewedSession {
+  /** Which one it is of those that were read, by their start. */
+  readonly place: number;
   readonly sessionId: string;
   readonly connectedUser: string;
   readonly clientAddress: string;
@@ -22,8 +29,9 @@ export interface ReviewedSession {
   readonly startedAt: string;
   readonly endedAt: string | undefined;
   readonly exitStatus: number | undefined;
-  /** Why it ended, in the words of the record; that it runs, or that its end is not on the record. */
-  readonly ending: string;
+  readonly ending: SessionEnding;
+  /** Why it ended, in words; empty where the record says none. */
+  readonly reason: string;
   readonly commands: number;
   readonly refusals: number;
   readonly keys: number;

@@ -23,7 +23,7 @@ test("the bench of reviews runs, on few, and each finds what is there", async ()
   expect(rows).toEqual([
     ["Get-Session", 600],
     ["Get-Session -KeyId", 1],
-    ["Get-Session -Since", 60],
+    ["Get-Session -Since", 61],
     ["Get-AuditEvent", 3000],
     ["Get-AuditEvent -SessionId", 5],
     ["Get-AuditEvent -Last", 100],

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { castLinesV2 } from "../../server/audit-review/cast-v2.ts";
-import { readEvents } from "../../server/audit-review/read-events.ts";
 import { makeReceipts, verifyReceipt } from "../../server/audit-review/receipts.ts";
-import { listSessions, type SessionFilter } from "../../server/audit-review/sessions.ts";
+import { streamSessions } from "../../server/audit-review/stream-sessions.ts";
+import type { SessionQuery } from "../../server/command/review-port.ts";
 import { planPrune } from "../../server/audit/plan-prune.ts";
 import { prune, prunedEvents } from "../../server/audit/prune.ts";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
@@ -86,17 +86,19 @@ test("nothing is pruned that is younger, unsigned, or part of a session that goe
 
 test("sessions are found by user, time, command, key id and computer", async () => {
   const made = await smallRecord();
-  const found = (filter: SessionFilter): string[] =>
-    listSessions(readEvents(logOf(made)), filter).map(({ sessionId }) => sessionId);
+  const found = (query: SessionQuery): string[] =>
+    [...streamSessions(logOf(made), query, Number.POSITIVE_INFINITY, () => undefined)]
+      .flat()
+      .map(({ sessionId }) => sessionId);
   expect(found({})).toEqual(["S-1", "S-2", "S-3"]);
   expect(found({ user: "SUPPORT" })).toHaveLength(3);
   expect(found({ user: "someone" })).toEqual([]);
   expect(found({ keyId: "key-s-2" })).toEqual(["S-2"]);
-  expect(found({ computer: "pc-1" })).toHaveLength(3);
-  expect(found({ computer: "PC-2" })).toEqual([]);
+  expect(found({ computerName: "pc-1" })).toHaveLength(3);
+  expect(found({ computerName: "PC-2" })).toEqual([]);
   expect(found({ command: "verify-cert" })).toEqual([]);
-  expect(found({ sinceMs: Date.now() + 60_000 })).toEqual([]);
-  expect(found({ untilMs: Date.now() + 60_000 })).toHaveLength(3);
+  expect(found({ since: new Date(Date.now() + 60_000) })).toEqual([]);
+  expect(found({ until: new Date(Date.now() + 60_000) })).toHaveLength(3);
 });
 
 test("a transcript as v2 has times from its start and no exit event", async () => {

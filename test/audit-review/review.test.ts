@@ -50,6 +50,32 @@ test("sessions are found by user, command, key id, computer, outcome and time", 
   expect(await users(stage, "-Until 2026-11-02")).toEqual(["alice"]);
 });
 
+test("-Since finds a session that was under way then, however long before it began", async () => {
+  let nowMs = Date.parse("2026-11-01T12:00:00.000Z");
+  const stage = await createReviewStage({ runtime: testRuntime({ now: () => new Date(nowMs) }), segmentBytes: 600 });
+  const key = { keyId: "3A78B34B-907A", computerName: "PC-1" };
+  await put(stage, sessionEvents("over", {}));
+  const ends = sessionEvents("ends", { keys: [key] });
+  await put(stage, ends.slice(0, -1));
+  await put(stage, sessionEvents("runs", { ends: false }));
+  for (let day = 0; day < 10; day += 1) {
+    nowMs += twoDays;
+    await put(stage, sessionEvents("other"));
+  }
+  await put(stage, ends.slice(-1));
+  const others = Array.from({ length: 4 }, () => "other");
+  expect(await users(stage, "-Since 2026-11-15")).toEqual([...others, "ends", "runs"]);
+  expect(await users(stage, "-Since 2026-11-15 -KeyId 3a78b34b")).toEqual(["ends"]);
+  expect(await users(stage, "-Since 2026-11-15 -Until 2026-11-16")).toEqual(["other", "ends", "runs"]);
+  nowMs += twoDays;
+  await stage.record.append({ type: "server-started", version: "1", listening: "x", hostKey: "x", runtime: "x" });
+  await put(stage, sessionEvents("new"));
+  expect(await users(stage, "-Since 2026-11-22")).toEqual(["runs", "new"]);
+  nowMs += twoDays;
+  await put(stage, sessionEvents("newer"));
+  expect(await users(stage, "-Since 2026-11-24")).toEqual(["newer"]);
+});
+
 test("a session that a killed server left open is aborted, not running for ever", async () => {
   const stage = await createReviewStage();
   await put(stage, sessionEvents("alice", { ends: false }));

@@ -1,14 +1,7 @@
 import { describe, expect, test } from "vitest";
-import {
-  computerName,
-  freeText,
-  integer,
-  keyIdOrPrefix,
-  momentOf,
-  oneOf,
-  since,
-} from "../../server/command/parameter-kinds.ts";
+import { computerName, freeText, integer, keyIdOrPrefix, oneOf, since } from "../../server/command/parameter-kinds.ts";
 import type { Kind } from "../../server/command/parameters.ts";
+import { momentOf } from "../../server/model/moment.ts";
 
 const textOf = (kind: Kind<unknown>, typed: string): string | undefined => {
   const decoded = kind.decode(typed);

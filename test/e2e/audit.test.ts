@@ -12,7 +12,7 @@ test("what was done over SSH is listed, shown, proved by receipts, and verified 
   const [{ PasswordId: keyId = "", RecoveryKey: recoveryKey = "" } = {}] = JSON.parse(keys.stdout);
 
   // While it runs: reviews go through its control socket.
-  const listed = await pep(["audit", "list", "--data-dir", dataDirectory, "--key-id", keyId]);
+  const listed = await pep(["audit", "list", "--data-dir", dataDirectory, "--key-id", keyId, "--since", "1h"]);
   expect(listed.status, listed.stderr).toBe(0);
   const [, row = "", ...others] = listed.stdout.trimEnd().split("\n");
   expect(others).toEqual([]);

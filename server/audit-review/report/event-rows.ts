@@ -1,6 +1,4 @@
-import type { ReadEvent, ReadLine } from "../decode-line.ts";
-import { textOf } from "../decode-line.ts";
-import { disclosedKeys } from "./collect.ts";
+import { disclosedIn, textOf, type ReadEvent, type ReadLine } from "../decode-line.ts";
 import { htmlText } from "./html.ts";
 
 /** Shown once for the whole session, above its events. */
@@ -44,7 +42,7 @@ const fewKeys = 20;
 
 /** Many keys are lines of text behind a summary: a table of a hundred thousand rows would stop the browser. */
 const keysOf = (event: ReadEvent): string => {
-  const keys = disclosedKeys(event);
+  const keys = disclosedIn(event);
   const lines = keys.map(({ keyId, computerName }) => htmlText(`${keyId}  ${computerName}`.replaceAll("\n", "\\n")));
   const list = `<pre>${lines.join("\n")}</pre>`;
   return keys.length <= fewKeys

@@ -1,3 +1,5 @@
+import type { SessionEnding } from "../../command/review-port.ts";
+
 /**
  * What the index page carries for its script, which the server's side writes and the browser's side reads: types only. Rows are
  * tuples and repeated words are numbers, because there may be many thousands of them.
@@ -7,7 +9,6 @@ export interface IndexContent {
   readonly clients: readonly string[];
   readonly commands: readonly string[];
   readonly computers: readonly string[];
-  readonly endings: readonly string[];
   readonly sessions: readonly SessionRow[];
 }
 
@@ -23,7 +24,7 @@ export type SessionRow = readonly [
   client: number,
   mode: string,
   exitStatus: number | null,
-  ending: number,
+  ending: SessionEnding,
   commandsRun: number,
   refusals: number,
   hasTranscript: 0 | 1,

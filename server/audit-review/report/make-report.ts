@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readTextOfRecord } from "../../audit/open-of-record.ts";
 import type { RecordPaths } from "../record-paths.ts";
-import type { SessionFilter } from "../sessions.ts";
+import type { SessionQuery } from "../../command/review-port.ts";
 import type { Verification } from "../verify-record.ts";
 import { prepareFolder } from "./report-folder.ts";
 import { writeReport, type ReportProgress } from "./write-report.ts";
@@ -9,7 +9,7 @@ import { writeReport, type ReportProgress } from "./write-report.ts";
 export interface ReportWork {
   /** Has nothing in it that may not be replaced (report-folder.ts). */
   readonly folder: string;
-  readonly filter: SessionFilter;
+  readonly query: SessionQuery;
   /** The filter in words; empty for all sessions. */
   readonly only: string;
   readonly madeAt: Date;
@@ -27,7 +27,7 @@ export interface ReportStep extends ReportProgress {
 /** Verifies the record, and writes the report of it. */
 export const makeReport = function* (
   paths: RecordPaths,
-  { folder, filter, assetsFolder, ...about }: ReportWork,
+  { folder, query, assetsFolder, ...about }: ReportWork,
   verify: () => Verification,
 ): Generator<ReportStep> {
   // Before the verification: a later checkpoint would cover events that it did not see.
@@ -35,7 +35,7 @@ export const makeReport = function* (
   const verification = verify();
   prepareFolder(folder);
   const facts = { ...about, checkpoint, verification };
-  for (const progress of writeReport({ paths, folder, filter, facts, assetsFolder })) {
+  for (const progress of writeReport({ paths, folder, query, facts, assetsFolder })) {
     yield { ...progress, problems: verification.problems.length };
   }
 };

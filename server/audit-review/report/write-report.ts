@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { logLines } from "../../audit/log-lines.ts";
+import type { SessionQuery } from "../../command/review-port.ts";
 import { decodeLine, textOf, type ReadLine } from "../decode-line.ts";
 import type { RecordPaths } from "../record-paths.ts";
-import { listSessions, type SessionFilter } from "../sessions.ts";
-import { Collector, isOfSession, type SessionPlace } from "./collect.ts";
+import { SessionsOnRecord, type SessionView } from "../session-view.ts";
+import { collect, isOfSession, type SessionPlace } from "./collect.ts";
 import { indexPage, type ReportFacts } from "./index-page.ts";
 import type { ReportAssets } from "./page.ts";
 import { writePieces } from "./report-folder.ts";
@@ -14,7 +15,7 @@ export interface ReportOptions {
   readonly paths: Pick<RecordPaths, "log" | "transcripts">;
   /** Prepared: empty but for the marker and its folders. */
   readonly folder: string;
-  readonly filter: SessionFilter;
+  readonly query: SessionQuery;
   readonly facts: ReportFacts;
   /** The folder that build.ts made for the browser. */
   readonly assetsFolder: string;
@@ -89,6 +90,23 @@ const transcriptOf = (place: SessionPlace, directory: string) => {
   return existsSync(path) ? { path } : "missing";
 };
 
+/** The first reading: the sessions that match, in the order in which they began, and where the last event of each is. */
+const sessionsIn = (
+  lines: Iterable<PlacedLine>,
+  query: SessionQuery,
+): [views: readonly SessionView[], lastPlaceOf: (sessionId: string) => number] => {
+  const sessions = new SessionsOnRecord(query, "each");
+  const lastPlaces = new Map<string, number>();
+  for (const { line, place } of lines) {
+    sessions.take(line);
+    const sessionId = textOf(line.event, "sessionId");
+    if (sessionId !== "" && isOfSession(line)) lastPlaces.set(sessionId, place);
+  }
+  sessions.endOfLog();
+  const views = sessions.takeDone(0).toSorted((one, other) => one.place - other.place);
+  return [views, (sessionId) => lastPlaces.get(sessionId) ?? 0];
+};
+
 export interface ReportProgress {
   readonly written: number;
   readonly sessions: number;
@@ -98,7 +116,7 @@ export interface ReportProgress {
 export const writeReport = function* ({
   paths,
   folder,
-  filter,
+  query,
   facts,
   assetsFolder,
 }: ReportOptions): Generator<ReportProgress> {
@@ -108,14 +126,7 @@ export const writeReport = function* ({
     writePieces(join(folder, "assets", name), [asset(name)]);
   }
   const { events } = facts.verification;
-  const collector = new Collector();
-  const observed = function* (): Generator<ReadLine> {
-    for (const { line, place } of verifiedLines(paths.log, events)) {
-      collector.take(line, place);
-      yield line;
-    }
-  };
-  const { places, content } = collector.finish(listSessions(observed(), filter));
+  const { places, content } = collect(...sessionsIn(verifiedLines(paths.log, events), query));
   let written = 0;
   yield { written, sessions: places.length };
   for (const { place, lines } of sessionsWithLines(verifiedLines(paths.log, events), places)) {

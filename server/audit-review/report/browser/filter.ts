@@ -22,9 +22,9 @@ const hasOutcome = (session: ReportSession, outcome: string): boolean => {
     case "disclosed":
       return session.keyIds.length > 0;
     case "aborted":
-      return session.ending.startsWith("aborted");
+      return session.ending === "Aborted";
     case "open":
-      return session.endedAtMs === undefined;
+      return session.ending === "Running";
     default:
       return true;
   }

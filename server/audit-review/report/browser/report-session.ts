@@ -1,4 +1,5 @@
 import type { IndexContent, SessionRow } from "../index-content.ts";
+import type { SessionEnding } from "../../../command/review-port.ts";
 import { visibleText } from "../visible-text.ts";
 
 /** A row of the index, as the page works with it. What is shown went through `visibleText`. */
@@ -11,7 +12,7 @@ export interface ReportSession {
   readonly client: string;
   readonly mode: string;
   readonly exitStatus: number | undefined;
-  readonly ending: string;
+  readonly ending: SessionEnding;
   readonly commandsRun: number;
   readonly refusals: number;
   readonly hasTranscript: boolean;
@@ -33,7 +34,6 @@ export const decodeContent = ({ sessions, ...words }: IndexContent): ReportSessi
   const clients = visible(words.clients);
   const commands = visible(words.commands);
   const computers = visible(words.computers);
-  const endings = visible(words.endings);
   return sessions.map(
     ([
       id,
@@ -61,7 +61,7 @@ export const decodeContent = ({ sessions, ...words }: IndexContent): ReportSessi
       client: clients[client] ?? "",
       mode: visibleText(mode),
       exitStatus: exit ?? undefined,
-      ending: endings[ending] ?? "",
+      ending,
       commandsRun: run,
       refusals,
       hasTranscript: hasTranscript === 1,

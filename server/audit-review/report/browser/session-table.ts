@@ -14,9 +14,9 @@ interface Column {
 const timeOf = (atMs: number): string =>
   Number.isNaN(atMs) ? "" : new Date(atMs).toISOString().slice(0, 19).replace("T", " ");
 
-const outcomeOf = ({ endedAtMs, exitStatus, ending }: ReportSession): Node => {
-  if (endedAtMs === undefined) return element("span", { class: "tag warn" }, "no end");
-  if (ending.startsWith("aborted")) return element("span", { class: "tag warn" }, "aborted");
+const outcomeOf = ({ exitStatus, ending }: ReportSession): Node => {
+  if (ending === "Running") return element("span", { class: "tag warn" }, "no end");
+  if (ending === "Aborted") return element("span", { class: "tag warn" }, "aborted");
   return element("span", { class: exitStatus === 0 ? "tag" : "tag warn" }, `exit ${exitStatus ?? "?"}`);
 };
 
