@@ -73,23 +73,30 @@ interface KeyShown {
   readonly certificate?: { readonly keyId: string; readonly serial: string; readonly authority: string };
 }
 
+/** The client signed with a key that lets it in. */
+export interface ProvedKey extends KeyShown {
+  readonly kind: "proved";
+  /** The user's name in its canonical spelling. */
+  readonly connectedUser: string;
+  readonly keyFingerprint: string;
+  /** What a FIDO key said under its signature. */
+  readonly fido?: { readonly userPresent: boolean; readonly userVerified: boolean; readonly counter: number };
+  readonly mayHaveTerminal: boolean;
+  /** Runs instead of whatever the client asks for. */
+  readonly forcedCommand?: string;
+  /** When the key's expiry-time or the certificate's validity is over, in milliseconds since 1970. */
+  readonly expiresAt?: number;
+}
+
+export interface RefusedKey extends KeyShown {
+  readonly kind: "refused";
+  readonly reason: KeyRefusal;
+  readonly detail?: string;
+}
+
 export type KeyVerdict =
   /** The key would do, but nothing is proven: the client may now sign. */
-  | { readonly kind: "probe" }
-  | (KeyShown & {
-      readonly kind: "proved";
-      /** The user's name in its canonical spelling. */
-      readonly connectedUser: string;
-      readonly keyFingerprint: string;
-      /** What a FIDO key said under its signature. */
-      readonly fido?: { readonly userPresent: boolean; readonly userVerified: boolean; readonly counter: number };
-      readonly mayHaveTerminal: boolean;
-      /** Runs instead of whatever the client asks for. */
-      readonly forcedCommand?: string;
-      /** When the key's expiry-time or the certificate's validity is over, in milliseconds since 1970. */
-      readonly expiresAt?: number;
-    })
-  | (KeyShown & { readonly kind: "refused"; readonly reason: KeyRefusal; readonly detail?: string });
+  { readonly kind: "probe" } | ProvedKey | RefusedKey;
 
 /** What `ssh/` needs to know of keys: may this client log in with this key? */
 export interface Authenticator {
@@ -99,9 +106,12 @@ export interface Authenticator {
   refusalNow(attempt: KeyAttempt): KeyRefusal | undefined;
 }
 
-export type CodeVerdict =
+export type AcceptedCode =
   | { readonly kind: "accepted"; readonly factor: "code" }
-  | { readonly kind: "accepted"; readonly factor: "recovery-code"; readonly recoveryCodesLeft: number }
+  | { readonly kind: "accepted"; readonly factor: "recovery-code"; readonly recoveryCodesLeft: number };
+
+export type CodeVerdict =
+  | AcceptedCode
   | {
       readonly kind: "refused";
       /** For the log; the client is told no more than `hint`. */

@@ -45,8 +45,9 @@ export const createAdmission = (
   let loggingIn = 0;
 
   const punish = (client: ClientSocket): void => {
-    if (client.authenticated && !client.sentAway) return;
-    const offence = client.sentAway ? "refuseconnection" : offenceOf(client.droppedBy, client.failedLogin);
+    const { stage, failed } = client.logIn;
+    if (stage.kind === "logged-in") return;
+    const offence = stage.kind === "sent-away" ? "refuseconnection" : offenceOf(client.droppedBy, failed);
     const begun = offence === undefined ? undefined : penalties.penalise(client.address, offence);
     if (offence !== undefined && begun !== undefined) events.penalised(begun.source, offence, begun.forMs);
   };
@@ -129,13 +130,13 @@ export const createAdmission = (
       next?.();
     };
     client.socket.once("close", leave);
-    client.onAuthenticated(leave);
+    client.logIn.onLoggedIn(leave);
     // People need longer for a code than machines for a key; meanwhile they must not take a log-in's place from others.
-    client.onKeyProved(() => {
+    client.logIn.onCodeOwed(() => {
       leave();
       const forCode = setTimeout(() => client.drop("code-time"), limits.codeMs);
       client.socket.once("close", () => clearTimeout(forCode));
-      client.onAuthenticated(() => clearTimeout(forCode));
+      client.logIn.onLoggedIn(() => clearTimeout(forCode));
     });
     collectIdentification(client);
   };
@@ -185,7 +186,7 @@ export const createAdmission = (
       count.unauthenticated -= 1;
       if (count.unauthenticated === 0 && counts.get(group) === count) counts.delete(group);
     };
-    client.onAuthenticated(discount);
+    client.logIn.onLoggedIn(discount);
     socket.once("close", () => {
       open -= 1;
       discount();

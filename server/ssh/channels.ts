@@ -32,8 +32,6 @@ export interface ChannelsOptions {
   readonly refusals: Refusals;
   readonly sessions: SessionHost;
   readonly report: (problem: string) => void;
-  /** Undefined until a signature proved who it is. */
-  readonly identity: () => AuthenticatedConnection | undefined;
 }
 
 export interface Channels {
@@ -199,7 +197,7 @@ export const serveChannels = (options: ChannelsOptions): Channels => {
       // ssh2 goes on parsing what is left of a segment after a drop.
       if (client.gone) return;
       if (!windowed.has(name)) options.reading.message();
-      const identity = options.identity();
+      const { identity } = client.logIn;
       if (identity === undefined || !transport.authenticated()) {
         client.drop("pre-authentication-message");
       } else if (transport.queuedPackets() > limits.keyExchangeQueue) {

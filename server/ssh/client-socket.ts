@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import { isIPv6 } from "node:net";
 import type { Limits } from "./limits.ts";
+import { LogInProgress } from "./log-in-progress.ts";
 
 /** An address as the log shows it: IPv4 inside IPv6 (`::ffff:…`) is IPv4. */
 const plainAddress = (address: string): string =>
@@ -26,14 +27,10 @@ export class ClientSocket {
   readonly socket: Socket;
   readonly connectionId = randomUUID();
   readonly address: string;
+  readonly logIn = new LogInProgress();
   readonly #limits: Limits;
-  #authenticated = false;
-  #failedLogin = false;
-  #sentAway = false;
   #droppedBy: string | undefined;
   #onDrop: ((guard: string) => void) | undefined;
-  readonly #onAuthenticated: (() => void)[] = [];
-  #onKeyProved: (() => void) | undefined;
 
   constructor(socket: Socket, limits: Limits) {
     this.socket = socket;
@@ -50,15 +47,6 @@ export class ClientSocket {
     return this.#droppedBy;
   }
 
-  get authenticated(): boolean {
-    return this.#authenticated;
-  }
-
-  /** A log-in was asked for and refused. */
-  get failedLogin(): boolean {
-    return this.#failedLogin;
-  }
-
   /** Nothing more may be read from or told to this client. */
   get gone(): boolean {
     return this.#droppedBy !== undefined || this.socket.destroyed;
@@ -66,38 +54,6 @@ export class ClientSocket {
 
   get bytesMoved(): number {
     return this.socket.bytesRead + this.socket.bytesWritten;
-  }
-
-  markAuthenticated(): void {
-    this.#authenticated = true;
-    for (const listener of this.#onAuthenticated) listener();
-  }
-
-  markFailedLogin(): void {
-    this.#failedLogin = true;
-  }
-
-  /** Logged in, and of no use to its user for now. */
-  get sentAway(): boolean {
-    return this.#sentAway;
-  }
-
-  markSentAway(): void {
-    this.#sentAway = true;
-  }
-
-  onAuthenticated(listener: () => void): void {
-    this.#onAuthenticated.push(listener);
-  }
-
-  /** A key has signed, and a code is asked for next. */
-  markKeyProved(): void {
-    this.#onKeyProved?.();
-    this.#onKeyProved = undefined; // once: another key's signature gives no more time
-  }
-
-  onKeyProved(listener: () => void): void {
-    this.#onKeyProved = listener;
   }
 
   onDrop(listener: (guard: string) => void): void {

@@ -8,6 +8,7 @@ import { decideLogin } from "./authentication.ts";
 import { serveChannels } from "./channels.ts";
 import type { ClientSocket } from "./client-socket.ts";
 import type { Limits } from "./limits.ts";
+import { LogInRecord } from "./log-in-record.ts";
 import { readableText } from "./readable-text.ts";
 import { createReading } from "./reading.ts";
 import type { Recorder } from "./recorder.ts";
@@ -53,11 +54,11 @@ export const serveConnection = (
   options: ConnectionOptions,
 ): LiveConnection => {
   const { limits, recorder, report } = options;
-  let identity: AuthenticatedConnection | undefined;
+  const { logIn } = client;
   const origin = (): Origin => ({
     connectionId: client.connectionId,
     clientAddress: client.address,
-    ...(identity === undefined ? {} : { connectedUser: identity.connectedUser }),
+    ...(logIn.identity === undefined ? {} : { connectedUser: logIn.identity.connectedUser }),
   });
 
   const transport = openTransport(connection);
@@ -79,7 +80,6 @@ export const serveConnection = (
     refusals,
     report,
     sessions: options.sessions,
-    identity: () => identity,
   });
   const disconnect = (message: string): void => {
     if (client.gone || !client.socket.writable) return;
@@ -103,7 +103,7 @@ export const serveConnection = (
     }
     const usedUp = options.sessions.whyNone(proved);
     if (usedUp === undefined) return;
-    client.markSentAway();
+    logIn.sendAway();
     setImmediate(() => endFor("recordMiBPerHour", usedUp));
   };
   guardTransport({
@@ -124,18 +124,17 @@ export const serveConnection = (
     client,
     connection,
     transport,
-    recorder,
-    origin,
-    opened,
+    record: new LogInRecord(recorder, origin, {
+      opened,
+      noticeShown: options.banner === "" ? undefined : noticeDigest(options.banner),
+    }),
     limits,
-    noticeShown: options.banner === "" ? undefined : noticeDigest(options.banner),
     report,
     authenticator: options.authenticator,
     secondFactor: options.secondFactor,
-    onProved: (proved) => {
-      identity = proved;
-      client.markAuthenticated();
-      stayOrGo(proved);
+    onLoggedIn: (identity) => {
+      logIn.logIn(identity);
+      stayOrGo(identity);
     },
   });
 
@@ -148,7 +147,7 @@ export const serveConnection = (
   });
 
   return {
-    identity: () => identity,
+    identity: () => logIn.identity,
     disconnect,
     answered: () => channels.answered(),
     over,

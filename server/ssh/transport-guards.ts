@@ -39,7 +39,7 @@ export const guardTransport = (options: TransportOptions): void => {
   // sessions waits at `socketHighWater`: above `answersWaiting` are answers that the peer asked for and does not read. Then
   // nothing more of it is read, as sshd does, and its keepalive time runs.
   socket.on("data", () => {
-    if (client.authenticated) {
+    if (client.logIn.isLoggedIn) {
       if (socket.writableLength > limits.answersWaiting) options.reading.hold();
     } else if (socket.bytesRead > limits.preAuthenticationBytesIn) {
       client.drop("pre-authentication-bytes");
@@ -86,7 +86,7 @@ export const guardTransport = (options: TransportOptions): void => {
     () => {
       if (exchangedAt === undefined) return; // the first exchange is under the log-in grace
       const now = Date.now();
-      if (!client.authenticated || options.inUse()) idleSince = undefined;
+      if (!client.logIn.isLoggedIn || options.inUse()) idleSince = undefined;
       else idleSince ??= now;
       if (idleSince !== undefined && now - idleSince > limits.connectionIdleMs) options.onIdle();
       if (transport.exchangingKeys()) {
@@ -96,7 +96,7 @@ export const guardTransport = (options: TransportOptions): void => {
       }
       exchangeSince = undefined;
       const due = client.bytesMoved - bytesAtExchange > limits.rekeyBytes || now - exchangedAt > limits.rekeyMs;
-      if (due && client.authenticated && !client.gone) {
+      if (due && client.logIn.isLoggedIn && !client.gone) {
         startedByUs = true;
         transport.rekey();
       }
