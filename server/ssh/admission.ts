@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { addressGroup, ClientSocket } from "./client-socket.ts";
+import { exchangeIdentification, type Identified } from "./identification.ts";
 import type { Limits } from "./limits.ts";
 import { offenceOf } from "./penalties.ts";
 import type { Offence, Penalties } from "./penalties.ts";
@@ -14,7 +15,7 @@ import type { Offence, Penalties } from "./penalties.ts";
 export interface AdmissionEvents {
   accepted(client: ClientSocket): void;
   /** A whole identification line is there. `firstBytes` begins with it; the socket is paused. */
-  identified(client: ClientSocket, software: string, firstBytes: Buffer): void;
+  identified(client: ClientSocket, identified: Identified): void;
   /** Dropped before its identification line was read. */
   dropped(client: ClientSocket, guard: string): void;
   /** From now on connections of this source are closed at the door. */
@@ -28,103 +29,121 @@ interface AddressCount {
   readonly waiting: Set<() => void>;
 }
 
-const identification = /^SSH-2\.0-([\x21-\x7e][\x20-\x7e]*)\r?$/;
-
 /** sshd's own words (sshd.c), so that who looks them up finds out what they mean. */
 const notNow = "Not allowed at this time\r\n";
 
-/** @param ownLine what the server says first, with its line end */
-export const createAdmission = (
-  limits: Limits,
-  ownLine: string,
-  penalties: Penalties,
-  events: AdmissionEvents,
-): Server => {
-  const counts = new Map<string, AddressCount>();
-  let open = 0;
-  let loggingIn = 0;
+/** Counts connections and log-ins, in all and by address, and decides which may begin now, later or not at all. */
+class Admission {
+  readonly #limits: Limits;
+  readonly #ownLine: string;
+  readonly #penalties: Penalties;
+  readonly #events: AdmissionEvents;
+  readonly #counts = new Map<string, AddressCount>();
+  #open = 0;
+  #loggingIn = 0;
 
-  const punish = (client: ClientSocket): void => {
+  constructor(limits: Limits, ownLine: string, penalties: Penalties, events: AdmissionEvents) {
+    this.#limits = limits;
+    this.#ownLine = ownLine;
+    this.#penalties = penalties;
+    this.#events = events;
+  }
+
+  admit(client: ClientSocket): void {
+    const group = addressGroup(client.address);
+    if (!this.#penalties.mayConnect(client.address)) {
+      this.#turnAway(client);
+      return;
+    }
+    const { connections, connectionsPerAddress, loginsPerAddress } = this.#limits;
+    const count = this.#counts.get(group) ?? { unauthenticated: 0, loggingIn: 0, waiting: new Set() };
+    if (this.#open >= connections || count.unauthenticated >= connectionsPerAddress) {
+      client.drop(this.#open >= connections ? "connections" : "connections-per-address");
+      return;
+    }
+    this.#counts.set(group, count);
+    this.#events.accepted(client);
+    this.#whileOpen(client, group, count);
+    if (count.loggingIn >= loginsPerAddress) this.#wait(client, count);
+    else this.#startLogin(client, count);
+  }
+
+  #turnAway(client: ClientSocket): void {
+    client.socket.write(notNow);
+    client.drop("penalty");
+  }
+
+  #whileOpen(client: ClientSocket, group: string, count: AddressCount): void {
+    this.#open += 1;
+    count.unauthenticated += 1;
+    let counted = true;
+    const discount = (): void => {
+      if (!counted) return;
+      counted = false;
+      count.unauthenticated -= 1;
+      if (count.unauthenticated === 0 && this.#counts.get(group) === count) this.#counts.delete(group);
+    };
+    client.logIn.onLoggedIn(discount);
+    client.socket.once("close", () => {
+      this.#open -= 1;
+      discount();
+      this.#punish(client);
+    });
+  }
+
+  #punish(client: ClientSocket): void {
     const { stage, failed } = client.logIn;
     if (stage.kind === "logged-in") return;
     const offence = stage.kind === "sent-away" ? "refuseconnection" : offenceOf(client.droppedBy, failed);
-    const begun = offence === undefined ? undefined : penalties.penalise(client.address, offence);
-    if (offence !== undefined && begun !== undefined) events.penalised(begun.source, offence, begun.forMs);
-  };
+    const begun = offence === undefined ? undefined : this.#penalties.penalise(client.address, offence);
+    if (offence !== undefined && begun !== undefined) this.#events.penalised(begun.source, offence, begun.forMs);
+  }
 
-  const turnAway = (client: ClientSocket): void => {
-    client.socket.write(notNow);
-    client.drop("penalty");
-  };
-
-  const mayBeDropped = (): boolean => {
-    const { startupsBegin: begin, startupsRatePercent: rate, startupsFull: full } = limits;
-    if (loggingIn >= full) return true;
-    if (loggingIn < begin) return false;
-    return randomInt(100) < rate + ((100 - rate) * (loggingIn - begin)) / (full - begin);
-  };
-
-  /**
-   * Our KEXINIT goes out when the client's is there, so that it carries its acknowledgement. OpenSSH's client leaves Nagle's
-   * algorithm on before log-in: with ours sent first there is nothing to carry it, the kernel delays it by 40 ms, and the
-   * client's next packet waits for it. A client that wants to see ours first gets it a little later.
-   */
-  const awaitKeyExchange = (client: ClientSocket, software: string, line: Buffer): void => {
-    const { socket } = client;
-    const goOn = (chunk: Buffer): void => {
+  #wait(client: ClientSocket, count: AddressCount): void {
+    client.socket.pause();
+    const timer = setTimeout(() => client.drop("waiting-time"), this.#limits.loginGraceMs);
+    const go = (): void => {
       clearTimeout(timer);
-      socket.off("data", goOn).pause();
-      if (!client.gone) events.identified(client, software, Buffer.concat([line, chunk]));
+      count.waiting.delete(go);
+      if (client.gone) return;
+      if (this.#penalties.mayConnect(client.address)) this.#startLogin(client, count);
+      else this.#turnAway(client);
     };
-    const timer = setTimeout(() => goOn(Buffer.alloc(0)), limits.keyExchangePatienceMs);
-    socket.once("close", () => clearTimeout(timer));
-    socket.on("data", goOn);
-  };
-
-  const collectIdentification = (client: ClientSocket): void => {
-    const { socket } = client;
-    socket.write(ownLine);
-    const timer = setTimeout(() => client.drop("identification-time"), limits.identificationMs);
-    socket.once("close", () => clearTimeout(timer));
-    let collected = Buffer.alloc(0);
-    // ssh2 loses bytes of a line that comes in more than two segments.
-    const collect = (chunk: Buffer): void => {
-      collected = Buffer.concat([collected, chunk]);
-      const end = collected.indexOf(0x0a);
-      if (end > limits.identificationBytes || (end < 0 && collected.length > limits.identificationBytes)) {
-        client.drop("identification-length");
-        return;
-      }
-      if (end < 0) return;
-      const software = identification.exec(collected.toString("latin1", 0, end))?.[1];
-      if (software === undefined) {
-        client.drop("identification");
-        return;
-      }
+    count.waiting.add(go);
+    client.socket.once("close", () => {
       clearTimeout(timer);
-      socket.off("data", collect);
-      if (collected.length > end + 1) {
-        socket.pause();
-        events.identified(client, software, collected);
-      } else awaitKeyExchange(client, software, collected);
-    };
-    socket.on("data", collect).resume();
-  };
+      count.waiting.delete(go);
+    });
+  }
 
-  const startLogin = (client: ClientSocket, count: AddressCount): void => {
-    if (mayBeDropped()) {
+  #startLogin(client: ClientSocket, count: AddressCount): void {
+    if (this.#mayBeDropped()) {
       client.drop("startups");
       return;
     }
-    loggingIn += 1;
+    this.#whileLoggingIn(client, count);
+    exchangeIdentification(client, this.#ownLine, this.#limits, (identified) =>
+      this.#events.identified(client, identified),
+    );
+  }
+
+  #mayBeDropped(): boolean {
+    const { startupsBegin: begin, startupsRatePercent: rate, startupsFull: full } = this.#limits;
+    if (this.#loggingIn >= full) return true;
+    if (this.#loggingIn < begin) return false;
+    return randomInt(100) < rate + ((100 - rate) * (this.#loggingIn - begin)) / (full - begin);
+  }
+
+  #whileLoggingIn(client: ClientSocket, count: AddressCount): void {
+    this.#loggingIn += 1;
     count.loggingIn += 1;
-    const grace = setTimeout(() => client.drop("login-grace"), limits.loginGraceMs);
+    const grace = setTimeout(() => client.drop("login-grace"), this.#limits.loginGraceMs);
     let left = false;
     const leave = (): void => {
       if (left) return;
       left = true;
       clearTimeout(grace);
-      loggingIn -= 1;
+      this.#loggingIn -= 1;
       count.loggingIn -= 1;
       const [next] = count.waiting;
       next?.();
@@ -134,65 +153,25 @@ export const createAdmission = (
     // People need longer for a code than machines for a key; meanwhile they must not take a log-in's place from others.
     client.logIn.onCodeOwed(() => {
       leave();
-      const forCode = setTimeout(() => client.drop("code-time"), limits.codeMs);
+      const forCode = setTimeout(() => client.drop("code-time"), this.#limits.codeMs);
       client.socket.once("close", () => clearTimeout(forCode));
       client.logIn.onLoggedIn(() => clearTimeout(forCode));
     });
-    collectIdentification(client);
-  };
+  }
+}
 
-  const wait = (client: ClientSocket, count: AddressCount): void => {
-    client.socket.pause();
-    const timer = setTimeout(() => client.drop("waiting-time"), limits.loginGraceMs);
-    const go = (): void => {
-      clearTimeout(timer);
-      count.waiting.delete(go);
-      if (client.gone) return;
-      if (penalties.mayConnect(client.address)) startLogin(client, count);
-      else turnAway(client);
-    };
-    count.waiting.add(go);
-    client.socket.once("close", () => {
-      clearTimeout(timer);
-      count.waiting.delete(go);
-    });
-  };
-
+/** @param ownLine what the server says first, with its line end */
+export const createAdmission = (
+  limits: Limits,
+  ownLine: string,
+  penalties: Penalties,
+  events: AdmissionEvents,
+): Server => {
+  const admission = new Admission(limits, ownLine, penalties, events);
   return createServer({ noDelay: true, keepAlive: true }, (socket: Socket) => {
     const client = new ClientSocket(socket, limits);
     client.onDrop((guard) => events.dropped(client, guard));
-    if (client.address === "") {
-      socket.destroy(); // reset before it was accepted
-      return;
-    }
-    const group = addressGroup(client.address);
-    if (!penalties.mayConnect(client.address)) {
-      turnAway(client);
-      return;
-    }
-    const count = counts.get(group) ?? { unauthenticated: 0, loggingIn: 0, waiting: new Set() };
-    if (open >= limits.connections || count.unauthenticated >= limits.connectionsPerAddress) {
-      client.drop(open >= limits.connections ? "connections" : "connections-per-address");
-      return;
-    }
-    counts.set(group, count);
-    events.accepted(client);
-    open += 1;
-    count.unauthenticated += 1;
-    let counted = true;
-    const discount = (): void => {
-      if (!counted) return;
-      counted = false;
-      count.unauthenticated -= 1;
-      if (count.unauthenticated === 0 && counts.get(group) === count) counts.delete(group);
-    };
-    client.logIn.onLoggedIn(discount);
-    socket.once("close", () => {
-      open -= 1;
-      discount();
-      punish(client);
-    });
-    if (count.loggingIn >= limits.loginsPerAddress) wait(client, count);
-    else startLogin(client, count);
+    if (client.address === "") socket.destroy(); // reset before it was accepted
+    else admission.admit(client);
   });
 };

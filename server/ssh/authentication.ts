@@ -22,8 +22,6 @@ export interface LoginOptions {
   readonly record: LogInRecord;
   readonly limits: Limits;
   readonly report: (problem: string) => void;
-  /** Called just before the client is told. */
-  readonly onLoggedIn: (identity: AuthenticatedConnection) => void;
 }
 
 /**
@@ -154,7 +152,7 @@ class LogIn {
       return;
     }
     if (!this.stillThere) return;
-    this.#options.onLoggedIn(this.#identityOf(key, code));
+    this.#client.logIn.logIn(this.#identityOf(key, code)); // before the client is told
     context.accept();
   }
 

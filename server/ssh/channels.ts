@@ -3,12 +3,12 @@ import type { Refusals } from "./refusals.ts";
 import type { AuthenticatedConnection, SessionHost } from "../session/contract.ts";
 import type { ClientSocket } from "./client-socket.ts";
 import type { Limits } from "./limits.ts";
-import { createOutputTurns } from "./output-turns.ts";
+import { ChannelTable, type Slot } from "./channel-table.ts";
+import { createOutputTurns, type OutputTurns } from "./output-turns.ts";
 import { readableText } from "./readable-text.ts";
 import type { Reading } from "./reading.ts";
-import { OpenChannel } from "./session-channel.ts";
+import { OpenChannel, type PeerWindow } from "./session-channel.ts";
 import { createSession } from "./session.ts";
-import type { Session } from "./session.ts";
 import type { Transport } from "./ssh2-internals.ts";
 
 /*
@@ -45,158 +45,174 @@ export interface Channels {
   lose(): Promise<void>;
 }
 
-interface Slot {
-  readonly channel: OpenChannel;
-  readonly session: Session;
+interface RefusedOpen {
+  readonly code: number;
+  readonly reason: RequestRefusal;
+  /** What the client is told. */
+  readonly detail: string;
 }
+
+const sessionsOnly = "This endpoint opens sessions only; forwarding is not available.";
 
 const isUint32 = (raw: unknown): raw is number =>
   typeof raw === "number" && Number.isInteger(raw) && raw >= 0 && raw <= 0xffff_ffff;
 
-export const serveChannels = (options: ChannelsOptions): Channels => {
-  const { client, limits, refusals, transport } = options;
-  const { messages } = transport;
-  const turns = createOutputTurns(
-    () =>
-      !client.gone &&
-      client.socket.writable &&
-      !transport.exchangingKeys() &&
-      client.socket.writableLength <= limits.socketHighWater,
-  );
-  const slots = new Map<number, Slot>();
-  const runningSessions = new Set<Promise<void>>();
-  let nextId = 0;
-  let refusedOpens = 0;
-  let strayMessages = 0;
-  let noMoreSessions = false;
-  let freed = Promise.withResolvers<void>();
+type Handle = (identity: AuthenticatedConnection, ...args: readonly unknown[]) => void;
 
-  const refuseOpen = (peerId: number, code: number, type: string, reason: RequestRefusal, detail: string): void => {
-    refusedOpens += 1;
-    refusals.refuse({ request: type, reason, detail });
-    if (refusedOpens > limits.refusedOpens) client.drop("refused-opens");
-    else messages.channelOpenFail(peerId, code, detail);
-  };
+/** What a client asks of its channels, message by message. */
+class ClientChannels implements Channels {
+  readonly #options: ChannelsOptions;
+  readonly #table = new ChannelTable();
+  readonly #turns: OutputTurns;
+  #refusedOpens = 0;
+  #strayMessages = 0;
+  #noMoreSessions = false;
 
-  const open = (identity: AuthenticatedConnection, raw: unknown): void => {
+  constructor(options: ChannelsOptions) {
+    this.#options = options;
+    const { client, limits, transport } = options;
+    this.#turns = createOutputTurns(
+      () =>
+        !client.gone &&
+        client.socket.writable &&
+        !transport.exchangingKeys() &&
+        client.socket.writableLength <= limits.socketHighWater,
+    );
+  }
+
+  resumeOutput(): void {
+    this.#turns.resume();
+  }
+
+  inUse(): boolean {
+    return this.#table.size > 0;
+  }
+
+  answered(): Promise<void> {
+    return this.#table.answered();
+  }
+
+  lose(): Promise<void> {
+    return this.#table.lose();
+  }
+
+  /** By the names of their messages. */
+  handlers(): Readonly<Record<string, Handle>> {
+    const { client } = this.#options;
+    const stray = (): void => this.#stray();
+    return {
+      GLOBAL_REQUEST: (_identity, name, wantReply) => this.#globalRequest(String(name), wantReply),
+      CHANNEL_OPEN: (identity, info) => this.#open(identity, info),
+      CHANNEL_REQUEST: (_identity, id, ...asked) =>
+        this.#withSlot(id, ({ session }) => {
+          const [type, wantReply, details] = asked;
+          session.request(String(type), wantReply === true, details);
+        }),
+      CHANNEL_DATA: (_identity, id, bytes) =>
+        this.#withSlot(id, ({ channel }) => {
+          const guard = Buffer.isBuffer(bytes) ? channel.receive(bytes) : "malformed-message";
+          if (guard !== undefined) client.drop(guard);
+        }),
+      // Only a server sends this (RFC 4254 §5.2 with §6); it would bypass the receive window.
+      CHANNEL_EXTENDED_DATA: () => client.drop("extended-data"),
+      CHANNEL_WINDOW_ADJUST: (_identity, id, bytes) =>
+        this.#withSlot(id, ({ channel }) => {
+          if (isUint32(bytes)) channel.widen(bytes);
+        }),
+      CHANNEL_EOF: (_identity, id) => this.#withSlot(id, ({ channel }) => channel.receiveEof()),
+      CHANNEL_CLOSE: (_identity, id) => this.#withSlot(id, (slot) => this.#table.close(slot, false)),
+      // Answers to questions that this server never asks.
+      CHANNEL_OPEN_CONFIRMATION: stray,
+      CHANNEL_OPEN_FAILURE: stray,
+      CHANNEL_SUCCESS: stray,
+      CHANNEL_FAILURE: stray,
+    };
+  }
+
+  #open(identity: AuthenticatedConnection, raw: unknown): void {
+    const { client, limits } = this.#options;
     const { type, sender, window, packetSize } = raw as Record<string, unknown>; // ssh2 always passes an object
     if (typeof type !== "string" || !isUint32(sender) || !isUint32(window) || !isUint32(packetSize)) {
       client.drop("malformed-message");
+    } else if (forwardingTypes.has(type)) {
+      this.#refuseOpen(sender, type, { code: openFailure.prohibited, reason: "forwarding", detail: sessionsOnly });
     } else if (type !== "session") {
-      const forwards = forwardingTypes.has(type);
-      const code = forwards ? openFailure.prohibited : openFailure.unknownType;
-      refuseOpen(
-        sender,
-        code,
-        type,
-        forwards ? "forwarding" : "not available",
-        "This endpoint opens sessions only; forwarding is not available.",
-      );
-    } else if (noMoreSessions) {
-      refuseOpen(
-        sender,
-        openFailure.prohibited,
-        type,
-        "no more sessions",
-        "This connection said that it needs no more sessions.",
-      );
+      this.#refuseOpen(sender, type, { code: openFailure.unknownType, reason: "not available", detail: sessionsOnly });
+    } else if (this.#noMoreSessions) {
+      const detail = "This connection said that it needs no more sessions.";
+      this.#refuseOpen(sender, type, { code: openFailure.prohibited, reason: "no more sessions", detail });
     } else if (packetSize < limits.smallestPacket) {
       client.drop("packet-size");
-    } else if (slots.size + runningSessions.size >= limits.channelsPerConnection) {
+    } else if (this.#table.size >= limits.channelsPerConnection) {
       const detail = `This connection has its ${limits.channelsPerConnection} sessions already.`;
-      refuseOpen(sender, openFailure.resourceShortage, type, "too many sessions", detail);
+      this.#refuseOpen(sender, type, { code: openFailure.resourceShortage, reason: "too many sessions", detail });
     } else {
-      const own = nextId;
-      nextId += 1;
-      const channel = new OpenChannel({ own, peer: sender }, { window, packetSize }, limits.receiveWindow, {
-        messages,
-        turns,
-      });
-      const session = createSession({
-        channel,
-        identity,
-        messages,
-        limits,
-        refusals,
-        drop: (guard) => client.drop(guard),
-        report: options.report,
-        sessions: options.sessions,
-      });
-      slots.set(own, { channel, session });
-      messages.channelOpenConfirm(sender, own, limits.receiveWindow, 32 * 1024);
+      this.#openSession(identity, sender, { window, packetSize });
     }
-  };
+  }
 
-  /** A session whose channel is closed still holds its place until it has ended, or clients could pile them up. */
-  const free = (own: number, { session }: Slot): void => {
-    slots.delete(own);
-    freed.resolve();
-    freed = Promise.withResolvers();
-    const over = session.over();
-    if (over === undefined) return;
-    runningSessions.add(over);
-    void over.finally(() => runningSessions.delete(over));
-  };
+  #openSession(identity: AuthenticatedConnection, peer: number, window: PeerWindow): void {
+    const { client, limits, refusals, report, sessions, transport } = this.#options;
+    const { messages } = transport;
+    const own = this.#table.newId();
+    const channel = new OpenChannel({ own, peer }, window, limits.receiveWindow, { messages, turns: this.#turns });
+    const session = createSession({
+      channel,
+      identity,
+      messages,
+      limits,
+      refusals,
+      drop: (guard) => client.drop(guard),
+      report,
+      sessions,
+    });
+    this.#table.add({ channel, session });
+    messages.channelOpenConfirm(peer, own, limits.receiveWindow, 32 * 1024);
+  }
 
-  const stray = (): void => {
-    strayMessages += 1;
-    if (strayMessages > limits.strayMessages) client.drop("stray-messages");
-  };
-  const withSlot = (id: unknown, act: (slot: Slot, own: number) => void): void => {
-    const slot = typeof id === "number" ? slots.get(id) : undefined;
-    if (slot === undefined || typeof id !== "number") stray();
-    else act(slot, id);
-  };
+  #refuseOpen(peer: number, type: string, { code, reason, detail }: RefusedOpen): void {
+    const { client, limits, refusals, transport } = this.#options;
+    this.#refusedOpens += 1;
+    refusals.refuse({ request: type, reason, detail });
+    if (this.#refusedOpens > limits.refusedOpens) client.drop("refused-opens");
+    else transport.messages.channelOpenFail(peer, code, detail);
+  }
 
-  const globalRequest = (rawName: unknown, wantReply: unknown): void => {
-    const name = String(rawName);
+  #globalRequest(name: string, wantReply: unknown): void {
+    const { refusals, transport } = this.#options;
     if (name === "no-more-sessions@openssh.com") {
-      noMoreSessions = true;
-      if (wantReply === true) messages.requestSuccess();
+      this.#noMoreSessions = true;
+      if (wantReply === true) transport.messages.requestSuccess();
       return;
     }
     if (!ordinaryGlobalRequests.has(name)) {
       const reason = forwardingRequests.test(name) ? "forwarding" : "not available";
       refusals.refuse({ request: name, reason, detail: `The request ${readableText(name, 64)} is not available.` });
     }
-    if (wantReply === true) messages.requestFailure();
-  };
+    if (wantReply === true) transport.messages.requestFailure();
+  }
 
-  type Handle = (identity: AuthenticatedConnection, ...args: readonly unknown[]) => void;
-  const handlers: Record<string, Handle> = {
-    GLOBAL_REQUEST: (_identity, name, wantReply) => globalRequest(name, wantReply),
-    CHANNEL_OPEN: (identity, info) => open(identity, info),
-    CHANNEL_REQUEST: (_identity, id, type, wantReply, details) =>
-      withSlot(id, ({ session }) => session.request(String(type), wantReply === true, details)),
-    CHANNEL_DATA: (_identity, id, bytes) =>
-      withSlot(id, ({ channel }) => {
-        const guard = Buffer.isBuffer(bytes) ? channel.receive(bytes) : "malformed-message";
-        if (guard !== undefined) client.drop(guard);
-      }),
-    // Only a server sends this (RFC 4254 §5.2 with §6); it would bypass the receive window.
-    CHANNEL_EXTENDED_DATA: () => client.drop("extended-data"),
-    CHANNEL_WINDOW_ADJUST: (_identity, id, bytes) =>
-      withSlot(id, ({ channel }) => {
-        if (isUint32(bytes)) channel.widen(bytes);
-      }),
-    CHANNEL_EOF: (_identity, id) => withSlot(id, ({ channel }) => channel.receiveEof()),
-    CHANNEL_CLOSE: (_identity, id) =>
-      withSlot(id, (slot, own) => {
-        slot.session.stop();
-        slot.channel.receiveClose(false);
-        free(own, slot);
-      }),
-    // Answers to questions that this server never asks.
-    CHANNEL_OPEN_CONFIRMATION: stray,
-    CHANNEL_OPEN_FAILURE: stray,
-    CHANNEL_SUCCESS: stray,
-    CHANNEL_FAILURE: stray,
-  };
-  for (const [name, handle] of Object.entries(handlers)) {
+  #withSlot(id: unknown, act: (slot: Slot) => void): void {
+    const slot = this.#table.find(id);
+    if (slot === undefined) this.#stray();
+    else act(slot);
+  }
+
+  #stray(): void {
+    this.#strayMessages += 1;
+    if (this.#strayMessages > this.#options.limits.strayMessages) this.#options.client.drop("stray-messages");
+  }
+}
+
+/** Takes the messages of the connection protocol over from ssh2. */
+export const serveChannels = (options: ChannelsOptions): Channels => {
+  const { client, limits, reading, transport } = options;
+  const channels = new ClientChannels(options);
+  for (const [name, handle] of Object.entries(channels.handlers())) {
     transport.handle(name, (...args) => {
       // ssh2 goes on parsing what is left of a segment after a drop.
       if (client.gone) return;
-      if (!windowed.has(name)) options.reading.message();
+      if (!windowed.has(name)) reading.message();
       const { identity } = client.logIn;
       if (identity === undefined || !transport.authenticated()) {
         client.drop("pre-authentication-message");
@@ -207,20 +223,5 @@ export const serveChannels = (options: ChannelsOptions): Channels => {
       }
     });
   }
-
-  return {
-    resumeOutput: () => turns.resume(),
-    inUse: () => slots.size + runningSessions.size > 0,
-    answered: async () => {
-      while ([...slots.values()].some(({ channel }) => channel.sentClose)) await freed.promise;
-    },
-    lose: async () => {
-      for (const [own, slot] of slots) {
-        slot.session.stop();
-        slot.channel.receiveClose(true);
-        free(own, slot);
-      }
-      await Promise.all(runningSessions);
-    },
-  };
+  return channels;
 };

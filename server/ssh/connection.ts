@@ -13,7 +13,7 @@ import { readableText } from "./readable-text.ts";
 import { createReading } from "./reading.ts";
 import type { Recorder } from "./recorder.ts";
 import { createRefusals } from "./refusals.ts";
-import { disconnectReason, openTransport } from "./ssh2-internals.ts";
+import { disconnectReason, openTransport, type Transport } from "./ssh2-internals.ts";
 import { guardTransport } from "./transport-guards.ts";
 
 export interface ConnectionOptions {
@@ -46,6 +46,52 @@ export interface LiveConnection {
   readonly over: Promise<void>;
 }
 
+/** How this server ends one connection, and why. */
+class Dismissal {
+  readonly #client: ClientSocket;
+  readonly #transport: Transport;
+  readonly #origin: () => Origin;
+  readonly #options: ConnectionOptions;
+
+  constructor(client: ClientSocket, transport: Transport, origin: () => Origin, options: ConnectionOptions) {
+    this.#client = client;
+    this.#transport = transport;
+    this.#origin = origin;
+    this.#options = options;
+  }
+
+  /** Tells the client why, in a sentence, and hangs up. */
+  disconnect(message: string): void {
+    const { socket, gone } = this.#client;
+    if (gone || !socket.writable) return;
+    this.#transport.sendDisconnect(disconnectReason.byApplication, message);
+    socket.end();
+    this.#client.destroyAfter(this.#options.limits.closeMs);
+  }
+
+  /** For want of a budget: its name is on the record, and in the client's words. */
+  endFor(budget: Budget, message: string): void {
+    void this.#options.recorder.record({ type: "connection-dropped", ...this.#origin(), guard: budget });
+    this.disconnect(message);
+  }
+
+  /** Ends the connection of somebody who just logged in and must do without it. */
+  unlessWelcome(identity: AuthenticatedConnection): void {
+    const { connectionsOf, limits, sessions } = this.#options;
+    const others = connectionsOf(identity) - 1;
+    // After the log-in's own answer: before it a client would try its next key.
+    if (others >= limits.connectionsPerUser) {
+      const most = `${limits.connectionsPerUser} is the most a user has at a time (connectionsPerUser).`;
+      setImmediate(() => this.endFor("connectionsPerUser", `You have ${others} connections, and ${most}`));
+      return;
+    }
+    const usedUp = sessions.whyNone(identity);
+    if (usedUp === undefined) return;
+    this.#client.logIn.sendAway();
+    setImmediate(() => this.endFor("recordMiBPerHour", usedUp));
+  }
+}
+
 /** Serves a client: log-in, then channels. Called by ssh2's `connection` event, before our KEXINIT is sent. */
 export const serveConnection = (
   client: ClientSocket,
@@ -53,7 +99,7 @@ export const serveConnection = (
   connection: Connection,
   options: ConnectionOptions,
 ): LiveConnection => {
-  const { limits, recorder, report } = options;
+  const { limits, recorder, report, sessions, authenticator, secondFactor } = options;
   const { logIn } = client;
   const origin = (): Origin => ({
     connectionId: client.connectionId,
@@ -64,48 +110,13 @@ export const serveConnection = (
   const transport = openTransport(connection);
   client.socket.setMaxListeners(0); // each part listens for "close"; ssh2 adds more
   client.onDrop((guard) => void recorder.record({ type: "connection-dropped", ...origin(), guard }));
-  const opened = recorder.record({
-    type: "connection-opened",
-    ...origin(),
-    clientSoftware: readableText(software, 255),
-  });
+  const clientSoftware = readableText(software, 255);
+  const opened = recorder.record({ type: "connection-opened", ...origin(), clientSoftware });
 
   const reading = createReading(client.socket, limits, () => performance.now());
   const refusals = createRefusals(recorder, origin, limits);
-  const channels = serveChannels({
-    client,
-    transport,
-    limits,
-    reading,
-    refusals,
-    report,
-    sessions: options.sessions,
-  });
-  const disconnect = (message: string): void => {
-    if (client.gone || !client.socket.writable) return;
-    transport.sendDisconnect(disconnectReason.byApplication, message);
-    client.socket.end();
-    client.destroyAfter(limits.closeMs);
-  };
-  /** Ends the connection for want of a budget: its name is on the record, and in the client's words. */
-  const endFor = (budget: Budget, message: string): void => {
-    void recorder.record({ type: "connection-dropped", ...origin(), guard: budget });
-    disconnect(message);
-  };
-  /** A client that just logged in, or why its user must do without this connection. */
-  const stayOrGo = (proved: AuthenticatedConnection): void => {
-    const others = options.connectionsOf(proved) - 1;
-    // After the log-in's own answer: before it a client would try its next key.
-    if (others >= limits.connectionsPerUser) {
-      const most = `${limits.connectionsPerUser} is the most a user has at a time (connectionsPerUser).`;
-      setImmediate(() => endFor("connectionsPerUser", `You have ${others} connections, and ${most}`));
-      return;
-    }
-    const usedUp = options.sessions.whyNone(proved);
-    if (usedUp === undefined) return;
-    logIn.sendAway();
-    setImmediate(() => endFor("recordMiBPerHour", usedUp));
-  };
+  const channels = serveChannels({ client, transport, limits, reading, refusals, report, sessions });
+  const dismissal = new Dismissal(client, transport, origin, options);
   guardTransport({
     client,
     connection,
@@ -115,28 +126,23 @@ export const serveConnection = (
     resumeOutput: () => channels.resumeOutput(),
     inUse: () => channels.inUse(),
     onIdle: () =>
-      endFor(
+      dismissal.endFor(
         "connectionIdleMinutes",
         `This connection had no session for ${limits.connectionIdleMs / 60_000} minutes (connectionIdleMinutes).`,
       ),
   });
+  const noticeShown = options.banner === "" ? undefined : noticeDigest(options.banner);
   decideLogin({
     client,
     connection,
     transport,
-    record: new LogInRecord(recorder, origin, {
-      opened,
-      noticeShown: options.banner === "" ? undefined : noticeDigest(options.banner),
-    }),
+    record: new LogInRecord(recorder, origin, { opened, noticeShown }),
     limits,
     report,
-    authenticator: options.authenticator,
-    secondFactor: options.secondFactor,
-    onLoggedIn: (identity) => {
-      logIn.logIn(identity);
-      stayOrGo(identity);
-    },
+    authenticator,
+    secondFactor,
   });
+  logIn.onLoggedIn((identity) => dismissal.unlessWelcome(identity));
 
   const { promise: over, resolve: isOver } = Promise.withResolvers<void>();
   client.socket.once("close", () => {
@@ -148,7 +154,7 @@ export const serveConnection = (
 
   return {
     identity: () => logIn.identity,
-    disconnect,
+    disconnect: (message) => dismissal.disconnect(message),
     answered: () => channels.answered(),
     over,
   };

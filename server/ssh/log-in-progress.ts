@@ -25,7 +25,7 @@ export class LogInProgress {
   #tries = 0;
   #failed = false;
   #onCodeOwed: (() => void) | undefined;
-  readonly #onLoggedIn: (() => void)[] = [];
+  readonly #onLoggedIn: ((identity: AuthenticatedConnection) => void)[] = [];
 
   get stage(): Stage {
     return this.#stage;
@@ -70,7 +70,7 @@ export class LogInProgress {
   logIn(identity: AuthenticatedConnection): void {
     if (this.isLoggedIn) throw new Error("a second log-in on one connection");
     this.#stage = { kind: "logged-in", identity };
-    for (const listener of this.#onLoggedIn) listener();
+    for (const listener of this.#onLoggedIn) listener(identity);
   }
 
   sendAway(): void {
@@ -83,7 +83,7 @@ export class LogInProgress {
     this.#onCodeOwed = listener;
   }
 
-  onLoggedIn(listener: () => void): void {
+  onLoggedIn(listener: (identity: AuthenticatedConnection) => void): void {
     this.#onLoggedIn.push(listener);
   }
 }

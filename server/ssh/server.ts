@@ -4,18 +4,17 @@ import type { ServerConfig } from "ssh2";
 import type { EventLog } from "../audit/event.ts";
 import type { Authenticator, SecondFactor } from "../identity/log-in.ts";
 import type { AuthenticatedConnection, SessionHost } from "../session/contract.ts";
-import { identitiesOf, type Party } from "../identity/party.ts";
 import { createAdmission } from "./admission.ts";
 import { offeredAlgorithms } from "./algorithms.ts";
 import type { ClientSocket } from "./client-socket.ts";
 import { serveConnection } from "./connection.ts";
-import type { LiveConnection } from "./connection.ts";
-import { readHostKey } from "./host-key.ts";
+import { readHostKey, type HostKey } from "./host-key.ts";
 import { defaultLimits } from "./limits.ts";
 import type { Limits } from "./limits.ts";
+import { LiveConnections } from "./live-connections.ts";
 import { defaultPenalties, Penalties } from "./penalties.ts";
 import type { PenaltySettings } from "./penalties.ts";
-import { createRecorder } from "./recorder.ts";
+import { createRecorder, type Recorder } from "./recorder.ts";
 import { socketOf, standBefore } from "./ssh2-internals.ts";
 
 export interface SshServerOptions {
@@ -82,15 +81,54 @@ const listenOn = (server: TcpServer, listen: SshServerOptions["listen"]): Promis
     });
   });
 
-/** Waits, but not for ever. */
-const within = async (ms: number, promise: Promise<unknown>): Promise<boolean> => {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
+/** @param banner asked for each client */
+const ssh2Configuration = (hostKey: HostKey, ident: string, banner: () => string, limits: Limits): ServerConfig => ({
+  hostKeys: [hostKey.privateKey],
+  ident,
+  // ssh2 reads it anew for each client.
+  get banner() {
+    return banner().replaceAll(/\r?\n/g, "\r\n");
+  },
+  keepaliveInterval: limits.keepaliveMs,
+  keepaliveCountMax: limits.keepaliveCount,
+  algorithms: {
+    kex: [...offeredAlgorithms.kex],
+    serverHostKey: [...offeredAlgorithms.serverHostKey],
+    cipher: [...offeredAlgorithms.cipher],
+    hmac: [...offeredAlgorithms.hmac],
+    compress: [...offeredAlgorithms.compress],
+  },
+});
+
+/** Those who said who they are, by their sockets: what ssh2 hands back of them. */
+type IdentifiedSockets = WeakMap<object, { readonly client: ClientSocket; readonly software: string }>;
+
+/** ssh2's part, which gets a socket once its client has said who it is. */
+const createTransports = (
+  options: SshServerOptions & { readonly limits: Limits },
+  hostKey: HostKey,
+  recorder: Recorder,
+  { live, identified }: { readonly live: LiveConnections; readonly identified: IdentifiedSockets },
+): ssh2.Server => {
+  const banner = (): string => (typeof options.banner === "string" ? options.banner : options.banner());
+  return new ssh2.Server(ssh2Configuration(hostKey, options.ident, banner, options.limits), (connection) => {
+    // First of all, before anything that may throw: an error nobody listens to ends the process.
+    connection.on("error", () => undefined);
+    const found = identified.get(socketOf(connection));
+    if (found === undefined) throw new Error("a connection that was not admitted");
+    const { client, software } = found;
+    const served = serveConnection(client, software, connection, {
+      limits: options.limits,
+      banner: banner(), // in the turn in which ssh2 reads it
+      recorder,
+      report: options.report,
+      authenticator: options.authenticator,
+      secondFactor: options.secondFactor,
+      sessions: options.sessions,
+      connectionsOf: (party) => live.countOf(party),
+    });
+    live.add(client.connectionId, served);
   });
-  const inTime = await Promise.race([promise.then(() => true), late]);
-  clearTimeout(timer);
-  return inTime;
 };
 
 /**
@@ -104,56 +142,9 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
   if (!/^[\x21-\x2c\x2e-\x7e]{1,100}$/.test(options.ident)) throw new Error("ident must be one printable ASCII word");
   const ownLine = `SSH-2.0-${options.ident}\r\n`;
   const recorder = createRecorder(options.log, report);
-  const live = new Map<string, LiveConnection>();
-  const identified = new WeakMap<object, { readonly client: ClientSocket; readonly software: string }>();
-
-  const banner = (): string => (typeof options.banner === "string" ? options.banner : options.banner());
-  const configuration: ServerConfig = {
-    hostKeys: [hostKey.privateKey],
-    ident: options.ident,
-    // ssh2 reads it anew for each client.
-    get banner() {
-      return banner().replaceAll(/\r?\n/g, "\r\n");
-    },
-    keepaliveInterval: limits.keepaliveMs,
-    keepaliveCountMax: limits.keepaliveCount,
-    algorithms: {
-      kex: [...offeredAlgorithms.kex],
-      serverHostKey: [...offeredAlgorithms.serverHostKey],
-      cipher: [...offeredAlgorithms.cipher],
-      hmac: [...offeredAlgorithms.hmac],
-      compress: [...offeredAlgorithms.compress],
-    },
-  };
-
-  /** On as many connections as any one identity of a person is logged in on: by another name it is the same person. */
-  const connectionsOf = (party: Party): number => {
-    const all = [...live.values()].flatMap((one) => {
-      const other = one.identity();
-      return other === undefined ? [] : [identitiesOf(other)];
-    });
-    return Math.max(...identitiesOf(party).map((identity) => all.filter((one) => one.includes(identity)).length));
-  };
-
-  const ssh2Server = new ssh2.Server(configuration, (connection) => {
-    // First of all, before anything that may throw: an error nobody listens to ends the process.
-    connection.on("error", () => undefined);
-    const found = identified.get(socketOf(connection));
-    if (found === undefined) throw new Error("a connection that was not admitted");
-    const { client, software } = found;
-    const served = serveConnection(client, software, connection, {
-      limits,
-      banner: banner(), // in the turn in which ssh2 reads it
-      recorder,
-      report,
-      authenticator: options.authenticator,
-      secondFactor: options.secondFactor,
-      sessions: options.sessions,
-      connectionsOf,
-    });
-    live.set(client.connectionId, served);
-    void served.over.then(() => live.delete(client.connectionId));
-  });
+  const live = new LiveConnections();
+  const identified: IdentifiedSockets = new WeakMap();
+  const transports = createTransports({ ...options, limits }, hostKey, recorder, { live, identified });
 
   const recordDrop = createDropRecord(
     (client, guard) => void recorder.record({ type: "connection-dropped", clientAddress: client.address, guard }),
@@ -169,10 +160,10 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
     dropped: recordDrop,
     penalised: (source, offence, forMs) =>
       void recorder.record({ type: "source-penalised", source, offence, forSeconds: Math.ceil(forMs / 1000) }),
-    identified: (client, software, firstBytes) => {
+    identified: (client, { software, firstBytes }) => {
       identified.set(client.socket, { client, software });
       standBefore(client.socket, ownLine);
-      ssh2Server.injectSocket(client.socket);
+      transports.injectSocket(client.socket);
       client.socket.unshift(firstBytes);
     },
   });
@@ -185,29 +176,13 @@ export const startSshServer = async (options: SshServerOptions): Promise<SshServ
     stopAccepting: () => {
       admission.close();
     },
-    connections: () =>
-      [...live.values()].flatMap((connection) => {
-        const identity = connection.identity();
-        return identity === undefined ? [] : [identity];
-      }),
-    disconnect: (connectionId, message) => {
-      const connection = live.get(connectionId);
-      connection?.disconnect(message);
-      return connection !== undefined;
-    },
+    connections: () => live.identities(),
+    disconnect: (connectionId, message) => live.disconnect(connectionId, message),
     close: async () => {
       admission.close();
-      const leaving = [...live.values()];
-      const leave = async (connection: LiveConnection): Promise<void> => {
-        await within(limits.closeMs, connection.answered());
-        connection.disconnect("The endpoint is shutting down.");
-      };
-      for (const connection of leaving) void leave(connection);
+      const over = live.dismiss(limits);
       for (const client of sockets) if (!live.has(client.connectionId)) client.socket.destroy();
-      const over = Promise.all(leaving.map((connection) => connection.over));
-      if (!(await within(limits.closeMs + limits.sessionEndMs, over))) {
-        report("some sessions did not end when their connections were closed");
-      }
+      if (!(await over())) report("some sessions did not end when their connections were closed");
       await recorder.settled();
     },
   };

@@ -1,6 +1,5 @@
 import type { Refusals } from "./refusals.ts";
 import type { AuthenticatedConnection, PseudoTerminal, SessionHost, SessionRequest } from "../session/contract.ts";
-import type { RequestRefusal } from "../audit/refusal-reasons.ts";
 import { failures } from "../errors.ts";
 import type { Limits } from "./limits.ts";
 import { readableText } from "./readable-text.ts";
@@ -37,127 +36,150 @@ const sentenceLeadMs = 100;
 /** A client may send these without end by design; each costs little. */
 const uncounted = new Set(["window-change", "signal", "keepalive@openssh.com"]);
 
+type RefusedRequest = Omit<Parameters<Refusals["refuse"]>[0], "session">;
+
 const field = (raw: unknown, name: string): string => {
   const value: unknown = typeof raw === "object" && raw !== null ? Reflect.get(raw, name) : undefined;
   return typeof value === "string" ? value : "";
 };
 
-export const createSession = (options: SessionOptions): Session => {
-  const { channel, messages, limits, refusals } = options;
-  let requests = 0;
-  let terminal: PseudoTerminal | undefined;
-  let resizes: Resizes | undefined;
-  let phase: "new" | "running" | "refused" = "new";
-  let serving: Promise<void> | undefined;
-  let lead: NodeJS.Timeout | undefined;
+/** What one client asks of one channel, and how far its session is. */
+class ClientSession implements Session {
+  readonly #options: SessionOptions;
+  #requests = 0;
+  #terminal: PseudoTerminal | undefined;
+  #resizes: Resizes | undefined;
+  #phase: "new" | "running" | "refused" = "new";
+  #serving: Promise<void> | undefined;
+  #lead: NodeJS.Timeout | undefined;
 
-  const answer = (granted: boolean, wantReply: boolean): void => {
+  constructor(options: SessionOptions) {
+    this.#options = options;
+  }
+
+  request(type: string, wantReply: boolean, details: unknown): void {
+    if (!uncounted.has(type)) this.#requests += 1;
+    if (this.#requests > this.#options.limits.requestsPerSession) this.#options.drop("session-requests");
+    else this.#dispatch(type, wantReply, details);
+  }
+
+  stop(): void {
+    clearTimeout(this.#lead);
+    this.#resizes?.stop();
+  }
+
+  over(): Promise<void> | undefined {
+    return this.#serving;
+  }
+
+  #dispatch(type: string, wantReply: boolean, details: unknown): void {
+    const isStart = type === "exec" || type === "shell" || type === "subsystem";
+    if (this.#phase === "refused") this.#answer(false, wantReply);
+    else if (isStart && this.#phase === "running") {
+      const detail = "This session has its command or shell already.";
+      this.#refuse({ request: type, reason: "second command", detail }, wantReply);
+    } else if (type === "exec") this.#exec(details, wantReply);
+    else if (type === "shell") this.#shell(wantReply);
+    else if (type === "subsystem") {
+      const name = readableText(String(details), 32);
+      const detail = `The subsystem ${name} is not available; this endpoint runs its own commands only.`;
+      this.#refuseSession({ request: `subsystem ${name}`, reason: "subsystem", detail }, wantReply);
+    } else if (type === "window-change") {
+      this.#windowChange(details);
+      this.#answer(true, wantReply);
+    } else if (type === "pty-req" && this.#options.identity.withoutTerminal === true) {
+      const detail = "This key or certificate may not have a terminal.";
+      this.#refuse({ request: type, reason: "no terminal", detail }, wantReply);
+    } else if (type === "pty-req" && this.#phase === "new" && this.#terminal === undefined) {
+      this.#terminal = decodePseudoTerminal(details);
+      this.#answer(true, wantReply);
+    } else if (type === "env") {
+      const name = readableText(field(details, "name"), 64);
+      const detail = `The environment variable ${name} is not accepted.`;
+      this.#refuse({ request: "env", reason: "environment", detail, once: `env ${name}` }, wantReply);
+    } else if (type === "keepalive@openssh.com") this.#answer(false, wantReply);
+    else {
+      const detail = `The request ${readableText(type, 64)} is not available.`;
+      this.#refuse({ request: type, reason: "not available", detail }, wantReply);
+    }
+  }
+
+  #answer(granted: boolean, wantReply: boolean): void {
+    const { channel, messages } = this.#options;
     if (!wantReply || channel.sentClose) return; // nothing may follow our CLOSE (RFC 4254 §5.3)
     if (granted) messages.channelSuccess(channel.ids.peer);
     else messages.channelFailure(channel.ids.peer);
-  };
+  }
 
-  const refuse = (request: string, reason: RequestRefusal, detail: string, wantReply: boolean, once?: string): void => {
-    refusals.refuse({ request, reason, detail, session: channel, ...(once === undefined ? {} : { once }) });
-    answer(false, wantReply);
-  };
+  #refuse(refused: RefusedRequest, wantReply: boolean): void {
+    this.#options.refusals.refuse({ ...refused, session: this.#options.channel });
+    this.#answer(false, wantReply);
+  }
 
   /** Refuses what the session was for: says why on standard error, then the failure, then closes. */
-  const refuseSession = (request: string, reason: RequestRefusal, sentence: string, wantReply: boolean): void => {
-    phase = "refused";
-    refusals.refuse({ request, reason, detail: sentence, session: channel });
-    channel.writeError(Buffer.from(`${sentence}\r\n`)).catch(() => undefined); // closed, or no window to say it in
-    lead = setTimeout(() => {
-      answer(false, wantReply);
+  #refuseSession(refused: RefusedRequest, wantReply: boolean): void {
+    const { channel, refusals } = this.#options;
+    this.#phase = "refused";
+    refusals.refuse({ ...refused, session: channel });
+    channel.writeError(Buffer.from(`${refused.detail}\r\n`)).catch(() => undefined); // closed, or no window to say it in
+    this.#lead = setTimeout(() => {
+      this.#answer(false, wantReply);
       channel.close();
     }, sentenceLeadMs);
-  };
+  }
 
-  const serve = async (request: SessionRequest): Promise<void> => {
-    try {
-      await options.sessions.serve(options.identity, request, channel);
-      if (channel.ending || channel.closed.aborted) return;
-      options.report("a session ended without an exit status");
-    } catch (error) {
-      options.report(`a session failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-    }
-    await channel.end(failures.InvalidResult.exitStatus);
-  };
-
-  const start = (asked: SessionRequest, wantReply: boolean): void => {
-    phase = "running";
-    const { forcedCommand } = options.identity;
-    // As OpenSSH does: what the client asked for is not run, and not an error either.
-    const request: SessionRequest =
-      forcedCommand === undefined ? asked : { kind: "exec", commandLine: forcedCommand, terminal };
-    answer(true, wantReply);
-    serving = serve(request).finally(() => {
-      serving = undefined;
-      resizes?.stop();
-    });
-  };
-
-  const exec = (rawLine: unknown, wantReply: boolean): void => {
+  #exec(rawLine: unknown, wantReply: boolean): void {
+    const { execLineBytes } = this.#options.limits;
     const commandLine = typeof rawLine === "string" ? rawLine : "";
-    if (Buffer.byteLength(commandLine) > limits.execLineBytes) {
-      const most = `A command line has at most ${limits.execLineBytes} bytes.`;
-      refuseSession("exec", "line too long", most, wantReply);
+    if (Buffer.byteLength(commandLine) > execLineBytes) {
+      const detail = `A command line has at most ${execLineBytes} bytes.`;
+      this.#refuseSession({ request: "exec", reason: "line too long", detail }, wantReply);
     } else if (commandLine.includes("\uFFFD")) {
       // ssh2 has replaced invalid bytes by this character; what was sent is lost, so it must not run.
-      refuseSession("exec", "line not UTF-8", "A command line must be valid UTF-8.", wantReply);
+      const detail = "A command line must be valid UTF-8.";
+      this.#refuseSession({ request: "exec", reason: "line not UTF-8", detail }, wantReply);
     } else {
-      start({ kind: "exec", commandLine, terminal }, wantReply);
+      this.#start({ kind: "exec", commandLine, terminal: this.#terminal }, wantReply);
     }
-  };
+  }
 
-  const shell = (wantReply: boolean): void => {
-    const changes = createResizes(terminal ?? { columns: 80, rows: 24 }, limits.resizeIntervalMs);
-    resizes = changes;
-    start({ kind: "shell", terminal, onResize: (listener) => changes.listen(listener) }, wantReply);
-  };
+  #shell(wantReply: boolean): void {
+    const terminal = this.#terminal;
+    const changes = createResizes(terminal ?? { columns: 80, rows: 24 }, this.#options.limits.resizeIntervalMs);
+    this.#resizes = changes;
+    this.#start({ kind: "shell", terminal, onResize: (listener) => changes.listen(listener) }, wantReply);
+  }
 
-  const windowChange = (details: unknown): void => {
+  #windowChange(details: unknown): void {
     const size = decodeSize(details);
-    if (phase === "running") resizes?.change(size);
-    else if (terminal !== undefined) terminal = { ...terminal, ...size };
-  };
+    if (this.#phase === "running") this.#resizes?.change(size);
+    else if (this.#terminal !== undefined) this.#terminal = { ...this.#terminal, ...size };
+  }
 
-  const dispatch = (type: string, wantReply: boolean, details: unknown): void => {
-    const isStart = type === "exec" || type === "shell" || type === "subsystem";
-    if (phase === "refused") answer(false, wantReply);
-    else if (isStart && phase === "running") {
-      refuse(type, "second command", "This session has its command or shell already.", wantReply);
-    } else if (type === "exec") exec(details, wantReply);
-    else if (type === "shell") shell(wantReply);
-    else if (type === "subsystem") {
-      const name = readableText(String(details), 32);
-      const sentence = `The subsystem ${name} is not available; this endpoint runs its own commands only.`;
-      refuseSession(`subsystem ${name}`, "subsystem", sentence, wantReply);
-    } else if (type === "window-change") {
-      windowChange(details);
-      answer(true, wantReply);
-    } else if (type === "pty-req" && options.identity.withoutTerminal === true) {
-      refuse(type, "no terminal", "This key or certificate may not have a terminal.", wantReply);
-    } else if (type === "pty-req" && phase === "new" && terminal === undefined) {
-      terminal = decodePseudoTerminal(details);
-      answer(true, wantReply);
-    } else if (type === "env") {
-      const name = readableText(field(details, "name"), 64);
-      refuse("env", "environment", `The environment variable ${name} is not accepted.`, wantReply, `env ${name}`);
-    } else if (type === "keepalive@openssh.com") answer(false, wantReply);
-    else refuse(type, "not available", `The request ${readableText(type, 64)} is not available.`, wantReply);
-  };
+  #start(asked: SessionRequest, wantReply: boolean): void {
+    this.#phase = "running";
+    const { forcedCommand } = this.#options.identity;
+    // As OpenSSH does: what the client asked for is not run, and not an error either.
+    const request: SessionRequest =
+      forcedCommand === undefined ? asked : { kind: "exec", commandLine: forcedCommand, terminal: this.#terminal };
+    this.#answer(true, wantReply);
+    this.#serving = this.#serve(request).finally(() => {
+      this.#serving = undefined;
+      this.#resizes?.stop();
+    });
+  }
 
-  return {
-    request: (type, wantReply, details) => {
-      if (!uncounted.has(type)) requests += 1;
-      if (requests > limits.requestsPerSession) options.drop("session-requests");
-      else dispatch(type, wantReply, details);
-    },
-    stop: () => {
-      clearTimeout(lead);
-      resizes?.stop();
-    },
-    over: () => serving,
-  };
-};
+  async #serve(request: SessionRequest): Promise<void> {
+    const { channel, identity, report, sessions } = this.#options;
+    try {
+      await sessions.serve(identity, request, channel);
+      if (channel.ending || channel.closed.aborted) return;
+      report("a session ended without an exit status");
+    } catch (error) {
+      report(`a session failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    }
+    await channel.end(failures.InvalidResult.exitStatus);
+  }
+}
+
+export const createSession = (options: SessionOptions): Session => new ClientSession(options);

@@ -179,14 +179,14 @@ const keepSignaturesWhole = (protocol: Protocol): void => {
     return onPayload(payload);
   });
   const handler = protocol._handlers["USERAUTH_REQUEST"];
-  protocol._handlers["USERAUTH_REQUEST"] = (self, user, service, method, ...rest) => {
-    const [found] = rest;
+  protocol._handlers["USERAUTH_REQUEST"] = (self, ...read) => {
+    const [_user, _service, method, found] = read;
     if (method === "publickey" && typeof found === "object" && found !== null) {
       // ssh2 has read the request up to there. A copy: the packet's memory is used again.
       const signature = Buffer.from(behindTheKey(request));
       if (signature.length > 0) Reflect.set(found, "signature", signature);
     }
-    handler?.(self, user, service, method, ...rest);
+    handler?.(self, ...read);
   };
 };
 

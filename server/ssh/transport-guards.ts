@@ -24,23 +24,22 @@ const tickMs = 1_000;
 const isOrdinaryEnd = (error: Error & { readonly level?: unknown; readonly code?: unknown }): boolean =>
   error.level === "socket" || typeof error.code === "number"; // a number: the reason of the peer's own DISCONNECT
 
-/** Keeps a connection's transport within its limits: errors, bytes, key exchanges. Install before our KEXINIT is sent. */
-export const guardTransport = (options: TransportOptions): void => {
-  const { client, connection, limits, transport } = options;
-  const { socket } = client;
-
+const guardErrors = ({ client, connection, limits }: TransportOptions): void => {
   // Without a listener a garbage packet ends the process; ssh2 by itself only half-closes.
   connection.on("error", (error: Error & { readonly level?: unknown }) => {
     if (isOrdinaryEnd(error)) client.destroyAfter(limits.errorMs);
     else client.dropSoon(error.level === "client-timeout" ? "keepalive" : "protocol-error");
   });
+};
 
+const guardBytes = ({ client, limits, reading, resumeOutput }: TransportOptions): void => {
+  const { socket, logIn } = client;
   // Everything a peer can make us send is an answer to something, so looking after each segment is enough. Output of
   // sessions waits at `socketHighWater`: above `answersWaiting` are answers that the peer asked for and does not read. Then
   // nothing more of it is read, as sshd does, and its keepalive time runs.
   socket.on("data", () => {
-    if (client.logIn.isLoggedIn) {
-      if (socket.writableLength > limits.answersWaiting) options.reading.hold();
+    if (logIn.isLoggedIn) {
+      if (socket.writableLength > limits.answersWaiting) reading.hold();
     } else if (socket.bytesRead > limits.preAuthenticationBytesIn) {
       client.drop("pre-authentication-bytes");
     } else if (socket.writableLength > limits.preAuthenticationBytesOut) {
@@ -48,61 +47,92 @@ export const guardTransport = (options: TransportOptions): void => {
     }
   });
   socket.on("drain", () => {
-    options.resumeOutput();
-    if (!client.gone) options.reading.release();
+    resumeOutput();
+    if (!client.gone) reading.release();
   });
+};
 
-  let bytesAtExchange = 0;
-  let exchangedAt: number | undefined;
-  let exchangeSince: number | undefined;
-  let startedByUs = false;
-  let cheapRekeys: number[] = [];
-  let idleSince: number | undefined;
+/** The key exchanges of a connection: neither too many, nor too long, nor too few. */
+class KeyExchanges {
+  readonly #options: TransportOptions;
+  #finishedAt: number | undefined;
+  #bytesThen = 0;
+  #since: number | undefined;
+  #startedByUs = false;
+  #cheap: number[] = [];
 
-  connection.on("rekey", () => {
-    // Our own rekeys and those after real traffic don't count, or `RekeyLimit 16M` would cut a client off.
-    if (!startedByUs && client.bytesMoved - bytesAtExchange < limits.cheapRekeyBytes) {
-      const now = Date.now();
-      cheapRekeys = [...cheapRekeys.filter((at) => at > now - 60_000), now];
-      if (cheapRekeys.length > limits.cheapRekeysPerMinute) client.drop("rekey-flood");
+  constructor(options: TransportOptions) {
+    this.#options = options;
+    options.connection.on("rekey", () => this.#begun());
+    options.connection.on("handshake", (negotiated: NegotiatedAlgorithms) => this.#finished(negotiated));
+  }
+
+  /** The first exchange is under the log-in grace. */
+  get hasFinished(): boolean {
+    return this.#finishedAt !== undefined;
+  }
+
+  /** Looks whether one has stalled, or is due. */
+  look(now: number): void {
+    const { client, limits, transport } = this.#options;
+    if (this.#finishedAt === undefined) return;
+    if (transport.exchangingKeys()) {
+      this.#since ??= now;
+      if (now - this.#since > limits.keyExchangeMs) client.drop("key-exchange-stalled");
+      return;
     }
-    startedByUs = false;
-  });
+    this.#since = undefined;
+    const due = client.bytesMoved - this.#bytesThen > limits.rekeyBytes || now - this.#finishedAt > limits.rekeyMs;
+    if (due && client.logIn.isLoggedIn && !client.gone) {
+      this.#startedByUs = true;
+      transport.rekey();
+    }
+  }
 
-  connection.on("handshake", (negotiated: NegotiatedAlgorithms) => {
+  #begun(): void {
+    const { client, limits } = this.#options;
+    // Our own rekeys and those after real traffic don't count, or `RekeyLimit 16M` would cut a client off.
+    if (!this.#startedByUs && client.bytesMoved - this.#bytesThen < limits.cheapRekeyBytes) {
+      const now = Date.now();
+      this.#cheap = [...this.#cheap.filter((at) => at > now - 60_000), now];
+      if (this.#cheap.length > limits.cheapRekeysPerMinute) client.drop("rekey-flood");
+    }
+    this.#startedByUs = false;
+  }
+
+  #finished(negotiated: NegotiatedAlgorithms): void {
+    const { client, resumeOutput, transport } = this.#options;
     const ciphers = [negotiated.cs.cipher, negotiated.sc.cipher];
     // Terrapin: these two let a man in the middle cut messages from the start of the connection unless both sides are strict.
     if (!transport.strict() && ciphers.some((name) => /chacha20|-cbc/.test(name))) {
       client.drop("weak-transport");
       return;
     }
-    exchangeSince = undefined;
-    bytesAtExchange = client.bytesMoved;
-    exchangedAt = Date.now();
-    process.nextTick(options.resumeOutput); // after ssh2 has sent what it queued itself
-  });
+    this.#since = undefined;
+    this.#bytesThen = client.bytesMoved;
+    this.#finishedAt = Date.now();
+    process.nextTick(resumeOutput); // after ssh2 has sent what it queued itself
+  }
+}
 
+/** Keeps a connection's transport within its limits: errors, bytes, key exchanges. Install before our KEXINIT is sent. */
+export const guardTransport = (options: TransportOptions): void => {
+  const { client, limits } = options;
+  guardErrors(options);
+  guardBytes(options);
+  const exchanges = new KeyExchanges(options);
+  let idleSince: number | undefined;
   const tick = setInterval(
     () => {
-      if (exchangedAt === undefined) return; // the first exchange is under the log-in grace
+      if (!exchanges.hasFinished) return;
       const now = Date.now();
       if (!client.logIn.isLoggedIn || options.inUse()) idleSince = undefined;
       else idleSince ??= now;
       if (idleSince !== undefined && now - idleSince > limits.connectionIdleMs) options.onIdle();
-      if (transport.exchangingKeys()) {
-        exchangeSince ??= now;
-        if (now - exchangeSince > limits.keyExchangeMs) client.drop("key-exchange-stalled");
-        return;
-      }
-      exchangeSince = undefined;
-      const due = client.bytesMoved - bytesAtExchange > limits.rekeyBytes || now - exchangedAt > limits.rekeyMs;
-      if (due && client.logIn.isLoggedIn && !client.gone) {
-        startedByUs = true;
-        transport.rekey();
-      }
+      exchanges.look(now);
     },
     Math.min(tickMs, limits.keyExchangeMs, limits.connectionIdleMs),
   );
   tick.unref();
-  socket.once("close", () => clearInterval(tick));
+  client.socket.once("close", () => clearInterval(tick));
 };
