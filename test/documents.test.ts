@@ -94,7 +94,7 @@ test("each file that the architecture document names is there", () => {
   expect(named.filter((name) => !names.has(name))).toEqual([]);
 });
 
-/** Sentences of the texts that people read to do something; no tables, code, lists of names. */
+/** Sentences of prose; no tables, code, lists of names. */
 const sentencesOf = (file: string): readonly string[] =>
   proseOf(file)
     .replaceAll(/<!-- generated[^]*?<!-- end -->/g, "")
@@ -104,9 +104,14 @@ const sentencesOf = (file: string): readonly string[] =>
     .split(/\n{2,}|\n(?=\s*(?:-|\d+\.) )|[.?!:;]\**\s/)
     .map((sentence) => sentence.replaceAll(/\s+/g, " ").trim());
 
-test("a sentence that people read to do something has twenty words at most", () => {
-  const forPeople = documents.filter((file) => /^(README|CONTRIBUTING|SECURITY)\.md$|^docs\//.test(file));
-  const long = forPeople.flatMap((file) =>
+/** The bench writes its results; the changelog's entries stay as operators read them. */
+const written = documents.filter(
+  (file) => !/^(CHANGELOG|test\/bench\/RESULTS|server\/(ssh|audit-review)\/README)\.md$/.test(file),
+);
+
+test("a sentence has twenty words at most", () => {
+  expect(written.length).toBeGreaterThan(60);
+  const long = written.flatMap((file) =>
     sentencesOf(file)
       .filter((sentence) => sentence.split(" ").length > 20)
       .map((sentence) => `${file}: ${sentence}`),
