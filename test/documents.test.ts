@@ -2,6 +2,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { expect, test } from "vitest";
 import * as z from "zod";
+import { readCmdLine } from "./harness/cmd-exe.ts";
 import { imports, root, roomOf, sources } from "./harness/imports.ts";
 
 const documents = globSync("**/*.md", {
@@ -117,4 +118,34 @@ test("a sentence has twenty words at most", () => {
       .map((sentence) => `${file}: ${sentence}`),
   );
   expect(long).toEqual([]);
+});
+
+const linesToPaste = written.flatMap((file) =>
+  [...textOf(file).matchAll(/^ *```sh\n([^]*?)^ *```/gm)].flatMap(([, block = ""]) =>
+    block.split("\n").map((line) => ({ file, line: line.trim() })),
+  ),
+);
+
+test("a line to paste has no comment behind it, and single quotes only inside double quotes", () => {
+  expect(linesToPaste.length).toBeGreaterThan(80);
+  const wrong = linesToPaste.filter(
+    ({ line }) => /\S +#/.test(line.replace(/^#.*/, "")) || line.replaceAll(/^#.*|"[^"]*"/g, "").includes("'"),
+  );
+  expect(wrong).toEqual([]);
+});
+
+/** Administrators type them on machines of their own, whatever shell these have. */
+test("a line that logs in means the same in cmd.exe, PowerShell and sh", () => {
+  const lines = linesToPaste.filter(({ line }) => line.startsWith("ssh "));
+  expect(lines.length).toBeGreaterThan(20);
+  const wrong = lines.filter(({ line }) => {
+    // PowerShell and sh replace these inside double quotes, too; PowerShell 5.1 has no && and no ||.
+    if (/[$`]|&&|\|\|/.test(line)) return true;
+    try {
+      return readCmdLine(line).words[0] !== "ssh";
+    } catch {
+      return true;
+    }
+  });
+  expect(wrong).toEqual([]);
 });

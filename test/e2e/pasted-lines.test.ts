@@ -6,7 +6,7 @@ import { readCmdLine } from "../harness/cmd-exe.ts";
 import { launch, root, run, type Endpoint, type Finished } from "../harness/endpoint.ts";
 import { findAll, pwsh } from "../import/real-tools/tools.ts";
 
-/* The lines that README and the page for scripts tell people to paste, in each shell that they have. */
+/* The lines that README and the pages for scripts and reviewers tell people to paste, in each shell that they have. */
 
 interface PastedLine {
   readonly line: string;
@@ -25,7 +25,9 @@ const linesOf = (document: string): readonly PastedLine[] => {
 };
 
 const readme = linesOf("README.md");
-const pasted = [...readme, ...linesOf("docs/use/scripts.md")];
+/** A demo has no session of the name that stands for one. */
+const review = linesOf("docs/use/review.md").filter(({ line }) => !line.includes("S-0123456789abcdef"));
+const pasted = [...readme, ...linesOf("docs/use/scripts.md"), ...review];
 
 /** Runs a line in a folder where `ssh` is the one below. */
 type Shell = (line: string, directory: string) => Promise<Finished>;
