@@ -25,9 +25,9 @@ const linesOf = (document: string): readonly PastedLine[] => {
 };
 
 const readme = linesOf("README.md");
+const pasted = [...readme, ...linesOf("docs/use/scripts.md")];
 /** A demo has no session of the name that stands for one. */
-const review = linesOf("docs/use/review.md").filter(({ line }) => !line.includes("S-0123456789abcdef"));
-const pasted = [...readme, ...linesOf("docs/use/scripts.md"), ...review];
+const forReviewers = linesOf("docs/use/review.md").filter(({ line }) => !line.includes("S-0123456789abcdef"));
 
 /** Runs a line in a folder where `ssh` is the one below. */
 type Shell = (line: string, directory: string) => Promise<Finished>;
@@ -113,6 +113,7 @@ const expected = (lines: readonly PastedLine[]): readonly unknown[] => lines.map
 test("there are lines to paste", () => {
   expect(readme.length).toBeGreaterThan(3);
   expect(pasted.length).toBeGreaterThan(readme.length + 5);
+  expect(forReviewers.length).toBeGreaterThan(3);
 });
 
 describe.each(shells)("in %s", (_, shell) => {
@@ -123,6 +124,15 @@ describe.each(shells)("in %s", (_, shell) => {
     expect(readFileSync(join(directory, "keys.csv"), "utf8")).toMatch(/(?:\d{6}-){7}\d{6}/);
     expect(readFileSync(join(directory, "answers.csv"), "utf8")).toMatch(/(?:\d{6}-){7}\d{6}/);
   });
+});
+
+// PowerShell takes seconds for each: what it makes of a line is looked at by test/documents.test.ts.
+test.each([
+  ["sh", sh],
+  ["cmd.exe", cmdExe],
+])("the lines for reviewers end well in %s", async (_, shell) => {
+  const { directory } = await startDemo();
+  expect(await runAll(shell, forReviewers, directory)).toEqual(expected(forReviewers));
 });
 
 test("cmd.exe leaves single quotes around a line, which is understood", async () => {
