@@ -11,7 +11,7 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { examineDumps } from "../../server/cli/doctor.ts";
-import { launch, pep, root, startEndpoint } from "../harness/endpoint.ts";
+import { launch, pep, root, startEndpointWith } from "../harness/endpoint.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 /** The status of a process that runs, read at once: whoever asks twice may meet its end in between. */
@@ -83,7 +83,7 @@ const settles = async (pid: number, signal: number, before: number): Promise<voi
 
 describe.runIf(linux)("whatever signal comes", () => {
   test.each(signals)("signal %i opens no debugger and dumps nothing of server and UI process", async (signal) => {
-    const endpoint = await startEndpoint();
+    const endpoint = await startEndpointWith({ spareUiProcesses: 1 });
     await expect.poll(() => children(endpoint.pid).length).toBeGreaterThan(0);
     const [ui = 0] = children(endpoint.pid);
     for (const pid of [ui, endpoint.pid]) {

@@ -9,7 +9,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { cpSync, readdirSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { launch, pep, root, startEndpoint } from "../harness/endpoint.ts";
+import { launch, makeDemo, pep, root, startEndpoint } from "../harness/endpoint.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 const putPipe = (path: string): void => {
@@ -37,7 +37,7 @@ test.each(["jea-roles.json", "endpoint.json", "host-key", "log-key", "demo/maste
   { timeout: 30_000 },
   async (name) => {
     const dataDirectory = join(temporaryDirectory(), "pep");
-    expect((await pep(["init", "--demo", "--data-dir", dataDirectory])).status).toBe(0);
+    await makeDemo(dataDirectory);
     putPipe(join(dataDirectory, name));
     const { status, stderr } = await pep(["serve", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0"]);
     expect(stderr).toContain("it is a pipe, not a regular file");

@@ -93,7 +93,7 @@ describe.runIf(isolation.kind === "own-accounts")("a user's UI process", () => {
   });
 
   test("has no capability, no group, and no way to any", async () => {
-    const endpoint = await startEndpoint();
+    const endpoint = await startEndpointWith({ spareUiProcesses: 2 });
     const terminal = endpoint.terminal("support", size);
     await terminal.waitFor("PS support@pep>");
     const [first = 0, second = 0, ...more] = childrenOf(endpoint.pid);

@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: the endpoint side by side with what people would use instead. See README.md of this folder.
  * Options: `--rows one-key,bulk` some rows only, `--large` a million keys, `--keys N`, `--rounds N`, `--tiny` as small as makes
- * sense. Only a run of all rows that is not tiny writes RESULTS.md.
+ * sense, of what is built. Only a run of all rows that is not tiny writes RESULTS.md.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -153,7 +153,8 @@ const chosen = values.rows.split(",").map((name) => {
 const missing = missingForPeer();
 if (missing.length > 0) throw new Error(`the comparison needs ${missing.join(", ")}`);
 
-execFileSync(process.execPath, [join(root, "build.ts")], { cwd: root, stdio: "inherit" });
+// The test of the smallest run has built it.
+if (!values.tiny) execFileSync(process.execPath, [join(root, "build.ts")], { cwd: root, stdio: "inherit" });
 const sizes = values.tiny
   ? tiny
   : {

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { pep, startEndpoint } from "../harness/endpoint.ts";
+import { makeDemo, pep, startEndpoint } from "../harness/endpoint.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 test("what was done over SSH is listed, shown, proved by receipts, and verified from a copy", async () => {
@@ -61,7 +61,7 @@ test("what was done over SSH is listed, shown, proved by receipts, and verified 
 
 test("a log whose end was cut off stops the start, with one clear line", async () => {
   const dataDirectory = join(temporaryDirectory(), "data");
-  expect((await pep(["init", "--demo", "--data-dir", dataDirectory])).status).toBe(0);
+  await makeDemo(dataDirectory);
   const segment = join(dataDirectory, "audit", "log", "000000000001.ndjson");
   const [first = ""] = readFileSync(segment, "utf8").split("\n");
   writeFileSync(segment, `${first}\n`);
@@ -74,7 +74,7 @@ test("a log whose end was cut off stops the start, with one clear line", async (
 
 test("a new log key goes on with the log, and whoever has the old public key can still verify", async () => {
   const dataDirectory = join(temporaryDirectory(), "data");
-  expect((await pep(["init", "--demo", "--data-dir", dataDirectory])).status).toBe(0);
+  await makeDemo(dataDirectory);
   const old = join(temporaryDirectory(), "old.pub");
   cpSync(join(dataDirectory, "log-key.pub"), old);
   const rotated = await pep(["audit", "rotate-key", "--data-dir", dataDirectory]);

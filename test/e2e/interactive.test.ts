@@ -6,7 +6,8 @@ import { openTerminal, type Terminal } from "../harness/terminal.ts";
 
 let endpoint: Endpoint;
 beforeAll(async () => {
-  endpoint = await startSharedEndpoint();
+  // With screens that wait for whoever comes, as it is shipped.
+  endpoint = await startSharedEndpoint({ spareUiProcesses: 2 });
   return endpoint.end;
 });
 

@@ -1,14 +1,14 @@
 import { existsSync, globSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { pep, run, startEndpoint, type Endpoint } from "../harness/endpoint.ts";
+import { type Endpoint, makeDemo, pep, run, startEndpoint } from "../harness/endpoint.ts";
 import { askpass, editRoles, enrol } from "../harness/enrol.ts";
 import { exec, logIn } from "../harness/ssh-attacker.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 const demo = async (): Promise<string> => {
   const dataDirectory = join(temporaryDirectory(), "pep");
-  expect((await pep(["init", "--demo", "--data-dir", dataDirectory])).status).toBe(0);
+  await makeDemo(dataDirectory);
   return dataDirectory;
 };
 

@@ -6,7 +6,7 @@ import { nameOfLog } from "../../server/audit-forwarding/log-name.ts";
 import { findSegments } from "../../server/audit/log-lines.ts";
 import { smallRecord } from "../audit-review/record.ts";
 import { receiverStage } from "../audit-forwarding/stage.ts";
-import { launch, pep, startEndpoint, type Endpoint } from "../harness/endpoint.ts";
+import { type Endpoint, launch, makeDemo, pep, startEndpoint } from "../harness/endpoint.ts";
 import { hasRsyslogd, seqOf } from "../harness/rsyslogd.ts";
 import { testRuntime } from "../harness/runtime.ts";
 
@@ -15,7 +15,7 @@ type Stage = Awaited<ReturnType<typeof receiverStage>>;
 /** A demo's data directory whose endpoint.json names the receiver. */
 const demoFor = async ({ directory, receiver }: Stage, more: object = {}): Promise<string> => {
   const dataDirectory = join(directory, "pep");
-  expect((await pep(["init", "--demo", "--data-dir", dataDirectory])).status).toBe(0);
+  await makeDemo(dataDirectory);
   const path = join(dataDirectory, "endpoint.json");
   writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), syslog: { ...receiver, ...more } }));
   return dataDirectory;

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { pep, run, startEndpoint } from "../harness/endpoint.ts";
+import { makeDemo, pep, run, startEndpoint } from "../harness/endpoint.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 const keygen = "ssh-keygen";
@@ -9,7 +9,7 @@ const keygen = "ssh-keygen";
 test("endpoint.json names authorities and revoked keys; SIGHUP reads both again, and a missing list lets nobody in", async () => {
   const dataDirectory = join(temporaryDirectory(), "pep");
   const at = (name: string): string => join(dataDirectory, name);
-  expect((await pep(["init", "--demo", "--data-dir", dataDirectory])).status).toBe(0);
+  await makeDemo(dataDirectory);
   const file: object = JSON.parse(readFileSync(at("endpoint.json"), "utf8"));
   const withTrust = { ...file, trustedUserCAKeys: "authorities", revokedKeys: "revoked" };
   writeFileSync(at("endpoint.json"), JSON.stringify(withTrust), { mode: 0o600 });

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { pep, run, startEndpoint, type DemoUser, type Endpoint } from "./endpoint.ts";
+import { type DemoUser, type Endpoint, makeDemo, run, startEndpoint } from "./endpoint.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 export interface CertifiedEndpoint {
@@ -33,7 +33,7 @@ export const startCertifiedEndpoint = async (): Promise<CertifiedEndpoint> => {
   const directory = temporaryDirectory();
   const dataDirectory = join(directory, "pep");
   const at = (name: string): string => join(dataDirectory, name);
-  expect((await pep(["init", "--demo", "--data-dir", dataDirectory])).status).toBe(0);
+  await makeDemo(dataDirectory);
   const configuration: object = JSON.parse(readFileSync(at("endpoint.json"), "utf8"));
   const replace: CertifiedEndpoint["replace"] = (name, content) => {
     writeFileSync(at(`${name}.new`), content, { mode: 0o600 });

@@ -1,5 +1,5 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -8,9 +8,10 @@ import { temporaryDirectory } from "./temporary-directory.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
 export const root = join(import.meta.dirname, "..", "..");
-const main = join(root, "dist", "server", "main.js");
 /** What an administrator starts; it becomes the server, in the same process. */
 const launcher = join(root, "dist", "bin", "pep");
+/** A copy without node_modules finds its runtime on PATH, and must find this one. */
+const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}` };
 
 export interface Finished {
   readonly status: number | null;
@@ -41,7 +42,7 @@ export const run = async (
 
 /** Runs the built `pep` as an administrator would. */
 export const pep = (args: readonly string[], input?: string): ReturnType<typeof run> =>
-  run(process.execPath, [main, ...args], input === undefined ? {} : { input });
+  run(launcher, args, input === undefined ? { env } : { input, env });
 
 export type DemoUser = "support" | "exporter" | "requester" | "certadmin" | "approver" | "auditor" | "guest";
 
@@ -109,26 +110,47 @@ const waitUntilListening = (child: ChildProcess, output: () => { stdout: string;
 
 /** Starts the built server with a demo's data directory on a free port; it is ended when the test is over. */
 export const startEndpoint = async (options: StartOptions = {}): Promise<Endpoint> => {
-  const endpoint = await launch({ dataDirectory: join(temporaryDirectory(), "pep"), ...options });
+  const { dataDirectory = join(temporaryDirectory(), "pep") } = options;
+  if (!existsSync(dataDirectory)) await makeDemo(dataDirectory);
+  const endpoint = await launch({ ...options, dataDirectory });
   onTestFinished(endpoint.end);
   return endpoint;
+};
+
+/** Set by vitest's set-up (build.ts). Unset, each demo is made on its own. */
+const template = process.env["PEP_TEST_DEMO"];
+
+/**
+ * Makes a demo's data directory with these settings in its endpoint.json.
+ * No UI process is started ahead: each takes as much of a processor as the server's own start, and most tests look at no screen.
+ */
+export const makeDemo = async (dataDirectory: string, settings: object = {}): Promise<void> => {
+  if (template === undefined) {
+    const { status, stderr } = await pep(["init", "--demo", "--data-dir", dataDirectory]);
+    if (status !== 0) throw new Error(stderr);
+  } else {
+    // cp, because cpSync gives the copied directories modes of its own.
+    execFileSync("cp", ["--archive", template, dataDirectory]);
+  }
+  const file = join(dataDirectory, "endpoint.json");
+  // The only text that names the directory, before a first start.
+  const shipped: object = JSON.parse(readFileSync(file, "utf8").replaceAll(template ?? dataDirectory, dataDirectory));
+  writeFileSync(file, JSON.stringify({ ...shipped, spareUiProcesses: 0, ...settings }));
 };
 
 /** A demo with these settings in its endpoint.json. */
 export const startEndpointWith = async (settings: object): Promise<Endpoint> => {
   const dataDirectory = join(temporaryDirectory(), "pep");
-  const { status, stderr } = await pep(["init", "--demo", "--data-dir", dataDirectory]);
-  if (status !== 0) throw new Error(stderr);
-  const file = join(dataDirectory, "endpoint.json");
-  const shipped: object = JSON.parse(readFileSync(file, "utf8"));
-  writeFileSync(file, JSON.stringify({ ...shipped, ...settings }));
+  await makeDemo(dataDirectory, settings);
   return startEndpoint({ dataDirectory });
 };
 
 /** One for all tests of a file, which leave it as they found it; `beforeAll` returns its `end`. */
-export const startSharedEndpoint = async (): Promise<Endpoint> => {
+export const startSharedEndpoint = async (settings: object = {}): Promise<Endpoint> => {
   const directory = mkdtempSync(join(tmpdir(), "pep-"));
-  const endpoint = await launch({ dataDirectory: join(directory, "pep") });
+  const dataDirectory = join(directory, "pep");
+  await makeDemo(dataDirectory, settings);
+  const endpoint = await launch({ dataDirectory });
   return {
     ...endpoint,
     end: async () => {
@@ -152,8 +174,7 @@ export const launch = async (options: StartOptions & { readonly dataDirectory: s
   ];
   const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    // A copy without node_modules finds its runtime on PATH, and must find this one.
-    env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}` },
+    env,
   });
   let stdout = "";
   let stderr = "";

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { AuditEvent } from "../../server/audit/event.ts";
 import { makeKeys, writeCsv } from "../bench/keys.ts";
-import { pep, type Endpoint } from "./endpoint.ts";
+import { type Endpoint, makeDemo, pep } from "./endpoint.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 /** One client of a load. Its reason is a mark of its own: the record's disclosures to it can be told from all others. */
@@ -27,6 +27,12 @@ export const importKeys = async (dataDirectory: string, count: number): Promise<
   writeCsv(makeKeys(count), file);
   const imported = await pep(["import", "--data-dir", dataDirectory, file]);
   if (imported.status !== 0) throw new Error(imported.stderr);
+};
+
+/** A demo's data directory with so many keys. */
+export const prepare = async (dataDirectory: string, keys: number): Promise<void> => {
+  await makeDemo(dataDirectory);
+  await importKeys(dataDirectory, keys);
 };
 
 /** Every key there is, by its id, asked while all is well. */
@@ -125,4 +131,18 @@ export const printAccounts = (fault: string, { clients, shownBytes, unaccounted 
 export const verified = async (dataDirectory: string): Promise<string> => {
   const { stdout } = await pep(["audit", "verify", "--data-dir", dataDirectory]);
   return stdout;
+};
+
+/** Prints what the clients received, and expects each piece of it on the record. */
+export const expectNothingUnaccounted = (
+  fault: string,
+  keys: ReadonlyMap<string, string>,
+  clients: readonly Client[],
+  endpoint: Endpoint,
+  more?: string,
+): void => {
+  const accounts = account(keys, clients, endpoint.events());
+  printAccounts(fault, accounts, more);
+  expect(accounts.shownBytes).toBeGreaterThan(1000);
+  expect(accounts.unaccounted).toEqual([]);
 };

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { guid, passwordOf } from "../site-database/fixture.ts";
-import { pep } from "./endpoint.ts";
+import { makeDemo, pep } from "./endpoint.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 export const links = "RecoveryAndHardwareCore_Machines_Volumes";
@@ -81,7 +81,7 @@ export const importTwice = async (): Promise<ImportedTwice> => {
   const directory = join(root, "pep");
   const older = join(root, "older.sqlite");
   const newest = join(root, "newest.sqlite");
-  await succeeded(pep(["init", "--demo", "--data-dir", directory]));
+  await makeDemo(directory);
   // PC-1 by its device id alone, as Microsoft Graph names it, and PC-2.
   await succeeded(
     importing(directory, [

@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect } from "vitest";
-import { pep, startEndpoint, type Endpoint } from "./endpoint.ts";
+import { type Endpoint, makeDemo, startEndpoint } from "./endpoint.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 interface RolesText {
@@ -12,7 +11,7 @@ interface RolesText {
 /** A demo whose roles file was changed before its first start. @returns where its data lies */
 export const prepareDemo = async (change: (roles: RolesText) => void): Promise<string> => {
   const dataDirectory = join(temporaryDirectory(), "pep");
-  expect(await pep(["init", "--demo", "--data-dir", dataDirectory])).toMatchObject({ status: 0 });
+  await makeDemo(dataDirectory);
   const path = join(dataDirectory, "jea-roles.json");
   const roles: RolesText = JSON.parse(readFileSync(path, "utf8"));
   change(roles);

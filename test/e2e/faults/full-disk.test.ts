@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { pep, startEndpoint } from "../../harness/endpoint.ts";
+import { makeDemo, pep, startEndpoint } from "../../harness/endpoint.ts";
 import {
   account,
   findKeys,
@@ -21,7 +21,7 @@ const MiB = 1024 * 1024;
 /** A demo on a disk of its own, with a reserve that fits it. */
 const startOn = async (disk: SmallDisk, keys = 20_000) => {
   const dataDirectory = join(disk.path, "pep");
-  expect((await pep(["init", "--demo", "--data-dir", dataDirectory])).status).toBe(0);
+  await makeDemo(dataDirectory);
   const file = join(dataDirectory, "endpoint.json");
   const settings: unknown = JSON.parse(readFileSync(file, "utf8"));
   writeFileSync(file, JSON.stringify({ ...Object(settings), auditReserveMiB: 16 }));

@@ -1,13 +1,12 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { breakDisk, whyNoBrokenDisk } from "../../harness/broken-disk.ts";
-import { launch, pep, startEndpoint, type Endpoint } from "../../harness/endpoint.ts";
-import { account, findKeys, importKeys, printAccounts, startExport, startScreen } from "../../harness/fault-load.ts";
+import { pep, startEndpoint, type Endpoint } from "../../harness/endpoint.ts";
+import { expectNothingUnaccounted, findKeys, prepare, startExport, startScreen } from "../../harness/fault-load.ts";
 import { verified, type Client } from "../../harness/fault-load.ts";
 import { createMovingClock } from "../../harness/moving-clock.ts";
 import { mountSmallDisk, whyNoSmallDisk } from "../../harness/small-disk.ts";
 import { temporaryDirectory } from "../../harness/temporary-directory.ts";
-import { createRandom } from "../../import/recovery-data.ts";
 
 const noBrokenDisk = whyNoBrokenDisk();
 if (noBrokenDisk !== undefined) console.warn(`The failing-disk tests are skipped: ${noBrokenDisk}.`);
@@ -15,11 +14,6 @@ const noSmallDisk = whyNoSmallDisk();
 if (noSmallDisk !== undefined) console.warn(`The read-only test is skipped: ${noSmallDisk}.`);
 
 const hourMs = 3_600_000;
-
-const prepare = async (dataDirectory: string, keys: number): Promise<void> => {
-  expect((await pep(["init", "--demo", "--data-dir", dataDirectory])).status).toBe(0);
-  await importKeys(dataDirectory, keys);
-};
 
 /** Exports and a screen, all of them under way when it resolves. */
 const startLoad = async (endpoint: Endpoint, name: string, exports: number): Promise<Client[]> => {
@@ -32,19 +26,6 @@ const startLoad = async (endpoint: Endpoint, name: string, exports: number): Pro
   const clients = Array.from({ length: exports }, (_, n) => startExport(endpoint, `${name}-${n}`, count));
   await expect.poll(() => received, { interval: 5 }).toBeGreaterThan(0);
   return [screen, ...clients];
-};
-
-const expectNothingUnaccounted = (
-  fault: string,
-  keys: ReadonlyMap<string, string>,
-  clients: readonly Client[],
-  endpoint: Endpoint,
-  more?: string,
-): void => {
-  const accounts = account(keys, clients, endpoint.events());
-  printAccounts(fault, accounts, more);
-  expect(accounts.shownBytes).toBeGreaterThan(1000);
-  expect(accounts.unaccounted).toEqual([]);
 };
 
 /*
@@ -131,57 +112,6 @@ test(
     expectNothingUnaccounted("jumping clock", keys, clients, endpoint, `${offsets.length - 1} jumps`);
     endpoint.signal("SIGTERM");
     expect(await endpoint.exited).toBe(0);
-    expect(await verified(dataDirectory)).toContain(" 0 problems.");
-  },
-);
-
-const kills = 200;
-const clientsPerKill = 3;
-
-/*
- * ATTACK  The server is killed, 200 times, each time in the middle of three clients' log-ins, exports and screens.
- * DANGER  A client has a key that the record does not have; or the record is torn so that the server can't start.
- * EXPECT  Every byte that arrived is covered by a durable disclosure; each start repairs; `pep audit verify` holds.
- */
-test(
-  "killed 200 times at seeded points under load: nothing unaccounted, and every start goes on",
-  { timeout: 1_200_000 },
-  async () => {
-    const dataDirectory = join(temporaryDirectory(), "pep");
-    await prepare(dataDirectory, 1_500);
-    const first = await launch({ dataDirectory });
-    const keys = await findKeys(first);
-    await first.end();
-    const random = createRandom(20_261_122);
-    const clients: Client[] = [];
-    for (let kill = 0; kill < kills; kill += 1) {
-      const endpoint = await launch({ dataDirectory });
-      const due = Promise.withResolvers<void>();
-      // Most in the middle of rows, some during the log-ins, when nothing was sent yet.
-      let left = kill % 5 === 0 ? Infinity : Math.floor(random() ** 2 * 2 * keys.size * 200);
-      if (left === Infinity) setTimeout(due.resolve, random() * 500);
-      const onBytes = (count: number): void => {
-        left -= count;
-        if (left <= 0) due.resolve();
-      };
-      const exports = Array.from({ length: clientsPerKill - 1 }, (_, n) =>
-        startExport(endpoint, `kill-${kill}-${n}`, onBytes),
-      );
-      const screen = startScreen(endpoint, `kill-${kill}-screen`);
-      const all = Promise.all(exports.map(({ ended }) => ended));
-      await Promise.race([due.promise, all]);
-      await endpoint.end();
-      await Promise.all([all, screen.ended]);
-      clients.push(...exports, screen);
-    }
-    const last = await launch({ dataDirectory });
-    try {
-      expectNothingUnaccounted("SIGKILL", keys, clients, last, `${kills} kills of the server`);
-      last.signal("SIGTERM");
-      await last.exited;
-    } finally {
-      await last.end();
-    }
     expect(await verified(dataDirectory)).toContain(" 0 problems.");
   },
 );
