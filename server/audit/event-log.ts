@@ -3,8 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { synchronizeDirectory } from "../files/synchronize-directory.ts";
-import { eventText } from "./event-text.ts";
-import type { AuditEvent, EventLog } from "./event.ts";
+import { auditEvent, type AuditEvent, type EventLog } from "./event.ts";
 import { lockIn, takeLock } from "./lock.ts";
 import { openFileOfRecord } from "./open-of-record.ts";
 import { isFull } from "./rescue-space.ts";
@@ -115,7 +114,7 @@ class AppendOnlyLog implements OpenEventLog {
     if (this.#closed) return Promise.reject(unavailable(new Error("the log is closed")));
     let text: string;
     try {
-      text = eventText(event);
+      text = JSON.stringify(auditEvent.parse(event));
     } catch (error) {
       return Promise.reject(unavailable(error));
     }

@@ -22,7 +22,6 @@ const disclosedKey = z.strictObject({ keyId: z.string(), computerName: z.string(
 /**
  * What can be on the record: a closed union. Adding an event means adding it here, with its fields.
  * No field may hold a secret; a refused command line is recorded as reason and length, never as text: it may hold one.
- * Fields stand in the order in which they are given: in another an event is as good, but zod must look at it (event-text.ts).
  */
 export const auditEvent = z.discriminatedUnion("type", [
   event("server-started", "The server listens.", {

@@ -73,6 +73,7 @@ const startAndStop = async (dataDirectory: string): Promise<Outcome> => {
 
 test("no file of a data directory that is a pipe holds up a start, its end, doctor or verify", async () => {
   const used = join(temporaryDirectory(), "pep");
+  await makeDemo(used);
   const endpoint = await launch({ dataDirectory: used });
   expect((await endpoint.ssh("support", "Get-Command")).status).toBe(0);
   endpoint.signal("SIGTERM");
@@ -89,15 +90,14 @@ test("no file of a data directory that is a pipe holds up a start, its end, doct
     cpSync(used, dataDirectory, { recursive: true });
     putPipe(join(dataDirectory, name));
     outcomes[name] = await startAndStop(dataDirectory);
-    const { status } = await pep(["audit", "verify", "--data-dir", dataDirectory]);
-    expect([0, 1], `verify with a pipe for ${name}`).toContain(status);
-    expect([0, 1], `doctor with a pipe for ${name}`).toContain(
-      (await pep(["doctor", "--data-dir", dataDirectory])).status,
-    );
+    for (const look of [["audit", "verify"], ["doctor"]]) {
+      const { status } = await pep([...look, "--data-dir", dataDirectory]);
+      expect([0, 1], `${look.join(" ")} with a pipe for ${name}`).toContain(status);
+    }
   }
   expect(Object.entries(outcomes).filter(([, outcome]) => outcome === "hangs")).toEqual([]);
   // Told apart, so that a start which always fails is no success.
   expect(outcomes["audit/checkpoint"]).toBe("refuses");
   expect(outcomes["audit/rescue-space"]).toBe("serves");
   expect(outcomes["audit/checkpoint.new"]).toBe("serves");
-}, 300_000);
+}, 600_000);
