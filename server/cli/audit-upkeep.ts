@@ -20,8 +20,8 @@ import { openLocalRecord } from "./local-record.ts";
 import { writeNewFile } from "../files/new-file.ts";
 import { renameDurably } from "../files/replace-file.ts";
 import { decodeSince, momentOf } from "../model/moment.ts";
-import { readLogKey } from "./private-key.ts";
-import { freeBytesIn } from "./storage.ts";
+import { readLogKey } from "../endpoint/private-key.ts";
+import { freeBytesIn } from "../endpoint/storage.ts";
 
 /** For the event, a checkpoint, and every hash at worst; each segment that goes gives more back than its hashes take. */
 const roomFor = ({ throughSeq, transcripts, segments, before }: PrunePlan): number =>

@@ -25,8 +25,8 @@ import { readAuthorizedKeys } from "../identity/authorized-keys.ts";
 import { readTrustAnchors } from "../identity/key-authenticator.ts";
 import type { Io } from "./io.ts";
 import { findKnownUsers } from "./known-users.ts";
-import { readLogKey, readPrivateKey } from "./private-key.ts";
-import { freeBytesIn } from "./storage.ts";
+import { readLogKey, readPrivateKey } from "../endpoint/private-key.ts";
+import { freeBytesIn } from "../endpoint/storage.ts";
 
 type Paths = ReturnType<typeof pathsIn>;
 

@@ -19,7 +19,7 @@ import type { Io } from "./io.ts";
 import { openFile } from "../files/judge.ts";
 import { writeNewFile } from "../files/new-file.ts";
 import { readTrustedSync } from "../files/trusted-file.ts";
-import { readLogKey } from "./private-key.ts";
+import { readLogKey } from "../endpoint/private-key.ts";
 import { findEmbeddedSite } from "./site.ts";
 
 export const demoUsers = ["support", "exporter", "requester", "certadmin", "approver", "auditor", "guest"] as const;

@@ -5,7 +5,7 @@ import type { pathsIn } from "../configuration.ts";
 import { connectControl } from "../control/control-socket.ts";
 import type { ImportRecord } from "../site-database/embedded/index.ts";
 import type { Io } from "./io.ts";
-import { readLogKey } from "./private-key.ts";
+import { readLogKey } from "../endpoint/private-key.ts";
 import type { Runtime } from "../runtime.ts";
 
 /** The record, whoever writes it. */

@@ -34,10 +34,10 @@ import { createKeyAuthenticator, readTrustAnchors } from "../identity/key-authen
 import { startSshServer } from "../ssh/server.ts";
 import { demoUsers, initDataDirectory } from "./init.ts";
 import type { Io } from "./io.ts";
-import { readLogKey, readPrivateKey } from "./private-key.ts";
+import { readLogKey, readPrivateKey } from "../endpoint/private-key.ts";
 import { createReload, recordAnchors } from "./reload.ts";
 import { openSite } from "../site-database/adapters.ts";
-import { startStorageLadder } from "./storage.ts";
+import { startStorageLadder } from "../endpoint/storage.ts";
 
 export interface ServeOptions {
   readonly dataDirectory: string;

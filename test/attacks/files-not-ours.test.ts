@@ -13,7 +13,7 @@ import { commands } from "../../commands/index.ts";
 import { loadRolesFile } from "../../server/authorization/roles-file.ts";
 import { readCredentials } from "../../server/audit-forwarding/connection.ts";
 import { readMasterKey } from "../../server/site-database/embedded/configured-master-key.ts";
-import { readLogKey, readPrivateKey } from "../../server/cli/private-key.ts";
+import { readLogKey, readPrivateKey } from "../../server/endpoint/private-key.ts";
 import { readSealingKey } from "../../server/identity/second-factor/sealing.ts";
 import { generateSshKeyPair } from "../../server/identity/generate-key.ts";
 import { readTrustAnchors } from "../../server/identity/key-authenticator.ts";

@@ -3,7 +3,7 @@ import { loadRolesFile, type LoadedRoles } from "../authorization/roles-file.ts"
 import { commands } from "../../commands/index.ts";
 import type { AuthorizedKeys } from "../identity/authorized-keys.ts";
 import type { TrustAnchors } from "../identity/key-authenticator.ts";
-import type { Io } from "./io.ts";
+import type { Io } from "../cli/io.ts";
 
 /** Which certificate authorities and revoked keys count from now on; on the record where there are any. */
 export const recordAnchors = async (anchors: TrustAnchors, log: EventLog, io: Io): Promise<void> => {
