@@ -1,7 +1,8 @@
+import type { Host } from "../endpoint/start.ts";
 import type { Runtime } from "../runtime.ts";
 
 /** Where a local command writes, and who runs it; handed in by main.ts, the only file that touches `process`. */
-export interface Io extends Runtime {
+export interface Io extends Runtime, Host {
   /** Results only, so that a script can read them. */
   readonly stdout: { write(text: string): void };
   readonly stderr: { readonly isTTY: boolean; readonly columns: number; write(text: string): void };
@@ -18,10 +19,4 @@ export interface Io extends Runtime {
   };
   /** Operating-system account. */
   readonly localUser: string;
-  readonly hostName: string;
-  /** Folder with package.json, jea-roles.json and the built UI. */
-  readonly packageRoot: string;
-  readonly version: string;
-  /** systemd's $CREDENTIALS_DIRECTORY, where the service has one. */
-  readonly credentialsDirectory: string | undefined;
 }
