@@ -101,7 +101,7 @@ const endpointFile = z.strictObject({
     .register(z.globalRegistry, { description: "A session ends when its transcript is this long.", unit: "MiB" }),
   verifyRecordHours: z.number().int().min(1).max(500).default(24).register(z.globalRegistry, {
     description:
-      "The running server verifies the whole record after its start, and again so long after each time that it held.",
+      "The running server verifies the whole record after its start, and again this long after each good result.",
     unit: "hours",
   }),
   connectionsPerUser: z
@@ -152,7 +152,7 @@ const endpointFile = z.strictObject({
             .min(1)
             .max(4096)
             .register(z.globalRegistry, {
-              description: "How many there are: as many screens at a time.",
+              description: "The number of accounts, and so of screens at a time.",
               unit: "uids",
               examples: [200],
             }),
@@ -162,7 +162,7 @@ const endpointFile = z.strictObject({
           description: "Uids, and gids of the same numbers, one for each UI process. Nobody else may have them.",
         }),
       acceptSharedAccount: z.boolean().default(false).register(z.globalRegistry, {
-        description: "Start screens where UI processes can't have accounts of their own. A demo accepts it.",
+        description: "Let all UI processes share one account where they can't have their own. A demo accepts it.",
       }),
     })
     .prefault({})
@@ -264,7 +264,7 @@ export const readConfiguration = (dataDirectory: string, path: string): Configur
   if (!file.demo && liesIn(dataDirectory, secondFactorKey)) {
     throw new EndpointError(
       "InvalidArgument",
-      `${path}: secondFactorKey must lie outside the data directory, or whoever copies the one can make everybody's codes.`,
+      `${path}: secondFactorKey must lie outside the data directory, so that a copy of the directory does not contain it.`,
     );
   }
   const backupDirectory = from(file.backupDirectory);

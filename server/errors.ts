@@ -8,7 +8,10 @@ export const failures = {
     exitStatus: 2,
     meaning: "a parameter is missing or wrong; the message has the values that your role allows",
   },
-  ObjectNotFound: { exitStatus: 3, meaning: "nothing was found, or not all of what was named; the rest is shown" },
+  ObjectNotFound: {
+    exitStatus: 3,
+    meaning: "nothing was found, or only some of the named computers or ids, which are shown",
+  },
   ResourceExists: { exitStatus: 4, meaning: "something is there already" },
   LimitsExceeded: {
     exitStatus: 5,

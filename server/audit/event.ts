@@ -264,7 +264,7 @@ export const auditEvent = z.discriminatedUnion("type", [
       .optional()
       .register(
         ...saying(
-          "Over SSH: the session that was looked at. `sessionId` is the one that looked. On the machine `sessionId` was looked at.",
+          "Over SSH: the session that was read; `sessionId` is the reader's. On the machine: absent, and `sessionId` is the session that was read.",
         ),
       ),
     filter: z
@@ -298,7 +298,7 @@ export const auditEvent = z.discriminatedUnion("type", [
       .optional()
       .register(
         ...saying(
-          "What its approver reads beside the rows: that something is not there, or why they could not be counted.",
+          "What its approver reads besides the number of rows: what was not found, or why they could not be counted.",
         ),
       ),
     error: z

@@ -79,7 +79,7 @@ export const bindParameters = (
     if (place === undefined) {
       throw refuse(
         command,
-        `There is a value too many, without a parameter before it.${
+        `One value has no parameter before it.${
           visible.size === 0 ? ` ${command} takes no parameters.` : ` You may give: ${namesOf(visible.keys())}.`
         } A value with blanks is put in quotes.`,
       );

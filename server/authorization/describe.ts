@@ -91,7 +91,7 @@ export const entryRules = (entry: RoleEntry, withValueRules: boolean): string[] 
   ...rowRules(entry),
   ...(entry.disclosuresPerHour === undefined
     ? []
-    : [`At most ${entry.disclosuresPerHour} different recovery keys an hour, whatever they are shown by.`]),
+    : [`At most ${entry.disclosuresPerHour} different recovery keys an hour, over all commands and roles.`]),
   ...[...entry.parameters].flatMap(([name, rule]) =>
     rule === undefined || entry.definition.parameters.get(name)?.bounds === undefined
       ? []

@@ -62,7 +62,8 @@ export function refuseUnlessUsable(
     throw refuseUse(`Request ${requestId} is for another invocation: ${held.request.invocation}`);
   }
   if (held.state !== "approved") throw refuseUse(whyNotUsable(held));
-  if (isDecidedBy(held, party)) throw refuseUse(`Request ${requestId} was approved with what you are logged in with.`);
+  if (isDecidedBy(held, party))
+    throw refuseUse(`Request ${requestId} was approved with the key or certificate that you are logged in with.`);
 }
 
 /** Says which of the three it is that both have. */

@@ -47,7 +47,7 @@ const warnOfLeftOut = (entry: RoleEntry, warn: Warn): void => {
       path,
       parameter?.bounds === undefined
         ? `${name} is limited${how}: its rule bounds the values that are typed, not what is shown.`
-        : `${name} is limited${how}: a line without it shows every key within its rule, and none outside.`,
+        : `${name} is limited${how}: a line without it shows every key within the rule.`,
     );
   }
 };
@@ -120,10 +120,7 @@ const warnOfUnused = (roles: CheckedRoles, users: readonly string[], warn: Warn)
   const heldEntries = roles.entries.filter(({ roleCapability }) => held.has(roleCapability));
   if (held.size === 0 && roles.entries.length > 0) {
     // As `pep init` makes it: what nobody has need not be told one by one.
-    warn(
-      ["roleDefinitions"],
-      "nobody has a role, and a role is what shows keys. Give one: pep users add USER --role ROLE",
-    );
+    warn(["roleDefinitions"], "nobody has a role, so nobody can see a key. Give one: pep users add USER --role ROLE");
     return;
   }
   for (const role of Object.keys(file.roleCapabilities)) {

@@ -48,7 +48,7 @@ export const warnOfOneParty = (roles: CheckedRoles, users: readonly string[], lo
       return deciders.every((decider) => decider === asker || isNobodyElse(logIns.proofsOf(decider), own));
     });
     if (alone.length > 0) {
-      const [who, them] = [inFew(alone), "nobody approves a request of their own"];
+      const [who, them] = [inFew(alone), "nobody can approve their own request"];
       warn([...path, "requireApproval"], `${who} can ask for approval, and nobody else can give it: ${them}.`);
     }
     for (const [proof, shared] of usersByProof([...new Set([...askers, ...deciders])], logIns)) {

@@ -55,7 +55,7 @@ const limitedCommand = z
       .min(1)
       .max(10_000)
       .optional()
-      .describe("More keys than this in one answer, after a pipe, are refused, and none is shown."),
+      .describe("An answer with more keys than this, after a pipe, is refused."),
     maxListed: z
       .number()
       .int()
@@ -70,7 +70,7 @@ const limitedCommand = z
       .max(10_000)
       .optional()
       .describe(
-        "More different recovery keys than this within an hour are refused, however many commands they are spread over. Left out: as many as there are.",
+        "A user sees at most this many different recovery keys within an hour, over all commands. Left out: no limit.",
       ),
     requireReason: z
       .union([z.boolean(), z.literal("listed")])
@@ -86,7 +86,7 @@ const limitedCommand = z
 const requireSecondFactor = z
   .boolean()
   .optional()
-  .describe("Whoever has this logs in with a code after the key (pep users enrol), at any time and from anywhere.");
+  .describe("Its holders log in with a code after the key (pep users enrol), at any time and from anywhere.");
 
 const roleCapability = z.strictObject({
   description: z.string().max(500).optional().describe("For people. It decides nothing."),
@@ -161,7 +161,7 @@ export const rolesFile = z
           .min(1)
           .max(minutesADay)
           .optional()
-          .describe("A session without a key for so long ends. Left out: 15."),
+          .describe("After this time without a key press the session ends. Left out: 15."),
         idleLockMinutes: z
           .number()
           .int()
@@ -169,7 +169,7 @@ export const rolesFile = z
           .max(minutesADay)
           .optional()
           .describe(
-            "After so long without a key the screen is cleared and locked; without a second factor, which opens the lock, the session ends. idleTimeoutMinutes ends it in any case. Left out: two thirds of it.",
+            "After this time without a key press the screen is cleared and locked. The session of a user without a second factor ends instead. Left out: two thirds of idleTimeoutMinutes.",
           ),
         longestSessionMinutes: z
           .number()

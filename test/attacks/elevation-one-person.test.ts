@@ -61,7 +61,7 @@ test("who approved can't use the approval, with whatever else they hold", async 
   await stage.restart();
   const used = await stage.run("alice", `${line} -RequestId ${id}`, { key: "SHA256:1", certificate: bob });
   expect(used.outcome.exitStatus).toBe(8);
-  expect(used.message).toContain("approved with what you are logged in with");
+  expect(used.message).toContain("approved with the key or certificate that you are logged in with");
   expect((await stage.run("alice", `${line} -RequestId ${id}`, { key: "SHA256:1" })).outcome.exitStatus).toBe(0);
 });
 

@@ -74,7 +74,7 @@ role operator, through group:operators
       parameters: -ComputerName, -RecoveryKeyId, -VolumeType, -Since, -Latest, -Strict, -Reason, -Format
       rule: Give at least one of -ComputerName, -RecoveryKeyId.
       rule: At most 10 rows at a time; when there are more, none is shown.
-      rule: At most 100 different recovery keys an hour, whatever they are shown by.
+      rule: At most 100 different recovery keys an hour, over all commands and roles.
   verify-cert
       from roleCapabilities.operator.visibleCommands[1], line 13
       parameters: -raw, -Format
@@ -90,7 +90,7 @@ test("`roles show` of someone without a role, and of someone who may not connect
   writeFileSync(path, '{"roleCapabilities":{},"roleDefinitions":{},"groups":{"g":["a"]},"requiredGroups":"g"}', {
     mode: 0o600,
   });
-  expect(run(path, "show", "bob").text).toContain("does not meet requiredGroups: no command exists for this user");
+  expect(run(path, "show", "bob").text).toContain("does not meet requiredGroups, so has no command");
   expect(run(path, "show", "a").text).toContain("in g");
 });
 

@@ -58,15 +58,13 @@ describe("a limited parameter that may be left out", () => {
     [
       "altogether",
       { parameters: [limited, "RecoveryKeyId"] },
-      [
-        "ComputerName is limited and may be left out: a line without it shows every key within its rule, and none outside.",
-      ],
+      ["ComputerName is limited and may be left out: a line without it shows every key within the rule."],
     ],
     [
       "for an unlimited one beside it",
       { parameters: [limited, "RecoveryKeyId"], requireOneOf: ["ComputerName", "RecoveryKeyId"] },
       [
-        "ComputerName is limited, and RecoveryKeyId beside it is not: a line without it shows every key within its rule, and none outside.",
+        "ComputerName is limited, and RecoveryKeyId beside it is not: a line without it shows every key within the rule.",
       ],
     ],
     [

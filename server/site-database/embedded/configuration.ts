@@ -41,7 +41,7 @@ export const resolveEmbeddedSite = (
   if (!demo && liesIn(dataDirectory, resolved)) {
     throw new EndpointError(
       "InvalidArgument",
-      `${path}: the master key must lie outside the data directory, or whoever copies the one has both.`,
+      `${path}: the master key must lie outside the data directory, so that a copy of the directory does not contain it.`,
     );
   }
   return {
