@@ -172,18 +172,18 @@ export class CheckpointTrail {
   }
 
   claims(holds: boolean): string[] {
-    if (!holds) return ["This record does not hold. Keep a copy as it is before anything else is done with it."];
-    if (this.#signedThrough === 0) return ["There is nothing signed in this record, so nothing is claimed about it."];
+    if (!holds) return ["This record does not hold. Before you do anything else with it, keep a copy as it is."];
+    if (this.#signedThrough === 0) return ["Nothing in this record is signed, so nothing about it is proved."];
     const through = `events 1 to ${this.#signedThrough}`;
     const claims = [
       this.#trusted.publicKey === undefined
-        ? `Internal consistency only: ${through} fit their checkpoints and transcripts. Whoever holds the machine could have written all of it anew with a key of their own: keep log-key.pub elsewhere, and give it as --public-key.`
+        ? `Internal consistency only: ${through} fit their checkpoints and transcripts. Somebody with control of the machine could have written all of it anew with another key. Keep log-key.pub elsewhere, and give it as --public-key.`
         : `Signed: ${through} are what the holder of the given key signed, in this order, none missing among them.`,
     ];
     claims.push(
       this.#sinceHolds
-        ? `Unchanged: the first ${this.#since?.size ?? 0} events are those that the given checkpoint was made over, whoever holds the machine or its key.`
-        : "Nothing is claimed against someone who has the log's private key, as whoever holds the machine may, nor that the whole record was not set back to an earlier checkpoint: keep copies of audit/checkpoint elsewhere, and give one as --since-checkpoint.",
+        ? `Unchanged: the first ${this.#since?.size ?? 0} events are those of the given checkpoint. Not even the holder of the machine or its key can have changed them.`
+        : "Not proved: that nobody with control of the machine used the log's private key, or set the whole record back to an earlier checkpoint. Keep copies of audit/checkpoint elsewhere, and give one as --since-checkpoint.",
     );
     return claims;
   }

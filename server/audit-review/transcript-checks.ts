@@ -60,7 +60,9 @@ export class TranscriptChecks {
       const accepted = counted.extra.get(name);
       if (accepted !== undefined) {
         if (accepted !== digestOrNone(join(this.#directory, name))) {
-          this.#findings.problem(`audit/transcripts/${name} is no session's, and not the one that was accepted`);
+          this.#findings.problem(
+            `audit/transcripts/${name} belongs to no session, and is not the file that was accepted`,
+          );
         }
         continue;
       }
@@ -69,7 +71,7 @@ export class TranscriptChecks {
         this.#stillThere(name, pruned);
         continue;
       }
-      const text = `audit/transcripts/${name} is no session's on the record`;
+      const text = `audit/transcripts/${name} belongs to no session on the record`;
       if (counted.oldThroughSeq === 0) {
         this.#findings.problem(text);
         continue;

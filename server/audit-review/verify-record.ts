@@ -72,7 +72,7 @@ export const verifyRecord = (options: VerifyOptions): Verification => {
     if (event.type === "log-adopted") {
       const { from, to, root } = event;
       if (to !== seq - 1 || root !== tree.root().toString("base64")) {
-        findings.problem(`event ${seq} says that lines before it were adopted, but those are others`);
+        findings.problem(`event ${seq} names adopted lines, but the lines before it are others`);
       } else adopted.push({ seq, from: Number(from), to });
     }
     if (event.type === "loss-accepted") accepted.push({ seq, at, event });
@@ -97,7 +97,7 @@ export const verifyRecord = (options: VerifyOptions): Verification => {
   for (const { seq, from, to } of adopted) {
     if (from > to || permissions.isWorthless(seq, trail.signedThrough)) continue;
     findings.notice(
-      `events ${from} to ${to} were adopted at a start (event ${seq}): a crash had left them unsigned. Whoever could write to the machine until then could have written them; they permit nothing`,
+      `events ${from} to ${to} were adopted at a start (event ${seq}): a crash had left them unsigned. Somebody with access to the machine could have written them, so they permit nothing`,
     );
   }
   for (const { seq, at, event } of accepted) {

@@ -62,7 +62,7 @@ class Watch implements RecordWatch {
     this.#isRecorded = this.#problems.length > 0;
     if (!this.#isRecorded) return;
     options.runtime.report(
-      `a verification before this start found that the record does not hold: ${inWords(this.#problems)}. No session starts until it was verified whole`,
+      `a verification before this start found that the record does not hold: ${inWords(this.#problems)}. No session starts until a whole verification finds nothing`,
     );
   }
 

@@ -54,6 +54,6 @@ export const describeLoss = ({ checkpoints, altered, segments, missing, extra }:
     ...missing.filter(({ name }) => !resized.has(name)).map(({ name }) => `audit/transcripts/${name} is missing`),
     ...extra
       .filter(({ name }) => !resized.has(name))
-      .map(({ name }) => `audit/transcripts/${name} is no session's on the record`),
+      .map(({ name }) => `audit/transcripts/${name} belongs to no session on the record`),
   ];
 };

@@ -11,10 +11,10 @@ import { findEmbeddedSite } from "./site.ts";
 const foundInWords = ({ refusal, keys, links, wrongRows, firstWrong }: RestoreFound): string =>
   [
     refusal === undefined ? "" : `${refusalInWords(refusal)}\n`,
-    `There are ${keys} keys and ${links} links of computers whose own digest is right.\n`,
+    `${keys} keys and ${links} links of computers have the right digest.\n`,
     wrongRows === 0
       ? ""
-      : `${wrongRows} rows have none that is right. They are not accepted and stay refused, the first one is ${firstWrong ?? ""}.\n`,
+      : `${wrongRows} rows have a wrong digest; the first is ${firstWrong ?? ""}. They are not accepted, and stay refused.\n`,
   ].join("");
 
 /** `pep site accept-restore`: makes the rows that are there those that the record knows, on the record. */

@@ -117,7 +117,7 @@ export const addUser = async (user: string, options: AddUserOptions, stop: Abort
   const keyFile = join(paths.authorizedKeys, user);
   const own = existsSync(keyFile) ? readKeyFile(keyFile) : undefined;
   if (key === undefined && own === undefined && trustedUserCAKeys === undefined) {
-    throw invalid(`${user} has no key in authorized-keys: give --key FILE too. A role waits for nobody.`);
+    throw invalid(`${user} has no key in authorized-keys: give --key FILE too.`);
   }
   const there = own === undefined ? [] : decodeAuthorizedKeys(own).keys;
   const newKeys = (key === undefined ? [] : await readGivenKeys(key, io, stop)).filter(

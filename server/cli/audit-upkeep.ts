@@ -50,12 +50,12 @@ export const pruneCommand = async (
   }
   if (throughSeqWithoutReceiver > plan.throughSeq) {
     io.stderr.write(
-      `pep: events after ${forwarded} stay: the syslog receiver is not known to have them. If there is none any more, remove ${paths.syslogCursor}\n`,
+      `pep: events after ${forwarded} stay: the syslog receiver has not confirmed them. If you no longer have a receiver, remove ${paths.syslogCursor}\n`,
     );
   }
   if (plan.segments.length === 0) {
     io.stdout.write(
-      `Nothing to prune: a segment goes when all of it is older, signed, and over; one is over at ${segmentMiB} MiB or after 7 days.\n`,
+      `Nothing to prune. A segment goes when all its events are older, signed, and in a finished segment. It is finished at ${segmentMiB} MiB or after 7 days.\n`,
     );
     return 0;
   }
@@ -97,7 +97,9 @@ export const acceptLossCommand = async (
   const loss = await findLoss(audit, key, stop);
   const what = describeLoss(loss);
   if (what.length === 0) {
-    io.stdout.write("Nothing is missing that the record does not explain, and nothing is too much.\n");
+    io.stdout.write(
+      "Nothing to accept: the record explains every missing part, and nothing is there that it does not name.\n",
+    );
     return 0;
   }
   for (const one of what) io.stdout.write(plain(`${one}\n`));

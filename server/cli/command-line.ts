@@ -31,12 +31,12 @@ const usages = {
   init: `pep init [--data-dir DIR] [--demo] [--accept-shared-account]
 
 Makes a data directory: host key, log key, configuration, roles, site database, authorized-keys/.
-What is there already is never overwritten; running it again makes what is missing.
+It never overwrites a file. Running it again makes what is missing.
 
   --data-dir DIR   the directory (${defaultDataDirectory})
-  --demo           with made-up computers and a key for each demo user; protects nothing
+  --demo           made-up computers and a key for each demo user; protects nothing
   --accept-shared-account
-                   screens start where they can't have accounts of their own, and all have one; asked without it
+                   all screens share one account where each can't have its own; without it, init asks
 `,
   serve: `pep serve [--data-dir DIR] [--config FILE] [--roles FILE] [--listen HOST:PORT] [--demo]
 
@@ -75,41 +75,41 @@ pep audit prune --before DATE
 pep audit rotate-key
 pep audit accept-loss [--yes]
 
-verify      Shows that nothing on the record was changed, removed or reordered, and names what was. Works on a copy of the
-            data directory. Exit status 0: it holds; 1: it does not.
+verify      Checks that nothing on the record was changed, removed or reordered. Else it names the place. Works on a copy of
+            the data directory. Exit status 0: the record holds; 1: it does not.
             --public-key FILE         log-key.pub, kept elsewhere: proves who signed it
             --since-checkpoint FILE   a copy of audit/checkpoint, kept elsewhere: proves that nothing before it changed since
             --receipt FILE            checks one receipt instead, with the public key alone
 list, show  Sessions, and one session's events as JSON lines.
 play        A session's transcript, for a player: pep audit play SESSION | asciinema play -
             --v2                      for players that don't read asciicast v3
-export      --receipts DIR   a receipt for each disclosure: who received which key id, when and why, provable offline; no key
+export      --receipts DIR   a receipt for each disclosure: user, key id, time and reason, provable offline; no key
             --html DIR       a report for a browser: the verification, sessions with filters and charts, their events and
-                             screens; open DIR/index.html, no server and no network needed. Replaces an earlier report in DIR
-prune       Takes away segments of the log, and their transcripts, that are wholly older; their hashes stay.
+                             screens. Open DIR/index.html; it needs no server. Replaces an earlier report in DIR
+prune       Removes segments of the log whose events are all older, and their transcripts; their hashes stay.
             Also while the server runs, and on a full disk.
-rotate-key  A new log key, signed for by the old one; while no server runs.
-accept-loss For a record that the server does not start with: shows which transcripts or lines are missing or too many, asks,
-            and puts it on the record that you accept exactly this. verify goes on naming it. While no server runs.
+rotate-key  Makes a new log key, which the old one signs. Stop the server first.
+accept-loss For a record that the server does not start with. Shows the missing and the extra transcripts and lines, asks,
+            and records that you accept exactly these. verify goes on naming them. Stop the server first.
             --yes                     does not ask
 
-Everything but verify is on the record itself, unless DIR is a copy without its log-key.
+Everything but verify is itself on the record, unless DIR is a copy without its log-key.
 `,
   site: `pep site accept-restore [--data-dir DIR] [--yes]
 
-After you restored a backup of the embedded site database: looks at every row, says what differs from the record, asks,
-and puts it on the record that the rows are the site's from now on. Rows whose own digest is wrong stay refused.
-With a running server, too; one that was running when the file was exchanged must be restarted.
+Use it after you restored a backup of the embedded site database. It checks every row, says what differs from the record,
+and asks. Then it records that these are the site's rows from now on. Rows with a wrong digest stay refused.
+The server may run, but restart a server that ran while the file was exchanged.
 
   --data-dir DIR   the directory made by pep init (${defaultDataDirectory})
   --yes            does not ask
 `,
   "restore-cert": `pep restore-cert --name NAME [--form Pkcs8|Pfx] [--data-dir DIR] [--yes]
 
-After the master key of the embedded site database was lost: makes a new one, brings the certificate back from a backup in the
-backup directory, and puts both on the record. The backup's password is asked for, or is the first line of standard input.
-The rows are taken as they stand, since only the lost key could prove them. With a master key that works, use restore-cert
-in a session. The server must be stopped.
+Use it after the master key of the embedded site database was lost. It makes a new one, restores the certificate from the
+backup directory, and records both. It asks for the backup's password, or reads it from the first line of standard input.
+It accepts the rows as they are, because only the lost key could prove them. Stop the server first.
+If the master key works, use restore-cert in a session instead.
 
   --name NAME      base name of the backup's files
   --form FORM      Pkcs8: certificate and private key in two files (the default); Pfx: both in one
@@ -118,13 +118,11 @@ in a session. The server must be stopped.
 `,
   doctor: `pep doctor [--data-dir DIR] [--whole]
 
-Looks at a data directory and its site database and says what is wrong, in words. It changes nothing, but for the
-upgrade of an embedded site database of an earlier version.
-Exit status 1 when something that is required is not right.
+Checks a data directory and its site database, and says what is wrong. It changes nothing, except that it upgrades an
+embedded site database of an earlier version. Exit status 1 when something required is wrong.
 
   --data-dir DIR   the directory made by pep init (${defaultDataDirectory})
-  --whole          checks every row of the embedded site database against its digest, not a sample, and whether they are
-                   all there and no others, as the record knows them
+  --whole          checks every row of the embedded site database, not a sample, and compares all rows with the record
 `,
   users: `pep users add USER [--key FILE] [--role ROLE]... [--data-dir DIR]
 pep users enrol USER [--data-dir DIR] [--force] [--no-qr]
@@ -135,13 +133,13 @@ add:    gives USER a key, a role, or both, and says what is left to do. FILE is 
         Roles are the role capabilities of the roles file. A running server reads both on SIGHUP.
 enrol:  makes a second factor (TOTP, RFC 6238) for USER: shows its secret as a QR code, asks for one code to confirm it, and
         prints ten recovery codes, once. Nothing is changed before the code is right. Works while the server runs.
-list:   who has a second factor, or needs one, and how many recovery codes are left.
-remove: takes USER's second factor away. Where a role requires one, USER can't log in until enrolled again.
+list:   shows who has a second factor, or needs one, and how many recovery codes are left.
+remove: removes USER's second factor. Where a role requires one, USER can't log in until enrolled again.
         Keys and roles stay.
 
-To take a user away: delete DIR/authorized-keys/USER and the user in DIR/jea-roles.json; then SIGHUP. It ends USER's sessions too.
+To remove a user: delete DIR/authorized-keys/USER and the user in DIR/jea-roles.json; then SIGHUP. It ends USER's sessions too.
 
-Who needs a second factor is said by requireSecondFactor in the roles file. add, enrol and remove are on the record.
+requireSecondFactor in the roles file says who needs a second factor. add, enrol and remove are on the record.
 
   --data-dir DIR   the directory made by pep init (${defaultDataDirectory})
   --force          replaces a second factor that is there
@@ -150,8 +148,8 @@ Who needs a second factor is said by requireSecondFactor in the roles file. add,
   roles: `pep roles test [--data-dir DIR] [--roles FILE]
 pep roles show USER [--data-dir DIR] [--roles FILE]
 
-test: checks the roles file and says what looks wrong, also in how the users of DIR log in. Exit status 0: no errors.
-show: what USER may run, and why.
+test: checks the roles file and how the users of DIR log in, and says what looks wrong. Exit status 0: no errors.
+show: shows what USER may run, and why.
 `,
 } as const;
 

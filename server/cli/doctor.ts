@@ -101,7 +101,7 @@ const spaceToAct = 2;
 const examineSpace = (directory: string, dataDirectory: string, reserveBytes: number): CertificateFinding => {
   const free = freeBytesIn(directory);
   const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 ** 2)} MiB`;
-  const left = `${mebibytes(free)} are free for the record, its reserve (auditReserveMiB) is ${mebibytes(reserveBytes)}`;
+  const left = `${mebibytes(free)} are free for the record; its reserve (auditReserveMiB) is ${mebibytes(reserveBytes)}`;
   const act = `make room, or run: pep audit prune --before DATE --data-dir ${dataDirectory} (it takes whole segments: ${segmentMiB} MiB, or 7 days old)`;
   if (free < reserveBytes / 2) return failedCheck("free-space", `${left}: every session is ended; ${act}`);
   if (free < reserveBytes) return failedCheck("free-space", `${left}: no session starts; ${act}`);
@@ -142,8 +142,8 @@ export const examineDumps = (pattern: string, limits: string): CertificateFindin
   }
   return advice(
     "dumps",
-    `A crash hands the memory of pep, the master key in it, to ${taker}. Install prlimit (util-linux) where that is a ` +
-      "pipe; else set kernel.core_pattern to a file's name.",
+    `A crash gives ${taker} the memory of pep, with the master key. If that is a pipe, install prlimit (util-linux). ` +
+      "Else set kernel.core_pattern to a file's name.",
   );
 };
 
@@ -215,7 +215,7 @@ const findRecord = async (
 
 const heldInWords = ({ held, heldAt }: RecordState): string =>
   heldAt === undefined
-    ? "No verification found anything wrong with it. All of it is verified by: pep audit verify"
+    ? "No verification found a problem. To verify all of it, run: pep audit verify"
     : `All of it was verified ${held === 1 ? "once" : `${held} times`} since the start, and held. The last time was ${heldAt}`;
 
 const examineRecord = ({ state }: RecordSays): CertificateFinding => {

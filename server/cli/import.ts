@@ -98,7 +98,7 @@ const importFile = async (file: Digest, names: Names, command: ImportCommand): P
   const tellSkipped = ({ line, message }: Problem): void => {
     skipped += 1;
     if (skipped <= mostSkippedTold) progress.print(`${shown}:${line}: skipped: ${message}`);
-    if (skipped === mostSkippedTold + 1) progress.print(`${shown}: more records are skipped than are told here.`);
+    if (skipped === mostSkippedTold + 1) progress.print(`${shown}: more records were skipped than are listed here.`);
   };
   /** What is imported is what was recorded: a file that changed in between is refused before it is stored. */
   async function* readRecords(): AsyncGenerator<RecoveryRecord> {

@@ -207,9 +207,9 @@ const proofsInWords = (hostKey: string, listen: { readonly host: string; readonl
 const askSharedAccount = async ({ dataDirectory, demo }: InitOptions, io: Io): Promise<boolean> => {
   if (demo || process.getuid?.() === 0 || !io.stdin.isTTY || existsSync(pathsIn(dataDirectory).endpoint)) return false;
   io.stderr.write(
-    "A server that is neither root nor a service with CAP_SETUID, CAP_SETGID and CAP_KILL gives people's screens its own account: code\n" +
-      "that broke out of one could read what the server reads. A server that has these needs no answer; without them, and without\n" +
-      "this, no screen starts. Command lines work. Accept it? [y/N] ",
+    "Each screen needs an account of its own. A server gives accounts only as root, or as a service with CAP_SETUID, CAP_SETGID and\n" +
+      "CAP_KILL. Without them no screen starts, unless you accept that all screens share the server's account. Code that broke out of\n" +
+      "a screen could then read what the server reads. Command lines work in any case. Accept one account? [y/N] ",
   );
   const answer = await io.stdin.readLine();
   io.stdin.close();

@@ -35,10 +35,10 @@ const inWords = ({ thumbprint, keys, links, unreadableCells }: LostMasterKey, is
     unreadableCells === 0
       ? ""
       : `${unreadableCells} encrypted cells do not open with it. They stay closed, and their keys are refused.\n`,
-    `There are ${keys} keys and ${links} links of computers. Nothing proves any more that they are the ones that were written: the lost key did.\n`,
+    `There are ${keys} keys and ${links} links of computers. Only the lost key could prove that these are the rows that were written.\n`,
     isNew
       ? "A new master key is made.\n"
-      : "The master key that is configured is another one. It becomes this database's.\n",
+      : "The configured master key is not the lost one. It becomes the master key of this database.\n",
   ].join("");
 
 const askPassword = async ({ stdin, stderr }: Io): Promise<Secret> => {

@@ -23,7 +23,7 @@ const findKnown = (dataDirectory: string, { stdout }: Output): KnownUsers | unde
     return findKnownUsers(paths, { trustedUserCAKeys: configuration?.trustedUserCAKeys });
   } catch (error) {
     if (!(error instanceof EndpointError)) throw error;
-    stdout.write(`warning: what users log in with is not known: ${error.message}\n`);
+    stdout.write(`warning: the keys of the users can't be read: ${error.message}\n`);
     return undefined;
   }
 };
@@ -58,7 +58,7 @@ const show = (
   const groups = roles.groupsOf(user);
   print(`${user}: ${groups.length === 0 ? "in no group" : `in ${groups.join(", ")}`}`);
   if (!roles.mayConnect(user)) {
-    print("does not meet requiredGroups: no command exists for this user, not even the default ones");
+    print("does not meet requiredGroups, so has no command, not even the default ones");
     return 0;
   }
   const why = roles.whySecondFactor(user);
@@ -84,8 +84,7 @@ const show = (
   print(
     `limits, as everyone: ${counted(sessionsPerUser, "session")}, ${counted(commandsPerUser, "command")} running at a time`,
   );
-  if (held.length > 1)
-    print("Several entries: a line is allowed when one of them, the first in this order, accepts all of it.");
+  if (held.length > 1) print("Several entries: the first in this order that accepts all of a line allows it.");
   return 0;
 };
 

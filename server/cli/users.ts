@@ -81,13 +81,13 @@ const confirm = async (secret: Uint8Array, stop: AbortSignal, io: Io): Promise<n
     stop.addEventListener("abort", () => resolve(undefined), { once: true });
   });
   for (let left = confirmations; left > 0; left -= 1) {
-    io.stderr.write("Code it shows now: ");
+    io.stderr.write("Code that it shows now: ");
     const answer = stop.aborted ? undefined : await Promise.race([io.stdin.readLine(), stopped]);
     if (!io.stdin.isTTY || answer === undefined) io.stderr.write("\n"); // a terminal has echoed the line's end
     if (answer === undefined) break;
     const step = findStep(secret, answer.replaceAll(/\s/g, ""), io.now().getTime());
     if (step !== undefined) return step;
-    if (left > 1) io.stderr.write("That is not it. Is the clock of this machine, and of the telephone, right?\n");
+    if (left > 1) io.stderr.write("That code is wrong. Check the clocks of this machine and of the telephone.\n");
   }
   if (stop.aborted) throw new EndpointError("OperationStopped", "Stopped; nothing was changed.");
   throw new EndpointError("InvalidArgument", "No right code was given, so nothing was changed.");

@@ -57,7 +57,7 @@ const habits: readonly (readonly [readonly string[], string])[] = [
   [["foreach-object", "foreach", "%"], "Give several values to one command, as A,B,C; loops run on your own machine."],
   [
     ["group-object", "group", "select-string", "sls", "findstr", "grep", "get-unique", "gu", "compare-object"],
-    "Do that on your own machine: ssh HOST 'COMMAND -Format ndjson' | YOUR-PROGRAM.",
+    'Do that on your own machine: ssh HOST "COMMAND -Format ndjson" | YOUR-PROGRAM.',
   ],
   [["out-host", "oh", "out-default", "out-string", "more", "less"], "Leave it out: a screen shows page by page."],
   [

@@ -7,7 +7,7 @@ import { readHostKeyProofs } from "../ssh/host-key-proofs.ts";
 const quoted = (path: string): string => `"${path}"`;
 
 const sharedAccount =
-  "WARNING: all screens have one account here. Elsewhere than in a demo that must be accepted by name " +
+  "WARNING: all screens share one account here. Outside a demo, an administrator must accept that " +
   "(userInterface.acceptSharedAccount).";
 
 /** Writes the demo's own ssh_config and known_hosts, and shows lines to paste. */
@@ -40,8 +40,8 @@ export const greetDemo = async (
       "WARNING: this is a demo. Its master key lies in its data directory, so its recovery keys are not protected.",
       "",
       `Log in, with a screen:   ${ssh} support@pep`,
-      `One key, for a script:   ${ssh} support@pep 'Get-RecoveryKeys -ComputerName DEMO-PC-01'`,
-      `All keys as CSV:         ${ssh} exporter@pep 'Get-RecoveryKeys -raw -Format csv'`,
+      `One key, for a script:   ${ssh} support@pep "Get-RecoveryKeys -ComputerName DEMO-PC-01"`,
+      `All keys as CSV:         ${ssh} exporter@pep "Get-RecoveryKeys -raw -Format csv"`,
       `Check the certificate:   ${ssh} certadmin@pep verify-cert`,
       "",
       `Users: ${users.join(", ")}. Stop with Ctrl-C.`,

@@ -94,8 +94,8 @@ export class FileReading implements Reading {
     if (this.#adopted === what) return;
     throw new BrokenFile(
       line,
-      "a second key begins here that names no computer, and nothing shows that several keys are of one computer: which " +
-        "computer each is of must be in the file. Add a column ComputerName, or name yours: --column Computer=NAME.",
+      "a second key without a computer begins here, and nothing shows that both belong to one computer. " +
+        "Add a column ComputerName, or name yours: --column Computer=NAME.",
     );
   }
 
@@ -127,7 +127,7 @@ export class FileReading implements Reading {
   finish(): void {
     for (const line of this.#account.openLines) {
       if (this.#told.has(line)) continue;
-      this.refuse(line, "a recovery password stands here whose key id can't be told.");
+      this.refuse(line, "the recovery password here has no clear key id.");
     }
     if (this.#problems.length > 0) throw this.#refusal("");
     if (this.#taken > 0 || this.#refused > 0) return;

@@ -183,7 +183,7 @@ export const readRow = (
   }
   const pairs = ids.length === 0 ? passwords.map((password) => ["", password] as const) : pair(ids, passwords);
   if (pairs === undefined) {
-    reading.refuse(line, "this row has not as many key ids as recovery passwords.", holds());
+    reading.refuse(line, "this row does not have as many key ids as recovery passwords.", holds());
     return [];
   }
   return pairs.flatMap(([keyId, password]) => {

@@ -42,7 +42,7 @@ interface Table {
 }
 
 const doubtfulName =
-  "the line below may go on with this row's computer name, or be of another computer; a list (Format-List), CSV or JSON tells.";
+  "the next line may continue this row's computer name, or belong to another computer. Use a list (Format-List), CSV or JSON.";
 
 const isWhole = (cell: string): boolean => guidsIn(cell).length > 0 || recoveryPasswordsIn(cell).length > 0;
 

@@ -36,7 +36,7 @@ export const tooManyRows = ({ rows, because, of }: RowLimit, surplus: Surplus = 
   if (because === "approval")
     return new EndpointError(
       "LimitsExceeded",
-      `This matches more than the ${rows} rows that were approved. Ask again, with what there is now.`,
+      `This matches more than the ${rows} approved rows. Ask again for the rows that are there now.`,
     );
   const { count, narrowing = [], listed, secretColumns = [] } = surplus;
   const setting = of === "keys" ? "keys at once (maxRows)" : "rows at once (maxListed)";

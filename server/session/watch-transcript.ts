@@ -16,7 +16,7 @@ export const watchTranscript = async (
       throw new EndpointError(
         "InvalidArgument",
         "A transcript is played on a screen only, and this terminal can't show one. " +
-          `As a file: ssh … 'Show-Transcript ${transcript.sessionId}' > session.cast; then: asciinema play session.cast`,
+          `As a file: ssh HOST "Show-Transcript ${transcript.sessionId}" > session.cast, then: asciinema play session.cast`,
       );
     }
     await log.append({ type: "review", ...origin, action: "play", reviewedSessionId: transcript.sessionId });

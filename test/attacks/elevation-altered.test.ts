@@ -45,7 +45,7 @@ test("more rows than were approved: none is shown, and no key is disclosed", asy
   stage.setKeys(makeKeys(7));
   const more = await stage.run("alice", `Get-RecoveryKeys -raw -RequestId ${id}`);
   expect(more).toMatchObject({ outcome: { exitStatus: 5, rowCount: 0 }, shown: "" });
-  expect(more.message).toContain("more than the 6 rows that were approved");
+  expect(more.message).toContain("more than the 6 approved rows");
   expect(stage.events().some(({ type }) => type === "disclosure")).toBe(false);
 });
 

@@ -56,7 +56,7 @@ const refused: readonly (readonly [string, string, RegExp, number?])[] = [
     "log/000000000001.ndjson",
     /What stands behind the last line of audit\/log\/000000000001\.ndjson/,
   ],
-  ["a transcript that nobody had", "transcripts/S-9.cast", /S-9\.cast is no session's on the record/],
+  ["a transcript that nobody had", "transcripts/S-9.cast", /S-9\.cast belongs to no session on the record/],
   ["the checkpoint", "checkpoint", /audit\/checkpoint is damaged/],
   ["the history of checkpoints", "checkpoint-history", /audit\/checkpoint-history is damaged/],
 ];

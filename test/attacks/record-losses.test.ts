@@ -91,7 +91,7 @@ const losses: readonly (readonly [string, (made: MadeRecord) => void, string])[]
   [
     "a transcript was put in",
     (made) => writeFileSync(inAudit(made, "transcripts/S-7.cast"), `{"version":3}\n[0,"o","what nobody saw"]\n`),
-    "S-7\\.cast is no session's on the record",
+    "S-7\\.cast belongs to no session on the record",
   ],
   ["every checkpoint is gone", loseCheckpoints, "audit/checkpoint and audit/checkpoint-history are gone"],
 ];
@@ -114,7 +114,7 @@ for (const [what, lose, words] of losses) {
     const { problems, notices } = verify(made);
     expect(problems).toEqual([]);
     expect(notices.join("\n")).toMatch(new RegExp(`${words}[^]*accepted by \\S+ at \\d{4}-\\d\\d-\\d\\dT`));
-    expect((await acceptLoss(made, "--yes")).stdout).toContain("Nothing is missing");
+    expect((await acceptLoss(made, "--yes")).stdout).toContain("Nothing to accept");
   });
 }
 

@@ -127,7 +127,7 @@ const losses: readonly (readonly [string, (made: MadeRecord) => void, string])[]
   [
     "a transcript was put in",
     (made) => writeFileSync(inAudit(made, "transcripts/S-7.cast"), `{"version":3}\n[0,"o","what nobody saw"]\n`),
-    "S-7\\.cast is no session's on the record",
+    "S-7\\.cast belongs to no session on the record",
   ],
   ["hashes stand for lines", (made) => hashSegment(segmentsOf(made)[0] ?? ""), hashesOnly],
   [

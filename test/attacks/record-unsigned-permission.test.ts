@@ -237,7 +237,7 @@ test("a link to a device that never ends, left for the start after a crash to cl
   forge(made, { type: "connection-opened", clientSoftware: "as a crash leaves it" });
   symlinkSync("/dev/zero", join(transcriptsOf(made), "S-9.cast"));
   await expect(restart(made)).rejects.toMatchObject({ category: "AuditUnavailable" });
-  expect(problemsOf(made)).toContain("S-9.cast is no session's on the record");
+  expect(problemsOf(made)).toContain("S-9.cast belongs to no session on the record");
 });
 
 test("a second pruning that takes the event of the first one leaves a record that holds and starts", async () => {

@@ -48,7 +48,7 @@ test.runIf(canTry)("a demo accepts it, with a warning", async () => {
   const folder = temporaryDirectory();
   chownSync(folder, account, account);
   const { said } = await serveAs(join(folder, "pep"), { more: ["--demo"] });
-  expect(said()).toMatch(/WARNING: all screens have one account/);
+  expect(said()).toMatch(/WARNING: all screens share one account/);
 });
 
 test("pep init writes what a script accepted, and nothing by itself; doctor names both", async () => {

@@ -93,7 +93,7 @@ export const table: readonly (readonly [string, (made: MadeRecord) => void, RegE
     /S-2\.cast was changed/,
   ],
   ["remove a transcript", (made) => rmSync(transcript(made, "S-3")), /S-3\.cast is missing/],
-  ["put in a transcript", (made) => writeFileSync(transcript(made, "S-4"), "{}\n"), /S-4\.cast is no session's/],
+  ["put in a transcript", (made) => writeFileSync(transcript(made, "S-4"), "{}\n"), /S-4\.cast belongs to no session/],
   [
     "replace the checkpoint by an older one",
     (made) => writeFileSync(checkpoint(made), firstCheckpoint(made)),
@@ -179,7 +179,7 @@ export const table: readonly (readonly [string, (made: MadeRecord) => void, RegE
   [
     "claim that a start adopted other lines",
     (made) => append(made, { type: "log-adopted", from: 1, to: 9, root: "", tornFiles: [] }),
-    /adopted, but those are others/,
+    /adopted lines, but the lines before it are others/,
   ],
   [
     "say that a torn line was kept which is not there",
@@ -269,7 +269,7 @@ export const table: readonly (readonly [string, (made: MadeRecord) => void, RegE
       const loss = { segments: [], missing: [], extra: [{ name: "S-4.cast", digest }], checkpoints: "kept" };
       append(made, { type: "loss-accepted", localUser: "root", ...loss });
     },
-    /S-4\.cast is no session's/,
+    /S-4\.cast belongs to no session/,
   ],
   [
     "announce a key of one's own and sign with it",

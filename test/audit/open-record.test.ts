@@ -75,7 +75,7 @@ test("a transcript whose session had not begun when the server died is cleared a
   const planted = inAudit(made, "transcripts/S-planted.cast");
   writeFileSync(planted, `{"version":3,"term":{"cols":80,"rows":24}}\n[0,"o","something"]\n`);
   await expect(openAt(made)).rejects.toMatchObject({
-    message: expect.stringContaining("S-planted.cast is no session's"),
+    message: expect.stringContaining("S-planted.cast belongs to no session"),
   });
   expect(existsSync(path)).toBe(true);
   rmSync(planted);

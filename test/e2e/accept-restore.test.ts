@@ -65,7 +65,7 @@ test("rows with a wrong digest are not accepted with the others", async () => {
   edit(site(directory), `UPDATE ${keys} SET LastUpdateTime = 1 WHERE RecoveryKeyId = '${guid("key 3")}'`);
   const { status, stdout } = await accept(directory, "--yes");
   expect(status).toBe(0);
-  expect(stdout).toContain("1 rows have none that is right");
+  expect(stdout).toContain("1 rows have a wrong digest");
   const endpoint = await started(directory);
   const [ofPc1, ofPc2] = [await ask(endpoint, "PC-1"), await ask(endpoint, "PC-2")];
   expect(ofPc1).toMatchObject({ status: 7, stdout: "" });

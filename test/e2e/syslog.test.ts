@@ -122,11 +122,11 @@ test("pruning takes what the receiver has, leaves the rest, and says so", async 
   const nothing = await prune();
   expect(nothing.status, nothing.stderr).toBe(0);
   expect(nothing.stdout).toContain("Nothing to prune");
-  expect(nothing.stderr).toContain("events after 0 stay: the syslog receiver is not known to have them.");
+  expect(nothing.stderr).toContain("events after 0 stay: the syslog receiver has not confirmed them.");
   expect(findSegments(log)).toEqual(segments);
   await has(4); // one event into the second session
   const some = await prune();
-  expect(some.stderr).toContain("events after 4 stay: the syslog receiver is not known to have them.");
+  expect(some.stderr).toContain("events after 4 stay: the syslog receiver has not confirmed them.");
   expect(some.stdout).toContain("Pruned events to 3 ");
   rmSync(cursor);
   const rest = await prune();

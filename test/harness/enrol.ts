@@ -75,7 +75,7 @@ export const enrol = async (
   child.stderr.on("data", (bytes: Buffer) => {
     stderr += bytes.toString();
     const base32 = /secret=([A-Z2-7]{32})&/.exec(stderr)?.[1];
-    if (base32 === undefined || telephone.base32 !== "" || !stderr.includes("Code it shows now")) return;
+    if (base32 === undefined || telephone.base32 !== "" || !stderr.includes("Code that it shows now")) return;
     telephone = createTelephone(base32);
     if (options.answers !== undefined) child.stdin.end(options.answers.map((answer) => `${answer}\n`).join(""));
     else void telephone.code().then((code) => child.stdin.end(`${code}\n`));

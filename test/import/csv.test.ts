@@ -98,7 +98,7 @@ describe("CSV by its header row", () => {
     [
       "several keys without computers",
       ["Id,Key", `${id},${password}`, `${other.id},${other.password}`],
-      "which computer each is of",
+      "nothing shows that both belong to one computer",
     ],
   ])("%s: said once", async (_, lines, message) => {
     await expect(readText(lines.join("\n"), { computerName: "PC-1" })).rejects.toThrow(message);
@@ -217,7 +217,11 @@ describe("CSV by its header row", () => {
       [header, `${"A".repeat(256)},${id},${password}`],
       "line 2: the computer's name has characters",
     ],
-    ["more ids than passwords", [header, `PC-1,"${id}\n${other.id}",${password}`], "line 2: this row has not as many"],
+    [
+      "more ids than passwords",
+      [header, `PC-1,"${id}\n${other.id}",${password}`],
+      "line 2: this row does not have as many",
+    ],
     ["a quote that is not closed", [header, row, `"PC-2,${id},${password}`], "a quoted field is not closed"],
     [
       "a quote that swallows a row",

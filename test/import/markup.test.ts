@@ -97,13 +97,13 @@ describe("HTML", () => {
     const options = { computerName: "PC-1" };
     expect(await readText(page(keys(id, password)), options)).toMatchObject([{ computerName: "PC-1" }]);
     await expect(readText(page(keys(id, password), keys(other.id, other.password)), options)).rejects.toThrow(
-      "nothing shows that several keys are of one computer",
+      "nothing shows that both belong to one computer",
     );
   });
 
   test.each([
     ["no table", `<html><pre>ID: ${id} ${password}</pre>`, "this is an HTML page without a table of keys"],
-    ["a key beside a table", `<html>${keys(id, password)}<p>${other.password}</p>`, "whose key id can't be told"],
+    ["a key beside a table", `<html>${keys(id, password)}<p>${other.password}</p>`, "has no clear key id"],
     ["a row too long", `<table>${row("th", "Id", "RecoveryKey")}${row("td", id, password, "x")}</table>`, "more cells"],
     ["tables without end", "<table><tr><td>".repeat(100), "nested too deeply"],
   ])("%s: told", async (_, text, message) => {

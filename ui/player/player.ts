@@ -169,7 +169,7 @@ export class Player {
   seekTo(typed: string): boolean {
     const timeline = this.#timeline;
     if (typed.endsWith("%") && timeline?.isComplete !== true) {
-      this.#message = "How long it takes is known once it is read; give a time.";
+      this.#message = "The length is not known yet. Give a time.";
       return true;
     }
     const timeMs = parseClock(typed, timeline?.durationMs ?? 0);

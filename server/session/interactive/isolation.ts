@@ -67,8 +67,8 @@ const whyNoOwnAccounts = (machine: Machine, ids: readonly number[], { first, las
 
 /** What whoever wants a screen is told. */
 export const noScreens =
-  "This server starts no screens: they would all have one account. Your administrator can see why with pep doctor, or accept it in " +
-  'endpoint.json: "userInterface": { "acceptSharedAccount": true }. Command lines work: ssh HOST \'Get-Command\'.';
+  "This server starts no screens, because they would share one account. Your administrator can see why with pep doctor, or accept it in " +
+  'endpoint.json: "userInterface": { "acceptSharedAccount": true }. Command lines work: ssh HOST Get-Command';
 
 const inWords = ({ first, last, by }: TakenIds): string =>
   `${by} has ${first === last ? first : `${first} to ${last}`}`;
@@ -105,7 +105,7 @@ export const judgeIsolation = (
       ...(emptiesBounding || rights.bounding === 0n
         ? []
         : [
-            "without CAP_SETPCAP the bounding set of screens stays as it is: they can gain nothing of it, but add it to the service unit",
+            "without CAP_SETPCAP screens keep their bounding set: they can't use it, but add CAP_SETPCAP to the service unit",
           ]),
     ];
     return { kind: "own-accounts", ids, setpriv, prlimit, emptiesBounding, notes };
@@ -131,7 +131,7 @@ export const isolationInWords = (isolation: UiIsolation): readonly string[] => {
       return [`all screens have ${inServersWords[isolation.account]}: ${isolation.why}`];
     case "no-screens":
       return [
-        `this server starts no screens: ${isolation.why}. Change that, or accept in endpoint.json that all of them have one account: ` +
+        `this server starts no screens: ${isolation.why}. Mend that, or accept in endpoint.json that all screens share one account: ` +
           `"userInterface": { "acceptSharedAccount": true }`,
       ];
   }

@@ -10,10 +10,10 @@ import type { RowsExamined } from "./walk-rows.ts";
 /** Whether keys still belong to the computers that an import named. */
 const rowsInWords = ({ looked, wrong, first }: RowsExamined, whole: boolean): CertificateFinding =>
   wrong === 0
-    ? passed("site-rows", `${looked} rows looked at${whole ? ", all there are" : ""}: each is as an import wrote it.`)
+    ? passed("site-rows", `${whole ? "All " : ""}${looked} rows were checked: each is as an import wrote it.`)
     : failedCheck(
         "site-rows",
-        `${wrong} of ${looked} rows looked at were changed by somebody without the master key, or are damaged: ${first ?? ""}`,
+        `${wrong} of ${looked} checked rows are damaged, or were changed by somebody without the master key: ${first ?? ""}`,
       );
 
 /** What is wrong with the database, in words. Without the record nobody can tell whether its rows are its own. */
@@ -33,7 +33,7 @@ export const examineEmbedded = async (
       ? failedCheck("site-set", `No key is shown. ${refusalInWords(set.refusal)} ${afterRefusal}`)
       : passed(
           "site-set",
-          `Its rows are sealed as write ${set.state.counter}, ${set.isRecorded ? "as the record has it" : "which the next start puts on the record"}${whole ? ", and are all there" : ""}.`,
+          `Its rows are sealed as write ${set.state.counter}, which ${set.isRecorded ? "is on the record" : "the next start puts on the record"}${whole ? "; none is missing" : ""}.`,
         );
   return [opens, ...certificate.findings, ...(rows === undefined ? [] : [rowsInWords(rows, whole)]), state];
 };

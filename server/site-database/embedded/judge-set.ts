@@ -39,7 +39,7 @@ const reasons: Readonly<Record<SetRefusal["reason"], string>> = {
   older: "It is older than the record says",
   other: "It is not the one that the record knows",
   unknown: "The record knows no state of it",
-  unsealed: "What seals its rows is missing, or was written by somebody without the master key",
+  unsealed: "The seal of its rows is missing, or was written by somebody without the master key",
   rows: "Rows were taken away, put back or changed by somebody without the master key, or are damaged",
 };
 
@@ -55,7 +55,7 @@ export const refusalInWords = ({ reason, recorded, found, rows, detail }: SetRef
 
 /** And what to do. */
 export const afterRefusal =
-  "Put the newest copy back; or, when this one is what you restored, run: pep site accept-restore";
+  "Put the newest copy back. If you restored this copy on purpose, run: pep site accept-restore";
 
 /** What a walk over all rows says of the state that sealed them then. @returns undefined when they are its rows */
 export const judgeRows = (

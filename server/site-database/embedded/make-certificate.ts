@@ -230,7 +230,7 @@ export const restoreCertificate = async (
   if (another && opened === undefined)
     throw new EndpointError(
       "ResourceExists",
-      `Another ${certificateName} is there, and the data is not this one's. It was left as it is.`,
+      `Another ${certificateName} is there, and the backup's does not open the encrypted keys. It was left as it is.`,
     );
   checkLoss(await countUnreadableCells(database, opened === undefined ? [] : [opened.dataKey], patience), request);
   return withLockPatience(patience, () =>

@@ -101,7 +101,7 @@ const askPermissions = async ({ connection }: Lease, signal: AbortSignal): Promi
           : `Lacks ${name}: see server/site-database/sql/run-as-login.sql.`
         : passed
           ? `Has no ${name}, as it should be.`
-          : `Has ${name}, which reading and disclosing keys does not need. Administering the certificate may.`;
+          : `Has ${name}. Reading and disclosing keys does not need it; administering the certificate may.`;
     // Too much is advice: the endpoint works. Too little is not.
     return { check: "permission", weight: wanted === 1 ? "required" : "advice", passed, finding } as const;
   });

@@ -62,7 +62,7 @@ describe.skipIf(pwsh === undefined)("files that PowerShell 7 wrote (skipped: the
     ["volumes-lost.csv", "Get-BitLockerVolume | ConvertTo-Json -Depth 4"],
     ["volumes-table.txt", "this is none of the forms"],
     ["volumes-list.txt", "this is none of the forms"],
-    ["keys-alone.txt", "a recovery password stands here whose key id can't be told"],
+    ["keys-alone.txt", "the recovery password here has no clear key id"],
     ["rows-without-header.csv", "a table needs a header row"],
     ["rows-without-header.txt", "does not say which computer it is of"],
     ["rows-without-ids.csv", "the key id is missing"],

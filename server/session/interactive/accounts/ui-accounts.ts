@@ -61,7 +61,7 @@ export class UiAccounts {
     }
     throw new EndpointError(
       "LimitsExceeded",
-      "Every screen that this server can give is in use. Try again later; command lines work: ssh HOST 'Get-Command'.",
+      "Every screen that this server can give is in use. Try again later; command lines work: ssh HOST Get-Command",
       { cause: new Error(`userInterface.accounts: all ${this.#ids.length} are in use`) },
     );
   }
