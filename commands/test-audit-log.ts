@@ -31,7 +31,7 @@ export const testAuditLog = rowsCommand({
     const { problems, notices, claims, events } = await review.verify(SinceCheckpoint, (checked, of) => {
       if (context.now().getTime() - toldAtMs < tellEveryMs) return;
       toldAtMs = context.now().getTime();
-      // Who can't be told is told nothing: the command's own answer finds that out.
+      // Ignore a failed progress message: the answer itself fails too.
       tell(`${checked} of ${of} events checked.`).catch(() => undefined);
     });
     const rows = [

@@ -47,7 +47,7 @@ export class Connection {
   readonly #wakers = new Set<() => void>();
 
   constructor(socket: TLSSocket, waits: Waits, signal: AbortSignal) {
-    // Whoever waits for this receiver when the server ends must not go on waiting.
+    // A server that ends must not wait for this receiver.
     const stop = (): void => this.#lose("stopped");
     signal.addEventListener("abort", stop, { once: true });
     socket.once("close", () => signal.removeEventListener("abort", stop));

@@ -245,7 +245,7 @@ export class CheckpointTrail {
     for (const [seq, key] of this.#announced) {
       if (seq > size) continue;
       this.#announced.delete(seq);
-      // Whoever can append a line could announce a key of their own.
+      // An unsigned line could announce an attacker's key.
       if (this.#permissions.isWorthless(seq, size)) {
         this.#findings.notice(
           `event ${seq} announces a key, but was not signed when it was written: the key is not trusted`,

@@ -1,4 +1,4 @@
-/** What became durable, as a number only: whoever follows reads the lines from the log, so a reader that is stuck costs nothing. */
+/** The number of the newest durable line. Followers read the lines from the log, so a stuck reader costs nothing. */
 export class LiveFeed {
   #lastSeq = 0;
   #ended = false;
@@ -14,7 +14,7 @@ export class LiveFeed {
     this.#wake();
   }
 
-  /** Whoever follows has seen the last of it: the server is stopped. */
+  /** The server is stopping, so a follower gets no more lines. */
   end(): void {
     this.#ended = true;
     this.#wake();

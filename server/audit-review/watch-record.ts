@@ -131,7 +131,7 @@ class Watch implements RecordWatch {
       return (await doInWorker(task, { signal, mostMemoryMb })).problems;
     } catch (error) {
       signal.throwIfAborted();
-      // Whoever can damage the record could make it one that nobody can verify.
+      // An attacker could make the record impossible to verify, so that counts as damage.
       return [`the record could not be verified: ${error instanceof Error ? error.message : String(error)}`];
     }
   }

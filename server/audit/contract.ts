@@ -13,7 +13,7 @@ export interface Transcript {
   close(exitStatus: number): Promise<ClosedTranscript>;
 }
 
-/** What the end of its session says of a transcript: whoever reads it later holds it against this. */
+/** The end of a session names its transcript so. Later readers compare the transcript with it. */
 export interface ClosedTranscript {
   /** SHA-256 of the file, hexadecimal. */
   readonly transcriptDigest: string;

@@ -336,7 +336,7 @@ export const auditEvent = z.discriminatedUnion("type", [
 
 export type AuditEvent = z.infer<typeof auditEvent>;
 
-/** Every type there is, for whoever filters by it. */
+/** Every type, for filters. */
 export const auditEventTypes: readonly AuditEvent["type"][] = auditEvent.options.map(({ shape }) => shape.type.value);
 export type Origin = z.infer<typeof origin>;
 

@@ -155,7 +155,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
       // What it permits is done next, and only a signed event permits anything.
       if (/^(?:log-pruned|log-summarized|record-verification)$/.test(event.type)) await checkpoint();
       if (event.type === "site-written" || event.type === "site-restore-accepted") {
-        // Whoever could cut it off the log could put the rows before it back.
+        // Without a checkpoint, an attacker could cut this line off and restore the older rows.
         await checkpoint();
         const { counter, digest, keys, links } = event;
         if (counter >= (siteState?.counter ?? 0)) siteState = { counter, digest, keys, links };

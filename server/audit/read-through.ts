@@ -31,7 +31,7 @@ interface Found {
   readonly recentBefore: RecentBefore | undefined;
 }
 
-/** A log's lines, from one on, block by block, so that whoever stops it is heard. @throws EndpointError OperationStopped */
+/** A log's lines from one on, block by block, so that a stop is noticed in between. @throws EndpointError OperationStopped */
 const forEachLine = async (
   log: string,
   segments: readonly Segment[],

@@ -240,7 +240,7 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
     const own = entries.filter(({ roleCapability }) => held.has(roleCapability));
     return makeVisibleCommands(commands, own, connects, (role) => held.get(role) ?? "");
   };
-  /** Whoever has the same definitions has the same commands: made once, not for each connection. */
+  /** Users with the same definitions share one map of commands, which is made once. */
   const made = new Map<string, VisibleCommands>();
   return {
     commandsFor: (connectedUser, circumstances) => {

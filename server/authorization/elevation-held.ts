@@ -5,7 +5,7 @@ import type { Elevation, ElevationState } from "../command/elevation-port.ts";
 import type { Counted } from "./row-counts.ts";
 import type { StoredChange, StoredRequest } from "./elevation-store.ts";
 
-/** Who asks, uses or decides, and from where. */
+/** The user who asks, uses or decides, and the address. */
 export interface ElevationParty extends Party {
   readonly origin: Origin;
 }

@@ -162,9 +162,9 @@ const warnOfMissingFactors = (
 
 /** What is known of this endpoint's users. */
 export interface KnownUsers {
-  /** Who has a file of keys. */
+  /** Users with a file of keys. */
   readonly users: readonly string[];
-  /** Who has a second factor. */
+  /** Users with a second factor. */
   readonly enrolled: readonly string[];
   /** Whether certificates let in users that have no file of keys. */
   readonly trustsAuthorities: boolean;

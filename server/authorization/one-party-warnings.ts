@@ -1,7 +1,7 @@
 import type { CheckedRoles } from "./decode-roles.ts";
 import type { RoleEntry } from "./role-entry.ts";
 
-/** Who could log in, and by what: of two users with the same proof nobody can say that they are two people. */
+/** The users who could log in, with their proofs. Two users with the same proof may be one person. */
 export interface LogIns {
   readonly mayLogIn: (user: string) => boolean;
   /** Keys and certificates in words, the same words for the same one. */

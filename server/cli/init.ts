@@ -203,7 +203,7 @@ const proofsInWords = (hostKey: string, listen: { readonly host: string; readonl
   ].join("\n");
 };
 
-/** Asked of whoever makes a new endpoint.json as another account than root; a script says it with a flag, or gets no screens. */
+/** A person who makes a new endpoint.json without root is asked. A script uses a flag, or gets no screens. */
 const askSharedAccount = async ({ dataDirectory, demo }: InitOptions, io: Io): Promise<boolean> => {
   if (demo || process.getuid?.() === 0 || !io.stdin.isTTY || existsSync(pathsIn(dataDirectory).endpoint)) return false;
   io.stderr.write(

@@ -8,7 +8,7 @@ import { fingerprintOf } from "../identity/public-key.ts";
 
 type Paths = Pick<ReturnType<typeof pathsIn>, "authorizedKeys" | "secondFactors" | "secondFactorUses">;
 
-/** Who has a second factor. */
+/** Users with a second factor. */
 export const enrolledUsers = ({ secondFactors, secondFactorUses }: Paths): readonly string[] =>
   new FactorStore({ factors: secondFactors, uses: secondFactorUses, keyFile: "" }).users();
 

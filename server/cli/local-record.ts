@@ -8,7 +8,7 @@ import type { Io } from "./io.ts";
 import { readLogKey } from "../endpoint/private-key.ts";
 import type { Runtime } from "../runtime.ts";
 
-/** The record, whoever writes it. */
+/** The record, written by the running server or by this process. */
 export interface LocalRecord extends EventLog {
   /** What it says of the site database's rows. */
   siteState(): Promise<SiteState | undefined> | SiteState | undefined;

@@ -44,7 +44,7 @@ export type CommandResult =
       readonly format?: OutputFormat;
       /** How many rows will come, where the command can tell cheaply; asked before keys are shown in bulk. */
       readonly count?: () => Promise<number>;
-      /** Whoever reads the answer must not hear how many there are, other than by the rows themselves. */
+      /** The answer must not tell the number of rows, except by the rows themselves. */
       readonly countIsHidden?: true;
       /** What would leave fewer rows: parameters that this user may give and did not. */
       readonly narrowing?: readonly string[];

@@ -91,7 +91,7 @@ export interface ReviewPort {
   exportRecord(): Promise<AsyncIterable<Uint8Array>>;
 }
 
-/** Who reviews, for the record, and until when. */
+/** The user who reviews, for the record. */
 export interface Reviewer {
   readonly connectionId?: string | undefined;
   readonly sessionId?: string | undefined;

@@ -169,7 +169,7 @@ class ControlSocket {
 
 /**
  * Opens the socket through which a local command puts its events on the running server's record: one process writes it.
- * Who may connect is decided by the file's mode, 0600: the account that the server runs as, and root.
+ * The file's mode (0600) decides who may connect: the server's own account, and root.
  *
  * @throws EndpointError ResourceExists when another server answers there
  */

@@ -71,7 +71,7 @@ const whyOwner = (path: string, { uid }: Stats, isLink = false): string | undefi
   return `it belongs to user id ${uid}, not to this account or root; run: chown ${isLink ? "-h " : ""}${own()} ${quoted(path)}`;
 };
 
-/** Somebody else may make names in it: its owner, or whoever may write it. */
+/** Another account may make names in it: its owner, or one that may write it. */
 const isOthers = (stats: Stats): boolean => whyOwner("", stats) !== undefined || isShared(stats);
 
 const isShared = ({ mode }: Stats): boolean => hasOwners && (mode & 0o022) !== 0;

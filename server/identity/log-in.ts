@@ -117,7 +117,7 @@ export type CodeVerdict =
       /** For the log; the client is told no more than `hint`. */
       readonly reason: CodeRefusal;
       readonly detail?: string;
-      /** What whoever holds the key may know, shown above the next question. */
+      /** For the holder of the key, shown above the next question. */
       readonly hint?: string;
     };
 

@@ -97,7 +97,7 @@ async function* parseRows(pieces: AsyncIterable<string>, delimiter: string): Asy
       return null;
     },
   });
-  // Whoever writes is told of it, too.
+  // The writer gets the same error from its callback.
   parser.on("error", () => undefined);
   const told = (act: (done: (error?: Error | null) => void) => void): Promise<void> =>
     new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
 import { EndpointError } from "../errors.ts";
 import { problemOfNewPassword } from "../model/new-password.ts";
 
-/** The last look at a password that is to stand alone; whoever asked a person for it judged it before. @throws EndpointError InvalidArgument */
+/** Refuses a weak password right before it is used. A prompt has judged it already. @throws EndpointError InvalidArgument */
 export const refuseWeakPassword = (password: string): void => {
   const problem = problemOfNewPassword(password);
   if (problem !== undefined) throw new EndpointError("InvalidArgument", problem);

@@ -12,7 +12,7 @@ export type FromExamineWorker =
 
 const examine = async (task: SetExamination): Promise<FromExamineWorker> => {
   try {
-    // Who stops it ends the thread.
+    // Never aborted: stopping ends the thread.
     return { kind: "examined", examined: await examineSet(task, new AbortController().signal) };
   } catch (error) {
     if (error instanceof UnreadableCell) return { kind: "damaged", detail: error.message };

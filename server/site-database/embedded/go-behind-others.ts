@@ -1,4 +1,4 @@
 import { takeTurn } from "../../thread-priority.ts";
 
-/** Who types goes before an export. */
+/** Keystrokes matter more than exports. */
 export const goBehindOthers = (): void => takeTurn("later");

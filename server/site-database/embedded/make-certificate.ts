@@ -82,7 +82,7 @@ interface Standing {
   readonly working: ReadonlySet<Grantee>;
 }
 
-/** Who can use the certificate as it stands. */
+/** The principals that can use the certificate now. */
 const standingOf = (access: CertificateAccess): Standing => ({
   owner: works(() => access.ownedCertificate()),
   working: new Set(grantees.filter((grantee) => works(() => access.dataKeyFor(grantee)))),

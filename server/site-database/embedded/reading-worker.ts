@@ -72,7 +72,7 @@ const toColumns = (keys: readonly FoundKey[]): FoundKeys => {
 };
 
 const work = async (task: ReadingTask, requests: AsyncIterable<PageRequest>): Promise<void> => {
-  // Who stops it ends the thread.
+  // Never aborted: stopping ends the thread.
   const patience = { signal: new AbortController().signal, lockWaitMs: task.lockWaitMs };
   if ((await fileIdentity(task.file)) !== task.identity)
     throw unavailable("The site database is not available.", "another file was put in the place of the open one");

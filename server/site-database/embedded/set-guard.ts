@@ -26,7 +26,7 @@ interface GuardParts {
   readonly examine: (rows: number, signal: AbortSignal) => Promise<SetExamined>;
 }
 
-/** Looking at every row again takes at most a tenth of a processor, whoever writes into the file how often. */
+/** Examining every row again takes at most a tenth of a processor, however often others write into the file. */
 const pauseFactor = 9;
 const leastPauseMs = 1000;
 

@@ -161,7 +161,7 @@ export const sqlServerSiteDatabase = z
 /** As decoded, paths still as written. */
 export type SqlServerConfiguration = z.infer<typeof sqlServerSiteDatabase>;
 
-/** Where relative paths and credentials begin; given by whoever reads the configuration. */
+/** The folders in which relative paths and credentials are looked up. */
 export interface Places {
   /** Resolves a path of the configuration file. */
   readonly resolvePath: (path: string) => string;

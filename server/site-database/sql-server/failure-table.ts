@@ -4,7 +4,7 @@ export interface SqlFailure {
   readonly category: FailureCategory;
   /** What the connected user reads; without one, that the site database is not available. */
   readonly message?: string;
-  /** What the number means, for whoever reads this table. */
+  /** The meaning of the number, for readers of this table. */
   readonly about: string;
 }
 

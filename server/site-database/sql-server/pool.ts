@@ -191,7 +191,7 @@ export class ConnectionPool {
     try {
       return await Promise.race([adopted, aborted.promise]);
     } catch (error) {
-      // Who asked has gone, but the connection is on its way: the next one gets it.
+      // Nobody waits for this connection any more. The pool keeps it for the next request.
       if (signal.aborted)
         adopted.then(
           (connection) => this.#giveBack(connection),
