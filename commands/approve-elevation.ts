@@ -8,9 +8,9 @@ export const approveElevation = rowsCommand({
   name: "Approve-Elevation",
   synopsis: "Approves another person's request: one invocation, once.",
   description:
-    "What you approve is the invocation that the request shows, with at most the rows it shows, once, for a few minutes. At a prompt the " +
-    "endpoint itself asks you to confirm, on a line that begins with its mark; a script confirms with -Confirm. Nobody approves a request " +
-    "of their own, or one made with the key they are logged in with.",
+    "You approve the invocation that the request shows, with at most the rows it shows, once, for a few minutes. At a prompt the " +
+    "endpoint itself asks you to confirm, on a line that begins with its mark. A script confirms with -Confirm. You can't approve your " +
+    "own request, or one that was made with the key you are logged in with.",
   examples: [
     {
       line: "Approve-Elevation E-0123456789 -Comment 'Ticket 4711'",
@@ -29,7 +29,7 @@ export const approveElevation = rowsCommand({
       { synopsis: "Why you approve it; the requester reads it, and it goes on the record." },
     ),
     Confirm: flag({
-      synopsis: "You have read what the request would run. Needed in scripts; at a prompt you are asked all the same.",
+      synopsis: "You have read what the request would run. Needed in scripts; at a prompt you are asked in any case.",
     }),
   },
   ...elevationTable,
@@ -45,7 +45,7 @@ export const approveElevation = rowsCommand({
     if (!interactive && values.Confirm !== true) {
       throw new EndpointError(
         "InvalidArgument",
-        `This would let ${requester} run: ${invocation}${rows}. Give -Confirm if you mean it.`,
+        `This would let ${requester} run: ${invocation}${rows}. Add -Confirm to approve it.`,
       );
     }
     const question = `Let ${requester} run, once: ${invocation}${rows}; reason: ${reason ?? "none given"}. Approve?`;

@@ -16,13 +16,13 @@ export const acceptLosing = value(
   }),
   {
     synopsis:
-      "Accept that encrypted keys which the certificate can't open stay lost, by naming the site database: SQL Server's name of " +
-      "it, or site where it is the embedded one. Without it such a certificate is not kept.",
+      "Accepts that encrypted keys which the certificate can't open stay lost. Name the site database: its name in SQL Server, or " +
+      "site for the embedded one. Without this, such a certificate is not kept.",
   },
 );
 
 export const force = flag({
-  synopsis: "For scripts, which can't be asked: do it. A person at a terminal is asked all the same.",
+  synopsis: "Makes the change without a question, for scripts. A person at a terminal is asked in any case.",
 });
 
 interface Change {
@@ -38,7 +38,7 @@ export const agreeTo = async (change: Change, context: CommandContext): Promise<
     if (change.force === true) return;
     throw new EndpointError(
       "InvalidArgument",
-      `${change.command} changes the site database: say -Force, or log in without a command to be asked.`,
+      `${change.command} changes the site database. Add -Force, or log in without a command to be asked.`,
     );
   }
   const loss =

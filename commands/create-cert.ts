@@ -5,12 +5,12 @@ export const createCert = rowsCommand({
   name: "create-cert",
   synopsis: "Creates the BitLocker management certificate, or what is missing of it.",
   description:
-    "Creates the database master key, BitLockerManagement_CERT and the CONTROL permissions that the recovery service needs, each only " +
-    "where it is missing; what is there is left alone. A new certificate is not kept where encrypted keys are stored that it can't open. " +
-    "You are asked before anything is changed; where the database has no master key, also for a password, which a script gives as " +
-    "the first line of standard input. Back a new certificate up at once.",
+    "Creates the database master key, BitLockerManagement_CERT and the CONTROL permissions of the recovery service, where they are " +
+    "missing. A new certificate is not kept if it can't open the encrypted keys that are stored. You are asked before anything changes. " +
+    "A database without a master key also needs a password; a script gives it as the first line of standard input. Back up a new " +
+    "certificate at once.",
   examples: [
-    { line: "create-cert", explains: "Asks, then creates what is missing, and says for each part what was done." },
+    { line: "create-cert", explains: "Asks, creates the missing parts, and reports each part." },
     { line: "create-cert -Force", explains: "The same for a script." },
   ],
   parameters: {

@@ -5,9 +5,9 @@ export const exportAuditLog = defineCommand({
   name: "Export-AuditLog",
   synopsis: "Sends the whole record as a tar archive, to keep and verify elsewhere.",
   description:
-    "Log, checkpoints, public key and transcripts, as the newest checkpoint signs them, on standard output: for scripts only. Then, " +
-    "without this endpoint: tar xf record.tar && pep audit verify --data-dir pep-record --public-key log-key.pub (a copy of the key " +
-    "that you kept elsewhere). The record holds no recovery key; its transcripts hold what people typed and saw.",
+    "Writes log, checkpoints, public key and transcripts to standard output, as the newest checkpoint signs them. For scripts only. To " +
+    "check them elsewhere: tar xf record.tar, then pep audit verify --data-dir pep-record --public-key log-key.pub. Take the copy of the " +
+    "key that you kept. The record holds no recovery key. Its transcripts show what people typed and saw.",
   examples: [{ line: "Export-AuditLog", explains: "From your own machine: ssh HOST Export-AuditLog > record.tar" }],
   parameters: {},
   run: async (_, { review, interactive }) => {

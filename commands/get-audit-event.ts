@@ -12,19 +12,19 @@ export const getAuditEvent = rowsCommand({
   name: "Get-AuditEvent",
   synopsis: "Shows events of the record, or follows them as they happen.",
   description:
-    "One row an event, oldest first. With -Follow: what comes from now on, each event once it is durable, until you stop it with Ctrl-C; " +
-    "-Last or -Since begin earlier. In the formats json, ndjson and csv the column Detail has everything else of the event, as JSON. " +
-    "The record holds no recovery key. That you looked, and for what, is itself on the record.",
+    "One row an event, oldest first. -Follow shows new events, each once it is durable, until you stop it with Ctrl-C; -Last or -Since " +
+    "begin earlier. In the formats json, ndjson and csv the column Detail has all other fields of the event, as JSON. The record holds no " +
+    "recovery key. Your query is itself on the record.",
   examples: [
     { line: "Get-AuditEvent -Last 20", explains: "The end of the record." },
-    { line: "Get-AuditEvent -Follow", explains: "What happens from now on; Ctrl-C ends it." },
+    { line: "Get-AuditEvent -Follow", explains: "New events, until Ctrl-C." },
     {
       line: "Get-AuditEvent -Type disclosure -Since 1d -Format ndjson",
       explains: "Every disclosure of a day, for a script.",
     },
     {
       line: "Get-AuditEvent -Type authentication,request-refused -User support",
-      explains: "How somebody came in, and what was refused.",
+      explains: "A user's log-ins and refused requests.",
     },
   ],
   parameters: {
@@ -42,16 +42,16 @@ export const getAuditEvent = rowsCommand({
     }),
     Since: value(since, { synopsis: "Only events from then on." }),
     Until: value(since, { synopsis: "Only events before." }),
-    First: value(integer(1, 1_000_000), { synopsis: "Only so many from the beginning." }),
-    Last: value(integer(1, mostLast), { synopsis: "Only so many from the end." }),
-    Follow: flag({ synopsis: "Go on with what happens from now on, until stopped." }),
+    First: value(integer(1, 1_000_000), { synopsis: "Only this many, from the beginning." }),
+    Last: value(integer(1, mostLast), { synopsis: "Only this many, from the end." }),
+    Follow: flag({ synopsis: "Go on with new events, until stopped." }),
   },
   conflict: ({ First, Last, Until, Follow, Format }) => {
     if (First !== undefined && Last !== undefined) return "-First and -Last don't go together.";
     if (Follow === true && (First !== undefined || Until !== undefined))
-      return "-Follow has no end: it goes without -First and -Until.";
+      return "-Follow has no end, so leave -First and -Until out.";
     return Follow === true && Format === "json"
-      ? "One JSON array has an end: with -Follow it is -Format ndjson."
+      ? "A JSON array needs an end. With -Follow, write -Format ndjson."
       : undefined;
   },
   columns: ({ Format }, { interactive }) => eventColumns({ format: Format, interactive }),

@@ -2,10 +2,10 @@ import { columnsOf, rowsCommand } from "../server/command/rows-command.ts";
 
 export const getCapability = rowsCommand({
   name: "Get-Capability",
-  synopsis: "Shows what you may run, and which of your roles it comes from.",
+  synopsis: "Shows what you may run, and which of your roles allow it.",
   description:
-    "One row for each command and role: the parameters that role lets you give, its rules, and through which user or group entry you have " +
-    "it. A line is allowed when one row, the first in this order, accepts all of it.",
+    "One row for each command and role: the parameters that the role lets you give, its rules, and the user or group entry that gives " +
+    "you the role. The first row that accepts all of a line allows it.",
   examples: [{ line: "Get-Capability", explains: "Everything you may run, and why." }],
   forEveryone: true,
   parameters: {},

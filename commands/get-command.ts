@@ -31,7 +31,7 @@ export const getCommand = rowsCommand({
   description: "Lists every command that your roles let you run, and no other.",
   examples: [
     { line: "Get-Command", explains: "Every command you can run." },
-    { line: "Get-Command *-Object", explains: "Those whose names end so." },
+    { line: "Get-Command *-Object", explains: "Commands whose names end with -Object." },
   ],
   forEveryone: true,
   parameters: {

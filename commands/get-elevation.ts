@@ -8,9 +8,9 @@ export const getElevation = rowsCommand({
   name: "Get-Elevation",
   synopsis: "Lists requests for approval: your own, and those you can decide.",
   description:
-    "Your own requests of the last day with their state; where you may approve, also every pending request of somebody else.",
+    "Your own requests of the last day, with their state. If you may approve, also every pending request of other users.",
   examples: [
-    { line: "Get-Elevation", explains: "Everything you have a part in, newest first." },
+    { line: "Get-Elevation", explains: "Your requests, and those you can decide; newest first." },
     { line: "Get-Elevation -Format json", explains: "The same for a script." },
   ],
   forElevation: true,

@@ -46,10 +46,10 @@ const parameters = {
   Since: value(since, { synopsis: "Only keys stored at this time or later." }),
   Latest: flag({
     synopsis:
-      "Only the newest key of each volume; where the data that was imported names no volume, of each computer and kind of volume. " +
-      "Several, where they are of one time.",
+      "Only the newest key of each volume. If the imported data names no volume: of each computer and kind of volume. " +
+      "Keys of the same time are all shown.",
   }),
-  Strict: flag({ synopsis: "Show nothing when one of the computers or ids named has no key." }),
+  Strict: flag({ synopsis: "Show nothing if one of the named computers or ids has no key." }),
   Reason: value(
     freeText({
       placeholder: "<text>",
@@ -60,7 +60,7 @@ const parameters = {
     { synopsis: "Why the key is needed; it goes on the record." },
   ),
   NoRotation: flag({
-    synopsis: "Do not mark the keys as disclosed, so that clients keep them instead of making new ones.",
+    synopsis: "Do not mark the keys as disclosed, so that clients keep them.",
     restricted: true,
   }),
   raw: flag({
@@ -180,10 +180,10 @@ export const getRecoveryKeys = rowsCommand({
   synopsis: "Shows recovery keys of encrypted volumes.",
   description:
     "Reads BitLocker recovery keys from the site database. Every key that is shown is on the record with your name before you see it, " +
-    "and its client is told to replace it. Disclosed is True where it was told before. All filters given must hold; the values of one filter are alternatives. " +
-    "Of several computers or ids, those that have keys are shown and the others are named (exit status 3). " +
-    "The newest keys come first, of each computer named or of all ids named. State is Current where no newer key of the volume is known, " +
-    "Replaced where one is, and Older where a newer one is known of the same computer and kind of volume, but not whether of this volume.",
+    "and its client is told to replace it. Disclosed is True if that happened before. A key must satisfy all filters; the values of one " +
+    "filter are alternatives. Of several computers or ids, those with keys are shown and the others are named (exit status 3). The newest " +
+    "keys come first, for each computer named or for all ids named. State is Current for the newest key of a volume, and Replaced for an " +
+    "older one. It is Older if a newer key of the same computer and kind of volume is known, but not whether it is of this volume.",
   examples: [
     { line: "Get-RecoveryKeys -ComputerName DEMO-PC-01", explains: "Every key of one computer." },
     {
@@ -196,7 +196,7 @@ export const getRecoveryKeys = rowsCommand({
     },
     {
       line: "Get-RecoveryKeys -ComputerName DEMO-PC-01 | Select-Object PasswordId,LastUpdateTime",
-      explains: "Which keys there are, without showing one.",
+      explains: "The ids of the keys, without the keys.",
     },
     { line: "Get-RecoveryKeys -Since 7d -Format csv", explains: "The keys of the last seven days." },
     { line: "Get-RecoveryKeys | Measure-Object", explains: "How many keys there are." },

@@ -42,32 +42,40 @@ async function* someOrNotFound(
 
 export const getSession = rowsCommand({
   name: "Get-Session",
-  synopsis: "Lists sessions on the record, or shows what was done in one of them.",
+  synopsis: "Lists sessions on the record, or shows the events of one.",
   description:
-    "One row a session, in the order in which they ended; those that still run come last. Several filters all have to hold. For people " +
-    "the counts follow, with a line for the sessions and one for the keys of each day (UTC). With -SessionId: the events of that " +
-    "session. That you looked, and for what, is itself on the record.",
+    "One row a session, in the order in which they ended. Running sessions come last. A session must satisfy all filters. For people, " +
+    "the counts follow: a line for the sessions and one for the keys of each day (UTC). -SessionId shows the events of one session. " +
+    "Your query is itself on the record.",
   examples: [
-    { line: "Get-Session -Since 7d", explains: "What was under way in the last seven days." },
-    { line: "Get-Session -KeyId 3A78B34B", explains: "Who was shown a key." },
-    { line: "Get-Session -User support -Outcome Failed,Refused", explains: "Where something did not go as it should." },
-    { line: "Get-Session S-0123456789abcdef", explains: "What was done in one session." },
-    { line: "Get-Session | Select-Object SessionId,User,StartedAt,Keys", explains: "What fits a narrow screen." },
+    { line: "Get-Session -Since 7d", explains: "Sessions of the last seven days." },
+    { line: "Get-Session -KeyId 3A78B34B", explains: "Sessions that were shown a key." },
+    {
+      line: "Get-Session -User support -Outcome Failed,Refused",
+      explains: "Sessions in which something failed or was refused.",
+    },
+    { line: "Get-Session S-0123456789abcdef", explains: "The events of one session." },
+    {
+      line: "Get-Session | Select-Object SessionId,User,StartedAt,Keys",
+      explains: "Columns that fit a narrow screen.",
+    },
   ],
   parameters: {
-    SessionId: value(sessionId, { synopsis: "The events of this session; goes without the filters.", position: 0 }),
+    SessionId: value(sessionId, { synopsis: "The events of this session. Leave the filters out.", position: 0 }),
     User: value(userName, { synopsis: "Only sessions of this user." }),
     Since: value(since, { synopsis: "Only sessions that were under way then or later." }),
     Until: value(since, { synopsis: "Only sessions that began before." }),
     Command: value(commandName, { synopsis: "Only sessions in which this command ran." }),
-    KeyId: value(keyIdOrPrefix, { synopsis: "Only sessions that were shown a key whose id is this, or begins so." }),
+    KeyId: value(keyIdOrPrefix, {
+      synopsis: "Only sessions that were shown a key with this id or this beginning of an id.",
+    }),
     ComputerName: value(computerName, { synopsis: "Only sessions that were shown a key of this computer." }),
     Outcome: list(oneOf(outcomes), {
-      synopsis: "Only sessions in which something ended so; that still run; or that a crash ended (Aborted).",
+      synopsis: "Only sessions with such an outcome: of a command, Running, or Aborted by a crash.",
     }),
   },
   conflict: ({ SessionId, Format: _format, ...filters }) =>
-    SessionId !== undefined && Object.keys(filters).length > 0 ? "-SessionId goes without the filters." : undefined,
+    SessionId !== undefined && Object.keys(filters).length > 0 ? "With -SessionId, leave the filters out." : undefined,
   columns: sessionColumns,
   rows: async (values, { review, now, interactive }) => {
     const { SessionId: sessionId } = values;

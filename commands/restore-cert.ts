@@ -6,10 +6,10 @@ export const restoreCert = rowsCommand({
   name: "restore-cert",
   synopsis: "Restores the BitLocker management certificate from a backup.",
   description:
-    "Brings back what is missing of BitLockerManagement_CERT, its private key and its permissions, from files in the endpoint's backup " +
-    "directory. You are asked before anything is changed, and for the backup's password; a script gives it as the first line of standard " +
-    "input, and as the second one a password for the master key where the database has none. Another certificate that is there is never " +
-    "replaced. A certificate that can't open every encrypted key is not kept, unless their loss is accepted by naming the database.",
+    "Restores the missing parts of BitLockerManagement_CERT, its private key and its permissions, from files in the endpoint's backup " +
+    "directory. You are asked before anything changes, and for the backup's password. A script gives it as the first line of standard " +
+    "input. A database without a master key also needs a password for one, as the second line. Another certificate is never replaced. A " +
+    "certificate that can't open every encrypted key is not kept, unless you accept the loss by naming the database.",
   examples: [
     { line: "restore-cert -Name site-2026", explains: "From site-2026.cer and site-2026.key." },
     { line: "restore-cert -Name site-2026 -Form Pfx -Force", explains: "From site-2026.pfx, for a script." },

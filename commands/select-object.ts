@@ -44,13 +44,13 @@ export const selectObject = defineShaping({
   forEveryone: true,
   parameters: {
     Property: list(columnName, { synopsis: "Only these columns, in this order.", position: 0 }),
-    First: value(integer(1, mostRows), { synopsis: "Only so many rows from the beginning." }),
-    Last: value(integer(1, mostLastRows), { synopsis: "Only so many rows from the end." }),
-    Skip: value(integer(1, mostRows), { synopsis: "Leave so many rows out at the beginning." }),
+    First: value(integer(1, mostRows), { synopsis: "Only this many rows, from the beginning." }),
+    Last: value(integer(1, mostLastRows), { synopsis: "Only this many rows, from the end." }),
+    Skip: value(integer(1, mostRows), { synopsis: "Leave this many rows out at the beginning." }),
   },
   conflict: (values) =>
     values.Last !== undefined && (values.First !== undefined || values.Skip !== undefined)
-      ? "-Last goes without -First and -Skip."
+      ? "With -Last, leave -First and -Skip out."
       : undefined,
   shape: (values, result) => {
     const picked = pickColumns(result, values.Property);

@@ -7,9 +7,9 @@ export const showTranscript = defineCommand({
   name: "Show-Transcript",
   synopsis: "Plays the transcript of a session; in a script, gives it as a file.",
   description:
-    "On a screen it is played: ? lists the keys. Run as a single command (ssh HOST 'Show-Transcript …') it is written to standard output " +
-    "as asciicast v3, which asciinema 3 plays. Recovery keys are masked in it. A session that still runs is shown up to now. A session " +
-    "that ran one command has no transcript. Watching is on the record.",
+    'A screen plays it; ? lists the keys. A single command (ssh HOST "Show-Transcript SESSION") writes it to standard output as ' +
+    "asciicast v3, which asciinema 3 plays. Recovery keys are masked in it. A running session is shown up to now. A session that ran " +
+    "one command has no transcript. Watching is on the record.",
   examples: [
     { line: "Show-Transcript S-0123456789abcdef", explains: "Plays it, or writes it to standard output." },
     {

@@ -49,8 +49,8 @@ export const sortObject = defineShaping({
   aliases: ["sort"],
   synopsis: "Sorts another command's rows.",
   description:
-    "Stands after a pipe. Rows are sorted by the columns named, one after the other, else by the first column; at most 10,000. " +
-    "Nothing is disclosed by it.",
+    "Stands after a pipe. It sorts at most 10,000 rows by the named columns, one after the other, else by the first column. " +
+    "It discloses nothing.",
   examples: [
     { line: "Get-Command | Sort-Object Name", explains: "By name." },
     { line: "Get-Command | Sort-Object Name -Descending", explains: "The last name first." },
@@ -62,14 +62,11 @@ export const sortObject = defineShaping({
   },
   shape: (values, result) => {
     if (result.live === true)
-      throw new EndpointError(
-        "InvalidArgument",
-        "Rows that come as things happen have no end, so they can't be sorted.",
-      );
+      throw new EndpointError("InvalidArgument", "Live rows have no end, so they can't be sorted.");
     const named = values.Property?.filter((name) => name !== "*") ?? [];
     const indexes = named.length === 0 ? [0] : named.map((name) => findColumn(result.columns, name));
     if (indexes.some((index) => result.columns[index]?.secret === true))
-      throw new EndpointError("InvalidArgument", "Keys can't be sorted by. Name another column.");
+      throw new EndpointError("InvalidArgument", "Rows can't be sorted by a recovery key. Name another column.");
     return { ...result, batches: sorted(result.batches, indexes, values.Descending === true ? -1 : 1) };
   },
 });

@@ -6,17 +6,17 @@ const tellEveryMs = 2_000;
 
 /** What the endpoint says of itself is worth no more than the endpoint. */
 const ownWord =
-  "This is what the endpoint says of its own record. For a check that need not trust it, verify a copy of the record elsewhere, with pep audit verify.";
+  "The endpoint has checked its own record. To check without trust in the endpoint, verify a copy elsewhere, with pep audit verify.";
 
 export const testAuditLog = rowsCommand({
   name: "Test-AuditLog",
   synopsis: "Verifies the whole record: log, checkpoints, signatures, transcripts.",
   description:
-    "Reads every event and transcript and names whatever was changed, removed, put in or moved, and says what the result is worth. Exit " +
-    "status 0 when the record holds, 1 when it does not. With -SinceCheckpoint, a checkpoint that you kept elsewhere: that nothing " +
-    "before it was changed, whoever holds the machine. A script: Test-AuditLog -SinceCheckpoint $(base64 -w0 checkpoint)",
+    "Reads every event and transcript, names everything that was changed, removed, added or moved, and says what that proves. Exit " +
+    "status 0 when the record holds, 1 when it does not. -SinceCheckpoint takes a checkpoint that you kept elsewhere, as base64. It " +
+    "proves that nothing before it was changed, even by somebody with control of the machine.",
   examples: [
-    { line: "Test-AuditLog", explains: "Problems, notes, and what is claimed." },
+    { line: "Test-AuditLog", explains: "Problems, notes, and what is proved." },
     { line: "Test-AuditLog -Format json", explains: "The same for a script." },
   ],
   parameters: {

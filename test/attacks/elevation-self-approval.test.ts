@@ -60,7 +60,7 @@ test("a script must say -Confirm, and reads what it would confirm; at a prompt t
   const id = await stage.ask("alice", line);
   const unread = await stage.run("dave", `Approve-Elevation ${id} -Comment ok`);
   expect(unread.outcome.exitStatus).toBe(2);
-  expect(unread.message).toContain("let alice run: Get-RecoveryKeys -raw (at most 6 rows). Give -Confirm");
+  expect(unread.message).toContain("let alice run: Get-RecoveryKeys -raw (at most 6 rows). Add -Confirm");
   const questions: string[] = [];
   const screen = (answer: boolean) => ({
     delivery: {

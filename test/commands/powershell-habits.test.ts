@@ -27,7 +27,7 @@ describe("Sort-Object", () => {
 
   test("sorts by no key, by no column that is not there, and no rows without an end", async () => {
     const by = (column: string) => runLine(`Get-RecoveryKeys | Sort-Object ${column}`, createMemorySite(keys));
-    await expect(by("RecoveryKey")).rejects.toThrow("Keys can't be sorted by.");
+    await expect(by("RecoveryKey")).rejects.toThrow("Rows can't be sorted by a recovery key.");
     await expect(by("Nmae")).rejects.toThrow("There is no such column. The columns are: ComputerName,");
   });
 
