@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { EndpointError, stopped } from "../errors.ts";
 import { Secret } from "../secret.ts";
-import type { PseudoTerminal, SessionChannel } from "./contract.ts";
+import type { PseudoTerminal, SessionChannel, SessionRequest } from "./contract.ts";
 import type { Answer, Delivery, Invoke } from "./delivery.ts";
 import { encodeAnswer, notForTerminal } from "./format/encode.ts";
 import { transcriptPieces } from "./format/transcript-pieces.ts";
@@ -17,6 +17,8 @@ const bulkRows = 1024;
 const unlimitedWidth = 10_000;
 
 const text = new TextEncoder();
+
+type ExecRequest = Extract<SessionRequest, { readonly kind: "exec" }>;
 
 /** A terminal's client is in raw mode: it gets CR LF (`ssh -tt host command`). */
 const toLines = (value: string, terminal: PseudoTerminal | undefined): Uint8Array =>
@@ -61,8 +63,7 @@ const noPassword = (): EndpointError =>
  */
 export const serveExec = async (
   invoke: Invoke,
-  commandLine: string,
-  terminal: PseudoTerminal | undefined,
+  { commandLine, terminal }: Pick<ExecRequest, "commandLine" | "terminal">,
   channel: SessionChannel,
   shutdown: AbortSignal,
 ): Promise<number> => {

@@ -2,7 +2,7 @@ import type { VisibleCommands } from "../authorization/contract.ts";
 import type { Elevation } from "../command/elevation-port.ts";
 import type { Elevations } from "../authorization/elevation.ts";
 import { Refusal } from "../errors.ts";
-import { sameParty } from "../identity/party.ts";
+import { sameParty, type RecordedParty } from "../identity/party.ts";
 import type { AuthenticatedConnection } from "./contract.ts";
 import { startExpiryTimer } from "./expiry-timer.ts";
 import { whyToLeave } from "./standing.ts";
@@ -23,7 +23,7 @@ interface Live {
 }
 
 /** One session's end of it. */
-interface SessionTies {
+export interface SessionTies {
   /** Aborts when the user may be here no longer; its reason is a sentence for them. */
   readonly revoked: AbortSignal;
   /** For the record, once `revoked` aborted. */
@@ -32,14 +32,6 @@ interface SessionTies {
   onNotice(listener: (text: string) => void): () => void;
   /** The session is over. */
   leave(): void;
-}
-
-export interface LiveSessions {
-  join(session: Pick<Live, "connection" | "visibleCommands"> & { readonly line: string | undefined }): SessionTies;
-  /** Roles or keys were read again: ends sessions whose users may be here no longer, and tells the others what changed. */
-  rightsChanged(): void;
-  /** Time went by: the same, without judging every key again, which costs a signature's check for each certificate. */
-  timePassed(): void;
 }
 
 const mayRun = (visible: VisibleCommands, line: string): boolean => {
@@ -70,36 +62,76 @@ const newsForRequester = ({ requestId, state, decidedBy, comment, expiresAt }: E
 const expiresSoon = "The key or certificate you are logged in with expires in a minute; this session ends then.";
 
 /** Every running session: what concerns several of them at once. */
-export const createLiveSessions = (elevations: Elevations, now: () => Date): LiveSessions => {
-  const live = new Set<Live>();
+export class LiveSessions {
+  readonly #live = new Set<Live>();
+  readonly #now: () => Date;
 
-  elevations.onChange((elevation, requester) => {
-    for (const { connection, visibleCommands, notify } of live) {
-      if (connection.connectedUser === elevation.requester) {
-        const news = newsForRequester(elevation);
-        if (news !== undefined) notify(news);
-      } else if (elevation.state === "pending" && elevation.isCounted && !sameParty(connection, requester)) {
-        // Who could not decide it, or not see it, is not told of it.
-        if (visibleCommands().descriptions.some(({ name }) => name === "Approve-Elevation")) {
-          notify(newsForApprover(elevation));
-        }
-      }
+  constructor(elevations: Elevations, now: () => Date) {
+    this.#now = now;
+    elevations.onChange((elevation, requester) => this.#tellOf(elevation, requester));
+  }
+
+  join({ connection, visibleCommands, line }: Pick<Live, "connection" | "visibleCommands" | "line">): SessionTies {
+    const session: Live = {
+      connection,
+      visibleCommands,
+      line,
+      revoke: new AbortController(),
+      endedBecause: undefined,
+      last: visibleCommands(),
+      notify: () => undefined,
+      commandsChanged: () => undefined,
+    };
+    this.#live.add(session);
+    const stopTimer = this.#awaitExpiry(session);
+    return {
+      revoked: session.revoke.signal,
+      endedBecause: () => session.endedBecause,
+      onCommandsChanged: (listener) => {
+        session.commandsChanged = listener;
+        return () => (session.commandsChanged = () => undefined);
+      },
+      onNotice: (listener) => {
+        session.notify = listener;
+        return () => (session.notify = () => undefined);
+      },
+      leave: () => {
+        stopTimer();
+        this.#live.delete(session);
+      },
+    };
+  }
+
+  /** Roles or keys were read again: ends sessions whose users may be here no longer, and tells the others what changed. */
+  rightsChanged(): void {
+    for (const session of this.#live) if (this.#mayStay(session)) this.#announce(session);
+  }
+
+  /** Time went by: the same, without judging every key again, which costs a signature's check for each certificate. */
+  timePassed(): void {
+    for (const session of this.#live) {
+      const { expiresAt } = session.connection;
+      const isDue = expiresAt !== undefined && this.#now().getTime() >= expiresAt;
+      if (!isDue || this.#mayStay(session)) this.#announce(session);
     }
-  });
+  }
 
-  const end = (session: Live, reason: string, message: string): void => {
-    if (session.revoke.signal.aborted) return;
-    session.endedBecause = reason;
-    session.revoke.abort(message);
-  };
+  #awaitExpiry(session: Live): () => void {
+    const { expiresAt } = session.connection;
+    if (expiresAt === undefined) return () => undefined;
+    return startExpiryTimer(expiresAt, this.#now, {
+      soon: () => session.notify(expiresSoon),
+      over: () => void this.#mayStay(session),
+    });
+  }
 
-  const mayStay = (session: Live): boolean => {
+  #mayStay(session: Live): boolean {
     const why = whyToLeave(session.connection);
     if (why !== undefined) end(session, why.reason, why.message);
     return why === undefined;
-  };
+  }
 
-  const announce = (session: Live): void => {
+  #announce(session: Live): void {
     const visible = session.visibleCommands();
     const before = session.last;
     if (visible === before) return;
@@ -110,56 +142,25 @@ export const createLiveSessions = (elevations: Elevations, now: () => Date): Liv
     if (session.line !== undefined && mayRun(before, session.line) && !mayRun(visible, session.line)) {
       end(session, "rights gone: the command", "You may not run this any longer, so it was stopped.");
     }
-  };
+  }
 
-  return {
-    join({ connection, visibleCommands, line }) {
-      const revoke = new AbortController();
-      const session: Live = {
-        connection,
-        visibleCommands,
-        line,
-        revoke,
-        endedBecause: undefined,
-        last: visibleCommands(),
-        notify: () => undefined,
-        commandsChanged: () => undefined,
-      };
-      live.add(session);
-      const { expiresAt } = connection;
-      const stopTimer =
-        expiresAt === undefined
-          ? () => undefined
-          : startExpiryTimer(expiresAt, now, {
-              soon: () => session.notify(expiresSoon),
-              over: () => void mayStay(session),
-            });
-      return {
-        revoked: revoke.signal,
-        endedBecause: () => session.endedBecause,
-        onCommandsChanged: (listener) => {
-          session.commandsChanged = listener;
-          return () => (session.commandsChanged = () => undefined);
-        },
-        onNotice: (listener) => {
-          session.notify = listener;
-          return () => (session.notify = () => undefined);
-        },
-        leave: () => {
-          stopTimer();
-          live.delete(session);
-        },
-      };
-    },
-    rightsChanged() {
-      for (const session of live) if (mayStay(session)) announce(session);
-    },
-    timePassed() {
-      for (const session of live) {
-        const { expiresAt } = session.connection;
-        const isDue = expiresAt !== undefined && now().getTime() >= expiresAt;
-        if (!isDue || mayStay(session)) announce(session);
+  #tellOf(elevation: Elevation, requester: RecordedParty): void {
+    for (const { connection, visibleCommands, notify } of this.#live) {
+      if (connection.connectedUser === elevation.requester) {
+        const news = newsForRequester(elevation);
+        if (news !== undefined) notify(news);
+      } else if (elevation.state === "pending" && elevation.isCounted && !sameParty(connection, requester)) {
+        // Who could not decide it, or not see it, is not told of it.
+        if (visibleCommands().descriptions.some(({ name }) => name === "Approve-Elevation")) {
+          notify(newsForApprover(elevation));
+        }
       }
-    },
-  };
+    }
+  }
+}
+
+const end = (session: Live, reason: string, message: string): void => {
+  if (session.revoke.signal.aborted) return;
+  session.endedBecause = reason;
+  session.revoke.abort(message);
 };

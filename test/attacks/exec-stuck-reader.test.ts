@@ -28,7 +28,12 @@ test("a client that reads nothing can't keep a command from being stopped", asyn
       return { exitStatus: error instanceof EndpointError ? error.exitStatus : 70, rowCount: 0 };
     }
   };
-  const served = serveExec(invoke, "Get-RecoveryKeys -raw", undefined, channel, shutdown.signal);
+  const served = serveExec(
+    invoke,
+    { commandLine: "Get-RecoveryKeys -raw", terminal: undefined },
+    channel,
+    shutdown.signal,
+  );
   await writing.promise;
   shutdown.abort();
   expect(await served).toBe(130);
