@@ -67,10 +67,32 @@ const partsOf = (rows: readonly (readonly string[])[]): (readonly string[])[][] 
   return parts;
 };
 
+/** How the rows of one answer lie on a screen. */
+const layOut = (answer: RowsAnswer, size: () => TerminalSize) => {
+  const columns: UiColumn[] = answer.columns.map(({ name, width, secret }) => ({
+    name: printable(withoutPrivateUse(name)),
+    width: Math.max(width, name.length),
+    secret: secret === true,
+  }));
+  const tableWidth = columns.reduce((sum, { width }) => sum + width + gap, -gap);
+  const fits = (): boolean => tableWidth <= size().columns;
+  const showsKeys = columns.some(({ secret }) => secret);
+  // The UI narrows and wraps columns of words itself; a key is never cut, so a table with one becomes a list, as in `format/`.
+  const least = columns.reduce((sum, { name, width }) => sum + Math.min(width, Math.max(leastWidth, name.length)), 0);
+  const cantNarrow = (): boolean => least + gap * (columns.length - 1) > size().columns;
+  const isList = (): boolean => answer.format === "list" || (!fits() && (showsKeys || cantNarrow()));
+  const list = isList();
+  return {
+    columns,
+    list,
+    /** Asked anew for each page: the window may have become narrower, and a table with keys a list. */
+    linesPerRow: (): number => (list || isList() ? columns.length + 1 : fits() ? 1 : 2),
+  };
+};
+
 /** Shows answers on a screen, a page at a time: what the user does not page to is not even disclosed. */
 export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
   const { answerId: id, face, size, trustedPath, signal } = parts;
-  /** Asked anew for each page: the window may have become narrower, and a table with keys a list. */
   let linesPerRow = (): number => 1;
   let rowsOnPage = 0;
   const pageRows = (): number => Math.max(1, Math.floor((size().rows - linesBesidesRows) / linesPerRow()));
@@ -87,20 +109,8 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
   };
 
   const showRows = async (answer: RowsAnswer): Promise<void> => {
-    const columns: UiColumn[] = answer.columns.map(({ name, width, secret }) => ({
-      name: printable(withoutPrivateUse(name)),
-      width: Math.max(width, name.length),
-      secret: secret === true,
-    }));
-    const tableWidth = columns.reduce((sum, { width }) => sum + width + gap, -gap);
-    const fits = (): boolean => tableWidth <= size().columns;
-    const showsKeys = columns.some(({ secret }) => secret);
-    // The UI narrows and wraps columns of words itself; a key is never cut, so a table with one becomes a list, as in `format/`.
-    const least = columns.reduce((sum, { name, width }) => sum + Math.min(width, Math.max(leastWidth, name.length)), 0);
-    const cantNarrow = (): boolean => least + gap * (columns.length - 1) > size().columns;
-    const isList = (): boolean => answer.format === "list" || (!fits() && (showsKeys || cantNarrow()));
-    const list = isList();
-    linesPerRow = () => (list || isList() ? columns.length + 1 : fits() ? 1 : 2);
+    const { columns, list, ...layout } = layOut(answer, size);
+    ({ linesPerRow } = layout);
     await face.ui.send({ type: "table", id, columns, list });
     for await (const batch of answer.batches) {
       throwIfStopped();

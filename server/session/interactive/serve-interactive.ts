@@ -1,7 +1,13 @@
 import type { ClosedTranscript, OpenTranscript, Transcript } from "../../audit/contract.ts";
 import type { CommandDescription } from "../../command/define-command.ts";
 import { EndpointError, failures } from "../../errors.ts";
-import type { AuthenticatedConnection, SessionChannel, SessionRequest, TerminalSize } from "../contract.ts";
+import type {
+  AuthenticatedConnection,
+  PseudoTerminal,
+  SessionChannel,
+  SessionRequest,
+  TerminalSize,
+} from "../contract.ts";
 import type { Invoke } from "../delivery.ts";
 import type { SessionLock } from "../session-lock.ts";
 import { Ending, type SessionEnd } from "./ending.ts";
@@ -10,9 +16,9 @@ import { Keyboard } from "./keyboard.ts";
 import { LineSession } from "./line-session.ts";
 import { RecordedTerminal } from "./recorded-terminal.ts";
 import { ScreenSession } from "./screen-session.ts";
-import type { ShownSession } from "./shown-session.ts";
+import type { ShownSession, ShownSessionParts } from "./shown-session.ts";
 import { terminalReset } from "./screen.ts";
-import { afterRealTime, startSessionClock, type After } from "./session-clock.ts";
+import { afterRealTime, startSessionClock, type After, type SessionClock } from "./session-clock.ts";
 import { trustedMark } from "./trusted-mark.ts";
 import type { TrustedPath } from "./trusted-path.ts";
 import { whyEnded } from "../standing.ts";
@@ -112,158 +118,216 @@ const sayGoodbye = (
     : terminal.aside.write(text);
 };
 
+/** A shell whose start is on the record. */
+interface Shell {
+  readonly dependencies: InteractiveDependencies;
+  readonly connectedUser: string;
+  readonly request: ShellRequest;
+  readonly channel: SessionChannel;
+  readonly transcript: Transcript;
+  /** A screen, or plain lines where the terminal can't show one. */
+  readonly isScreen: boolean;
+}
+
+/** One interactive session from its first byte shown to its last: what it is made of, and what may end it. */
+class InteractiveSession {
+  readonly #shell: Shell;
+  readonly #ending = new Ending();
+  readonly #terminal: RecordedTerminal;
+  readonly #clock: SessionClock;
+  readonly #keyboard: Keyboard;
+  readonly #session: ShownSession;
+  readonly #notices = holdingNotices((text) => this.#session.notify(text));
+  /** The notice is accepted: from now on there is a screen, and keys that may be led elsewhere. */
+  #begun: boolean;
+  #drainTimer: NodeJS.Timeout | undefined;
+  readonly #atEnd: (() => void)[] = [];
+
+  constructor(shell: Shell) {
+    this.#shell = shell;
+    const { dependencies, connectedUser, request, channel, transcript, isScreen } = shell;
+    this.#begun = dependencies.noticeToAccept === "";
+    this.#terminal = new RecordedTerminal(transcript, channel, {
+      hasTerminal: request.terminal !== undefined,
+      onFailure: (error) => this.#ending.endFrom(error),
+    });
+    this.#clock = this.#startClock();
+    this.#keyboard = new Keyboard(() => this.#clock.input());
+    const parts: ShownSessionParts = {
+      ...dependencies,
+      connectedUser,
+      terminal: this.#terminal,
+      keyboard: this.#keyboard,
+      ending: this.#ending,
+      mayBegin: (trustedPath) => this.#mayBegin(trustedPath),
+    };
+    this.#session = isScreen
+      ? new ScreenSession(parts, dependencies.uiPool, request.terminal ?? noTerminal)
+      : new LineSession(parts, request.terminal);
+  }
+
+  /** @returns how it ended; nothing of it runs any more, and its user was told */
+  async run(): Promise<SessionEnd> {
+    this.#start();
+    const end = await this.#ending.reached;
+    this.#clock.stop();
+    clearTimeout(this.#drainTimer);
+    for (const stop of this.#atEnd) stop();
+    const abandoning = setTimeout(() => this.#terminal.abandon(), goodbyeMs);
+    await this.#session.stop();
+    const screen = { isScreen: this.#shell.isScreen, clearing: this.#session.clearing() };
+    await sayGoodbye(end, screen, this.#terminal).catch(() => undefined); // the client or the transcript is gone
+    clearTimeout(abandoning);
+    return end;
+  }
+
+  #startClock(): SessionClock {
+    const { dependencies, request } = this.#shell;
+    const { idleLockMs, idleTimeoutMs, longestSessionMs, after = afterRealTime } = dependencies;
+    return startSessionClock({
+      after,
+      atIdleLock: () => {
+        if (!this.#begun) return "wait";
+        return dependencies.lock.canOpen() ? "lock" : "end";
+      },
+      // Without a terminal there is no screen to clear, and the next line of a script is no key press.
+      idleLockMs: request.terminal === undefined ? undefined : idleLockMs,
+      idleTimeoutMs,
+      longestSessionMs,
+      lock: () => void this.#lock(),
+      warn: (text) => this.#session.notify(text),
+      expire: (reason, message) => {
+        const end = { exitStatus: failures.OperationTimeout.exitStatus, reason, message };
+        this.#ending.end(reason === "longest-session" ? end : { ...end, clears: true });
+      },
+    });
+  }
+
+  async #mayBegin(trustedPath: TrustedPath): Promise<boolean> {
+    const { noticeToAccept: notice, onNoticeAnswered } = this.#shell.dependencies;
+    if (notice === "") return true;
+    const accepted = await trustedPath.accept(notice, this.#ending.signal);
+    await onNoticeAnswered(accepted ? "accepted" : "declined");
+    if (!accepted) {
+      const message = "The notice was not accepted, so the session was ended.";
+      this.#ending.end({ exitStatus: failures.OperationStopped.exitStatus, reason: "notice declined", message });
+    }
+    this.#begun = accepted;
+    return accepted;
+  }
+
+  async #lock(): Promise<void> {
+    this.#notices.hold();
+    try {
+      const over = await this.#session.lock(this.#shell.dependencies.lock);
+      if (over !== undefined) {
+        this.#ending.end({ exitStatus: failures[over.category].exitStatus, reason: over.reason, message: over.text });
+        return;
+      }
+      this.#clock.unlocked();
+      this.#notices.release();
+    } catch (error) {
+      // The input ended, or the session did.
+      if (error instanceof EndpointError && error.category === "OperationStopped") {
+        this.#ending.end({ exitStatus: 0, reason: "left" });
+      } else this.#ending.endFrom(error);
+    }
+  }
+
+  #start(): void {
+    const { dependencies, request, channel } = this.#shell;
+    this.#when(channel.closed, () =>
+      this.#ending.endFrom(new EndpointError("OperationStopped", "The channel was closed.")),
+    );
+    this.#atEnd.push(
+      dependencies.onCommandsChanged(() => this.#session.commandsChanged()),
+      dependencies.onNotice((text) => this.#notices.tell(text)),
+    );
+    try {
+      this.#session.start();
+      request.onResize(
+        coalesced(async (newest) => {
+          await this.#terminal.resized(newest);
+          this.#session.resized(newest);
+        }),
+      );
+      this.#when(dependencies.shutdown, () => this.#drain());
+      this.#when(dependencies.revoked, () => this.#revoke());
+      const inputEnded = (): void => this.#session.inputEnded();
+      // Where the channel is gone its `closed` signal ends the session.
+      this.#keyboard.run(channel.input, this.#ending.signal).then(inputEnded, inputEnded);
+    } catch (error) {
+      const message = error instanceof EndpointError ? error.message : "The session could not be started.";
+      this.#ending.end({ exitStatus: failures.ResourceUnavailable.exitStatus, reason: "no screen", message });
+    }
+  }
+
+  /** Acts when the signal aborts, or now where it has, until the session ends. */
+  #when(signal: AbortSignal, act: () => void): void {
+    signal.addEventListener("abort", act, { once: true });
+    this.#atEnd.push(() => signal.removeEventListener("abort", act));
+    if (signal.aborted) act();
+  }
+
+  #drain(): void {
+    this.#session.notify("The server is shutting down.");
+    const end = (): void =>
+      this.#ending.end({
+        exitStatus: failures.ResourceUnavailable.exitStatus,
+        reason: "shutdown",
+        message: "The server is shutting down, so the session was ended.",
+      });
+    this.#drainTimer = setTimeout(end, this.#shell.dependencies.drainMs ?? defaultDrainMs);
+    void this.#session.idle().then(end);
+  }
+
+  #revoke(): void {
+    const why: unknown = this.#shell.dependencies.revoked.reason;
+    if (why instanceof EndpointError) {
+      this.#ending.end({ exitStatus: why.exitStatus, reason: whyEnded(why), message: why.message });
+      return;
+    }
+    const { exitStatus } = failures.OperationStopped;
+    this.#ending.end({ exitStatus, reason: "rights gone", message: String(why) });
+  }
+}
+
+/** Puts the start of a session on the record. @throws EndpointError AuditUnavailable; nothing may be shown then */
+const openOnRecord = async (
+  { openTranscript, onStarted, sessionId }: InteractiveDependencies,
+  { columns, rows, term }: PseudoTerminal,
+  mode: "interactive" | "line",
+): Promise<Transcript> => {
+  const transcript = await openTranscript({ sessionId, columns, rows, term });
+  try {
+    await onStarted(transcript.fileName, mode);
+  } catch (error) {
+    await transcript.discard().catch(() => undefined); // it is refused all the same; the next start clears it away
+    throw error;
+  }
+  return transcript;
+};
+
 /**
  * Serves a shell request: a screen, or plain lines where the terminal can't show one. The transcript is open before
  * anything is shown, and closed when it resolves. The caller records the session's end, then ends the channel.
  */
 export const serveInteractive = async (
   dependencies: InteractiveDependencies,
-  connection: AuthenticatedConnection,
+  { connectedUser }: AuthenticatedConnection,
   request: ShellRequest,
   channel: SessionChannel,
 ): Promise<InteractiveResult> => {
-  const size = request.terminal ?? noTerminal;
   const isScreen = request.terminal !== undefined && !/^(?:dumb)?$/i.test(request.terminal.term);
   let transcript: Transcript;
   try {
-    transcript = await dependencies.openTranscript({
-      sessionId: dependencies.sessionId,
-      columns: size.columns,
-      rows: size.rows,
-      term: size.term,
-    });
+    const mode = isScreen ? "interactive" : "line";
+    transcript = await openOnRecord(dependencies, request.terminal ?? noTerminal, mode);
   } catch (error) {
     return refused(channel, request, error);
   }
-  const { fileName } = transcript;
-  try {
-    await dependencies.onStarted(fileName, isScreen ? "interactive" : "line");
-  } catch (error) {
-    await transcript.discard().catch(() => undefined); // it is refused all the same; the next start clears it away
-    return refused(channel, request, error);
-  }
-
-  const ending = new Ending();
-  const terminal = new RecordedTerminal(transcript, channel, {
-    hasTerminal: request.terminal !== undefined,
-    onFailure: (error) => ending.endFrom(error),
-  });
-  /** The notice is accepted: from now on there is a screen, and keys that may be led elsewhere. */
-  let begun = dependencies.noticeToAccept === "";
-  const clock = startSessionClock({
-    after: afterRealTime,
-    ...dependencies,
-    atIdleLock: () => {
-      if (!begun) return "wait";
-      return dependencies.lock.canOpen() ? "lock" : "end";
-    },
-    // Without a terminal there is no screen to clear, and the next line of a script is no key press.
-    idleLockMs: request.terminal === undefined ? undefined : dependencies.idleLockMs,
-    lock: () => void lock(),
-    warn: (text) => session.notify(text),
-    expire: (reason, message) => {
-      const end = { exitStatus: failures.OperationTimeout.exitStatus, reason, message };
-      ending.end(reason === "longest-session" ? end : { ...end, clears: true });
-    },
-  });
-  const keyboard = new Keyboard(() => clock.input());
-  const mayBegin = async (trustedPath: TrustedPath): Promise<boolean> => {
-    const { noticeToAccept: notice } = dependencies;
-    if (notice === "") return true;
-    const accepted = await trustedPath.accept(notice, ending.signal);
-    await dependencies.onNoticeAnswered(accepted ? "accepted" : "declined");
-    if (!accepted) {
-      const message = "The notice was not accepted, so the session was ended.";
-      ending.end({ exitStatus: failures.OperationStopped.exitStatus, reason: "notice declined", message });
-    }
-    begun = accepted;
-    return accepted;
-  };
-  const parts = { ...dependencies, connectedUser: connection.connectedUser, terminal, keyboard, ending, mayBegin };
-  const session: ShownSession = isScreen
-    ? new ScreenSession(parts, dependencies.uiPool, size)
-    : new LineSession(parts, request.terminal);
-
-  const notices = holdingNotices((text) => session.notify(text));
-  const lock = async (): Promise<void> => {
-    notices.hold();
-    try {
-      const over = await session.lock(dependencies.lock);
-      if (over !== undefined) {
-        ending.end({ exitStatus: failures[over.category].exitStatus, reason: over.reason, message: over.text });
-        return;
-      }
-      clock.unlocked();
-      notices.release();
-    } catch (error) {
-      // The input ended, or the session did.
-      if (error instanceof EndpointError && error.category === "OperationStopped") {
-        ending.end({ exitStatus: 0, reason: "left" });
-      } else ending.endFrom(error);
-    }
-  };
-  const onClosed = (): void => ending.endFrom(new EndpointError("OperationStopped", "The channel was closed."));
-  channel.closed.addEventListener("abort", onClosed, { once: true });
-  if (channel.closed.aborted) onClosed();
-  let drainTimer: NodeJS.Timeout | undefined;
-  const drain = (): void => {
-    session.notify("The server is shutting down.");
-    const end = (): void =>
-      ending.end({
-        exitStatus: failures.ResourceUnavailable.exitStatus,
-        reason: "shutdown",
-        message: "The server is shutting down, so the session was ended.",
-      });
-    drainTimer = setTimeout(end, dependencies.drainMs ?? defaultDrainMs);
-    void session.idle().then(end);
-  };
-  const stopListening = dependencies.onCommandsChanged(() => session.commandsChanged());
-  const stopNotices = dependencies.onNotice((text) => notices.tell(text));
-  const { revoked } = dependencies;
-  const revoke = (): void => {
-    const why: unknown = revoked.reason;
-    if (why instanceof EndpointError) {
-      ending.end({ exitStatus: why.exitStatus, reason: whyEnded(why), message: why.message });
-      return;
-    }
-    const { exitStatus } = failures.OperationStopped;
-    ending.end({ exitStatus, reason: "rights gone", message: String(why) });
-  };
-
-  try {
-    session.start();
-    request.onResize(
-      coalesced(async (newest) => {
-        await terminal.resized(newest);
-        session.resized(newest);
-      }),
-    );
-    dependencies.shutdown.addEventListener("abort", drain, { once: true });
-    if (dependencies.shutdown.aborted) drain();
-    revoked.addEventListener("abort", revoke, { once: true });
-    if (revoked.aborted) revoke();
-    keyboard.run(channel.input, ending.signal).then(
-      () => session.inputEnded(),
-      () => session.inputEnded(), // the channel is gone: its `closed` signal ends the session
-    );
-  } catch (error) {
-    const message = error instanceof EndpointError ? error.message : "The session could not be started.";
-    ending.end({ exitStatus: failures.ResourceUnavailable.exitStatus, reason: "no screen", message });
-  }
-
-  const end = await ending.reached;
-  clock.stop();
-  clearTimeout(drainTimer);
-  stopListening();
-  stopNotices();
-  revoked.removeEventListener("abort", revoke);
-  channel.closed.removeEventListener("abort", onClosed);
-  dependencies.shutdown.removeEventListener("abort", drain);
-  const abandoning = setTimeout(() => terminal.abandon(), goodbyeMs);
-  await session.stop();
-  await sayGoodbye(end, { isScreen, clearing: session.clearing() }, terminal).catch(() => undefined); // the client or the transcript is gone
-  clearTimeout(abandoning);
-  return closed(transcript, end);
+  const shell = { dependencies, connectedUser, request, channel, transcript, isScreen };
+  return closed(transcript, await new InteractiveSession(shell).run());
 };
 
 const closed = async (transcript: Transcript, end: SessionEnd): Promise<InteractiveResult> => {

@@ -40,7 +40,7 @@ export interface UiPool {
    */
   openScreen(connectedUser: string, listener: UiScreenListener, options: { readonly alone: boolean }): UiScreen;
   /** Ids of the processes that run, for a look from outside. */
-  readonly processIds: () => readonly number[];
+  processIds(): readonly number[];
   /** Ends every process; opens no more. Resolves when nothing that they left behind runs, or after two seconds. */
   close(): Promise<void>;
 }
@@ -68,12 +68,19 @@ const poolWithoutScreens: UiPool = {
   close: async () => undefined,
 };
 
-/** Starts UI processes, keeps spare ones, and gives each connected user their own: what goes wrong in one is one user's. */
-export const createUiPool = (options: UiPoolOptions): UiPool => {
+type Program = ReturnType<typeof openUiProgram>;
+
+/** What a pool starts its processes with. */
+interface Launch {
+  readonly program: Program;
+  readonly processOptions: UiProcessOptions;
+  /** Undefined where all of them have this process's own account. */
+  readonly accounts: UiAccounts | undefined;
+}
+
+const prepare = (options: UiPoolOptions): Launch | undefined => {
   const { isolation } = options;
-  if (isolation.kind === "no-screens") return poolWithoutScreens;
-  const spareCount = options.spare ?? 2;
-  const screensPerProcess = options.screensPerProcess ?? 10;
+  if (isolation.kind === "no-screens") return undefined;
   // Once: what this process opens itself is close-on-exec, so an inheritable descriptor has been here from its start.
   const covered = findInheritableDescriptors();
   const processOptions: UiProcessOptions = {
@@ -87,16 +94,112 @@ export const createUiPool = (options: UiPoolOptions): UiPool => {
   };
   const program = openUiProgram(options.bundle, isolation);
   const accounts = isolation.kind === "own-accounts" ? new UiAccounts(isolation, options.report) : undefined;
-  const lingerMs = options.lingerMs ?? 5_000;
-  const spare = new Set<UiProcess>();
-  const serving = new Set<Serving>();
-  let closed = false;
-  let refilling: NodeJS.Timeout | undefined;
-  let usedUp = false;
+  return { program, processOptions, accounts };
+};
 
-  const start = (): UiProcess => {
+/** The UI processes of this server: those that serve a user, and those that were started ahead. */
+class Processes implements UiPool {
+  readonly #options: UiPoolOptions;
+  readonly #launch: Launch;
+  readonly #spare = new Set<UiProcess>();
+  readonly #serving = new Set<Serving>();
+  #closed = false;
+  #refilling: NodeJS.Timeout | undefined;
+  #usedUp = false;
+
+  constructor(options: UiPoolOptions, launch: Launch) {
+    this.#options = options;
+    this.#launch = launch;
+  }
+
+  warm(): void {
+    const { report } = this.#options;
+    this.#refill();
+    this.#launch.accounts
+      ?.endLeftOvers()
+      .catch((error: unknown) => report(`the processes of this machine can't be seen: ${String(error)}`));
+  }
+
+  openScreen(connectedUser: string, listener: UiScreenListener, { alone }: { readonly alone: boolean }): UiScreen {
+    if (this.#closed) throw new Error("the pool of UI processes is closed");
+    const { process } = this.#take(connectedUser, alone);
+    return process.openScreen(listener, () => {
+      // Never for another user: what it knows of one would be there for the next. The same one may come back at once.
+      if (process.screenCount === 0) this.#linger(process);
+    });
+  }
+
+  processIds(): readonly number[] {
+    return this.#all().flatMap(({ pid }) => pid ?? []);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#refilling);
+    for (const process of this.#all()) process.kill({ cause: "closed", detail: "server stops" });
+    const { accounts, processOptions, program } = this.#launch;
+    if (processOptions.covered.length > 0) closeSync(processOptions.nullDescriptor);
+    program.close();
+    await accounts?.close(closePatienceMs);
+  }
+
+  #all(): readonly UiProcess[] {
+    return [...this.#spare, ...[...this.#serving].map(({ process }) => process)];
+  }
+
+  #take(connectedUser: string, alone: boolean): Serving {
+    const shared = alone ? undefined : this.#findShared(connectedUser);
+    if (shared !== undefined) return shared;
+    const ready = [...this.#spare].find(({ isAlive }) => isAlive);
+    if (ready !== undefined) this.#spare.delete(ready);
+    const taken: Serving = { process: ready ?? this.#startFor(connectedUser), connectedUser, alone };
+    this.#serving.add(taken);
+    this.#refilling ??= setTimeout(() => this.#refill(), refillMs).unref();
+    return taken;
+  }
+
+  #findShared(connectedUser: string): Serving | undefined {
+    const { screensPerProcess = 10 } = this.#options;
+    return [...this.#serving].find(
+      (candidate) =>
+        !candidate.alone &&
+        candidate.connectedUser === connectedUser &&
+        candidate.process.isAlive &&
+        !candidate.process.isStalled &&
+        candidate.process.screenCount < screensPerProcess,
+    );
+  }
+
+  #startFor(connectedUser: string): UiProcess {
+    try {
+      return this.#start();
+    } catch (error) {
+      if (error instanceof EndpointError && error.category === "LimitsExceeded" && !this.#usedUp) {
+        this.#usedUp = true;
+        this.#options.onUsedUp(connectedUser);
+      }
+      throw error;
+    }
+  }
+
+  #refill(): void {
+    this.#refilling = undefined;
+    if (this.#closed) return;
+    const { onLost, spare = 2 } = this.#options;
+    const hasAccount = (): boolean => this.#launch.accounts?.hasFree !== false;
+    try {
+      // Without a spare process who comes next waits longer; without an account nobody else gets one.
+      while (this.#spare.size < spare && hasAccount()) this.#spare.add(this.#start());
+    } catch {
+      onLost({ cause: "not-started", detail: "could not be spawned", connectedUser: undefined });
+    }
+  }
+
+  #start(): UiProcess {
+    const { accounts, processOptions, program } = this.#launch;
     let account = accounts?.take();
-    usedUp = false;
+    this.#usedUp = false;
     /** Once: afterwards it may be another process's. */
     const giveBack = (isOurs: boolean): void => {
       if (account !== undefined) accounts?.giveBack(account, { isOurs });
@@ -104,11 +207,7 @@ export const createUiPool = (options: UiPoolOptions): UiPool => {
     };
     const onEnd = (end: UiProcessEnd): void => {
       giveBack(false);
-      const servedHere = [...serving].find(({ process }) => process === started);
-      spare.delete(started);
-      if (servedHere !== undefined) serving.delete(servedHere);
-      // A spare one that dies is not replaced before somebody needs it: a broken bundle must not become a loop of starts.
-      if (end.cause !== "closed") options.onLost({ ...end, connectedUser: servedHere?.connectedUser });
+      this.#forget(started, end);
     };
     const onExit = ({ wasReady }: { readonly wasReady: boolean }): void => giveBack(wasReady);
     let started: UiProcess;
@@ -119,84 +218,25 @@ export const createUiPool = (options: UiPoolOptions): UiPool => {
       throw error;
     }
     return started;
-  };
+  }
 
-  const hasAccount = (): boolean => accounts?.hasFree !== false;
+  /** A spare one that dies is not replaced before somebody needs it: a broken bundle must not become a loop of starts. */
+  #forget(ended: UiProcess, end: UiProcessEnd): void {
+    const servedHere = [...this.#serving].find(({ process }) => process === ended);
+    this.#spare.delete(ended);
+    if (servedHere !== undefined) this.#serving.delete(servedHere);
+    if (end.cause !== "closed") this.#options.onLost({ ...end, connectedUser: servedHere?.connectedUser });
+  }
 
-  const refill = (): void => {
-    refilling = undefined;
-    if (closed) return;
-    try {
-      // Without a spare process who comes next waits longer; without an account nobody else gets one.
-      while (spare.size < spareCount && hasAccount()) spare.add(start());
-    } catch {
-      options.onLost({ cause: "not-started", detail: "could not be spawned", connectedUser: undefined });
-    }
-  };
-
-  const startFor = (connectedUser: string): UiProcess => {
-    try {
-      return start();
-    } catch (error) {
-      if (error instanceof EndpointError && error.category === "LimitsExceeded" && !usedUp) {
-        usedUp = true;
-        options.onUsedUp(connectedUser);
-      }
-      throw error;
-    }
-  };
-
-  const take = (connectedUser: string, alone: boolean): Serving => {
-    const shared = [...serving].find(
-      (candidate) =>
-        !alone &&
-        !candidate.alone &&
-        candidate.connectedUser === connectedUser &&
-        candidate.process.isAlive &&
-        !candidate.process.isStalled &&
-        candidate.process.screenCount < screensPerProcess,
-    );
-    if (shared !== undefined) return shared;
-    const ready = [...spare].find(({ isAlive }) => isAlive);
-    if (ready !== undefined) spare.delete(ready);
-    const taken: Serving = { process: ready ?? startFor(connectedUser), connectedUser, alone };
-    serving.add(taken);
-    refilling ??= setTimeout(refill, refillMs).unref();
-    return taken;
-  };
-
-  const linger = (process: UiProcess): void => {
+  #linger(process: UiProcess): void {
     setTimeout(() => {
       if (process.screenCount === 0) process.kill({ cause: "closed", detail: "last screen closed" });
-    }, lingerMs).unref();
-  };
+    }, this.#options.lingerMs ?? 5_000).unref();
+  }
+}
 
-  return {
-    warm() {
-      refill();
-      accounts
-        ?.endLeftOvers()
-        .catch((error: unknown) => options.report(`the processes of this machine can't be seen: ${String(error)}`));
-    },
-    openScreen(connectedUser, listener, { alone }) {
-      if (closed) throw new Error("the pool of UI processes is closed");
-      const { process } = take(connectedUser, alone);
-      return process.openScreen(listener, () => {
-        // Never for another user: what it knows of one would be there for the next. The same one may come back at once.
-        if (process.screenCount === 0) linger(process);
-      });
-    },
-    processIds: () => [...spare, ...[...serving].map(({ process }) => process)].flatMap(({ pid }) => pid ?? []),
-    async close() {
-      if (closed) return;
-      closed = true;
-      clearTimeout(refilling);
-      for (const process of [...spare, ...[...serving].map((one) => one.process)]) {
-        process.kill({ cause: "closed", detail: "server stops" });
-      }
-      if (covered.length > 0) closeSync(processOptions.nullDescriptor);
-      program.close();
-      await accounts?.close(closePatienceMs);
-    },
-  };
+/** Starts UI processes, keeps spare ones, and gives each connected user their own: what goes wrong in one is one user's. */
+export const createUiPool = (options: UiPoolOptions): UiPool => {
+  const launch = prepare(options);
+  return launch === undefined ? poolWithoutScreens : new Processes(options, launch);
 };
