@@ -107,10 +107,10 @@ const enrol = async (user: string, options: UsersOptions, stop: AbortSignal, io:
   const secret = randomBytes(secretBytes);
   try {
     showSecret(secret, user, place, options.noQr, io);
-    const step = await confirm(secret, stop, io);
+    const confirmedStep = await confirm(secret, stop, io);
     const { codes, kept } = await makeRecoveryCodes();
     await record(place, io, user, replaces ? "replaced" : "enrolled");
-    await place.store.enrol(user, secret, step, kept, io.now());
+    await place.store.enrol(user, { secret, confirmedStep, recovery: kept }, io.now());
     io.stderr.write(
       [
         `${user} has a second factor now; it counts from the next log-in on.`,

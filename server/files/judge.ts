@@ -131,17 +131,21 @@ export const whyUntrusted = (
   );
 };
 
+export interface FoundLink {
+  readonly path: string;
+  /** Of the link itself. */
+  readonly stats: Stats;
+  /** Of the folder that it is in. */
+  readonly holder: Stats | undefined;
+  /** Nothing of the way comes behind it. */
+  readonly isLast: boolean;
+}
+
 /**
  * Why a link is not followed. Whoever may write a folder may put any link into it, but none that is root's or ours. There a link
  * of ours can get a second name, so it must have one only.
  */
-export const whyLinkUntrusted = (
-  path: string,
-  stats: Stats,
-  holder: Stats | undefined,
-  isLast: boolean,
-  rule: FileRule,
-): string | undefined => {
+export const whyLinkUntrusted = ({ path, stats, holder, isLast }: FoundLink, rule: FileRule): string | undefined => {
   if (isLast && rule.links === "refused") return `it is a symbolic link; run: ${copyInPlace(path)}`;
   const why =
     whyOwner(path, stats, true) ?? (holder !== undefined && isOthers(holder) ? whyNames(path, stats) : undefined);

@@ -48,7 +48,7 @@ export function* walk(given: string, rule: FileRule): Generator<string, Way, Loo
     const holder = folders.get(at);
     const { stats, target } = yield path;
     if (target !== undefined) {
-      const why = whyLinkUntrusted(path, stats, holder, ahead.length === 0, rule);
+      const why = whyLinkUntrusted({ path, stats, holder, isLast: ahead.length === 0 }, rule);
       if (why !== undefined) throw new Error(why);
       links += 1;
       if (links > mostLinks) throw new Error("it leads from link to link, without an end");

@@ -31,6 +31,8 @@ export interface KeyTrust {
 
 /** What was offered, decoded. */
 interface Offer {
+  /** In lower case. */
+  readonly user: string;
   readonly key: PublicKey;
   readonly certificate: (Certificate & { readonly rules: CertificateRules }) | undefined;
   /** The one algorithm that may have signed. */
@@ -47,18 +49,19 @@ interface Grant {
   readonly expiresAt: number | undefined;
 }
 
-const decodeOffer = ({ algorithm, keyBlob }: KeyAttempt): Offer | KeyRefusal => {
+const decodeOffer = ({ claimedUser, algorithm, keyBlob }: KeyAttempt): Offer | KeyRefusal => {
+  const user = claimedUser.slice(0, 64).toLowerCase();
   const certified = plainAlgorithmOf(algorithm);
   if (certified === undefined) {
     const key = decodePublicKey(keyBlob);
     if (!maySign(algorithm, key.type)) return "the algorithm is not accepted with this key";
-    return { key, certificate: undefined, signatureAlgorithm: algorithm };
+    return { user, key, certificate: undefined, signatureAlgorithm: algorithm };
   }
   const certificate = decodeCertificate(keyBlob);
   if (!maySign(certified, certificate.key.type)) return "the algorithm is not accepted with this key";
   const rules = decodeCertificateRules(certificate);
   if (typeof rules === "string") return rules;
-  return { key: certificate.key, certificate: { ...certificate, rules }, signatureAlgorithm: certified };
+  return { user, key: certificate.key, certificate: { ...certificate, rules }, signatureAlgorithm: certified };
 };
 
 const grantOfLine = (line: AuthorizedKey, attempt: KeyAttempt, nowMs: number): Grant | KeyRefusal => {
@@ -115,9 +118,9 @@ const both = (one: Grant | KeyRefusal, other: Grant | KeyRefusal): Grant | KeyRe
 };
 
 /** The first source of trust that grants; without one, the reason of the first that might have. */
-const findGrant = (offer: Offer, user: string, attempt: KeyAttempt, trust: KeyTrust, nowMs: number) => {
+const findGrant = (offer: Offer, attempt: KeyAttempt, trust: KeyTrust, nowMs: number) => {
+  const { certificate, key, user } = offer;
   const ofUser = trust.keysOf(user);
-  const { certificate, key } = offer;
   const listed = (ofUser ?? []).filter(
     (line) =>
       line.options.certAuthority === (certificate !== undefined) &&
@@ -167,7 +170,7 @@ const judge = (attempt: KeyAttempt, trust: KeyTrust, nowMs: number): KeyVerdict 
   if (typeof offer === "string") {
     return { kind: "refused", reason: offer, keyFingerprint: fingerprintOf(attempt.keyBlob) };
   }
-  const { certificate } = offer;
+  const { certificate, user } = offer;
   const shown = {
     keyFingerprint: fingerprintOf(offer.key.blob),
     ...(certificate === undefined
@@ -182,8 +185,7 @@ const judge = (attempt: KeyAttempt, trust: KeyTrust, nowMs: number): KeyVerdict 
   };
   const refused = (reason: KeyRefusal): KeyVerdict => ({ kind: "refused", reason, ...shown });
   // Every answer takes the same steps, so that its time says nothing about who exists here.
-  const user = attempt.claimedUser.slice(0, 64).toLowerCase();
-  const grant = findGrant(offer, user, attempt, trust, nowMs);
+  const grant = findGrant(offer, attempt, trust, nowMs);
   const revocation = trust.findRevocation(offer.key.blob, certificate);
   if (!isUserName(attempt.claimedUser)) return refused("not a user name");
   if (typeof grant === "string") return refused(grant);

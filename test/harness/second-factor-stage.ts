@@ -67,7 +67,8 @@ export const stageSecondFactors = (isRequired: (user: string) => boolean = () =>
       const secret = randomBytes(20);
       const { codes, kept } = options.newRecoveryCodes === true ? await makeRecoveryCodes() : await shared();
       // Confirmed long before: no test's code is used up by it.
-      await store.enrol(user, secret, Math.floor(now.at / 30_000) - 100, kept, new Date(now.at));
+      const confirmedStep = Math.floor(now.at / 30_000) - 100;
+      await store.enrol(user, { secret, confirmedStep, recovery: kept }, new Date(now.at));
       return { secret, recoveryCodes: codes };
     },
     codeOf: (secret, steps = 0) => hotp(secret, Math.floor(now.at / 30_000) + steps),

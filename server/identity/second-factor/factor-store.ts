@@ -38,6 +38,13 @@ export interface Factor {
   readonly recovery: HashedCodes;
 }
 
+export interface Enrolment {
+  readonly secret: Buffer;
+  /** The step of the code that confirmed it: used up from the start. */
+  readonly confirmedStep: number;
+  readonly recovery: HashedCodes;
+}
+
 /** What of a factor is used up. */
 export interface Use {
   /** The newest time step that was accepted. */
@@ -173,7 +180,7 @@ export class FactorStore {
   }
 
   /** In the place of the factor that the user had, if any. Resolves when it is durable. */
-  async enrol(user: string, secret: Buffer, confirmedStep: number, recovery: HashedCodes, at: Date): Promise<void> {
+  async enrol(user: string, { secret, confirmedStep, recovery }: Enrolment, at: Date): Promise<void> {
     const path = this.#factorPath(user);
     const before = this.#idOf(path);
     const id = randomBytes(8).toString("hex");
