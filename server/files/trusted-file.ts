@@ -182,3 +182,10 @@ export const refuseOpenFolder = (path: string, { what, links }: Pick<FileRule, "
     throw new UntrustedFile({ what }, path, cause);
   }
 };
+
+/** Why a file or a line can't be used, for the operator. */
+export const whyUnusable = (error: unknown): string => {
+  if (error instanceof UntrustedFile) return error.why;
+  if (!(error instanceof Error)) return String(error);
+  return "code" in error ? `it can't be read (${String(error.code)})` : error.message;
+};

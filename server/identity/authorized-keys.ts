@@ -3,13 +3,11 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { ownFile } from "../files/judge.ts";
-import { readTrustedSync, refuseOpenFolder } from "../files/trusted-file.ts";
+import { readTrustedSync, refuseOpenFolder, whyUnusable } from "../files/trusted-file.ts";
 import { isCanonicalUserName } from "../model/user-name.ts";
-import { explain } from "./explain.ts";
-import { readKeyLine } from "./key-line.ts";
+import { readKeyLine, decodePublicKey } from "./public-key.ts";
 import { decodeKeyOptions, splitOptions } from "./key-options.ts";
 import type { KeyOptions } from "./key-options.ts";
-import { decodePublicKey } from "./public-key.ts";
 
 /** Bytes of a file of authorized keys. */
 export const largestKeyFile = 256 * 1024;
@@ -88,7 +86,7 @@ export const decodeAuthorizedKeys = (bytes: Buffer): DecodedKeys => {
   try {
     text = textOf(bytes);
   } catch (error) {
-    return { keys, refused: [{ why: explain(error) }] };
+    return { keys, refused: [{ why: whyUnusable(error) }] };
   }
   for (const [index, rawLine] of text.split(/\r?\n/).entries()) {
     const line = rawLine.trim();
@@ -96,7 +94,7 @@ export const decodeAuthorizedKeys = (bytes: Buffer): DecodedKeys => {
     try {
       keys.push(decodeLine(line));
     } catch (error) {
-      refused.push({ line: index + 1, why: explain(error) });
+      refused.push({ line: index + 1, why: whyUnusable(error) });
     }
   }
   return { keys, refused };
@@ -110,7 +108,7 @@ const readKeysOf = (path: string, problem: (where: string, what: string) => void
   try {
     bytes = readKeyFile(path);
   } catch (error) {
-    problem(path, explain(error));
+    problem(path, whyUnusable(error));
     return [];
   }
   const { keys, refused } = decodeAuthorizedKeys(bytes);
@@ -126,7 +124,7 @@ const load = (directory: string): Loaded => {
     refuseOpenFolder(directory, { what: "folder of authorized keys", links: "refused" });
     names = readdirSync(directory).sort();
   } catch (cause) {
-    const message = `The folder of authorized keys ${directory} can't be used: ${explain(cause)}`;
+    const message = `The folder of authorized keys ${directory} can't be used: ${whyUnusable(cause)}`;
     throw new EndpointError("ResourceUnavailable", message, { cause });
   }
   const hash = createHash("sha256");

@@ -8,8 +8,7 @@ import type { CertificateRules } from "./certificate-rules.ts";
 import { decodePublicKey, fingerprintOf } from "./public-key.ts";
 import type { PublicKey } from "./public-key.ts";
 import type { Revocation } from "./revocation-list.ts";
-import { decodeSignedRequest } from "./signed-request.ts";
-import { checkSignature, maySign } from "./signature.ts";
+import { decodeSignedRequest, checkSignature, maySign } from "./signature.ts";
 import type { FidoFlags } from "./signature.ts";
 import { WireError } from "./wire.ts";
 

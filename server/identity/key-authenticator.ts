@@ -3,13 +3,11 @@ import type { Authenticator } from "./log-in.ts";
 import type { AuthorizedKeys } from "./authorized-keys.ts";
 import { judgeKey } from "./judge-key.ts";
 import type { KeyTrust } from "./judge-key.ts";
-import { readKeyLine } from "./key-line.ts";
-import { decodePublicKey, fingerprintOf } from "./public-key.ts";
+import { readKeyLine, decodePublicKey, fingerprintOf } from "./public-key.ts";
 import { decodeRevocations } from "./revocation-list.ts";
 import type { Revocations } from "./revocation-list.ts";
 import { openFile } from "../files/judge.ts";
-import { readTrustedSync } from "../files/trusted-file.ts";
-import { explain } from "./explain.ts";
+import { readTrustedSync, whyUnusable } from "../files/trusted-file.ts";
 
 const largestListBytes = 16 * 1024 * 1024;
 
@@ -51,7 +49,7 @@ const readAuthorities = (path: string, bytes: Buffer, problem: (text: string) =>
     try {
       authorities.add(decodePublicKey(readKeyLine(line).blob).blob.toString("base64"));
     } catch (error) {
-      problem(`${path}:${index + 1}: refused, ${explain(error)}`);
+      problem(`${path}:${index + 1}: refused, ${whyUnusable(error)}`);
     }
   }
   return authorities;
@@ -73,7 +71,7 @@ const load = (files: TrustFiles): Loaded => {
       const path = files.trustedUserCAKeys;
       authorities = readAuthorities(path, read(path), (text) => problems.push(text));
     } catch (error) {
-      problems.push(`${files.trustedUserCAKeys}: no certificate is accepted, ${explain(error)}`);
+      problems.push(`${files.trustedUserCAKeys}: no certificate is accepted, ${whyUnusable(error)}`);
     }
   }
   if (files.revokedKeys !== undefined) {
@@ -82,7 +80,7 @@ const load = (files: TrustFiles): Loaded => {
     } catch (error) {
       revocations = undefined;
       problems.push(
-        `${files.revokedKeys}: NOBODY CAN LOG IN, the list of revoked keys can't be read: ${explain(error)}`,
+        `${files.revokedKeys}: NOBODY CAN LOG IN, the list of revoked keys can't be read: ${whyUnusable(error)}`,
       );
     }
   }

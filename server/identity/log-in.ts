@@ -131,3 +131,19 @@ export interface SecondFactor {
   /** Judges what was typed. What it accepts is used up, durably, before it says so. */
   judge(attempt: Party & { readonly answer: string }): Promise<CodeVerdict>;
 }
+
+/** A connection whose user proved who they are. */
+export interface AuthenticatedConnection extends Party {
+  readonly connectionId: string;
+  readonly clientAddress: string;
+  /** `true`: the key's line says `restrict`, or its certificate lacks permit-pty. */
+  readonly withoutTerminal?: boolean;
+  /** `true`: a code was given after the key. */
+  readonly secondFactor?: boolean;
+  /** The certificate's force-command: every session runs this line, whatever the client asks for. */
+  readonly forcedCommand?: string;
+  /** When the key or certificate is over by itself, in milliseconds since 1970; absent: never. */
+  readonly expiresAt?: number;
+  /** Why this log-in would be refused now; `undefined`: it would not. */
+  refusalNow(): KeyRefusal | undefined;
+}

@@ -3,7 +3,7 @@ import { decodeCertificate, isCertificateType } from "./certificate.ts";
 import type { Certificate } from "./certificate.ts";
 import { readKrl } from "./key-revocation-list.ts";
 import type { RevokedOfAuthority } from "./key-revocation-list.ts";
-import { readKeyLine } from "./key-line.ts";
+import { readKeyLine } from "./public-key.ts";
 import { WireReader } from "./wire.ts";
 
 export type Revocation = "revoked" | "the certificate's authority is revoked" | "the certificate is revoked";

@@ -3,11 +3,10 @@ import type { ElevationGate } from "../authorization/elevation-gate.ts";
 import type { Elevation } from "../command/elevation-port.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
 import type { Party } from "../identity/party.ts";
-import { Refusal, type CommandRefusal, type EndpointError, type FailureCategory } from "../errors.ts";
+import { EndpointError, Refusal, type CommandRefusal, type FailureCategory } from "../errors.ts";
 import { describe, translate } from "../failure-messages.ts";
 import { noTurn, type CommandTurns, type Turn } from "./command-turns.ts";
 import type { Delivery } from "./delivery.ts";
-import { watchGrant } from "./grant.ts";
 
 export interface AdmitDependencies {
   readonly log: EventLog;
@@ -48,6 +47,42 @@ const reasons: Readonly<Record<FailureCategory, CommandRefusal>> = {
   CommandNotFound: "unknown",
   OperationStopped: "stopped",
   AuditUnavailable: "audit",
+};
+
+/** A line as it was bound, and the commands that it was bound to. */
+interface Granted {
+  readonly bound: BoundLine;
+  readonly visible: VisibleCommands;
+}
+
+const gone = (cause?: unknown): EndpointError =>
+  new EndpointError("OperationStopped", "You may not run this any longer, so it was stopped.", { cause });
+
+/**
+ * A command may run for hours: it waits for a page to be turned, a question to be answered, an event to happen. What it does next
+ * it does by the rights that its user has then.
+ *
+ * @returns asks again; the line as it is granted now
+ */
+const watchGrant = (line: string, granted: Granted, visibleCommands: () => VisibleCommands): (() => BoundLine) => {
+  let { bound, visible } = granted;
+  const bindTo = (now: VisibleCommands): BoundLine => {
+    try {
+      return now.bindLine(line);
+    } catch (error) {
+      throw error instanceof Refusal ? gone(error) : error;
+    }
+  };
+  return () => {
+    const now = visibleCommands();
+    if (now === visible) return bound;
+    const again = bindTo(now);
+    if (again.approval !== undefined && again.approval.digest !== granted.bound.approval?.digest) throw gone();
+    // Its port was opened with the bounds of then, and rows may be on their way.
+    if (again.keyBounds?.text !== granted.bound.keyBounds?.text) throw gone();
+    [bound, visible] = [again, now];
+    return bound;
+  };
 };
 
 const takeTurn = async (

@@ -1,25 +1,9 @@
-import type { KeyRefusal } from "../identity/log-in.ts";
-import type { Party } from "../identity/party.ts";
+import { createHash } from "node:crypto";
+import type { AuthenticatedConnection } from "../identity/log-in.ts";
 
 /**
- * What `ssh/` and `session/` agree on: bytes, sizes and an exit status. No SSH packet passes this line, no command does.
+ * What `ssh/` and `session/` agree on: bytes, sizes, an exit status, and which legal notice was shown. No SSH packet passes this line, no command does.
  */
-
-/** A connection whose user proved who they are. */
-export interface AuthenticatedConnection extends Party {
-  readonly connectionId: string;
-  readonly clientAddress: string;
-  /** `true`: the key's line says `restrict`, or its certificate lacks permit-pty. */
-  readonly withoutTerminal?: boolean;
-  /** `true`: a code was given after the key. */
-  readonly secondFactor?: boolean;
-  /** The certificate's force-command: every session runs this line, whatever the client asks for. */
-  readonly forcedCommand?: string;
-  /** When the key or certificate is over by itself, in milliseconds since 1970; absent: never. */
-  readonly expiresAt?: number;
-  /** Why this log-in would be refused now; `undefined`: it would not. */
-  refusalNow(): KeyRefusal | undefined;
-}
 
 export interface TerminalSize {
   readonly columns: number;
@@ -70,3 +54,6 @@ export interface SessionHost {
   whyNone(connection: AuthenticatedConnection): string | undefined;
   serve(connection: AuthenticatedConnection, request: SessionRequest, channel: SessionChannel): Promise<void>;
 }
+
+/** SHA-256 of a legal notice, hexadecimal: which of its versions was shown or accepted. */
+export const noticeDigest = (notice: string): string => createHash("sha256").update(notice).digest("hex");

@@ -3,9 +3,9 @@ import type { Elevation } from "../command/elevation-port.ts";
 import type { Elevations } from "../authorization/elevation.ts";
 import { Refusal } from "../errors.ts";
 import { sameParty, type RecordedParty } from "../identity/party.ts";
-import type { AuthenticatedConnection } from "./contract.ts";
+import type { AuthenticatedConnection } from "../identity/log-in.ts";
 import { startExpiryTimer } from "./expiry-timer.ts";
-import { whyToLeave } from "./standing.ts";
+import { whyToLeave } from "./rights-gone.ts";
 
 /** A running session, as a change of rights or a request for approval concerns it. */
 interface Live {

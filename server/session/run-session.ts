@@ -7,21 +7,21 @@ import type { Roles, VisibleCommands } from "../authorization/contract.ts";
 import { createElevationGate } from "../authorization/elevation-gate.ts";
 import type { Elevations } from "../authorization/elevation.ts";
 import { EndpointError } from "../errors.ts";
-import type { SecondFactor } from "../identity/log-in.ts";
+import type { SecondFactor, AuthenticatedConnection } from "../identity/log-in.ts";
 import type { Party } from "../identity/party.ts";
 import type { Runtime } from "../runtime.ts";
 import type { CommandTurns } from "./command-turns.ts";
-import type { AuthenticatedConnection, SessionChannel, SessionRequest } from "./contract.ts";
+import type { SessionChannel, SessionRequest } from "./contract.ts";
 import type { Invoke } from "./delivery.ts";
 import type { DisclosureCounts } from "./disclosure-counts.ts";
 import type { InteractiveDependencies } from "./interactive/serve-interactive.ts";
 import type { UiPool } from "./interactive/ui-pool.ts";
 import { createInvoke } from "./invoke.ts";
 import type { LiveSessions, SessionTies } from "./live-sessions.ts";
-import { noticeDigest } from "./notice-digest.ts";
+import { noticeDigest } from "./contract.ts";
 import type { ClosedPorts } from "./open-ports.ts";
 import { createSessionLock } from "./session-lock.ts";
-import { whyEnded, whyNotToBegin } from "./standing.ts";
+import { whyEnded, whyNotToBegin } from "./rights-gone.ts";
 
 export interface SessionDependencies {
   readonly log: EventLog;

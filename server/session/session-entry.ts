@@ -4,7 +4,8 @@ import type { RequestRefusal } from "../audit/refusal-reasons.ts";
 import type { StorageLadder } from "../audit/storage-ladder.ts";
 import { EndpointError } from "../errors.ts";
 import { identitiesOf } from "../identity/party.ts";
-import type { AuthenticatedConnection, SessionRequest } from "./contract.ts";
+import type { SessionRequest } from "./contract.ts";
+import type { AuthenticatedConnection } from "../identity/log-in.ts";
 
 export interface EntryDependencies {
   readonly log: EventLog;

@@ -1,7 +1,13 @@
 import type { AuthContext, Connection, KeyboardAuthContext, PublicKeyAuthContext } from "ssh2";
 import type { LoginRefusal } from "../audit/refusal-reasons.ts";
-import type { AcceptedCode, Authenticator, KeyAttempt, RefusedKey, SecondFactor } from "../identity/log-in.ts";
-import type { AuthenticatedConnection } from "../session/contract.ts";
+import type {
+  AcceptedCode,
+  Authenticator,
+  KeyAttempt,
+  RefusedKey,
+  SecondFactor,
+  AuthenticatedConnection,
+} from "../identity/log-in.ts";
 import { askForCode, tellOfRecoveryCode } from "./ask-code.ts";
 import type { ClientSocket } from "./client-socket.ts";
 import { readAttempt, requestedAlgorithm } from "./key-attempt.ts";

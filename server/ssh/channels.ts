@@ -1,6 +1,7 @@
 import type { RequestRefusal } from "../audit/refusal-reasons.ts";
 import type { Refusals } from "./refusals.ts";
-import type { AuthenticatedConnection, SessionHost } from "../session/contract.ts";
+import type { SessionHost } from "../session/contract.ts";
+import type { AuthenticatedConnection } from "../identity/log-in.ts";
 import type { ClientSocket } from "./client-socket.ts";
 import type { Limits } from "./limits.ts";
 import { ChannelTable, type Slot } from "./channel-table.ts";

@@ -1,8 +1,8 @@
 import type { Connection } from "ssh2";
 import type { Origin } from "../audit/event.ts";
-import { noticeDigest } from "../session/notice-digest.ts";
-import type { Authenticator, SecondFactor } from "../identity/log-in.ts";
-import type { AuthenticatedConnection, SessionHost } from "../session/contract.ts";
+import { noticeDigest } from "../session/contract.ts";
+import type { Authenticator, SecondFactor, AuthenticatedConnection } from "../identity/log-in.ts";
+import type { SessionHost } from "../session/contract.ts";
 import type { Party } from "../identity/party.ts";
 import { decideLogin } from "./authentication.ts";
 import { serveChannels } from "./channels.ts";

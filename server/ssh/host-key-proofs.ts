@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { openFile } from "../files/judge.ts";
 import { readTrustedSync } from "../files/trusted-file.ts";
-import { readKeyLine } from "../identity/key-line.ts";
-import { fingerprintOf } from "../identity/public-key.ts";
+import { readKeyLine, fingerprintOf } from "../identity/public-key.ts";
 
 /** What a client can hold a server's key against before its first connection. */
 export interface HostKeyProofs {

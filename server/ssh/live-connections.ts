@@ -1,5 +1,5 @@
 import { identitiesOf, type Party } from "../identity/party.ts";
-import type { AuthenticatedConnection } from "../session/contract.ts";
+import type { AuthenticatedConnection } from "../identity/log-in.ts";
 import type { LiveConnection } from "./connection.ts";
 import type { Limits } from "./limits.ts";
 

@@ -1,5 +1,4 @@
-import type { KeyAttempt, ProvedKey } from "../identity/log-in.ts";
-import type { AuthenticatedConnection } from "../session/contract.ts";
+import type { KeyAttempt, ProvedKey, AuthenticatedConnection } from "../identity/log-in.ts";
 
 /** A key that signed for this connection, and may be judged again. */
 export interface SignedKey {

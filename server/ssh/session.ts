@@ -1,5 +1,6 @@
 import type { Refusals } from "./refusals.ts";
-import type { AuthenticatedConnection, PseudoTerminal, SessionHost, SessionRequest } from "../session/contract.ts";
+import type { PseudoTerminal, SessionHost, SessionRequest } from "../session/contract.ts";
+import type { AuthenticatedConnection } from "../identity/log-in.ts";
 import { failures } from "../errors.ts";
 import type { Limits } from "./limits.ts";
 import { readableText } from "./readable-text.ts";

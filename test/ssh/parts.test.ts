@@ -7,7 +7,7 @@ import { InputBuffer } from "../../server/ssh/input-buffer.ts";
 import { defaultLimits } from "../../server/ssh/limits.ts";
 import { createOutputTurns } from "../../server/ssh/output-turns.ts";
 import { decodePublicKey, fingerprintOf } from "../../server/identity/public-key.ts";
-import { decodeSignedRequest } from "../../server/identity/signed-request.ts";
+import { decodeSignedRequest } from "../../server/identity/signature.ts";
 import { readableText } from "../../server/ssh/readable-text.ts";
 import { createRecorder } from "../../server/ssh/recorder.ts";
 import { createRefusals } from "../../server/ssh/refusals.ts";

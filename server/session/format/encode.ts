@@ -4,7 +4,7 @@ import { EndpointError } from "../../errors.ts";
 import type { Answer, DisclosedCell } from "../delivery.ts";
 import { printable } from "../../model/harmless-text.ts";
 import { listEncoder, tableEncoder } from "./for-people.ts";
-import type { DisclosedRow, RowEncoder } from "./row-encoder.ts";
+import type { DisclosedRow, RowEncoder } from "./for-people.ts";
 
 export interface EncodeOptions {
   /** Terminal cells in a line; tables that fit better as a list become one. Ignored by the machine formats. */

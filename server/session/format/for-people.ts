@@ -1,7 +1,15 @@
 import stringWidth from "string-width";
 import type { Column } from "../../command/define-command.ts";
 import type { DisclosedCell } from "../delivery.ts";
-import type { DisclosedRow, RowEncoder } from "./row-encoder.ts";
+
+export type DisclosedRow = readonly DisclosedCell[];
+
+/** Turns rows into text, a batch at a time; nothing is kept but what the next batch needs. */
+export interface RowEncoder {
+  begin(): string;
+  batch(rows: readonly DisclosedRow[]): string;
+  end(): string;
+}
 
 const gap = "  ";
 

@@ -7,13 +7,11 @@ import { Glyphs } from "./glyphs.ts";
 import { maximumLineLength } from "./from-ui.ts";
 import { LineReader } from "./line-reader.ts";
 import { Painter } from "./painter.ts";
-import { disclosureLabel, screenText } from "./screen-delivery.ts";
+import { disclosureLabel, screenText, boundaryLabel, label, trustedMark } from "./screen-text.ts";
 import type { RecordedText } from "./recorded-terminal.ts";
 import type { LockOver, SessionLock } from "../session-lock.ts";
-import { boundaryLabel, label } from "./labels.ts";
-import type { ShownSession, ShownSessionParts } from "./shown-session.ts";
+import type { SessionMode, SessionModeParts } from "./session-mode.ts";
 import { TrustedPath } from "./trusted-path.ts";
-import { trustedMark } from "./trusted-mark.ts";
 
 /** Keys disclosed at a time: what was sent when a user stops is on the record, little more. */
 const rowsAtATime = 50;
@@ -28,8 +26,8 @@ const fewestRowsOut = 100;
  * A session in plain lines, without a UI process: for a terminal that knows no escape sequences (`TERM=dumb`, screen
  * readers) and for a shell without a pty, where the client shows what is typed.
  */
-export class LineSession implements ShownSession {
-  readonly #parts: ShownSessionParts;
+export class LineSession implements SessionMode {
+  readonly #parts: SessionModeParts;
   readonly #hasTerminal: boolean;
   readonly #reader: LineReader;
   readonly #trustedPath: TrustedPath;
@@ -49,7 +47,7 @@ export class LineSession implements ShownSession {
   /** The prompt on the screen, to be painted again after something was said. */
   #prompt = "";
 
-  constructor(parts: ShownSessionParts, terminal: PseudoTerminal | undefined) {
+  constructor(parts: SessionModeParts, terminal: PseudoTerminal | undefined) {
     this.#parts = parts;
     this.#hasTerminal = terminal !== undefined;
     this.#columns = terminal?.columns ?? widthWithoutTerminal;

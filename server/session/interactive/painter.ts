@@ -1,6 +1,6 @@
 import { type Glyphs, isPrivateUse } from "./glyphs.ts";
 import { allowedControlSequence, allowedEscape } from "./terminal-sequence.ts";
-import { trustedMark } from "./trusted-mark.ts";
+import { trustedMark } from "./screen-text.ts";
 
 /** The same output twice: for the user's terminal, and for the record. They differ in the glyphs alone. */
 export interface Painted {

@@ -5,6 +5,7 @@ import type { Answer, Delivery, DisclosedCell } from "../delivery.ts";
 import { encodeAnswer, notForTerminal } from "../format/encode.ts";
 import { printable, withoutPrivateUse } from "../../model/harmless-text.ts";
 import { refuseTooManyKeys } from "./glyphs.ts";
+import { disclosureLabel, screenText } from "./screen-text.ts";
 import type { ScreenFace } from "./screen.ts";
 import { type TranscriptTurns, feedTranscript } from "./transcript-turns.ts";
 import type { TrustedPath } from "./trusted-path.ts";
@@ -36,12 +37,6 @@ export interface ScreenDeliveryParts {
   /** The answer is for the screen itself. */
   readonly onAction: (action: "clear" | "exit") => void;
 }
-
-/** Text of ours that may quote foreign text, safe for a screen; its lines stay. */
-export const screenText = (text: string): string => withoutPrivateUse(text).split(/\r?\n/).map(printable).join("\n");
-
-/** By key id, never by key; what an id looks like is the site database's business, so it is made printable. */
-export const disclosureLabel = (keyIds: readonly string[]): string => `disclosed ${keyIds.map(printable).join(" ")}`;
 
 const screenCell = (cell: DisclosedCell | undefined): string => {
   if (cell === undefined || cell === null) return "";

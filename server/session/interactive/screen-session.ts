@@ -6,14 +6,13 @@ import { withoutPrivateUse } from "../../model/harmless-text.ts";
 import type { ScreenMessage } from "./from-ui.ts";
 import { createKeyMask } from "./key-mask.ts";
 import { LineReader } from "./line-reader.ts";
-import { createScreenDelivery, screenText } from "./screen-delivery.ts";
+import { createScreenDelivery } from "./screen-delivery.ts";
+import { screenText, boundaryLabel, label, toUiCommands } from "./screen-text.ts";
 import { Screen, type ScreenFace } from "./screen.ts";
 import type { LockOver, SessionLock } from "../session-lock.ts";
-import { boundaryLabel, label } from "./labels.ts";
 import { orStopped } from "../../or-stopped.ts";
-import type { ShownSession, ShownSessionParts } from "./shown-session.ts";
+import type { SessionMode, SessionModeParts } from "./session-mode.ts";
 import { TranscriptTurns } from "./transcript-turns.ts";
-import { toUiCommands } from "./ui-commands.ts";
 import { type PromptPlace, TrustedPath } from "./trusted-path.ts";
 import type { UiPool } from "./ui-pool.ts";
 
@@ -39,8 +38,8 @@ const afterInputMs = 2_000;
 const clearScreen = "\u001b[0m\u001b[H\u001b[2J\u001b[3J";
 
 /** A session on a screen: lines from the UI process → `invoke` → parts of an answer for the UI process. */
-export class ScreenSession implements ShownSession {
-  readonly #parts: ShownSessionParts;
+export class ScreenSession implements SessionMode {
+  readonly #parts: SessionModeParts;
   readonly #screen: Screen;
   readonly #trustedPath: TrustedPath;
   #size: TerminalSize;
@@ -58,7 +57,7 @@ export class ScreenSession implements ShownSession {
   #afterInput: NodeJS.Timeout | undefined;
   #farewell: NodeJS.Timeout | undefined;
 
-  constructor(parts: ShownSessionParts, uiPool: UiPool, size: TerminalSize) {
+  constructor(parts: SessionModeParts, uiPool: UiPool, size: TerminalSize) {
     this.#parts = parts;
     this.#size = size;
     this.#screen = new Screen(uiPool, parts.connectedUser, parts.terminal, {

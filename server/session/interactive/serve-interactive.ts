@@ -1,13 +1,8 @@
 import type { ClosedTranscript, OpenTranscript, Transcript } from "../../audit/contract.ts";
 import type { CommandDescription } from "../../command/define-command.ts";
 import { EndpointError, failures } from "../../errors.ts";
-import type {
-  AuthenticatedConnection,
-  PseudoTerminal,
-  SessionChannel,
-  SessionRequest,
-  TerminalSize,
-} from "../contract.ts";
+import type { PseudoTerminal, SessionChannel, SessionRequest, TerminalSize } from "../contract.ts";
+import type { AuthenticatedConnection } from "../../identity/log-in.ts";
 import type { Invoke } from "../delivery.ts";
 import type { SessionLock } from "../session-lock.ts";
 import { Ending, type SessionEnd } from "./ending.ts";
@@ -16,12 +11,12 @@ import { Keyboard } from "./keyboard.ts";
 import { LineSession } from "./line-session.ts";
 import { RecordedTerminal } from "./recorded-terminal.ts";
 import { ScreenSession } from "./screen-session.ts";
-import type { ShownSession, ShownSessionParts } from "./shown-session.ts";
+import type { SessionMode, SessionModeParts } from "./session-mode.ts";
 import { terminalReset } from "./screen.ts";
 import { afterRealTime, startSessionClock, type After, type SessionClock } from "./session-clock.ts";
-import { trustedMark } from "./trusted-mark.ts";
+import { trustedMark } from "./screen-text.ts";
 import type { TrustedPath } from "./trusted-path.ts";
-import { whyEnded } from "../standing.ts";
+import { whyEnded } from "../rights-gone.ts";
 import type { UiPool } from "./ui-pool.ts";
 
 export interface InteractiveDependencies {
@@ -136,7 +131,7 @@ class InteractiveSession {
   readonly #terminal: RecordedTerminal;
   readonly #clock: SessionClock;
   readonly #keyboard: Keyboard;
-  readonly #session: ShownSession;
+  readonly #session: SessionMode;
   readonly #notices = holdingNotices((text) => this.#session.notify(text));
   /** The notice is accepted: from now on there is a screen, and keys that may be led elsewhere. */
   #begun: boolean;
@@ -153,7 +148,7 @@ class InteractiveSession {
     });
     this.#clock = this.#startClock();
     this.#keyboard = new Keyboard(() => this.#clock.input());
-    const parts: ShownSessionParts = {
+    const parts: SessionModeParts = {
       ...dependencies,
       connectedUser,
       terminal: this.#terminal,

@@ -1,7 +1,7 @@
 import type { OpenedTranscript } from "../../command/transcript-port.ts";
 import { EndpointError } from "../../errors.ts";
 import { orStopped } from "../../or-stopped.ts";
-import { label } from "./labels.ts";
+import { label } from "./screen-text.ts";
 import type { ScreenFace } from "./screen.ts";
 
 /** What a seek replays at most. A frame of it, base64 included, is well below the largest. */

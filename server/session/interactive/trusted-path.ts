@@ -6,8 +6,7 @@ import { takePassword } from "../ask-password.ts";
 import type { Echo, Typed } from "./line-reader.ts";
 import type { LockOver, SessionLock } from "../session-lock.ts";
 import type { RecordedText } from "./recorded-terminal.ts";
-import { label } from "./labels.ts";
-import { trustedMark } from "./trusted-mark.ts";
+import { label, trustedMark } from "./screen-text.ts";
 
 /** Where a prompt is painted and answered: over a screen, or between plain lines. */
 export interface PromptPlace {

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { Column, OutputFormat } from "../../../server/command/define-command.ts";
 import type { Answer } from "../../../server/session/delivery.ts";
 import { encodeAnswer, type EncodeOptions } from "../../../server/session/format/encode.ts";
-import type { DisclosedRow } from "../../../server/session/format/row-encoder.ts";
+import type { DisclosedRow } from "../../../server/session/format/for-people.ts";
 
 const columns: readonly Column[] = [
   { name: "ComputerName", width: 15 },

@@ -1,6 +1,6 @@
 import type { EndpointError } from "../errors.ts";
 import type { KeyRefusal } from "../identity/log-in.ts";
-import type { AuthenticatedConnection } from "./contract.ts";
+import type { AuthenticatedConnection } from "../identity/log-in.ts";
 
 const removed = "The key you are logged in with was removed";
 const revoked = "The key or certificate you are logged in with was revoked";

@@ -8,7 +8,7 @@ import type { RecordedTerminal } from "./recorded-terminal.ts";
 import type { TrustedPath } from "./trusted-path.ts";
 
 /** What the screen and plain line mode have in common, for who ends, resizes and warns them. */
-export interface ShownSession {
+export interface SessionMode {
   /** Throws when it can't be shown at all. */
   start(): void;
   /** The client sends nothing more. */
@@ -31,7 +31,7 @@ export interface ShownSession {
   stop(): Promise<void>;
 }
 
-export interface ShownSessionParts {
+export interface SessionModeParts {
   readonly invoke: Invoke;
   readonly visibleCommands: () => readonly CommandDescription[];
   readonly connectedUser: string;
