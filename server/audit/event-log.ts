@@ -2,7 +2,7 @@ import { constants, fstatSync, lstatSync, mkdirSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
-import { synchronizeDirectory } from "../files/synchronize-directory.ts";
+import { synchronizeDirectory } from "../files/replace-file.ts";
 import { auditEvent, type AuditEvent, type EventLog } from "./event.ts";
 import { lockIn, takeLock } from "./lock.ts";
 import { openFileOfRecord } from "./open-of-record.ts";

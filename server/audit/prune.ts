@@ -2,7 +2,7 @@ import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { openFresh } from "../files/new-file.ts";
-import { synchronizeDirectory } from "../files/synchronize-directory.ts";
+import { synchronizeDirectory } from "../files/replace-file.ts";
 import type { AuditEvent } from "./event.ts";
 import { linesInTurns, prunedName, type Segment } from "./log-lines.ts";
 import { leafHash } from "./merkle-tree.ts";

@@ -5,8 +5,7 @@ import * as z from "zod";
 import { EndpointError } from "../errors.ts";
 import { ownFile } from "../files/judge.ts";
 import { openFresh, writeNewFile } from "../files/new-file.ts";
-import { renameDurably } from "../files/replace-file.ts";
-import { synchronizeDirectory } from "../files/synchronize-directory.ts";
+import { renameDurably, synchronizeDirectory } from "../files/replace-file.ts";
 import { readTrustedSync, UntrustedFile } from "../files/trusted-file.ts";
 import { elevationStates } from "../command/elevation-port.ts";
 

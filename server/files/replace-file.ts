@@ -1,7 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { synchronizeDirectory } from "./synchronize-directory.ts";
+
+/** A new or renamed file's name is durable only once its directory is (fsync(2), notes). Windows can't open directories, and NTFS journals names itself. */
+export const synchronizeDirectory = async (directory: string): Promise<void> => {
+  if (process.platform === "win32") return;
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};
 
 /** Renames, durably: after a power failure the new name counts. */
 export const renameDurably = async (from: string, to: string): Promise<void> => {

@@ -3,7 +3,7 @@ import { lstat, open, readFile, realpath, rm } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { ownFile, ownSecret } from "../files/judge.ts";
-import { synchronizeDirectory } from "../files/synchronize-directory.ts";
+import { synchronizeDirectory } from "../files/replace-file.ts";
 import { readTrusted, UntrustedFile } from "../files/trusted-file.ts";
 import type { CertificateBackup } from "../command/site-database.ts";
 
