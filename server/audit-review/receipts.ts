@@ -67,7 +67,7 @@ export const verifyReceipt = (text: string, publicKey: KeyObject): ReadLine & { 
   }
   const bytes = Buffer.from(line64, "base64");
   const proof = path.map((hash) => Buffer.from(hash, "base64"));
-  if (!verifyInclusion(leafHash(bytes), Number(index), checkpoint.size, proof, checkpoint.root)) {
+  if (!verifyInclusion(leafHash(bytes), Number(index), proof, checkpoint)) {
     throw new Error("what it says is not in the log that was signed");
   }
   const line = decodeLine(bytes);

@@ -91,7 +91,7 @@ export const createReview = ({ dataDirectory, log, feed, eventTypes }: ReviewDep
           ...(sessionId === undefined ? {} : { reviewedSessionId: sessionId }),
           ...filterOf(rest),
         });
-        return streamEvents(directory, query, feed.lastSeq, feed, signal);
+        return streamEvents({ directory, throughSeq: feed.lastSeq, feed }, query, signal);
       },
       async verify(sinceCheckpoint, onProgress) {
         await record({ action: "verify", ...(sinceCheckpoint === undefined ? {} : { filter: { sinceCheckpoint } }) });

@@ -47,18 +47,22 @@ const firstSeqOf = (directory: string, query: EventQuery, throughSeq: number): n
   return segment?.firstSeq ?? 1;
 };
 
+/** A log that is read while it is written. */
+export interface ReviewedLog {
+  readonly directory: string;
+  /** The last durable event when the review began. */
+  readonly throughSeq: number;
+  readonly feed: Pick<LiveFeed, "lastSeq" | "waitBeyond">;
+}
+
 /**
  * Events that match, as the log has them, a block of it at a time; with `follow` also those to come. What is to come is read
  * from the log too, when the reader asks for more and the feed says that there is: a reader that is stuck holds nothing up and
  * piles nothing up, it only falls behind.
- *
- * @param throughSeq the last durable event when it was asked for
  */
 export async function* streamEvents(
-  directory: string,
+  { directory, throughSeq, feed }: ReviewedLog,
   query: EventQuery,
-  throughSeq: number,
-  feed: Pick<LiveFeed, "lastSeq" | "waitBeyond">,
   signal: AbortSignal,
 ): AsyncGenerator<readonly ReviewedEvent[]> {
   const fits = mayMatch(query);

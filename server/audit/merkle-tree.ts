@@ -151,13 +151,18 @@ export class HashTree {
   }
 }
 
+/** A whole tree: how many leaves it has, and what they come to. */
+interface TreeHead {
+  readonly size: number;
+  readonly root: Buffer;
+}
+
 /** RFC 9162 section 2.1.3.2 (the algorithm that RFC 6962 leaves out; same tree). */
 export const verifyInclusion = (
   leaf: Buffer,
   index: number,
-  size: number,
   proof: readonly Buffer[],
-  root: Buffer,
+  { size, root }: TreeHead,
 ): boolean => {
   if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return false;
   let first = BigInt(index);
@@ -178,14 +183,9 @@ export const verifyInclusion = (
   return last === 0n && hash.equals(root);
 };
 
-/** RFC 9162 section 2.1.4.2: is the tree of `oldSize` leaves and `oldRoot` a prefix of the other? */
-export const verifyConsistency = (
-  oldSize: number,
-  size: number,
-  oldRoot: Buffer,
-  root: Buffer,
-  proof: readonly Buffer[],
-): boolean => {
+/** RFC 9162 section 2.1.4.2: is the old tree a prefix of the other? */
+export const verifyConsistency = (old: TreeHead, { size, root }: TreeHead, proof: readonly Buffer[]): boolean => {
+  const { size: oldSize, root: oldRoot } = old;
   if (!Number.isSafeInteger(oldSize) || !Number.isSafeInteger(size) || oldSize < 1 || oldSize > size) return false;
   if (oldSize === size) return proof.length === 0 && oldRoot.equals(root);
   const isComplete = Number.isInteger(Math.log2(oldSize));

@@ -46,12 +46,17 @@ const forEachLine = async (
   }
 };
 
+/** A log that was read to its end. */
+interface ReadLog {
+  readonly past: RecordPast;
+  readonly pruned: PrunedSegments;
+  readonly checkpoints: RecordLoss["checkpoints"];
+}
+
 /** What both ways of reading find. */
 const findingOf = async (
-  past: RecordPast,
-  pruned: PrunedSegments,
+  { past, pruned, checkpoints }: ReadLog,
   { provedSize, brokenLine, tree }: Checkpointer,
-  checkpoints: RecordLoss["checkpoints"],
   stop: AbortSignal | undefined,
 ) => {
   const { permissions, transcripts, aborted } = past;
@@ -95,7 +100,8 @@ const readAll = async (
     past.takeLine(content.bytes, seq);
   });
   checkpointer.refuseShorterLog();
-  const finding = await findingOf(past, pruned, checkpointer, signedPast.wasSigned ? "gone" : "kept", stop);
+  const checkpoints = signedPast.wasSigned ? "gone" : "kept";
+  const finding = await findingOf({ past, pruned, checkpoints }, checkpointer, stop);
   return { ...finding, signedSegment, recentBefore: undefined };
 };
 
@@ -124,7 +130,7 @@ const readFromSummary = async (
       if (line.seq <= checkpointer.provedSize) signedSegment = line.segment;
     });
     if (!reading.end()) continue;
-    const finding = await findingOf(reading.past, pruned, checkpointer, "kept", stop);
+    const finding = await findingOf({ past: reading.past, pruned, checkpoints: "kept" }, checkpointer, stop);
     if (refusesToStart(finding.loss)) return undefined;
     const { through, recent } = summary;
     return { ...finding, signedSegment, recentBefore: { through, recent } };

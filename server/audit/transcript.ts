@@ -21,6 +21,13 @@ export interface TranscriptOptions {
 
 const defaultLimitBytes = 64 * 1024 * 1024;
 
+/** A transcript's file, just made. */
+interface OpenFile {
+  readonly name: string;
+  readonly path: string;
+  readonly handle: FileHandle;
+}
+
 class Asciicast implements Transcript {
   readonly fileName: string;
   readonly #path: string;
@@ -37,16 +44,10 @@ class Asciicast implements Transcript {
   #last: Promise<void> = Promise.resolve();
   #closing: Promise<ClosedTranscript> | undefined;
 
-  constructor(
-    path: string,
-    fileName: string,
-    file: FileHandle,
-    options: TranscriptOptions,
-    onWritten: ((bytes: number) => void) | undefined,
-  ) {
-    this.fileName = fileName;
-    this.#path = path;
-    this.#file = file;
+  constructor(file: OpenFile, options: TranscriptOptions, onWritten: ((bytes: number) => void) | undefined) {
+    this.fileName = file.name;
+    this.#path = file.path;
+    this.#file = file.handle;
     this.#clockMs = options.clockMs;
     this.#limitBytes = options.limitBytes ?? defaultLimitBytes;
     this.#giveUpSpace = options.giveUpSpace ?? (() => false);
@@ -178,12 +179,12 @@ const unavailable = (cause: unknown): EndpointError =>
  */
 export const transcriptsIn = (directory: string, options: TranscriptOptions): OpenTranscript => {
   return async (header, onWritten) => {
-    const fileName = `${header.sessionId}.cast`;
-    const path = join(directory, fileName);
+    const name = `${header.sessionId}.cast`;
+    const path = join(directory, name);
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
-      const file = await open(path, "wx", 0o600);
-      const transcript = new Asciicast(path, fileName, file, options, onWritten);
+      const handle = await open(path, "wx", 0o600);
+      const transcript = new Asciicast({ name, path, handle }, options, onWritten);
       try {
         await transcript.header(header, options.now());
       } catch (error) {

@@ -6,7 +6,7 @@ import { isHeaderAgain, isRuler, neededCells, type CsvForm } from "./csv-form.ts
 import { plainText } from "../model/pasted-text.ts";
 import { findLayout, holdsPasswords, type GivenColumns, type Layout } from "./layout.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
-import { readRow } from "./rows.ts";
+import { rowReader } from "./rows.ts";
 
 /** csv-parse's own errors quote the field they stumbled over, so only their code is told. */
 const explain = (error: CsvError, offset: number): BrokenFile => {
@@ -138,13 +138,16 @@ const columnsSeen = (names: readonly string[]): string => {
 const identifying = ["keyId", "objectName", "distinguishedName"] as const;
 const naming = ["computer", "objectName", "distinguishedName"] as const;
 
-const readHeader = (
-  line: number,
-  names: readonly string[],
-  samples: CsvForm["samples"],
-  given: GivenColumns,
-  reading: Reading,
-): Header => {
+/** What tells columns apart, beside their names. */
+interface Hints {
+  readonly samples: CsvForm["samples"];
+  readonly given: GivenColumns;
+}
+
+/** A header further down is judged by its names alone. */
+const noHints: Hints = { samples: [], given: new Map() };
+
+const readHeader = (line: number, names: readonly string[], { samples, given }: Hints, reading: Reading): Header => {
   const layout = findLayout(names, samples, given);
   const fail = (message: string): never => {
     throw new BrokenFile(line, `${message} ${columnsSeen(names)}`);
@@ -171,19 +174,20 @@ const createRowReader = (
   reading: Reading,
   given: GivenColumns,
 ): ((row: ParsedRow) => readonly RecoveryRecord[]) => {
+  const readRow = rowReader(reading);
   let header: Header | undefined;
   return ({ cells, lines }) => {
     const newlines = newlinesIn(cells);
     const line = lines + form.headerLine - 1 - newlines;
     if (header === undefined) {
-      header = readHeader(line, cells, form.samples, given, reading);
+      header = readHeader(line, cells, { samples: form.samples, given }, reading);
       return [];
     }
     // Most rows are of keys, which no other kind of row begins like.
     if (!startsWithDigit(cells[header.password] ?? "")) {
       if (cells.every((cell) => cell.trim() === "") || isRuler(cells)) return [];
       if (isHeaderAgain(cells)) {
-        header = readHeader(line, cells, [], new Map(), reading);
+        header = readHeader(line, cells, noHints, reading);
         return [];
       }
     }
@@ -191,7 +195,7 @@ const createRowReader = (
       throw new BrokenFile(line, "a field beginning here holds other rows: a quote is missing or too many.");
     }
     const row = fitRow(cells, header, form.delimiter, (message) => reading.refuse(line, message, cells.join("\n")));
-    return row === undefined ? [] : readRow(header.layout, row, line, reading);
+    return row === undefined ? [] : readRow(header.layout, row, line);
   };
 };
 

@@ -3,7 +3,7 @@ import { decodeTime } from "./fields.ts";
 import { propertyIn, type Properties } from "./found-object.ts";
 import { cellText, type Layout } from "./layout.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
-import { readRow, type Surroundings } from "./rows.ts";
+import { rowReader, type Surroundings } from "./rows.ts";
 
 /** Properties of Graph's bitlockerRecoveryKey besides `id`. */
 const graphProperties = ["key", "deviceid", "createddatetime", "volumetype", "@odata.type"];
@@ -38,6 +38,7 @@ const remembered = 20;
  * list, so a file without any key is not a damaged file but the wrong question.
  */
 export const createGraphKeys = (reading: Reading): GraphKeys => {
+  const readRow = rowReader(reading);
   let withKey = 0;
   let withoutKey = 0;
   let device: string | undefined;
@@ -73,7 +74,7 @@ export const createGraphKeys = (reading: Reading): GraphKeys => {
       const isUnknown = deviceId !== undefined && reading.deviceName(deviceId) === undefined;
       if (reading.computerName !== undefined && isUnknown) columns.set("computer", names);
       const isOneComputer = deviceId !== undefined || around.isOneComputer === true;
-      return readRow({ ...layout, columns, isGraph: true }, cells, line, reading, { ...around, isOneComputer });
+      return readRow({ ...layout, columns, isGraph: true }, cells, line, { ...around, isOneComputer });
     },
     finish: () => {
       if (withoutKey > 0 && withKey === 0) {

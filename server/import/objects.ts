@@ -7,7 +7,7 @@ import { propertiesOf, propertyIn, type FoundObject, type Properties } from "./f
 import { cellText, findLayout, holdsPasswords, isAbsent, type GivenColumns, type Layout } from "./layout.ts";
 import { otherNameIn } from "./other-names.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
-import { readRow, type Surroundings } from "./rows.ts";
+import { rowReader, type Surroundings } from "./rows.ts";
 
 const scalar = (value: unknown): string =>
   typeof value === "string" || typeof value === "number" ? String(value) : "";
@@ -85,6 +85,7 @@ export async function* readObjects(
   given: GivenColumns,
 ): AsyncGenerator<RecoveryRecord> {
   const graph = createGraphKeys(reading);
+  const readRow = rowReader(reading);
 
   /** @returns undefined when the object is none of what is known */
   const readObject = (
@@ -102,7 +103,7 @@ export async function* readObjects(
       reading.refuse(line, "this is an error answer of Microsoft Graph, not a key.");
       return [];
     }
-    const own = isRow(row) ? readRow(row.layout, row.cells, line, reading, around) : undefined;
+    const own = isRow(row) ? readRow(row.layout, row.cells, line, around) : undefined;
     const within = inside(row, around, reading.computerName);
     const cutOff = row.layout.columns.get("protectors")?.some((index) => row.cells[index] !== "");
     if (cutOff === true) {

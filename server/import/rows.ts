@@ -133,64 +133,70 @@ const computerIn = (read: Read, around: Surroundings): string | undefined => {
  *
  * @returns no record for a row without id and password (reports list computers that have none), or when it was refused
  */
-export const readRow = (
+export type ReadRow = (
   layout: Layout,
   cells: readonly string[],
   line: number,
-  reading: Reading,
-  around: Surroundings = {},
-): readonly RecoveryRecord[] => {
-  const read: Read = (role) => {
-    for (const index of layout.columns.get(role) ?? []) {
-      const text = cellText(cells[index] ?? "");
-      if (isSaid(text)) return text;
+  around?: Surroundings,
+) => readonly RecoveryRecord[];
+
+const nothingAround: Surroundings = {};
+
+/** What reads the rows of one file. */
+export const rowReader = (reading: Reading): ReadRow => {
+  return (layout, cells, line, around = nothingAround) => {
+    const read: Read = (role) => {
+      for (const index of layout.columns.get(role) ?? []) {
+        const text = cellText(cells[index] ?? "");
+        if (isSaid(text)) return text;
+      }
+      return undefined;
+    };
+    const holds = (): string => cells.join("\n");
+    const passwordCell = layout.groupsAt === undefined ? read("password") : groupsOf(cells, layout.groupsAt);
+    const ids = valuesIn(read("keyId") ?? idInName(read), idsByBlanks);
+    const passwords = valuesIn(passwordCell, passwordsByBlanks);
+    const common = {
+      line,
+      // Where no column is known to name it, what is made like the given name may be another computer's.
+      computerName: computerIn(read, around) ?? otherNameIn(cells.join("\n"), reading.computerName),
+      keyId: ids[0],
+      isOneComputer: layout.isOneComputer || around.isOneComputer === true,
+      table: around.table,
+      volumeId: read("volumeId"),
+      volumeType: around.volumeType ?? volumeTypeIn(read("volumeType"), layout.isGraph),
+      lastUpdateTime: timeIn(read),
+    };
+    if (passwords.every((password) => !isSaid(password))) {
+      if (!ids.some(isSaid)) {
+        reading.withoutKey(line);
+        return [];
+      }
+      const isEmpty = (layout.columns.get("password") ?? []).every((index) => (cells[index] ?? "").trim() === "");
+      const others = readOther(read, common, layout.isOfProtectors && isEmpty, reading);
+      if (others !== undefined) return others;
+      const why =
+        layout.columns.has("protectorType") && read("protectorType") !== undefined
+          ? "the recovery password is empty: PowerShell reads it only while the volume is unlocked."
+          : "the recovery password is missing.";
+      reading.refuse(line, why, holds());
+      return [];
     }
-    return undefined;
-  };
-  const holds = (): string => cells.join("\n");
-  const passwordCell = layout.groupsAt === undefined ? read("password") : groupsOf(cells, layout.groupsAt);
-  const ids = valuesIn(read("keyId") ?? idInName(read), idsByBlanks);
-  const passwords = valuesIn(passwordCell, passwordsByBlanks);
-  const common = {
-    line,
-    // Where no column is known to name it, what is made like the given name may be another computer's.
-    computerName: computerIn(read, around) ?? otherNameIn(cells.join("\n"), reading.computerName),
-    keyId: ids[0],
-    isOneComputer: layout.isOneComputer || around.isOneComputer === true,
-    table: around.table,
-    volumeId: read("volumeId"),
-    volumeType: around.volumeType ?? volumeTypeIn(read("volumeType"), layout.isGraph),
-    lastUpdateTime: timeIn(read),
-  };
-  if (passwords.every((password) => !isSaid(password))) {
-    if (!ids.some(isSaid)) {
+    if (!ids.some(isSaid) && !/\d/.test(passwordCell ?? "")) {
       reading.withoutKey(line);
       return [];
     }
-    const isEmpty = (layout.columns.get("password") ?? []).every((index) => (cells[index] ?? "").trim() === "");
-    const others = readOther(read, common, layout.isOfProtectors && isEmpty, reading);
-    if (others !== undefined) return others;
-    const why =
-      layout.columns.has("protectorType") && read("protectorType") !== undefined
-        ? "the recovery password is empty: PowerShell reads it only while the volume is unlocked."
-        : "the recovery password is missing.";
-    reading.refuse(line, why, holds());
-    return [];
-  }
-  if (!ids.some(isSaid) && !/\d/.test(passwordCell ?? "")) {
-    reading.withoutKey(line);
-    return [];
-  }
-  const pairs = ids.length === 0 ? passwords.map((password) => ["", password] as const) : pair(ids, passwords);
-  if (pairs === undefined) {
-    reading.refuse(line, "this row does not have as many key ids as recovery passwords.", holds());
-    return [];
-  }
-  return pairs.flatMap(([keyId, password]) => {
-    if (!isSaid(password)) {
-      if (isSaid(keyId)) reading.passOver(line);
+    const pairs = ids.length === 0 ? passwords.map((password) => ["", password] as const) : pair(ids, passwords);
+    if (pairs === undefined) {
+      reading.refuse(line, "this row does not have as many key ids as recovery passwords.", holds());
       return [];
     }
-    return checkRecord({ ...common, keyId, protector: { kind: "NumericalPassword", password } }, reading) ?? [];
-  });
+    return pairs.flatMap(([keyId, password]) => {
+      if (!isSaid(password)) {
+        if (isSaid(keyId)) reading.passOver(line);
+        return [];
+      }
+      return checkRecord({ ...common, keyId, protector: { kind: "NumericalPassword", password } }, reading) ?? [];
+    });
+  };
 };

@@ -4,7 +4,7 @@ import type { Line } from "./lines.ts";
 import { guidsIn } from "./fields.ts";
 import { recoveryPasswordsIn } from "./password-account.ts";
 import type { Reading } from "./reading.ts";
-import { readRow, type Surroundings } from "./rows.ts";
+import { rowReader, type Surroundings } from "./rows.ts";
 
 /** `--------- ------` of Format-Table and sqlcmd. */
 const ruler = /^[ \t]*-+(?:[ \t]+-+)+[ \t]*$/;
@@ -62,6 +62,7 @@ export interface TextTable {
 
 /** Tables of a console: a header, a ruler, and rows up to the next empty line. */
 export const createTextTable = (reading: Reading, surroundings: () => Surroundings): TextTable => {
+  const readRow = rowReader(reading);
   let above: readonly string[] = [];
   let table: Table | undefined;
 
@@ -69,7 +70,7 @@ export const createTextTable = (reading: Reading, surroundings: () => Surroundin
     const row = table?.row;
     if (table === undefined || row === undefined) return [];
     table.row = undefined;
-    return readRow(table.layout, row.cells, row.line, reading, surroundings());
+    return readRow(table.layout, row.cells, row.line, surroundings());
   };
 
   const takeRow = (current: Table, { number, text }: Line): readonly RecoveryRecord[] => {

@@ -101,10 +101,10 @@ test("for every size to 70 the incremental root is that of the definition, and e
     for (let index = 0; index < size; index += 1) {
       const proof = tree.inclusionProof(index, size);
       const leaf = leafHash(Buffer.from(`line ${index}`));
-      expect(verifyInclusion(leaf, index, size, proof, root)).toBe(true);
-      expect(verifyInclusion(leafHash(Buffer.from("another")), index, size, proof, root)).toBe(false);
-      expect(verifyInclusion(leaf, index + 1, size, proof, root)).toBe(false);
-      expect(verifyInclusion(leaf, index, size, [...proof, root], root)).toBe(false);
+      expect(verifyInclusion(leaf, index, proof, { size, root })).toBe(true);
+      expect(verifyInclusion(leafHash(Buffer.from("another")), index, proof, { size, root })).toBe(false);
+      expect(verifyInclusion(leaf, index + 1, proof, { size, root })).toBe(false);
+      expect(verifyInclusion(leaf, index, [...proof, root], { size, root })).toBe(false);
     }
   }
 });
@@ -114,12 +114,18 @@ test("every smaller tree is proved to be a prefix of every larger one, and of no
   for (let size = 1; size <= 40; size += 1) {
     for (let old = 1; old <= size; old += 1) {
       const proof = tree.consistencyProof(old, size);
-      expect(verifyConsistency(old, size, tree.root(old), tree.root(size), proof)).toBe(true);
-      expect(verifyConsistency(old, size, leafHash(Buffer.from("x")), tree.root(size), proof)).toBe(false);
-      expect(verifyConsistency(old, size, tree.root(old), leafHash(Buffer.from("x")), proof)).toBe(false);
+      expect(verifyConsistency({ size: old, root: tree.root(old) }, { size, root: tree.root(size) }, proof)).toBe(true);
+      expect(
+        verifyConsistency({ size: old, root: leafHash(Buffer.from("x")) }, { size, root: tree.root(size) }, proof),
+      ).toBe(false);
+      expect(
+        verifyConsistency({ size: old, root: tree.root(old) }, { size, root: leafHash(Buffer.from("x")) }, proof),
+      ).toBe(false);
       const [first, ...rest] = proof;
       if (first !== undefined) {
-        expect(verifyConsistency(old, size, tree.root(old), tree.root(size), rest)).toBe(false);
+        expect(verifyConsistency({ size: old, root: tree.root(old) }, { size, root: tree.root(size) }, rest)).toBe(
+          false,
+        );
       }
     }
   }

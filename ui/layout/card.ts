@@ -31,13 +31,14 @@ const numberedKey = (cell: string, width: number): readonly Line[] => {
   ]);
 };
 
-const field = (
-  column: UiColumn,
-  cell: string,
-  nameWidth: number,
-  width: number,
-  numbered: boolean,
-): readonly Line[] => {
+interface Widths {
+  /** Of the names of all columns. */
+  readonly nameWidth: number;
+  /** Of the card. */
+  readonly width: number;
+}
+
+const field = (column: UiColumn, cell: string, { nameWidth, width }: Widths, numbered: boolean): readonly Line[] => {
   const name = printable(column.name);
   const besideWidth = width - nameWidth - colon.length;
   const belowWidth = Math.max(1, width - indentFor(width));
@@ -68,10 +69,10 @@ const field = (
 };
 
 const oneCard = (columns: readonly UiColumn[], row: readonly string[], width: number, numbered: boolean): Line[] => {
-  const nameWidth = Math.max(0, ...columns.map(({ name }) => cellsOf(printable(name))));
+  const widths = { nameWidth: Math.max(0, ...columns.map(({ name }) => cellsOf(printable(name)))), width };
   return columns.flatMap((column, index) => {
     const cell = row[index] ?? "";
-    return field(column, cell, nameWidth, width, numbered && column.secret && isWholeKey(cell) && width >= 9);
+    return field(column, cell, widths, numbered && column.secret && isWholeKey(cell) && width >= 9);
   });
 };
 

@@ -3,6 +3,12 @@ import type { Cursor } from "./cursor.ts";
 /** Recorded time between two words about how far a search is. */
 const tellEveryMs = 60_000;
 
+export interface Search {
+  /** In lower case. */
+  readonly needle: string;
+  readonly fromStart: boolean;
+}
+
 /**
  * Plays on from where a cursor stands until a text comes onto the screen, wherever on it, however it was painted: key by key, or by
  * cursor movements. What was there before counts once it was gone, or at once `fromStart`. Case doesn't count.
@@ -11,8 +17,7 @@ const tellEveryMs = 60_000;
  */
 export const findAppearance = async (
   cursor: Cursor,
-  needle: string,
-  fromStart: boolean,
+  { needle, fromStart }: Search,
   isWanted: () => boolean,
   onProgress: (timeMs: number) => void,
 ): Promise<number | undefined> => {

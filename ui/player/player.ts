@@ -300,7 +300,7 @@ export class Player {
     const searcher = (this.#searcher ??= new Cursor(recording, await (this.#parts.createEmulator ?? createEmulator)()));
     searcher.restore(timeline.before(fromMs));
     await searcher.play((event) => isWanted() && event.timeMs <= fromMs);
-    const found = await findAppearance(searcher, needle, fromStart, isWanted, (timeMs) => {
+    const found = await findAppearance(searcher, { needle, fromStart }, isWanted, (timeMs) => {
       this.#message = `Searching… ${clockText(timeMs)}  (Esc ends it)`;
       this.#changed();
     });

@@ -32,8 +32,16 @@ const barsOf = ({ spans }: Spans, noun: string): Element[] => {
   ];
 };
 
+interface Chart {
+  /** Of its place on the page. */
+  readonly id: string;
+  readonly title: string;
+  /** What it counts, one of them. */
+  readonly noun: string;
+}
+
 /** The picture is for those who see it; its numbers are a table for everyone. */
-const overTime = (id: string, title: string, noun: string, byDay: ReadonlyMap<number, number>): void => {
+const overTime = ({ id, title, noun }: Chart, byDay: ReadonlyMap<number, number>): void => {
   const spans = spansOf(byDay);
   const total = spans.spans.reduce((sum, { count }) => sum + count, 0);
   const rows = spans.spans
@@ -62,9 +70,7 @@ const mostShown = 8;
 
 /** @param choose called with a name that was chosen to filter by */
 const ranking = (
-  id: string,
-  title: string,
-  noun: string,
+  { id, title, noun }: Chart,
   counts: ReadonlyMap<string, number>,
   choose: (name: string) => void,
 ): void => {
@@ -132,8 +138,10 @@ export const drawCharts = (
     add(byUser, session.user);
     for (const computer of session.computers) add(byComputer, computer);
   }
-  overTime("sessions-over-time", "Sessions over time", "session", sessionsByDay);
-  overTime("disclosures-over-time", "Keys disclosed over time", "key", keysByDay);
-  ranking("by-user", "Sessions by user", "session", byUser, (name) => choose("user", name));
-  ranking("by-computer", "Keys disclosed by computer", "key", byComputer, (name) => choose("computer", name));
+  overTime({ id: "sessions-over-time", title: "Sessions over time", noun: "session" }, sessionsByDay);
+  overTime({ id: "disclosures-over-time", title: "Keys disclosed over time", noun: "key" }, keysByDay);
+  ranking({ id: "by-user", title: "Sessions by user", noun: "session" }, byUser, (name) => choose("user", name));
+  ranking({ id: "by-computer", title: "Keys disclosed by computer", noun: "key" }, byComputer, (name) =>
+    choose("computer", name),
+  );
 };
