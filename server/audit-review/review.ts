@@ -41,12 +41,12 @@ const filterOf = (query: SessionQuery | Omit<EventQuery, "follow">): { readonly 
   return Object.keys(filter).length === 0 ? {} : { filter };
 };
 
-export const createReview = ({ dataDirectory, log, feed, eventTypes }: ReviewDependencies): ReviewFor => {
-  const directory = recordPaths(dataDirectory).log;
+/** What runs the threads of all auditors, so many at a time. */
+const reviewThreads = () => {
   /** By user; each that is under way. */
   const threads: string[] = [];
 
-  async function* inThread<Kind extends ReviewKind>(
+  return async function* inThread<Kind extends ReviewKind>(
     task: ReviewTask<Kind>,
     onProgress: (events: number) => void,
     { connectedUser }: Reviewer,
@@ -65,8 +65,12 @@ export const createReview = ({ dataDirectory, log, feed, eventTypes }: ReviewDep
     // One that a file system holds counts until it is gone: or whoever stops and starts again would pile them up.
     const onGone = (): void => void threads.splice(threads.indexOf(connectedUser), 1);
     yield* runInWorker(task, { onProgress, onGone, signal, mostMemoryMb });
-  }
+  };
+};
 
+export const createReview = ({ dataDirectory, log, feed, eventTypes }: ReviewDependencies): ReviewFor => {
+  const directory = recordPaths(dataDirectory).log;
+  const inThread = reviewThreads();
   return (reviewer, signal) => {
     const record = (review: Omit<Review, "type">): Promise<void> =>
       log.append({ type: "review", ...reviewer, ...review });

@@ -5,11 +5,10 @@ import { lossEvents, refuseLoss } from "./accept-loss.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import type { AuditEvent, EventLog } from "./event.ts";
 import { openEventLog, type EventLogOptions } from "./event-log.ts";
-import { adopt, readThrough } from "./read-through.ts";
+import { adopt, readThrough, type Found } from "./read-through.ts";
 import type { RecordLoss } from "./record-loss.ts";
 import { rescueSpaceIn } from "./rescue-space.ts";
 import type { RecentBefore } from "./read-recent-log.ts";
-import type { RecordPast } from "./record-past.ts";
 import type { SiteState } from "./site-events.ts";
 import type { Runtime } from "../runtime.ts";
 
@@ -56,37 +55,36 @@ const defaultCheckpointEvents = 1000;
 const defaultCheckpointMs = 30_000;
 
 /**
- * Opens the record for writing: the log, checked against its newest checkpoint while the tree over it is made again, with
- * checkpoints from now on, and the sessions closed that a crash left open. A checkpoint is not made for each event: signing
- * needs two more fsyncs, and an event is durable without it.
- *
- * @throws EndpointError AuditUnavailable when the log is not the one its checkpoint was signed over
+ * What they permit is done next, and only a signed event permits anything. Without a checkpoint, an
+ * attacker could cut the line of a site database's state off and restore the older rows.
  */
-export const openRecord = async (options: RecordOptions): Promise<OpenRecord> => {
-  const { directory } = options;
-  const { report } = options.runtime;
-  const everyEvents = options.checkpointEvents ?? defaultCheckpointEvents;
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  let checkpointer: Checkpointer | undefined;
-  let aborted: RecordPast["aborted"] | undefined;
-  let unnamed: ReadonlySet<string> = new Set();
-  let recentBefore: RecentBefore | undefined;
+const countsOnceSigned = /^(?:log-pruned|log-summarized|record-verification|site-written|site-restore-accepted)$/;
+
+const newer = ({ counter, digest, keys, links }: SiteState, before: SiteState | undefined): SiteState =>
+  before !== undefined && counter < before.counter ? before : { counter, digest, keys, links };
+
+/** @returns what makes room on a full disk, once, and tells the operator */
+const rescuing = (directory: string, report: (problem: string) => void): (() => boolean) => {
   const rescueSpace = rescueSpaceIn(directory);
-  const giveUpSpace = (): boolean => {
+  return () => {
     if (!rescueSpace.giveUp()) return false;
     report("the disk is full: the space kept for rescue was given up, so that what is under way can end on the record");
     return true;
   };
+};
+
+/**
+ * Signs when it is due, one checkpoint at a time.
+ *
+ * @param say puts on the record, once an outage, that signing fails or works again
+ */
+const signingSoon = (
+  checkpoint: () => Promise<void>,
+  say: (event: AuditEvent) => void,
+  report: (problem: string) => void,
+): (() => void) => {
   let pending = false;
   let failing = false;
-  let lastSeq = 0;
-  let siteState: SiteState | undefined;
-  let foundBefore: readonly string[] = [];
-
-  const checkpoint = async (nextKey?: KeyObject): Promise<void> => {
-    await checkpointer?.write(nextKey);
-  };
-  let say: (event: AuditEvent) => void = () => undefined;
   const sign = async (): Promise<void> => {
     try {
       await checkpoint();
@@ -102,11 +100,47 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
       pending = false;
     }
   };
-  const checkpointSoon = (): void => {
+  return () => {
     if (pending) return;
     pending = true;
     void sign();
   };
+};
+
+/** Ends on the record what a crash left open: sessions, and transcripts of sessions that never began. */
+const endWhatACrashLeft = async (
+  log: Pick<EventLog, "append">,
+  { aborted, unnamed }: Found,
+  transcripts: string,
+  stop: AbortSignal | undefined,
+): Promise<void> => {
+  for (const event of aborted.removeUnbegun(transcripts, unnamed)) await log.append(event);
+  for await (const event of aborted.close(transcripts, stop)) await log.append(event);
+};
+
+/**
+ * Opens the record for writing: the log, checked against its newest checkpoint while the tree over it is made again, with
+ * checkpoints from now on, and the sessions closed that a crash left open. A checkpoint is not made for each event: signing
+ * needs two more fsyncs, and an event is durable without it.
+ *
+ * @throws EndpointError AuditUnavailable when the log is not the one its checkpoint was signed over
+ */
+export const openRecord = async (options: RecordOptions): Promise<OpenRecord> => {
+  const { directory } = options;
+  const { report } = options.runtime;
+  const everyEvents = options.checkpointEvents ?? defaultCheckpointEvents;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  let checkpointer: Checkpointer | undefined;
+  let found: Found | undefined;
+  const giveUpSpace = rescuing(directory, report);
+  let lastSeq = 0;
+  let siteState: SiteState | undefined;
+
+  const checkpoint = async (nextKey?: KeyObject): Promise<void> => {
+    await checkpointer?.write(nextKey);
+  };
+  let say: (event: AuditEvent) => void = () => undefined;
+  const checkpointSoon = signingSoon(checkpoint, (event) => say(event), report);
 
   const log = await openEventLog({
     ...options,
@@ -115,8 +149,8 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     onOpened: async (keptAs) => {
       // Under the log's lock: another process may have written a checkpoint until now.
       checkpointer = new Checkpointer({ ...options, giveUpSpace });
-      const found = await readThrough(directory, checkpointer, options.stop);
-      ({ lastSeq, siteState, foundBefore, aborted, unnamed, recentBefore } = found);
+      found = await readThrough(directory, checkpointer, options.stop);
+      ({ lastSeq, siteState } = found);
       refuseLoss(found.loss, options.acceptLoss?.loss);
       return [
         ...adopt(join(directory, "log"), checkpointer, found, keptAs),
@@ -139,9 +173,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     log.append(event).catch(() => undefined); // the operator has read it
   };
   try {
-    const transcripts = join(directory, "transcripts");
-    for (const event of aborted?.removeUnbegun(transcripts, unnamed) ?? []) await log.append(event);
-    for await (const event of aborted?.close(transcripts, options.stop) ?? []) await log.append(event);
+    if (found !== undefined) await endWhatACrashLeft(log, found, join(directory, "transcripts"), options.stop);
     await checkpoint();
   } catch (error) {
     await log.close();
@@ -152,19 +184,13 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
   return {
     async append(event) {
       await log.append(event);
-      // What it permits is done next, and only a signed event permits anything.
-      if (/^(?:log-pruned|log-summarized|record-verification)$/.test(event.type)) await checkpoint();
-      if (event.type === "site-written" || event.type === "site-restore-accepted") {
-        // Without a checkpoint, an attacker could cut this line off and restore the older rows.
-        await checkpoint();
-        const { counter, digest, keys, links } = event;
-        if (counter >= (siteState?.counter ?? 0)) siteState = { counter, digest, keys, links };
-      }
+      if (countsOnceSigned.test(event.type)) await checkpoint();
+      if (event.type === "site-written" || event.type === "site-restore-accepted") siteState = newer(event, siteState);
     },
     lastSeq: () => lastSeq,
     siteState: () => siteState,
-    foundBefore,
-    recentBefore,
+    foundBefore: found?.foundBefore ?? [],
+    recentBefore: found?.recentBefore,
     checkpoint,
     giveUpSpace,
     async close() {

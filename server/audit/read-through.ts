@@ -14,7 +14,7 @@ import type { SiteState } from "./site-events.ts";
 import { findSummaries } from "./summary.ts";
 import { grow, ReadingFromSummary } from "./read-from-summary.ts";
 
-interface Found {
+export interface Found {
   readonly lastSeq: number;
   readonly permissions: Permissions;
   readonly aborted: RecordPast["aborted"];

@@ -3,7 +3,7 @@ import { BrokenFile, type Reading } from "./reading.ts";
 import type { Surroundings } from "./rows.ts";
 import { idWord, type Facts, type KeyId } from "./text-facts.ts";
 import { otherNameIn } from "./other-names.ts";
-import { addDetails, createSections, type Section, type Sections } from "./text-section.ts";
+import { addDetails, Sections, type Section } from "./text-section.ts";
 
 /** A key further below its id than this belongs to something else. */
 const mostLinesBetween = 15;
@@ -37,7 +37,7 @@ export class TextPairing {
 
   constructor(reading: Reading) {
     this.#reading = reading;
-    this.#sections = createSections(reading);
+    this.#sections = new Sections(reading);
   }
 
   /** Whether there was anything that protectors have. */

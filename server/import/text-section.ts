@@ -36,114 +36,121 @@ export const addDetails = (section: Section, facts: Facts): void => {
 /** How many ids without a key are remembered of each label. */
 const remembered = 20;
 
-export interface Sections {
-  close(section: Section): readonly RecoveryRecord[];
-  /** Whether protectors with this label are known. */
-  isKnown(label: string): boolean;
-  /** Whether a record or a protector was seen. */
-  readonly isUnderstood: boolean;
-  /** Whether a record with this password was read. */
-  has(password: string): boolean;
-}
-
 /**
  * Makes records of sections. A label is only a hint, as Windows translates it: a label under which a recovery password was
  * seen is one of recovery passwords from then on, so that a later protector without its digits is noticed.
  */
-export const createSections = (reading: Reading): Sections => {
-  const kinds = new Map(labelKinds);
-  const stored = new Set<string>();
-  const withPassword = new Set<string>();
-  const without = new Map<string, number[]>();
-  let isUnderstood = false;
+export class Sections {
+  readonly #reading: Reading;
+  readonly #kinds = new Map(labelKinds);
+  readonly #stored = new Set<string>();
+  readonly #withPassword = new Set<string>();
+  readonly #without = new Map<string, number[]>();
+  #isUnderstood = false;
 
-  const check = (section: Section, protector: RawRecord["protector"]): readonly RecoveryRecord[] => {
-    isUnderstood = true;
+  constructor(reading: Reading) {
+    this.#reading = reading;
+  }
+
+  /** Whether a record or a protector was seen. */
+  get isUnderstood(): boolean {
+    return this.#isUnderstood;
+  }
+
+  /** Whether protectors with this label are known. */
+  isKnown(label: string): boolean {
+    return this.#kinds.has(label);
+  }
+
+  /** Whether a record with this password was read. */
+  has(password: string): boolean {
+    return this.#stored.has(password);
+  }
+
+  close(section: Section): readonly RecoveryRecord[] {
+    const { passwords, malformed } = section;
+    const [first] = passwords;
+    if (malformed !== undefined && (first === undefined || malformed.line < first.line)) {
+      const protector = {
+        kind: "NumericalPassword",
+        password: malformed.text,
+        passwordLine: malformed.line,
+      } as const;
+      // A well-formed one below may be another protector's, whose id is lost.
+      for (const { password } of passwords) this.#reading.settle(password);
+      return this.#check(section, protector);
+    }
+    if (first === undefined) return this.#closeWithout(section);
+    this.#learn(section);
+    if (section.ids.length > 1)
+      return this.#refuse(section, `two key ids stand before the recovery password of line ${first.line}.`);
+    if (passwords.length > 1) {
+      const lines = passwords.map(({ line }) => line).join(" and ");
+      return this.#refuse(section, `two recovery passwords stand beside one key id (lines ${lines}).`);
+    }
+    return this.#check(section, { kind: "NumericalPassword", password: first.password, passwordLine: first.line });
+  }
+
+  #check(section: Section, protector: RawRecord["protector"]): readonly RecoveryRecord[] {
+    this.#isUnderstood = true;
     const { computerName } = section;
-    if (computerName === undefined && reading.computerName === undefined) {
+    if (computerName === undefined && this.#reading.computerName === undefined) {
       throw new BrokenFile(undefined, "this text does not say which computer it is of; give --computer-name NAME.");
     }
     const [keyId] = section.ids;
-    const record = checkRecord({ line: section.line, computerName, keyId, isOneComputer: true, protector }, reading);
-    if (record !== undefined && protector.kind === "NumericalPassword") stored.add(protector.password);
+    const record = checkRecord(
+      { line: section.line, computerName, keyId, isOneComputer: true, protector },
+      this.#reading,
+    );
+    if (record !== undefined && protector.kind === "NumericalPassword") this.#stored.add(protector.password);
     return record === undefined ? [] : [record];
-  };
+  }
 
-  const refuse = (section: Section, message: string): readonly RecoveryRecord[] => {
-    isUnderstood = true;
-    reading.refuse(section.line, message, section.passwords.map(({ password }) => password).join("\n"));
+  #refuse(section: Section, message: string): readonly RecoveryRecord[] {
+    this.#isUnderstood = true;
+    this.#reading.refuse(section.line, message, section.passwords.map(({ password }) => password).join("\n"));
     return [];
-  };
+  }
 
   /** An id that stands alone in a text is of many things; one under a label that had a key has lost its own. */
-  const missKey = (section: Section): readonly RecoveryRecord[] => {
+  #missKey(section: Section): readonly RecoveryRecord[] {
     const word = idWord(section.idLabel);
-    if (withPassword.has(word))
-      return refuse(section, "no recovery password follows this key id: is the file cut off?");
-    const lines = without.get(word) ?? [];
-    if (word !== "" && lines.length < remembered && without.size < remembered)
-      without.set(word, [...lines, section.line]);
+    if (this.#withPassword.has(word))
+      return this.#refuse(section, "no recovery password follows this key id: is the file cut off?");
+    const lines = this.#without.get(word) ?? [];
+    if (word !== "" && lines.length < remembered && this.#without.size < remembered)
+      this.#without.set(word, [...lines, section.line]);
     return [];
-  };
+  }
 
-  const closeWithout = (section: Section): readonly RecoveryRecord[] => {
+  #closeWithout(section: Section): readonly RecoveryRecord[] {
     const { label, type } = section;
     const isOtherProtector = section.isEmpty && plainName(idWord(section.idLabel)) === "keyprotectorid";
     if (section.ids.length > 1 || (label === undefined && type === undefined && !isOtherProtector))
-      return missKey(section);
-    isUnderstood = true;
-    const known = type === undefined ? kinds.get(label ?? "") : kindOfType(type);
+      return this.#missKey(section);
+    this.#isUnderstood = true;
+    const known = type === undefined ? this.#kinds.get(label ?? "") : kindOfType(type);
     switch (known ?? (section.keyFile === undefined ? "Other" : "ExternalKey")) {
       case "NumericalPassword":
-        return refuse(section, "this protector's recovery password is missing: is the file cut off?");
+        return this.#refuse(section, "this protector's recovery password is missing: is the file cut off?");
       case "ExternalKey":
-        return check(section, { kind: "ExternalKey", fileName: section.keyFile });
+        return this.#check(section, { kind: "ExternalKey", fileName: section.keyFile });
       case "DataRecoveryAgent":
-        return check(section, { kind: "DataRecoveryAgent", certificateThumbprint: section.thumbprint });
+        return this.#check(section, { kind: "DataRecoveryAgent", certificateThumbprint: section.thumbprint });
       case "Other":
-        reading.passOver(section.line);
+        this.#reading.passOver(section.line);
         return [];
     }
-  };
+  }
 
-  const learn = (section: Section): void => {
-    if (section.label !== undefined) kinds.set(section.label, "NumericalPassword");
+  #learn(section: Section): void {
+    if (section.label !== undefined) this.#kinds.set(section.label, "NumericalPassword");
     if (section.label !== undefined || section.type !== undefined) return;
     const word = idWord(section.idLabel);
     if (word === "") return;
-    withPassword.add(word);
-    for (const line of without.get(word) ?? []) reading.refuse(line, "no recovery password follows this key id.");
-    without.delete(word);
-  };
-
-  return {
-    close: (section) => {
-      const { passwords, malformed } = section;
-      const [first] = passwords;
-      if (malformed !== undefined && (first === undefined || malformed.line < first.line)) {
-        const protector = {
-          kind: "NumericalPassword",
-          password: malformed.text,
-          passwordLine: malformed.line,
-        } as const;
-        // A well-formed one below may be another protector's, whose id is lost.
-        for (const { password } of passwords) reading.settle(password);
-        return check(section, protector);
-      }
-      if (first === undefined) return closeWithout(section);
-      learn(section);
-      if (section.ids.length > 1)
-        return refuse(section, `two key ids stand before the recovery password of line ${first.line}.`);
-      if (passwords.length > 1) {
-        const lines = passwords.map(({ line }) => line).join(" and ");
-        return refuse(section, `two recovery passwords stand beside one key id (lines ${lines}).`);
-      }
-      return check(section, { kind: "NumericalPassword", password: first.password, passwordLine: first.line });
-    },
-    isKnown: (label) => kinds.has(label),
-    get isUnderstood() {
-      return isUnderstood;
-    },
-    has: (password) => stored.has(password),
-  };
-};
+    this.#withPassword.add(word);
+    for (const line of this.#without.get(word) ?? [])
+      this.#reading.refuse(line, "no recovery password follows this key id.");
+    this.#without.delete(word);
+  }
+}

@@ -174,8 +174,7 @@ export const createKeyDecoder = (): KeyDecoder => {
   const takePaste = (): KeyEvent[] => {
     const stop = /[\u001b\u0003\u0004]/.exec(text)?.index ?? text.length;
     // A return at the end may be half of \r\n: it already counts, and the line feed that follows must not.
-    let part = text.slice(0, stop);
-    if (lastWasReturn && part.startsWith("\n")) part = part.slice(1);
+    const part = text.slice(lastWasReturn && text.startsWith("\n") ? 1 : 0, stop);
     if (stop > 0) lastWasReturn = text[stop - 1] === "\r";
     const events = pastedEvents(part);
     text = text.slice(stop);

@@ -115,6 +115,122 @@ const decodeLine = (raw: unknown, place: CastPlace): CastEvent | "other" | undef
   return { kind: "resize", columns, rows, timeMs, place };
 };
 
+/** Takes one piece of a file apart, one line or part of a line after the other. */
+class PieceDecoder {
+  readonly #bytes: Uint8Array;
+  readonly #from: CastPlace;
+  readonly #isLast: boolean;
+  readonly #events: CastEvent[] = [];
+  #timeMs: number;
+  #inside: CastPlace["inside"];
+  #at = 0;
+  #malformed = 0;
+
+  constructor(bytes: Uint8Array, from: CastPlace, isLast: boolean) {
+    this.#bytes = bytes;
+    this.#from = from;
+    this.#isLast = isLast;
+    this.#timeMs = from.timeMs;
+    this.#inside = from.inside;
+  }
+
+  decode(): DecodedCast {
+    let goesOn = true;
+    while (goesOn && this.#at < this.#bytes.length && !this.#headIsCut()) goesOn = this.#takeNext();
+    return { events: this.#events, next: this.#here(), malformed: this.#malformed };
+  }
+
+  #here(): CastPlace {
+    return { at: this.#from.at + this.#at, timeMs: this.#timeMs, inside: this.#inside };
+  }
+
+  /** A head that the end of the piece cuts looks like another line. */
+  #headIsCut(): boolean {
+    if (this.#inside !== "line" || this.#isLast || this.#bytes.length - this.#at >= longestHead) return false;
+    return this.#bytes.indexOf(newline, this.#at) < 0;
+  }
+
+  /** @returns false when more bytes are needed */
+  #takeNext(): boolean {
+    if (this.#inside === "output") return this.#takeText();
+    if (this.#inside === "rest of a line") return this.#takeRest();
+    return this.#takeHead() || this.#takeLine();
+  }
+
+  /** Output, a part at a time. */
+  #takeText(): boolean {
+    const end = textEnd(this.#bytes, this.#at, this.#isLast);
+    const stop = this.#bytes[end];
+    if (end === this.#at && stop !== quote && stop !== newline) return false;
+    if (end > this.#at) {
+      const text = unescape(this.#bytes.subarray(this.#at, end));
+      if (text === undefined) this.#malformed += 1;
+      this.#events.push({ kind: "output", text: text ?? "\ufffd", timeMs: this.#timeMs, place: this.#here() });
+      this.#at = end;
+    }
+    if (stop === quote) {
+      this.#inside = "rest of a line";
+      this.#at += 1;
+    } else if (stop === newline) {
+      // The string was never closed.
+      this.#malformed += 1;
+      this.#inside = "line";
+      this.#at += 1;
+    }
+    return true;
+  }
+
+  /** The beginning of output, up to its text. @returns false when it is another line */
+  #takeHead(): boolean {
+    if (this.#inside !== "line" || this.#bytes[this.#at] === hash) return false;
+    const head = outputHead.exec(utf8.decode(this.#bytes.subarray(this.#at, this.#at + longestHead)));
+    if (head === null) return false;
+    const before = this.#here();
+    this.#timeMs += intervalMs(Number(head[1]));
+    this.#at += head[0].length;
+    this.#inside = "output";
+    // Also when the text is empty: its time counts.
+    this.#events.push({ kind: "output", text: "", timeMs: this.#timeMs, place: before });
+    return true;
+  }
+
+  #takeLine(): boolean {
+    const end = this.#bytes.indexOf(newline, this.#at);
+    if (end < 0) {
+      // A line without its end at the end of the file is half of one: the session goes on, or was cut off.
+      if (this.#isLast || this.#bytes.length - this.#at <= longestLine) return false;
+      this.#malformed += 1;
+      this.#inside = "rest of a line";
+      return true;
+    }
+    const line = this.#bytes.subarray(this.#at, end);
+    const before = this.#here();
+    if (this.#inside === "header") {
+      const header = decodeHeader(parse(line));
+      if (header === undefined) this.#malformed += 1;
+      const size = header ?? { columns: 80, rows: 24 };
+      this.#events.push({ kind: "header", timeMs: this.#timeMs, place: before, ...size });
+      this.#inside = "line";
+    } else if (line.length > 0 && line[0] !== hash) {
+      const event = line.length <= longestLine ? decodeLine(parse(line), before) : undefined;
+      if (event === undefined) this.#malformed += 1;
+      else if (event !== "other") {
+        this.#events.push(event);
+        this.#timeMs = event.timeMs;
+      }
+    }
+    this.#at = end + 1;
+    return true;
+  }
+
+  #takeRest(): boolean {
+    const end = this.#bytes.indexOf(newline, this.#at);
+    this.#at = end < 0 ? this.#bytes.length : end + 1;
+    if (end >= 0) this.#inside = "line";
+    return true;
+  }
+}
+
 /**
  * The events of a piece of an asciicast v3 file, from a place on. What is not complete yet is left for the next call, which
  * begins at `next`. Whatever stands in the file, nothing is thrown: a line that is no event is counted and skipped.
@@ -122,89 +238,5 @@ const decodeLine = (raw: unknown, place: CastPlace): CastEvent | "other" | undef
  * @param bytes the file from `place.at` on
  * @param isLast nothing follows these bytes
  */
-export const decodeCast = (bytes: Uint8Array, place: CastPlace, isLast: boolean): DecodedCast => {
-  const events: CastEvent[] = [];
-  let { timeMs, inside } = place;
-  let at = 0;
-  let malformed = 0;
-  const here = (): CastPlace => ({ at: place.at + at, timeMs, inside });
-
-  /** Output, a part at a time. @returns false when more bytes are needed */
-  const takeText = (): boolean => {
-    const end = textEnd(bytes, at, isLast);
-    const stop = bytes[end];
-    if (end === at && stop !== quote && stop !== newline) return false;
-    if (end > at) {
-      const text = unescape(bytes.subarray(at, end));
-      if (text === undefined) malformed += 1;
-      events.push({ kind: "output", text: text ?? "\ufffd", timeMs, place: here() });
-      at = end;
-    }
-    if (stop === quote) {
-      inside = "rest of a line";
-      at += 1;
-    } else if (stop === newline) {
-      // The string was never closed.
-      malformed += 1;
-      inside = "line";
-      at += 1;
-    }
-    return true;
-  };
-
-  const takeLine = (): boolean => {
-    if (inside === "line" && bytes[at] !== hash) {
-      const head = outputHead.exec(utf8.decode(bytes.subarray(at, at + longestHead)));
-      if (head !== null) {
-        const before = here();
-        timeMs += intervalMs(Number(head[1]));
-        at += head[0].length;
-        inside = "output";
-        // Also when the text is empty: its time counts.
-        events.push({ kind: "output", text: "", timeMs, place: before });
-        return true;
-      }
-    }
-    const end = bytes.indexOf(newline, at);
-    if (end < 0) {
-      // A line without its end at the end of the file is half of one: the session goes on, or was cut off.
-      if (isLast || bytes.length - at <= longestLine) return false;
-      malformed += 1;
-      inside = "rest of a line";
-      return true;
-    }
-    const line = bytes.subarray(at, end);
-    const before = here();
-    if (inside === "header") {
-      const header = decodeHeader(parse(line));
-      if (header === undefined) malformed += 1;
-      events.push({ kind: "header", timeMs, place: before, ...(header ?? { columns: 80, rows: 24 }) });
-      inside = "line";
-    } else if (line.length > 0 && line[0] !== hash) {
-      const event = line.length <= longestLine ? decodeLine(parse(line), before) : undefined;
-      if (event === undefined) malformed += 1;
-      else if (event !== "other") {
-        events.push(event);
-        ({ timeMs } = event);
-      }
-    }
-    at = end + 1;
-    return true;
-  };
-
-  const takeRest = (): boolean => {
-    const end = bytes.indexOf(newline, at);
-    at = end < 0 ? bytes.length : end + 1;
-    if (end >= 0) inside = "line";
-    return true;
-  };
-
-  for (;;) {
-    if (at >= bytes.length) break;
-    // A head that the end of the piece cuts looks like another line.
-    if (inside === "line" && !isLast && bytes.length - at < longestHead && bytes.indexOf(newline, at) < 0) break;
-    const goesOn = inside === "output" ? takeText() : inside === "rest of a line" ? takeRest() : takeLine();
-    if (!goesOn) break;
-  }
-  return { events, next: here(), malformed };
-};
+export const decodeCast = (bytes: Uint8Array, place: CastPlace, isLast: boolean): DecodedCast =>
+  new PieceDecoder(bytes, place, isLast).decode();
