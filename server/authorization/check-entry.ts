@@ -103,14 +103,12 @@ const checkRequireOneOf = (
   definition: AnyDefinition,
   raw: readonly string[] | undefined,
   granted: ReadonlyMap<string, unknown>,
-  path: Path,
-  complain: Complain,
+  complain: (index: number, message: string) => void,
 ): readonly string[] | undefined =>
   raw?.flatMap((wanted, index) => {
     const name = findParameter(definition.parameters, wanted)?.[0];
-    const here = [...path, "requireOneOf", index];
-    if (name === undefined) complain(here, `${definition.name} has no parameter ${wanted}.`);
-    else if (!granted.has(name)) complain(here, `${name} is not among the parameters that this entry allows.`);
+    if (name === undefined) complain(index, `${definition.name} has no parameter ${wanted}.`);
+    else if (!granted.has(name)) complain(index, `${name} is not among the parameters that this entry allows.`);
     return name ?? [];
   });
 
@@ -120,9 +118,8 @@ const checkRequireOneOf = (
  * @returns `undefined` when it grants nothing: a mistake was noted, or it names a command that everyone has
  */
 export const checkEntry = (
-  roleCapability: string,
   raw: RawEntry,
-  path: Path,
+  { roleCapability, path }: Pick<RoleEntry, "roleCapability" | "path">,
   commands: readonly AnyDefinition[],
   complain: Complain,
 ): RoleEntry | undefined => {
@@ -164,7 +161,9 @@ export const checkEntry = (
     roleCapability,
     definition,
     parameters,
-    requireOneOf: checkRequireOneOf(definition, limits.requireOneOf, parameters, path, complain),
+    requireOneOf: checkRequireOneOf(definition, limits.requireOneOf, parameters, (index, message) =>
+      complain([...path, "requireOneOf", index], message),
+    ),
     maxRows: limits.maxRows,
     maxListed: limits.maxListed ?? limits.maxRows,
     disclosuresPerHour: limits.disclosuresPerHour,

@@ -172,6 +172,32 @@ const usersNamedIn = ({ roleDefinitions, groups = {} }: RolesFile): readonly str
   return [...new Set([...defined, ...Object.values(groups).flat()].map(canonicalUser))];
 };
 
+/** What is the same for everybody, with what is left out. */
+const checkSession = (given: RolesFile["session"], complain: Complain): Roles["session"] => {
+  if (given?.requireAcceptance === true && (given.legalNotice ?? "").trim() === "") {
+    complain(["session", "requireAcceptance"], "needs a legalNotice that could be accepted.");
+  }
+  const idleTimeoutMinutes = given?.idleTimeoutMinutes ?? defaultIdleMinutes;
+  const idleLockMinutes = given?.idleLockMinutes ?? idleTimeoutMinutes * defaultLockPart;
+  if (idleLockMinutes >= idleTimeoutMinutes) {
+    complain(
+      ["session", "idleLockMinutes"],
+      `must be less than idleTimeoutMinutes (${idleTimeoutMinutes}), when the session ends.`,
+    );
+  }
+  return {
+    idleLockMs: idleLockMinutes * 60_000,
+    idleTimeoutMs: idleTimeoutMinutes * 60_000,
+    longestSessionMs: (given?.longestSessionMinutes ?? defaultLongestMinutes) * 60_000,
+    sessionsPerUser: given?.sessionsPerUser ?? defaultSessions,
+    commandsPerUser: given?.commandsPerUser ?? defaultCommands,
+    requestMs: (given?.requestMinutes ?? defaultRequestMinutes) * 60_000,
+    approvalMs: (given?.approvalMinutes ?? defaultApprovalMinutes) * 60_000,
+    requireAcceptance: given?.requireAcceptance ?? false,
+    legalNotice: given?.legalNotice ?? "",
+  };
+};
+
 /** Maps of commands kept for the next connection; enough for every combination of roles that a roles file makes sense with. */
 const mostKeptCommands = 256;
 
@@ -195,20 +221,15 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
   const entries = Object.entries(file.roleCapabilities).flatMap(([role, { visibleCommands }]) =>
     visibleCommands.flatMap(
       (raw, index) =>
-        checkEntry(role, raw, ["roleCapabilities", role, "visibleCommands", index], commands, complain) ?? [],
+        checkEntry(
+          raw,
+          { roleCapability: role, path: ["roleCapabilities", role, "visibleCommands", index] },
+          commands,
+          complain,
+        ) ?? [],
     ),
   );
-  if (file.session?.requireAcceptance === true && (file.session.legalNotice ?? "").trim() === "") {
-    complain(["session", "requireAcceptance"], "needs a legalNotice that could be accepted.");
-  }
-  const idleTimeoutMinutes = file.session?.idleTimeoutMinutes ?? defaultIdleMinutes;
-  const idleLockMinutes = file.session?.idleLockMinutes ?? idleTimeoutMinutes * defaultLockPart;
-  if (idleLockMinutes >= idleTimeoutMinutes) {
-    complain(
-      ["session", "idleLockMinutes"],
-      `must be less than idleTimeoutMinutes (${idleTimeoutMinutes}), when the session ends.`,
-    );
-  }
+  const session = checkSession(file.session, complain);
   if (problems.length > 0) throw new RolesFileError(problems);
 
   const groupsOf = (user: string): readonly string[] =>
@@ -254,17 +275,7 @@ export const decodeRoles = (text: string, commands: readonly AnyDefinition[]): C
       made.set(of, visible);
       return visible;
     },
-    session: {
-      idleLockMs: idleLockMinutes * 60_000,
-      idleTimeoutMs: idleTimeoutMinutes * 60_000,
-      longestSessionMs: (file.session?.longestSessionMinutes ?? defaultLongestMinutes) * 60_000,
-      sessionsPerUser: file.session?.sessionsPerUser ?? defaultSessions,
-      commandsPerUser: file.session?.commandsPerUser ?? defaultCommands,
-      requestMs: (file.session?.requestMinutes ?? defaultRequestMinutes) * 60_000,
-      approvalMs: (file.session?.approvalMinutes ?? defaultApprovalMinutes) * 60_000,
-      requireAcceptance: file.session?.requireAcceptance ?? false,
-      legalNotice: file.session?.legalNotice ?? "",
-    },
+    session,
     mayConnect,
     heldRoles,
     whySecondFactor,

@@ -89,6 +89,15 @@ const countOf = (bound: BoundLine, open: OpenForEstimate): Pick<AskedElevation, 
   };
 };
 
+/** @throws EndpointError InvalidArgument where nothing is to be approved, or the line says already how */
+const approvalToAskFor = ({ approval }: BoundLine): ApprovalNeeded => {
+  if (approval === undefined) throw new EndpointError("InvalidArgument", "This needs no approval: just run it.");
+  if (approval.requestId !== undefined || approval.wait) {
+    throw new EndpointError("InvalidArgument", "Leave -RequestId and -Wait out of what is to be approved.");
+  }
+  return approval;
+};
+
 export const createElevationGate = (
   elevations: Elevations,
   party: ElevationParty,
@@ -156,14 +165,7 @@ export const createElevationGate = (
     portFor: (signal) => ({
       async request(line, reason) {
         const bound = visibleCommands().bindLine(line);
-        const { approval } = bound;
-        if (approval === undefined) {
-          throw new EndpointError("InvalidArgument", "This needs no approval: just run it.");
-        }
-        if (approval.requestId !== undefined || approval.wait) {
-          throw new EndpointError("InvalidArgument", "Leave -RequestId and -Wait out of what is to be approved.");
-        }
-        return ask(bound, approval, reason);
+        return ask(bound, approvalToAskFor(bound), reason);
       },
       own: () => elevations.own(party),
       toDecide: () => elevations.toDecide(party),

@@ -48,14 +48,17 @@ const asksForHelp = ({ words }: Stage): boolean =>
         : word.value === "/?" || word.value === "/help",
     ));
 
+/** What a line says of its own approval. */
+interface AskedApproval {
+  readonly requestId?: string;
+  readonly wait: boolean;
+}
+
 /** Parts what a line says of its own approval from what would be approved. */
 const takeApproval = (
   definition: CommandDefinition,
   given: RawParameters,
-): {
-  readonly raw: RawParameters;
-  readonly asked: { readonly requestId?: string; readonly wait: boolean } | undefined;
-} => {
+): { readonly raw: RawParameters; readonly asked: AskedApproval | undefined } => {
   const raw = new Map(given);
   const own = (name: string): RawValue | undefined => {
     if (definition.parameters.has(name)) return undefined;
@@ -73,6 +76,52 @@ const takeApproval = (
     });
   }
   return { raw, asked: { requestId: decoded.value, wait: wait !== undefined } };
+};
+
+const isAccepted = (bind: () => unknown): boolean => {
+  try {
+    bind();
+    return true;
+  } catch (error) {
+    if (error instanceof Refusal) return false;
+    throw error;
+  }
+};
+
+/** The terms on which an entry grants a line; a command that everyone has stands under none. */
+const termsOf = (
+  entry: RoleEntry | undefined,
+  { command, texts }: Pick<ReturnType<CommandDefinition["bind"]>, "command" | "texts">,
+  shaping: readonly BoundShaping[],
+  asked: AskedApproval | undefined,
+): Omit<BoundLine, "command" | "shaping"> => {
+  if (entry === undefined) return everyonesTerms;
+  const { roleCapability, disclosuresPerHour } = entry;
+  const keyBounds = keyBoundsOf(entry);
+  const approvalOf = (): BoundLine["approval"] => ({
+    ...canonicalInvocation(command, texts, shaping, { roleCapability, keyBounds }),
+    requestId: asked?.requestId,
+    wait: asked?.wait ?? false,
+  });
+  return {
+    roleCapability,
+    approval: entry.requireApproval ? approvalOf() : undefined,
+    keyBounds,
+    maxRows: entry.maxRows,
+    maxListed: entry.maxListed,
+    namesWhatItWants: entry.requireOneOf !== undefined,
+    disclosureLimit: disclosuresPerHour === undefined ? undefined : { most: disclosuresPerHour, roleCapability },
+  };
+};
+
+const everyonesTerms: Omit<BoundLine, "command" | "shaping"> = {
+  roleCapability: "default",
+  approval: undefined,
+  keyBounds: undefined,
+  maxRows: undefined,
+  maxListed: undefined,
+  namesWhatItWants: false,
+  disclosureLimit: undefined,
 };
 
 /**
@@ -144,44 +193,12 @@ export const makeVisibleCommands = (
         command: definition.name,
       });
     }
-    const keyBounds = entry === undefined ? undefined : keyBoundsOf(entry);
-    return {
-      command: bound.command,
-      shaping,
-      roleCapability: entry?.roleCapability ?? "default",
-      approval:
-        entry?.requireApproval === true
-          ? {
-              ...canonicalInvocation(bound.command, bound.texts, shaping, {
-                roleCapability: entry.roleCapability,
-                keyBounds,
-              }),
-              requestId: asked?.requestId,
-              wait: asked?.wait ?? false,
-            }
-          : undefined,
-      keyBounds,
-      maxRows: entry?.maxRows,
-      maxListed: entry?.maxListed,
-      namesWhatItWants: entry?.requireOneOf !== undefined,
-      disclosureLimit:
-        entry?.disclosuresPerHour === undefined
-          ? undefined
-          : { most: entry.disclosuresPerHour, roleCapability: entry.roleCapability },
-    };
+    return { command: bound.command, shaping, ...termsOf(entry, bound, shaping, asked) };
   };
 
   const bindLine = (line: string): BoundLine => bindStages(parseCommandLine(line));
 
-  const mayRun = (line: string): boolean => {
-    try {
-      bindLine(line);
-      return true;
-    } catch (error) {
-      if (error instanceof Refusal) return false;
-      throw error;
-    }
-  };
+  const mayRun = (line: string): boolean => isAccepted(() => bindLine(line));
 
   let descriptions: readonly CommandDescription[] | undefined;
   return {
