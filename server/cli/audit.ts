@@ -16,6 +16,21 @@ import { writeNewFile } from "../files/new-file.ts";
 import { decodeSince, momentForm, momentOf } from "../model/moment.ts";
 import { plain } from "./plain.ts";
 
+/** Those with a value. */
+type AuditOption =
+  | "public-key"
+  | "since-checkpoint"
+  | "receipt"
+  | "user"
+  | "since"
+  | "until"
+  | "command"
+  | "key-id"
+  | "computer"
+  | "receipts"
+  | "html"
+  | "before";
+
 /** What was written after `pep audit VERB`, checked by name only. */
 export interface AuditOptions {
   readonly dataDirectory: string;
@@ -24,23 +39,6 @@ export interface AuditOptions {
   readonly v2: boolean;
   readonly stop: AbortSignal;
 }
-
-export const auditOptions = [
-  "public-key",
-  "since-checkpoint",
-  "receipt",
-  "user",
-  "since",
-  "until",
-  "command",
-  "key-id",
-  "computer",
-  "receipts",
-  "html",
-  "before",
-] as const;
-
-export type AuditOption = (typeof auditOptions)[number];
 
 type Review = Extract<AuditEvent, { type: "review" }>;
 

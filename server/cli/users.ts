@@ -61,8 +61,15 @@ const warn = ({ paths }: Place, io: Io, user: string): void => {
   }
 };
 
-const showSecret = (secret: Uint8Array, user: string, place: Place, noQr: boolean, { stderr }: Io): void => {
-  const uri = uriOf(secret, place.endpointName, user);
+interface Shown {
+  readonly secret: Uint8Array;
+  readonly user: string;
+  readonly endpointName: string;
+  readonly noQr: boolean;
+}
+
+const showSecret = ({ secret, user, endpointName, noQr }: Shown, { stderr }: Io): void => {
+  const uri = uriOf(secret, endpointName, user);
   const typed = base32Of(secret).replace(/(.{4})(?=.)/g, "$1 ");
   const qr = drawQrCode(uri);
   const drawn = !noQr && stderr.isTTY && stderr.columns >= qr.columns;
@@ -106,7 +113,7 @@ const enrol = async (user: string, options: UsersOptions, stop: AbortSignal, io:
   warn(place, io, user);
   const secret = randomBytes(secretBytes);
   try {
-    showSecret(secret, user, place, options.noQr, io);
+    showSecret({ secret, user, endpointName: place.endpointName, noQr: options.noQr }, io);
     const confirmedStep = await confirm(secret, stop, io);
     const { codes, kept } = await makeRecoveryCodes();
     await record(place, io, user, replaces ? "replaced" : "enrolled");
