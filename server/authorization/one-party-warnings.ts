@@ -1,5 +1,6 @@
 import type { CheckedRoles } from "./decode-roles.ts";
 import type { RoleEntry } from "./role-entry.ts";
+import { inFew } from "../model/user-name.ts";
 
 /** The users who could log in, with their proofs. Two users with the same proof may be one person. */
 export interface LogIns {
@@ -9,9 +10,6 @@ export interface LogIns {
 }
 
 type Warn = (path: readonly PropertyKey[], message: string) => void;
-
-const inFew = (users: readonly string[]): string =>
-  users.length <= 3 ? users.join(", ") : `${users.slice(0, 3).join(", ")} and ${users.length - 3} others`;
 
 /** Whether all that lets the one in lets the other in, too: then the one is nobody else. */
 const isNobodyElse = (one: readonly string[], other: readonly string[]): boolean =>

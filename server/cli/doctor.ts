@@ -27,6 +27,7 @@ import type { Io } from "./io.ts";
 import { findKnownUsers } from "./known-users.ts";
 import { readLogKey, readPrivateKey } from "../endpoint/private-key.ts";
 import { freeBytesIn } from "../endpoint/storage.ts";
+import { inFew } from "../model/user-name.ts";
 
 type Paths = ReturnType<typeof pathsIn>;
 
@@ -113,11 +114,10 @@ const examineSpace = (directory: string, dataDirectory: string, reserveBytes: nu
 /** Budgets of users that struck: a script in a loop, a setting that is too small, or somebody who tries the endpoint. */
 const examineBudgets = (logDirectory: string, now: Date): CertificateFinding => {
   try {
-    const strikes = [...readRecentStrikes(logDirectory, now)].map(([budget, { count, users }]) => {
-      const named = [...users].toSorted();
-      const others = named.length > 3 ? ` and ${named.length - 3} others` : "";
-      return `${budget} ${count} ${count === 1 ? "time" : "times"} (${named.slice(0, 3).join(", ")}${others})`;
-    });
+    const strikes = [...readRecentStrikes(logDirectory, now)].map(
+      ([budget, { count, users }]) =>
+        `${budget} ${count} ${count === 1 ? "time" : "times"} (${inFew([...users].toSorted())})`,
+    );
     return strikes.length === 0
       ? passed("budgets", "No user reached a limit within a day.")
       : advice("budgets", `Reached within a day: ${strikes.join(", ")}.`);
