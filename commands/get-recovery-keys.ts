@@ -163,17 +163,6 @@ const narrowingFor = (context: CommandContext, given: Values<typeof parameters>)
     .map((name) => `-${name}`);
 };
 
-/** Through the site's own procedure, one key after the other, as its helpdesk does; what it answers was read already. */
-const markAll = async (
-  keyIds: readonly string[],
-  reason: string,
-  { siteDatabase, signal }: EstimateContext,
-): Promise<void> => {
-  const marking = siteDatabase.discloseRecoveryKeys({ passwordIds: keyIds }, reason, signal);
-  const iterator = marking[Symbol.asyncIterator]();
-  while ((await iterator.next()).done !== true) signal.throwIfAborted();
-};
-
 export const getRecoveryKeys = rowsCommand({
   name: "Get-RecoveryKeys",
   aliases: ["Get-AzsRecoveryKeys"],
@@ -227,7 +216,8 @@ export const getRecoveryKeys = rowsCommand({
       ...given({
         mark: keep
           ? undefined
-          : (keyIds: readonly string[]) => markAll(keyIds, values.Reason ?? "No reason given", context),
+          : (keyIds: readonly string[]) =>
+              siteDatabase.markDisclosed(keyIds, values.Reason ?? "No reason given", signal),
         format: values.raw === true ? ("json" as const) : undefined,
         exitStatus: missing === undefined ? undefined : (3 as const),
       }),

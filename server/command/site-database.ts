@@ -131,16 +131,17 @@ export interface CertificateMade {
 export interface SiteDatabase {
   countRecoveryKeys(query: RecoveryKeyQuery, signal: AbortSignal): Promise<number>;
   /**
-   * Reads keys without marking them disclosed (bulk, `-NoRotation`). Batches of at most a few hundred rows, fetched only
-   * when asked for, in a stable order; ending the iteration closes the cursor.
+   * Reads keys and marks none. Batches of at most a few hundred rows, fetched only when asked for, in a stable order; ending the
+   * iteration closes the cursor.
    */
   readRecoveryKeys(query: RecoveryKeyQuery, signal: AbortSignal): AsyncIterable<readonly RecoveryKey[]>;
-  /** Reads keys and marks each disclosed before it is yielded, as RecoveryAndHardwareRead.GetRecoveryKey does. */
-  discloseRecoveryKeys(
-    query: RecoveryKeyQuery,
-    reason: string,
-    signal: AbortSignal,
-  ): AsyncIterable<readonly RecoveryKey[]>;
+  /**
+   * Marks keys as disclosed, as RecoveryAndHardwareRead.GetRecoveryKey does, so that their clients replace them. Durable once it
+   * resolves. Rejects where one of them can't be marked or is not there: then none of them is to be shown, though some may be marked.
+   *
+   * @param passwordIds whole ones
+   */
+  markDisclosed(passwordIds: readonly string[], reason: string, signal: AbortSignal): Promise<void>;
   verifyCertificate(signal: AbortSignal): Promise<CertificateVerification>;
   /**
    * Writes the certificate and its private key into the configured backup directory, exclusively, 0600, all files or none,

@@ -1,3 +1,4 @@
+import { EndpointError } from "../errors.ts";
 import {
   volumeTypes,
   type KeyBounds,
@@ -46,13 +47,15 @@ export const boundKeys = (site: SiteDatabase, bounds: KeyBounds | undefined): Si
       return count;
     },
     readRecoveryKeys: read,
-    // The database marks what it yields: so only keys that are inside are named to it.
-    discloseRecoveryKeys: async function* disclose(query, reason, signal) {
-      for await (const batch of read(query, signal)) {
-        const passwordIds = batch.map(({ passwordId }) => passwordId);
-        const named = { ...narrowed(query, bounds), passwordIds };
-        yield* filtered(site.discloseRecoveryKeys(named, reason, signal), isInside);
+    // Read once more, as an id does not say where its key is. Rejected: to remember what was read, which may be every key of the site.
+    markDisclosed: async (passwordIds, reason, signal) => {
+      const inside = new Set<string>();
+      for await (const batch of read({ passwordIds }, signal)) {
+        for (const { passwordId } of batch) inside.add(passwordId);
       }
+      if (!passwordIds.every((id) => inside.has(id)))
+        throw new EndpointError("ResourceUnavailable", "A recovery key is not there any longer, so it is not shown.");
+      await site.markDisclosed(passwordIds, reason, signal);
     },
   };
 };

@@ -184,10 +184,18 @@ test("marking a key through the bounded port marks nothing outside", async () =>
   const before = site.look("SELECT count(*) FROM RecoveryAndHardwareCore_Disclosures")[0]?.[0];
   const { boundKeys } = await import("../../server/site-database/bound-keys.ts");
   const only = boundKeys(database, { computerName: { allows: (name) => name === "PC-1" } });
-  const marked: string[] = [];
-  for await (const keys of only.discloseRecoveryKeys({}, "test", new AbortController().signal))
-    marked.push(...keys.map(({ computerName }) => computerName));
-  expect(marked).toEqual(["PC-1"]);
+  const { signal } = new AbortController();
+  const idsIn = async (port: typeof database): Promise<string[]> => {
+    const batches = await Array.fromAsync(port.readRecoveryKeys({}, signal));
+    return batches.flat().map(({ passwordId }) => passwordId);
+  };
+  const inside = await idsIn(only);
+  expect(inside).toHaveLength(1);
+  const outside = (await idsIn(database)).filter((id) => !inside.includes(id));
+  expect(outside.length).toBeGreaterThan(0);
+  for (const ids of [outside, [...inside, ...outside]])
+    await expect(only.markDisclosed(ids, "test", signal)).rejects.toMatchObject({ category: "ResourceUnavailable" });
+  await only.markDisclosed(inside, "test", signal);
   expect(site.look("SELECT count(*) FROM RecoveryAndHardwareCore_Disclosures")[0]?.[0]).toBe(Number(before) + 1);
 });
 

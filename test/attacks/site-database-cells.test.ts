@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { EndpointError } from "../../server/errors.ts";
 import {
   collect,
+  disclosing,
   createSiteMaker,
   guid,
   neverStopped,
@@ -119,7 +120,7 @@ describe.each(waysToRead)("the rows, read %s", (_where, options) => {
     attack(site);
     const database = await site.open(options);
     await expect(collect(database.readRecoveryKeys({}, neverStopped))).rejects.toMatchObject(refusal);
-    await expect(collect(database.discloseRecoveryKeys({}, "x", neverStopped))).rejects.toMatchObject(refusal);
+    await expect(collect(disclosing(database, {}, "x", neverStopped))).rejects.toMatchObject(refusal);
     // What is not shown is not marked.
     expect(site.look(`SELECT sum(Disclosed) FROM ${keys}`)).toEqual([[0]]);
   });
@@ -187,7 +188,7 @@ describe.each(waysToRead)("the permissions, read %s", (_where, options) => {
     const database = await site.open(options);
     site.tamper("DELETE FROM sys_database_permissions WHERE grantee_principal_id = 3");
     await expect(collect(database.readRecoveryKeys({}, neverStopped))).resolves.toHaveLength(2);
-    const error = await failureOf(collect(database.discloseRecoveryKeys({}, "x", neverStopped)));
+    const error = await failureOf(database.markDisclosed([guid("key 1")], "x", neverStopped));
     expect(error instanceof Error && String(error.cause)).toContain("RecoveryAndHardwareWrite");
     expect(site.look(`SELECT sum(Disclosed) FROM ${keys}`)).toEqual([[0]]);
   });

@@ -8,7 +8,15 @@ import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Secret } from "../../server/secret.ts";
-import { collect, createSiteMaker, guid, neverStopped, passwordOf, passwordRecord } from "../site-database/fixture.ts";
+import {
+  collect,
+  disclosing,
+  createSiteMaker,
+  guid,
+  neverStopped,
+  passwordOf,
+  passwordRecord,
+} from "../site-database/fixture.ts";
 import type { SiteMaker } from "../site-database/fixture.ts";
 
 let maker: SiteMaker;
@@ -71,7 +79,7 @@ test("no secret is in the files while the server runs, nor afterwards", async ()
   const directory = dirname(site.file);
   const database = await site.open();
   await site.importRecords(records());
-  await expect(collect(database.discloseRecoveryKeys({}, "test", neverStopped))).resolves.toHaveLength(total);
+  await expect(collect(disclosing(database, {}, "test", neverStopped))).resolves.toHaveLength(total);
   const names = await readdir(directory);
   expect(names).toContain("site.sqlite-wal");
   // The search is worth something only if what was written is there.

@@ -14,9 +14,9 @@ describe("what is asked of the site", () => {
     );
     await readAll(result);
     expect(site.asked.at(-1)).toEqual({
-      what: "disclose",
+      what: "mark",
       reason: "Lost PIN",
-      query: { passwordIds: ["ABCD0001-0000-4000-8000-000000000001"] },
+      passwordIds: ["ABCD0001-0000-4000-8000-000000000001"],
     });
     expect(site.asked.find(({ what }) => what === "read")).toEqual({
       what: "read",
@@ -35,7 +35,7 @@ describe("what is asked of the site", () => {
     const site = createMemorySite(keys);
     expect(await readAll((await runLine("Get-RecoveryKeys", site)).result)).toHaveLength(9);
     expect(site.asked[0]).toEqual({ what: "read", query: { withState: true } });
-    expect(site.asked.at(-1)).toMatchObject({ what: "disclose", reason: "No reason given" });
+    expect(site.asked.at(-1)).toMatchObject({ what: "mark", reason: "No reason given" });
   });
 
   test("nothing is read before the first row is pulled, and then only what a computer's order needs", async () => {
@@ -81,7 +81,7 @@ describe("what is marked as disclosed", () => {
       const site = createMemorySite(keys);
       expect((await readAll((await runLine(line, site)).result)).length).toBeGreaterThan(0);
       expect(site.marked).toEqual([]);
-      expect(site.asked.map(({ what }) => what)).not.toContain("disclose");
+      expect(site.asked.map(({ what }) => what)).not.toContain("mark");
     },
   );
 

@@ -14,8 +14,9 @@ import type {
 
 /** What a command asked of its site, in order. */
 interface Asked {
-  readonly what: "count" | "read" | "disclose" | "verify" | "backup" | "find" | "create" | "restore";
+  readonly what: "count" | "read" | "mark" | "verify" | "backup" | "find" | "create" | "restore";
   readonly query?: RecoveryKeyQuery;
+  readonly passwordIds?: readonly string[];
   readonly reason?: string;
   readonly backup?: CertificateBackupRequest;
   readonly create?: CertificateCreateRequest;
@@ -71,13 +72,9 @@ export const createMemorySite = (
 ): MemorySite => {
   const asked: Asked[] = [];
   const marked: string[] = [];
-  async function* batches(query: RecoveryKeyQuery, mark: boolean): AsyncGenerator<readonly RecoveryKey[]> {
+  async function* batches(query: RecoveryKeyQuery): AsyncGenerator<readonly RecoveryKey[]> {
     const found = keys.filter((key) => matches(query, key));
-    for (let at = 0; at < found.length; at += 2) {
-      const batch = found.slice(at, at + 2);
-      if (mark) marked.push(...batch.map(({ passwordId }) => passwordId));
-      yield mark ? batch.map((key) => ({ ...key, disclosed: true })) : batch;
-    }
+    for (let at = 0; at < found.length; at += 2) yield found.slice(at, at + 2);
   }
   return {
     asked,
@@ -88,11 +85,11 @@ export const createMemorySite = (
     },
     readRecoveryKeys: (query) => {
       asked.push({ what: "read", query });
-      return batches(query, false);
+      return batches(query);
     },
-    discloseRecoveryKeys: (query, reason) => {
-      asked.push({ what: "disclose", query, reason });
-      return batches(query, true);
+    markDisclosed: async (passwordIds, reason) => {
+      asked.push({ what: "mark", passwordIds, reason });
+      marked.push(...passwordIds);
     },
     verifyCertificate: async () => {
       asked.push({ what: "verify" });

@@ -13,6 +13,7 @@ import {
 import { pageQueries } from "../../server/site-database/embedded/key-pages.ts";
 import {
   collect,
+  disclosing,
   createSiteMaker,
   guid,
   neverStopped,
@@ -159,7 +160,7 @@ describe("plain-text storage", () => {
     const site = await newSite(plainMaker);
     await site.importRecords([passwordRecord(1)]);
     const database = await site.open();
-    const [key] = await collect(database.discloseRecoveryKeys({}, "test", neverStopped));
+    const [key] = await collect(disclosing(database, {}, "test", neverStopped));
     expect(textOf(key)).toBe(passwordOf(1));
     expect(site.look("SELECT RecoveryKey FROM RecoveryAndHardwareCore_Keys")).toEqual([[passwordOf(1)]]);
   });
@@ -190,7 +191,7 @@ describe("locks", () => {
     const other = new DatabaseSync(site.file);
     other.exec("BEGIN IMMEDIATE");
     let settled = false;
-    const disclosure = collect(database.discloseRecoveryKeys({}, "test", neverStopped)).finally(() => {
+    const disclosure = collect(disclosing(database, {}, "test", neverStopped)).finally(() => {
       settled = true;
     });
     // Reading goes on meanwhile, which it could not do if the loop were held.
@@ -208,7 +209,7 @@ describe("locks", () => {
     const database = await site.open({ lockWaitMs: 30 });
     const other = new DatabaseSync(site.file);
     other.exec("BEGIN IMMEDIATE");
-    await expect(collect(database.discloseRecoveryKeys({}, "test", neverStopped))).rejects.toMatchObject({
+    await expect(collect(disclosing(database, {}, "test", neverStopped))).rejects.toMatchObject({
       category: "ResourceUnavailable",
     });
     other.exec("ROLLBACK");
@@ -223,7 +224,7 @@ describe("locks", () => {
     const other = new DatabaseSync(site.file);
     other.exec("BEGIN IMMEDIATE");
     const stopping = new AbortController();
-    const disclosure = collect(database.discloseRecoveryKeys({}, "test", stopping.signal));
+    const disclosure = collect(disclosing(database, {}, "test", stopping.signal));
     stopping.abort();
     await expect(disclosure).rejects.toMatchObject({ category: "OperationStopped" });
     other.close();

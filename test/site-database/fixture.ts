@@ -18,7 +18,7 @@ import { schemaVersion } from "../../server/site-database/embedded/schema.ts";
 import type { SiteInspection } from "../../server/site-database/embedded/inspect.ts";
 import type { SetRefusal } from "../../server/site-database/embedded/judge-set.ts";
 import type { ImportResult } from "../../server/site-database/embedded/write-records.ts";
-import type { RecoveryKey, SiteDatabase } from "../../server/command/site-database.ts";
+import type { RecoveryKey, RecoveryKeyQuery, SiteDatabase } from "../../server/command/site-database.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
 
 /** A GUID that is always the same for the same name. */
@@ -70,6 +70,23 @@ export const collect = async (batches: AsyncIterable<readonly RecoveryKey[]>): P
   for await (const batch of batches) keys.push(...batch);
   return keys;
 };
+
+/** As a command shows keys: what was read is handed over once it is marked. */
+export async function* disclosing(
+  database: SiteDatabase,
+  query: RecoveryKeyQuery,
+  reason: string,
+  signal: AbortSignal,
+): AsyncGenerator<readonly RecoveryKey[], void, void> {
+  for await (const keys of database.readRecoveryKeys(query, signal)) {
+    await database.markDisclosed(
+      keys.map(({ passwordId }) => passwordId),
+      reason,
+      signal,
+    );
+    yield keys;
+  }
+}
 
 export const textOf = (key: RecoveryKey | undefined): string | undefined => key && revealSecret(key.recoveryKey);
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { AuditEvent } from "../../server/audit/event.ts";
 import { startControlSocket } from "../../server/control/control-socket.ts";
-import { collect, createSiteMaker, neverStopped, passwordRecord } from "./fixture.ts";
+import { collect, disclosing, createSiteMaker, neverStopped, passwordRecord } from "./fixture.ts";
 import type { SiteMaker, TestSite } from "./fixture.ts";
 
 let maker: SiteMaker;
@@ -39,7 +39,7 @@ describe("beside a running server", () => {
     const database = await site.open();
     const more = Array.from({ length: 3000 }, (_, number) => passwordRecord(1000 + number));
     const [disclosed, imported] = await Promise.all([
-      collect(database.discloseRecoveryKeys({}, "test", neverStopped)),
+      collect(disclosing(database, {}, "test", neverStopped)),
       site.importRecords(more),
     ]);
     expect(imported).toEqual({ added: 3000, unchanged: 0 });

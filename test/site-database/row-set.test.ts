@@ -9,6 +9,7 @@ import { openRecoveryRecordWriter } from "../../server/site-database/embedded/in
 import {
   asImportRecord,
   collect,
+  disclosing,
   createSiteMaker,
   guid,
   makeOlder,
@@ -94,7 +95,7 @@ describe("the sum of all rows", () => {
     const site = await newSite();
     await site.importRecords([passwordRecord(1)]);
     const before = site.look("SELECT state FROM row_set");
-    await collect((await site.open()).discloseRecoveryKeys({}, "x", neverStopped));
+    await collect(disclosing(await site.open(), {}, "x", neverStopped));
     expect(site.look("SELECT state FROM row_set")).toEqual(before);
     await expect(site.inspect(true)).resolves.toMatchObject({ set: { state: site.record.newest() } });
   });

@@ -218,41 +218,64 @@ export const describeSiteDatabase = (name: string, make: MakeSiteDatabase): void
         });
     });
 
-    test("reads without marking and discloses with a mark", async () => {
+    test("reads without marking, and marks the keys that are named and no other", async () => {
       const { database } = await start();
       const query = { computerNames: ["PC-ALPHA"] };
       await collect(database.readRecoveryKeys(query, neverStopped));
       const untouched = await collect(database.readRecoveryKeys(query, neverStopped));
       expect(untouched.every((one) => !one.disclosed)).toBe(true);
-      const disclosed = await collect(
-        database.discloseRecoveryKeys({ passwordIds: [key.old] }, "drive recovery", neverStopped),
-      );
-      expect(disclosed.map((one) => one.disclosed)).toEqual([true]);
-      expect(textOf(disclosed[0])).toBe(passwordOf(0));
+      await database.markDisclosed([key.old, key.files], "drive recovery", neverStopped);
       const after = await collect(database.readRecoveryKeys(query, neverStopped));
-      expect(after.filter((one) => one.disclosed).map((one) => one.passwordId)).toEqual([key.old]);
+      expect(
+        after
+          .filter((one) => one.disclosed)
+          .map((one) => one.passwordId)
+          .sort(),
+      ).toEqual([key.old, key.files].sort());
+      expect(textOf(after.find((one) => one.passwordId === key.old))).toBe(passwordOf(0));
     });
 
-    test("has marked a key before it hands it over", async () => {
+    test("marks a key of several computers for all of them, and one that is marked once more", async () => {
       const { database } = await start();
-      const query = { passwordIds: [key.newest] };
-      for await (const [first] of database.discloseRecoveryKeys(query, "lost PIN", neverStopped)) {
-        const [seen] = await collect(database.readRecoveryKeys({ passwordIds: [key.newest] }, neverStopped));
-        expect(seen?.disclosed).toBe(true);
-        expect(first?.passwordId).toBe(key.newest);
+      for (const ids of [[sharedKey], [sharedKey, sharedKey]]) {
+        await database.markDisclosed(ids, "lost PIN", neverStopped);
+        const found = await collect(database.readRecoveryKeys({ passwordIds: [sharedKey] }, neverStopped));
+        expect(found.map((one) => one.disclosed)).toEqual([true, true]);
       }
     });
 
-    test("marks no more than it was asked to hand over, give or take a batch", async () => {
-      const many = Array.from({ length: 1000 }, (_, number) => passwordRecord(number));
+    test("marks some hundred keys at once", async () => {
+      const many = Array.from({ length: 300 }, (_, number) => passwordRecord(number));
       const { database } = await start(many);
-      for await (const batch of database.discloseRecoveryKeys({}, "audit", neverStopped)) {
-        expect(batch.length).toBeGreaterThan(0);
-        break;
-      }
+      const ids = many.flatMap(({ protector: { keyId } }) => keyId).slice(0, 200);
+      await database.markDisclosed(ids, "audit", neverStopped);
       const marked = (await collect(database.readRecoveryKeys({}, neverStopped))).filter((one) => one.disclosed);
-      expect(marked.length).toBeGreaterThan(0);
-      expect(marked.length).toBeLessThan(500);
+      expect(marked.map((one) => one.passwordId).sort()).toEqual(ids.sort());
+    });
+
+    test("marks nothing where it is given no key", async () => {
+      const { database } = await start();
+      await database.markDisclosed([], "x", neverStopped);
+      const all = await collect(database.readRecoveryKeys({}, neverStopped));
+      expect(all.some((one) => one.disclosed)).toBe(false);
+    });
+
+    test("rejects a key that is not there, as it must not be shown then", async () => {
+      const { database } = await start();
+      await expect(database.markDisclosed([guid("nobody's")], "x", neverStopped)).rejects.toMatchObject({
+        category: "ResourceUnavailable",
+      });
+      await expect(database.markDisclosed([key.old, betaStick.external], "x", neverStopped)).rejects.toMatchObject({
+        category: "ResourceUnavailable",
+      });
+    });
+
+    test("takes no part of an id for the keys that begin so", async () => {
+      const { database } = await start();
+      for (const id of [key.old.slice(0, 8), `${key.old.slice(0, 8)}%`, "%", ""])
+        await expect(database.markDisclosed([id], "x", neverStopped), id).rejects.toThrow();
+      const all = await collect(database.readRecoveryKeys({}, neverStopped));
+      expect(all.some((one) => one.disclosed)).toBe(false);
     });
 
     test("reads in batches of at most a few hundred, every key once", async () => {
@@ -289,7 +312,7 @@ export const describeSiteDatabase = (name: string, make: MakeSiteDatabase): void
       await expect(database.countRecoveryKeys({}, stopping.signal)).rejects.toMatchObject({
         category: "OperationStopped",
       });
-      await expect(collect(database.discloseRecoveryKeys({}, "x", stopping.signal))).rejects.toMatchObject({
+      await expect(database.markDisclosed([guid("key 0")], "x", stopping.signal)).rejects.toMatchObject({
         category: "OperationStopped",
       });
     });

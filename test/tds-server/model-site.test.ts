@@ -128,7 +128,7 @@ const anyKey = {
   withState: false,
 };
 const page = (pageRows: number) =>
-  pageOfKeys(encryptedSite, { filter: anyKey, after: undefined, pageRows, withKeys: true });
+  pageOfKeys(encryptedSite, { filter: anyKey, after: undefined, pageRows });
 
 describe("the model site", () => {
   test("answers every statement of the adapter that fits its shape, with the columns that the adapter wants", async () => {
@@ -150,10 +150,10 @@ describe("the model site", () => {
     const read = page(10);
     expect((await send({ ...read, text: read.text.replaceAll("_Keys", "_Key") })).number).toBe(208);
     expect((await send(read)).number).toBe(207);
-    const narrow = pageOfKeys(expectedShape, { filter: anyKey, after: undefined, pageRows: 10, withKeys: true });
+    const narrow = pageOfKeys(expectedShape, { filter: anyKey, after: undefined, pageRows: 10 });
     expect((await send(narrow)).number).toBe(8144);
     const fitting = { ...expectedShape, decryptParameters: 1 } as const;
-    const good = pageOfKeys(fitting, { filter: anyKey, after: undefined, pageRows: 10, withKeys: true });
+    const good = pageOfKeys(fitting, { filter: anyKey, after: undefined, pageRows: 10 });
     expect((await send(good)).number).toBeUndefined();
     const { latest: _, ...fewer } = good.parameters;
     expect((await send({ ...good, parameters: fewer })).number).toBe(137);
@@ -195,7 +195,7 @@ describe("the model site", () => {
     site.add({ computerName: "PC-1", keyId: guid("sealed"), recoveryKey: passwordOf(2) });
     site.state.masterKey = "closed";
     const mixed = { ...expectedShape, storage: "mixed" } as const;
-    const read = pageOfKeys(mixed, { filter: anyKey, after: undefined, pageRows: 10, withKeys: true });
+    const read = pageOfKeys(mixed, { filter: anyKey, after: undefined, pageRows: 10 });
     expect(new Set((await send(read)).rows.map((row) => row[7]))).toEqual(new Set([passwordOf(1), null]));
   });
 

@@ -29,6 +29,7 @@ import { ReadingThreads } from "./reading-thread.ts";
 import type { ThreadOptions } from "./reading-thread.ts";
 import { addDigestFunctions, createRowDigests, rowDigestKey } from "./row-digests.ts";
 import type { RowDigests } from "./row-digests.ts";
+import { createMarker } from "./mark-disclosed.ts";
 import { raiseVersion } from "./raise-version.ts";
 import { createRowSet, emptySet, writeSealed } from "./row-set.ts";
 import type { RowSet } from "./row-set.ts";
@@ -204,7 +205,8 @@ const serve = (
     threads,
     ...(reading?.inLine === undefined ? {} : { inLine: reading.inLine }),
   });
-  return { reader, guard, threads, verify: createCertificateVerifier(database, access) };
+  const mark = createMarker({ database, access, digests, guard, lockWaitMs });
+  return { reader, mark, guard, threads, verify: createCertificateVerifier(database, access) };
 };
 
 /** Opens the embedded site database for the server. Close it to zero its keys and empty the write-ahead log. */
@@ -214,7 +216,7 @@ export const openEmbeddedSiteDatabase = async (options: OpenDatabase): Promise<S
   const unlocked = await unlockDatabase(file, masterKey, { signal: new AbortController().signal, lockWaitMs });
   const { database, access } = unlocked;
   try {
-    const { reader, guard, threads, verify } = serve(unlocked, await fileIdentity(file), options);
+    const { reader, mark, guard, threads, verify } = serve(unlocked, await fileIdentity(file), options);
     await guard.open();
     const parts = { database, access, keys: unlocked, lockWaitMs };
     const checkedBackupDirectory = async (): Promise<string> => {
@@ -227,7 +229,7 @@ export const openEmbeddedSiteDatabase = async (options: OpenDatabase): Promise<S
     return {
       countRecoveryKeys: reader.count,
       readRecoveryKeys: reader.read,
-      discloseRecoveryKeys: reader.disclose,
+      markDisclosed: mark,
       verifyCertificate: (signal) => withLockPatience({ signal, lockWaitMs }, () => verify(new Date())),
       backupCertificate: async (request, signal) =>
         backupCertificate({ ...parts, backupDirectory: await checkedBackupDirectory() }, request, signal),

@@ -113,6 +113,8 @@ export interface KeyPages {
    * @param from where another walk of the same query stood
    */
   start(query: RecoveryKeyQuery, withCells: boolean, from?: KeyPosition): KeyWalk;
+  /** A key's rows, one for each of its computers, without cells. */
+  rowsOfKey(wholeId: string): readonly RawRow[];
 }
 
 const beginning: KeyPosition = { done: 0, last: undefined };
@@ -174,7 +176,7 @@ const walkNamedMachines = (pages: PageQueries, names: readonly string[], from: K
   return { next, position: () => positionAt(done, last) };
 };
 
-const wholeKeyId = 36;
+export const wholeKeyId = 36;
 
 const walkKeyIds = (pages: PageQueries, ids: readonly string[], position: KeyPosition): KeyWalk => {
   // A prefix covers every longer one, which sorts right behind it: leaving those out keeps a key from coming twice.
@@ -229,5 +231,6 @@ export const prepareKeyPages = (database: DatabaseSync): KeyPages => {
       if (query.computerNames !== undefined) return walkNamedMachines(pages, query.computerNames, from);
       return walkAllMachines(pages, from);
     },
+    rowsOfKey: (wholeId) => withoutCells.keysFrom(wholeId, `${wholeId} `, pageRows),
   };
 };

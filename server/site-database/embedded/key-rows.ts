@@ -132,7 +132,6 @@ const rowFilter = (query: RecoveryKeyQuery, { check, newestTime }: RowCheck): Ro
 
 /** One key of a row, its password decrypted but not a `Secret` yet: goes no further than who makes one of it. */
 export interface FoundKey extends Omit<RecoveryKey, "recoveryKey"> {
-  readonly rowId: number;
   readonly recoveryPassword: string;
 }
 
@@ -145,7 +144,6 @@ export const decodeKeyRow = (
   const rowId = decodeInteger(row[at.keyId], "Keys.Id");
   const passwordId = decodeText(row[at.recoveryKeyId], "RecoveryKeyId");
   return {
-    rowId,
     passwordId,
     recoveryPassword: readRecoveryPassword(policy, dataKey, {
       rowId,

@@ -5,13 +5,13 @@ import { EndpointError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import type { RecoveryKey, RecoveryKeyQuery } from "../../command/site-database.ts";
 import type { RawRow } from "./columns.ts";
-import { withLockPatience, writeTransaction } from "./connection.ts";
+import { withLockPatience } from "./connection.ts";
 import type { LockPatience } from "./connection.ts";
 import { pageRows, prepareKeyPages } from "./key-pages.ts";
 import type { KeyPages } from "./key-pages.ts";
 import { decodeKeyRow, prepareRowJudge } from "./key-rows.ts";
 import type { FoundKey, RowJudge } from "./key-rows.ts";
-import { readerName, writerName } from "./principals.ts";
+import { readerName } from "./principals.ts";
 import type { CertificateAccess } from "./principals.ts";
 import type { ReadingThread, ReadingThreads } from "./reading-thread.ts";
 import type { FoundKeys } from "./reading-worker.ts";
@@ -22,11 +22,6 @@ import type { SetGuard } from "./set-guard.ts";
 const decodedRows = 64;
 /** Counting decrypts nothing, so its pages may be longer for the same time. */
 const countPageRows = 1024;
-/**
- * Disclosing starts with small batches and doubles: who looks at one screen and leaves has not had hundreds of keys marked,
- * and a bulk answer soon pays for one durable write per 64 keys only.
- */
-const firstDisclosedRows = 16;
 
 /** Rows that a walk looks at on the server's own thread. */
 export interface InLine {
@@ -54,7 +49,6 @@ type Batches = AsyncGenerator<readonly RecoveryKey[], void, void>;
 export interface KeyReader {
   readonly count: (query: RecoveryKeyQuery, signal: AbortSignal) => Promise<number>;
   readonly read: (query: RecoveryKeyQuery, signal: AbortSignal) => Batches;
-  readonly disclose: (query: RecoveryKeyQuery, reason: string, signal: AbortSignal) => Batches;
 }
 
 interface ReaderParts {
@@ -109,28 +103,12 @@ export const createKeyReader = ({
 }: ReaderParts): KeyReader => {
   const pages: KeyPages = prepareKeyPages(database);
   const judgeFor = prepareRowJudge(database, digests);
-  const setDisclosed = database.prepare("UPDATE RecoveryAndHardwareCore_Keys SET Disclosed = 1 WHERE Id = ?");
-  const addDisclosure = database.prepare(
-    "INSERT INTO RecoveryAndHardwareCore_Disclosures (KeyId, Reason, DisclosedAt) VALUES (?, ?, ?)",
-  );
   const patience = (signal: AbortSignal): LockPatience => ({ signal, lockWaitMs });
 
   /** Before each page, an empty one too: that nothing is there may be what was done to the file. */
   const checked = <Result>(work: () => Result): Result => {
     guard.check();
     return work();
-  };
-
-  const mark = (found: readonly FoundKey[], reason: string): void => {
-    // As Write, before the transaction: without the right to write there is no mark, and without a mark no key.
-    access.dataKeyFor(writerName);
-    const now = Date.now();
-    writeTransaction(database, () => {
-      for (const rowId of new Set(found.map((one) => one.rowId))) {
-        setDisclosed.run(rowId);
-        addDisclosure.run(rowId, reason, now);
-      }
-    });
   };
 
   /** The keys of one page, a slice at a time. */
@@ -183,20 +161,6 @@ export const createKeyReader = ({
         }
       } finally {
         void thread?.end();
-      }
-    },
-    disclose: async function* disclose(query, reason, signal) {
-      checkQuery(query);
-      await guard.ready(signal);
-      const judge = judgeFor(query);
-      const { next } = pages.start(query, true);
-      for (let limit = firstDisclosedRows; ; limit = Math.min(limit * 2, pageRows)) {
-        const rows = await withLockPatience(patience(signal), () => checked(() => next(limit)));
-        if (rows.length === 0) return;
-        for await (const found of decode(rows, judge, signal)) {
-          await withLockPatience(patience(signal), () => mark(found, reason));
-          yield found.map((one) => ({ ...asRecoveryKey(one), disclosed: true }));
-        }
       }
     },
   };

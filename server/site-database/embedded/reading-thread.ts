@@ -80,7 +80,7 @@ class ReadingThread {
         throw new EndpointError(message.category, message.message, { cause: message.cause });
       if (message.kind === "ready") continue;
       this.#ask({ dataKey: await dataKeyNow() });
-      if (message.keys.rowId.length > 0) yield message.keys;
+      if (message.keys.passwordId.length > 0) yield message.keys;
     }
   }
 

@@ -47,7 +47,6 @@ const post = (message: FromReadingWorker): void => parentPort?.postMessage(messa
 
 const toColumns = (keys: readonly FoundKey[]): FoundKeys => {
   const columns: Columns = {
-    rowId: [],
     passwordId: [],
     recoveryPassword: [],
     computerName: [],
@@ -58,7 +57,6 @@ const toColumns = (keys: readonly FoundKey[]): FoundKeys => {
     state: [],
   };
   for (const key of keys) {
-    columns.rowId.push(key.rowId);
     columns.passwordId.push(key.passwordId);
     columns.recoveryPassword.push(key.recoveryPassword);
     columns.computerName.push(key.computerName);

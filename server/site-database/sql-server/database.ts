@@ -8,6 +8,7 @@ import { loadDriver } from "./driver.ts";
 import type { Driver } from "./driver.ts";
 import { createKeyReader } from "./key-reader.ts";
 import { createCertificate, findCertificate } from "./make-certificate.ts";
+import { createMarker } from "./mark-disclosed.ts";
 import { ConnectionPool } from "./pool.ts";
 import { describeMade, restoreBackup } from "./restore-backup.ts";
 import { SiteConnections } from "./site-connections.ts";
@@ -71,10 +72,11 @@ export const openSqlServerSiteDatabase = async (options: OpenSqlServer): Promise
   const driver = await loadDriver();
   const writes = connectionsFor(driver, options, false);
   const searches = configuration.applicationIntent === "ReadOnly" ? connectionsFor(driver, options, true) : writes;
-  const reader = createKeyReader({ searches, writes, ...(pageRows === undefined ? {} : { pageRows }) });
+  const reader = createKeyReader({ searches, ...(pageRows === undefined ? {} : { pageRows }) });
   const places = { backupDirectory, serverBackupDirectory: configuration.serverBackupDirectory };
   return {
     ...reader,
+    markDisclosed: createMarker(writes),
     verifyCertificate: (signal): Promise<CertificateVerification> => verifyCertificate(writes, signal, new Date()),
     backupCertificate: (request, signal) => backupCertificate(writes, places, request, signal),
     findCertificate: (signal) => findCertificate(writes, signal),

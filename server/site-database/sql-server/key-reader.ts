@@ -1,30 +1,21 @@
-import type { RecoveryKey, RecoveryKeyQuery, SiteDatabase } from "../../command/site-database.ts";
+import type { RecoveryKeyQuery, SiteDatabase } from "../../command/site-database.ts";
 import { decodeNumber } from "./columns.ts";
-import { ConnectionLost, ReaderStalled, throwIfStopped, unavailable } from "./errors.ts";
-import { getRecoveryKeyName, shapeForReading } from "./introspection.ts";
+import { ConnectionLost, ReaderStalled, throwIfStopped } from "./errors.ts";
+import { shapeForReading } from "./introspection.ts";
 import type { Site } from "./introspection.ts";
-import { decodeFound, decodeKey, decodeRecoveryKey, filtersOf, isSameKey, positionOf } from "./read-keys.ts";
-import type { FoundKey, Row } from "./read-keys.ts";
+import { decodeKey, filtersOf, isSameKey, positionOf } from "./read-keys.ts";
+import type { Row } from "./read-keys.ts";
 import type { SiteConnections } from "./site-connections.ts";
-import { countKeys, getRecoveryKey, pageOfKeys } from "./statements.ts";
+import { countKeys, pageOfKeys } from "./statements.ts";
 import type { KeyFilter, KeyPosition } from "./statements.ts";
 
 /** Rows of a page: one statement's work. Large, because a page is streamed, not held. */
 const pageRows = 20_000;
-/**
- * Disclosing starts with few keys at a time and doubles: who looks at one screen and leaves has not had hundreds of clients
- * told to rotate.
- */
-const firstDisclosedRows = 16;
-const mostDisclosedRows = 256;
-
-export type KeyReader = Pick<SiteDatabase, "countRecoveryKeys" | "readRecoveryKeys" | "discloseRecoveryKeys">;
+export type KeyReader = Pick<SiteDatabase, "countRecoveryKeys" | "readRecoveryKeys">;
 
 interface ReaderParts {
   /** Read-intent where that is configured. */
   readonly searches: SiteConnections;
-  /** The primary. */
-  readonly writes: SiteConnections;
   readonly pageRows?: number;
 }
 
@@ -50,7 +41,7 @@ async function* streamPage(
   signal: AbortSignal,
 ): AsyncGenerator<Batch, "stalled" | "more" | "end", void> {
   const { result, site } = await connections.stream(signal, (found) =>
-    pageOfKeys(shapeForReading(found), { filter, after, pageRows: limit, withKeys: true }),
+    pageOfKeys(shapeForReading(found), { filter, after, pageRows: limit }),
   );
   let held: readonly Row[] = [];
   let count = 0;
@@ -72,7 +63,7 @@ async function* streamPage(
   return count < limit ? "end" : "more";
 }
 
-export const createKeyReader = ({ searches, writes, pageRows: limit = pageRows }: ReaderParts): KeyReader => {
+export const createKeyReader = ({ searches, pageRows: limit = pageRows }: ReaderParts): KeyReader => {
   const knownSite = (signal: AbortSignal): Promise<Site> => searches.read(signal, async (_, site) => site);
 
   async function* readOnce(query: RecoveryKeyQuery, signal: AbortSignal): AsyncGenerator<Batch, void, void> {
@@ -114,49 +105,6 @@ export const createKeyReader = ({ searches, writes, pageRows: limit = pageRows }
     }
   }
 
-  /** A small page, read whole: no connection waits while its keys are disclosed. */
-  const findKeys = (
-    filter: KeyFilter,
-    after: KeyPosition | undefined,
-    rows: number,
-    signal: AbortSignal,
-  ): Promise<Batch> =>
-    searches.read(signal, async ({ connection }, site) => {
-      const page = { filter, after, pageRows: rows, withKeys: false };
-      const batches = await connection.all(pageOfKeys(shapeForReading(site), page), { signal });
-      return { rows: batches.flatMap((batch) => batch.rows), site };
-    });
-
-  /** Asks the site's own procedure for each key, which marks it. Not repeated: who knows how far it came? */
-  const discloseFound = (found: readonly FoundKey[], reason: string, signal: AbortSignal) =>
-    writes.use(signal, async ({ connection }, site): Promise<readonly RecoveryKey[]> => {
-      if (!site.canDisclose)
-        throw unavailable(
-          "This site can't mark recovery keys as disclosed, so they are not shown; the log says what is missing.",
-          `The procedure ${getRecoveryKeyName} is not there, or the login may not run it.`,
-        );
-      const raws = new Map<string, unknown>();
-      const disclosed: RecoveryKey[] = [];
-      for (const { siteKeyId, facts } of found) {
-        // A key of several computers is asked for once, and labelled with the computer of each row.
-        if (!raws.has(siteKeyId)) raws.set(siteKeyId, await askForKey(siteKeyId));
-        disclosed.push({ ...facts, recoveryKey: decodeRecoveryKey(raws.get(siteKeyId), facts, site), disclosed: true });
-      }
-      return disclosed;
-
-      async function askForKey(siteKeyId: string): Promise<unknown> {
-        const batches = await connection.all(getRecoveryKey(siteKeyId, reason), { signal });
-        const answer = batches.find((batch) => batch.columns.includes("RecoveryKey"));
-        const row = answer?.rows[0];
-        if (answer === undefined || row === undefined)
-          throw unavailable(
-            "The site database did not give a recovery key that it has; the log says which.",
-            `${getRecoveryKeyName} gave no row with a RecoveryKey for ${siteKeyId}`,
-          );
-        return row[answer.columns.indexOf("RecoveryKey")];
-      }
-    });
-
   return {
     readRecoveryKeys: read,
     countRecoveryKeys: async (query, signal) => {
@@ -168,26 +116,6 @@ export const createKeyReader = ({ searches, writes, pageRows: limit = pageRows }
         });
       }
       return total;
-    },
-    discloseRecoveryKeys: async function* disclose(query, reason, signal) {
-      let rows = firstDisclosedRows;
-      for (const filter of filtersOf(query, await knownSite(signal))) {
-        let after: KeyPosition | undefined;
-        for (let more = true; more;) {
-          throwIfStopped(signal);
-          const page = await findKeys(filter, after, rows, signal);
-          const last = page.rows.at(-1);
-          more = last !== undefined && page.rows.length >= rows;
-          if (last === undefined) break;
-          after = positionOf(last);
-          yield await discloseFound(
-            page.rows.map((row) => decodeFound(row, page.site)),
-            reason,
-            signal,
-          );
-          rows = Math.min(rows * 2, mostDisclosedRows);
-        }
-      }
     },
   };
 };

@@ -82,34 +82,24 @@ const volumeTypeOf = (raw: unknown, volumeTypes: Site["volumeTypes"]): VolumeTyp
 const stateOf = (replaced: unknown): KeyState | undefined =>
   replaced === null ? undefined : replaced === true ? "Replaced" : "Current";
 
-/** The part of a key that is no secret, and the id in the site's own spelling, as GetRecoveryKey wants it. */
-export interface FoundKey {
-  readonly siteKeyId: string;
-  readonly facts: Omit<RecoveryKey, "recoveryKey">;
-}
+type KeyFacts = Omit<RecoveryKey, "recoveryKey">;
 
-export const decodeFound = (row: Row, site: Site): FoundKey => {
-  const siteKeyId = decodeText(row[at.keyId], "RecoveryKeyId");
-  return {
-    siteKeyId,
-    facts: {
-      passwordId: passwordIdOf(siteKeyId),
-      computerName: decodeText(row[at.computerName], "Machines.Name"),
-      // A volume that _Volumes does not know has no GUID.
-      volumeId: row[at.volumeId] === null ? undefined : decodeText(row[at.volumeId], "VolumeId"),
-      volumeType: volumeTypeOf(row[at.volumeTypeId], site.volumeTypes),
-      lastUpdateTime: decodeTime(row[at.lastUpdateTime], "LastUpdateTime"),
-      disclosed: row[at.disclosed] === true,
-      state: stateOf(row[at.replaced]),
-    },
-  };
-};
+const decodeFacts = (row: Row, site: Site): KeyFacts => ({
+  passwordId: passwordIdOf(decodeText(row[at.keyId], "RecoveryKeyId")),
+  computerName: decodeText(row[at.computerName], "Machines.Name"),
+  // A volume that _Volumes does not know has no GUID.
+  volumeId: row[at.volumeId] === null ? undefined : decodeText(row[at.volumeId], "VolumeId"),
+  volumeType: volumeTypeOf(row[at.volumeTypeId], site.volumeTypes),
+  lastUpdateTime: decodeTime(row[at.lastUpdateTime], "LastUpdateTime"),
+  disclosed: row[at.disclosed] === true,
+  state: stateOf(row[at.replaced]),
+});
 
 /**
  * A recovery key's text as the site gave it. NULL is an error and never an empty column: it is what DecryptString answers
  * for every row while the master key is closed, and sites have lost their evidence to it.
  */
-export const decodeRecoveryKey = (raw: unknown, facts: FoundKey["facts"], site: Site): Secret => {
+const decodeRecoveryKey = (raw: unknown, facts: KeyFacts, site: Site): Secret => {
   if (raw === null || raw === undefined)
     throw unavailable(
       "Recovery keys can't be decrypted: the site database's master key is not open here, or its certificate can't be used.",
@@ -123,6 +113,6 @@ export const decodeRecoveryKey = (raw: unknown, facts: FoundKey["facts"], site: 
 };
 
 export const decodeKey = (row: Row, site: Site): RecoveryKey => {
-  const { facts } = decodeFound(row, site);
+  const facts = decodeFacts(row, site);
   return { ...facts, recoveryKey: decodeRecoveryKey(row[at.recoveryKey], facts, site) };
 };

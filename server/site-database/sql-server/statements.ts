@@ -100,13 +100,13 @@ const volumeIdText = ({ hasVolumeGuid, volumeIdType }: SiteShape): string => {
   return volumeIdType === "uniqueidentifier" ? "CONVERT(nvarchar(64), Keys.VolumeId)" : "CONVERT(nvarchar(64), NULL)";
 };
 
-const select = (shape: SiteShape, withKeys: boolean): string => `SELECT TOP (@pageRows) WITH TIES
+const select = (shape: SiteShape): string => `SELECT TOP (@pageRows) WITH TIES
   CONVERT(nvarchar(64), Keys.RecoveryKeyId) AS RecoveryKeyId, Machines.Name AS ComputerName,
   ${volumeIdText(shape)} AS VolumeId,
   CONVERT(int, Volumes.VolumeTypeId) AS VolumeTypeId, CONVERT(nvarchar(33), Keys.LastUpdateTime, 126) AS LastUpdateTime,
   CONVERT(bit, ISNULL(Keys.Disclosed, 0)) AS Disclosed,
   CONVERT(bit, CASE WHEN @withState = 0 THEN NULL WHEN ${hasNewer} THEN 1 ELSE 0 END) AS Replaced,
-  ${withKeys ? `${recoveryKeyText(shape)} AS RecoveryKey` : "NULL AS RecoveryKey"}`;
+  ${recoveryKeyText(shape)} AS RecoveryKey`;
 
 /**
  * Where a page ended: the next one starts behind it (keyset, not OFFSET, which reads everything again).
@@ -121,16 +121,14 @@ export interface KeyPage {
   readonly filter: KeyFilter;
   readonly after: KeyPosition | undefined;
   readonly pageRows: number;
-  /** Without keys for counting and for disclosing, where GetRecoveryKey gives them. */
-  readonly withKeys: boolean;
 }
 
 /** Keys in the order of their ids, which have a unique index. WITH TIES, so that a page never ends between equals. */
-const keysById = (shape: SiteShape, { filter, after, pageRows, withKeys }: KeyPage): Statement =>
+const keysById = (shape: SiteShape, { filter, after, pageRows }: KeyPage): Statement =>
   named({
-    name: withKeys ? "read-keys-by-id" : "find-keys-by-id",
+    name: "read-keys-by-id",
     kind: "query",
-    text: `${select(shape, withKeys)}
+    text: `${select(shape)}
 ${from}
 ${where(shape)}
   AND (@afterKeyId IS NULL OR Keys.RecoveryKeyId > CONVERT(${idTypes[shape.keyIdType]}, @afterKeyId))
@@ -145,12 +143,12 @@ ORDER BY Keys.RecoveryKeyId ${options}`,
   });
 
 /** One computer's keys, newest first: the order a person looks for them. */
-const keysOfComputer = (shape: SiteShape, { filter, after, pageRows, withKeys }: KeyPage): Statement => {
+const keysOfComputer = (shape: SiteShape, { filter, after, pageRows }: KeyPage): Statement => {
   const time = `CONVERT(${timeTypes[shape.timeType]}, @afterTime, 126)`;
   return named({
-    name: withKeys ? "read-keys-of-computer" : "find-keys-of-computer",
+    name: "read-keys-of-computer",
     kind: "query",
-    text: `${select(shape, withKeys)}
+    text: `${select(shape)}
 ${from}
 ${where(shape)}
   AND (@afterKeyId IS NULL OR Keys.LastUpdateTime < ${time}

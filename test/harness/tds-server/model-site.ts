@@ -71,11 +71,9 @@ const answer = async (state: SiteState, request: TdsRequest, respond: Respond, s
   if (request.kind === "rpc" && request.text !== "") checkReferences(state, request);
   switch (name) {
     case "read-keys-by-id":
-    case "find-keys-by-id":
-      return answerKeysById(state, request, respond, signal, name === "read-keys-by-id");
+      return answerKeysById(state, request, respond, signal);
     case "read-keys-of-computer":
-    case "find-keys-of-computer":
-      return answerKeysOfComputer(state, request, respond, signal, name === "read-keys-of-computer");
+      return answerKeysOfComputer(state, request, respond, signal);
     case "count-keys":
       return answerCountKeys(state, request, respond, signal);
     case "count-unreadable-keys":

@@ -8,7 +8,7 @@ import type { CreateRequest, Made, RestoreRequest } from "../../../server/site-d
 import { encodePvk } from "../../harness/tds-server/model/pvk.ts";
 import { statementNameOf } from "../../harness/tds-server/model-site.ts";
 import type { ModelSite } from "../../harness/tds-server/model-site.ts";
-import { collect, guid, neverStopped, passwordOf } from "../fixture.ts";
+import { collect, disclosing, guid, neverStopped, passwordOf } from "../fixture.ts";
 import { siteCertificate, startSite } from "./start-site.ts";
 import type { StartedSite } from "./start-site.ts";
 
@@ -68,7 +68,7 @@ describe("a closed master key", () => {
     const { database } = await start(closed);
     for (const work of [
       collect(database.readRecoveryKeys({}, neverStopped)),
-      collect(database.discloseRecoveryKeys({}, "test", neverStopped)),
+      collect(disclosing(database, {}, "test", neverStopped)),
     ]) {
       const failure = await failureOf(work);
       expect(failure).toMatchObject({
@@ -117,7 +117,7 @@ test("a disclosure asks the site's procedure once for each key, with the reason 
   const { site, model, database } = await start();
   model.add({ keyId, computerName: "PC-2", recoveryKey: passwordOf(1) });
   const reason = "Drive recovery'; DROP TABLE x --";
-  const disclosed = await collect(database.discloseRecoveryKeys({ passwordIds: [keyId] }, reason, neverStopped));
+  const disclosed = await collect(disclosing(database, { passwordIds: [keyId] }, reason, neverStopped));
   const labels = new Set(disclosed.map((key) => key.recoveryKey.label?.computerName));
   expect(labels).toEqual(new Set(["PC-1", "PC-2"]));
   expect(model.state.disclosures).toEqual([{ keyId, reason, user: "pep" }]);

@@ -5,7 +5,7 @@ import type { SqlServerSiteDatabase } from "../../../server/site-database/sql-se
 import type { Faults } from "../../harness/tds-server/faults.ts";
 import { statementNameOf } from "../../harness/tds-server/model-site.ts";
 import type { TdsRequest } from "../../harness/tds-server/rpc.ts";
-import { collect, neverStopped } from "../fixture.ts";
+import { collect, disclosing, neverStopped } from "../fixture.ts";
 import { leasedBy, startNumberedSite } from "./start-site.ts";
 import type { StartedSite } from "./start-site.ts";
 import { startCuttingProxy } from "./cutting-proxy.ts";
@@ -182,14 +182,14 @@ describe("a read whose connection is lost before its first row", () => {
   test("but a disclosure is not tried again: who knows what was marked?", async () => {
     const site = await start(5);
     const database = await site.open();
-    const disclosing = (request: TdsRequest): boolean => statementNameOf(request).endsWith("GetRecoveryKey");
-    site.server.setFaults({ query: { when: disclosing, does: "reset" } });
-    expect(await failureOf(collect(database.discloseRecoveryKeys({}, "test", neverStopped)))).toMatchObject({
+    const marking = (request: TdsRequest): boolean => statementNameOf(request).endsWith("GetRecoveryKey");
+    site.server.setFaults({ query: { when: marking, does: "reset" } });
+    expect(await failureOf(collect(disclosing(database, {}, "test", neverStopped)))).toMatchObject({
       message: lost,
     });
-    expect(site.server.requests().filter(disclosing)).toHaveLength(1);
+    expect(site.server.requests().filter(marking)).toHaveLength(1);
     site.server.setFaults({});
-    expect(await collect(database.discloseRecoveryKeys({}, "test", neverStopped))).toHaveLength(5);
+    expect(await collect(disclosing(database, {}, "test", neverStopped))).toHaveLength(5);
   });
 });
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { SiteShape } from "../../harness/tds-server/model/state.ts";
-import { collect, guid, neverStopped, passwordOf, textOf } from "../fixture.ts";
+import { collect, disclosing, guid, neverStopped, passwordOf, textOf } from "../fixture.ts";
 import { startSite } from "./start-site.ts";
 import type { StartedSite } from "./start-site.ts";
 
@@ -61,9 +61,7 @@ describe.each(shapes)("a site with %s", (_, shape) => {
   test("finds by prefix, kind of volume and time, and discloses", async () => {
     const database = await start(shape);
     const [first = ""] = keys;
-    const found = await collect(
-      database.discloseRecoveryKeys({ passwordIds: [first.slice(0, 8)] }, "test", neverStopped),
-    );
+    const found = await collect(disclosing(database, { passwordIds: [first.slice(0, 8)] }, "test", neverStopped));
     expect(new Set(found.map((key) => key.passwordId))).toEqual(new Set([first]));
     expect(site.model.state.disclosures.map(({ keyId, reason }) => ({ keyId, reason }))).toEqual([
       { keyId: first, reason: "test" },
@@ -94,7 +92,7 @@ test("a site that stores some keys as plain text gives them all", async () => {
 
 test("a site without GetRecoveryKey reads but discloses nothing", async () => {
   const database = await start({ hasGetRecoveryKey: false });
-  await expect(collect(database.discloseRecoveryKeys({}, "test", neverStopped))).rejects.toMatchObject({
+  await expect(collect(disclosing(database, {}, "test", neverStopped))).rejects.toMatchObject({
     category: "ResourceUnavailable",
     message: expect.stringContaining("disclosed"),
   });
@@ -107,7 +105,7 @@ test("searches go to the secondary where that is wanted, and what marks keys to 
   site.model.state.role = "by intent";
   const reading = await site.open({ applicationIntent: "ReadOnly" });
   const [first = ""] = keys;
-  await collect(reading.discloseRecoveryKeys({ passwordIds: [first] }, "test", neverStopped));
+  await collect(disclosing(reading, { passwordIds: [first] }, "test", neverStopped));
   expect(site.model.state.disclosures).toHaveLength(1);
   expect(reading.connections.searches).not.toBe(reading.connections.writes);
   expect(new Set(site.server.logins().map((login) => login.readOnlyIntent))).toEqual(new Set([true, false]));
@@ -117,7 +115,7 @@ test("searches go to the secondary where that is wanted, and what marks keys to 
 test("on a secondary alone a disclosure says that writing needs the primary", async () => {
   const database = await start({});
   site.model.state.role = "secondary";
-  await expect(collect(database.discloseRecoveryKeys({}, "test", neverStopped))).rejects.toMatchObject({
+  await expect(collect(disclosing(database, {}, "test", neverStopped))).rejects.toMatchObject({
     category: "ResourceUnavailable",
     message: expect.stringContaining("primary"),
   });

@@ -82,7 +82,7 @@ async function* walk(
   }
 }
 
-const pageColumns = (withKeys: boolean): readonly Column[] => [
+const pageColumns: readonly Column[] = [
   { name: "RecoveryKeyId", type: "nvarchar(64)" },
   { name: "ComputerName", type: "nvarchar(63)" },
   { name: "VolumeId", type: "nvarchar(64)" },
@@ -90,20 +90,10 @@ const pageColumns = (withKeys: boolean): readonly Column[] => [
   { name: "LastUpdateTime", type: "nvarchar(33)" },
   { name: "Disclosed", type: "bit" },
   { name: "Replaced", type: "bit" },
-  // "NULL AS RecoveryKey" is an int, as SQL Server types a bare NULL.
-  { name: "RecoveryKey", type: withKeys ? "nvarchar(4000)" : "int" },
+  { name: "RecoveryKey", type: "nvarchar(4000)" },
 ];
 
-interface Asked {
-  readonly withKeys: boolean;
-  readonly withState: boolean;
-}
-
-const pageRow = (
-  state: SiteState,
-  { key, computerName }: JoinedRow,
-  { withKeys, withState }: Asked,
-): readonly SqlValue[] => {
+const pageRow = (state: SiteState, { key, computerName }: JoinedRow, withState: boolean): readonly SqlValue[] => {
   const volume = state.tables.volume(key.volumeId);
   return [
     key.keyId,
@@ -117,7 +107,7 @@ const pageRow = (
     styled126(key.lastUpdateTime),
     state.disclosed.has(key.keyId.toUpperCase()),
     withState ? !state.tables.isNewest(key) : null,
-    withKeys ? readableKey(state, key) : null,
+    readableKey(state, key),
   ];
 };
 
@@ -127,19 +117,18 @@ export const answerKeysById = async (
   request: TdsRequest,
   respond: Respond,
   signal: AbortSignal,
-  withKeys: boolean,
 ): Promise<void> => {
   const parameters = parametersOf(request);
   const rowsOf = filterFor(state, parameters);
   const after = textOf(parameters("afterKeyId"));
   let left = Number(parameters("pageRows"));
-  const asked = { withKeys, withState: parameters("withState") === true };
-  respond.columns(pageColumns(withKeys));
+  const withState = parameters("withState") === true;
+  respond.columns(pageColumns);
   for await (const keys of walk(state, after === undefined ? 0 : state.tables.firstAfter(after), signal))
     for (const key of keys) {
       if (left <= 0) return;
       const rows = rowsOf(key);
-      for (const row of rows) await respond.row(pageRow(state, row, asked));
+      for (const row of rows) await respond.row(pageRow(state, row, withState));
       left -= rows.length;
     }
 };
@@ -152,7 +141,6 @@ export const answerKeysOfComputer = async (
   request: TdsRequest,
   respond: Respond,
   signal: AbortSignal,
-  withKeys: boolean,
 ): Promise<void> => {
   const parameters = parametersOf(request);
   const rowsOf = filterFor(state, parameters);
@@ -174,12 +162,12 @@ export const answerKeysOfComputer = async (
     })
     .sort((a, b) => order(a.key, b.key.lastUpdateTime, position.get(b.key.keyId) ?? 0));
   let left = Number(parameters("pageRows"));
-  const asked = { withKeys, withState: parameters("withState") === true };
-  respond.columns(pageColumns(withKeys));
+  const withState = parameters("withState") === true;
+  respond.columns(pageColumns);
   let last: ModelKey | undefined;
   for (const row of behind) {
     if (left <= 0 && row.key !== last) return;
-    await respond.row(pageRow(state, row, asked));
+    await respond.row(pageRow(state, row, withState));
     last = row.key;
     left -= 1;
   }
