@@ -1,6 +1,6 @@
 import { cellColumns } from "./schema.ts";
 
-interface CellKind {
+export interface CellKind {
   readonly place: { readonly table: string; readonly column: string };
   /** Id, what the cell is about (the subject of its address) and the cell, of a page behind an id. */
   readonly page: string;

@@ -28,21 +28,18 @@ interface CertificateRow {
   readonly certificate: Uint8Array;
 }
 
+interface OpenCertificate extends CertificateRow {
+  readonly pkcs8: Uint8Array;
+}
+
 const sealedCopy = (
   keys: KeySource,
   principal: string,
-  { certificateId, certificate }: CertificateRow,
-  pkcs8: Uint8Array,
+  { certificateId, certificate, pkcs8 }: OpenCertificate,
 ): Uint8Array => sealCell(copyKey(keys, principal), copyAddress(principal, certificateId, certificate), pkcs8);
 
 /** Gives a principal CONTROL with a copy of the private key. As GRANT does, it takes an earlier DENY back. */
-export const grantControl = (
-  database: DatabaseSync,
-  keys: KeySource,
-  grantee: Grantee,
-  row: CertificateRow,
-  pkcs8: Uint8Array,
-): void => {
+export const grantControl = (database: DatabaseSync, keys: KeySource, grantee: Grantee, row: OpenCertificate): void => {
   const id = principalId(database, grantee);
   database
     .prepare(
@@ -56,7 +53,7 @@ export const grantControl = (
          (class, major_id, grantee_principal_id, grantor_principal_id, permission_name, state, private_key)
        VALUES (25, ?, ?, ?, 'CONTROL', 'G', ?)`,
     )
-    .run(row.certificateId, id, principalId(database, ownerName), sealedCopy(keys, grantee, row, pkcs8));
+    .run(row.certificateId, id, principalId(database, ownerName), sealedCopy(keys, grantee, row));
 };
 
 /** Makes the key of the cells, wrapped by the certificate. */
@@ -98,7 +95,7 @@ export const placeCertificate = (
   { certificate, privateKey }: NewCertificate,
   keep?: { readonly dataKeyId?: number | undefined; readonly backedUpAt: number | null },
 ): void => {
-  const row = { certificateId: nextCertificateId(database), certificate };
+  const row = { certificateId: nextCertificateId(database), certificate, pkcs8: privateKey };
   database
     .prepare(
       `DELETE FROM sys_database_permissions
@@ -117,10 +114,10 @@ export const placeCertificate = (
       certificateName,
       principalId(database, ownerName),
       certificate,
-      sealedCopy(keys, ownerName, row, privateKey),
+      sealedCopy(keys, ownerName, row),
       keep?.backedUpAt ?? null,
     );
-  for (const grantee of grantees) grantControl(database, keys, grantee, row, privateKey);
+  for (const grantee of grantees) grantControl(database, keys, grantee, row);
   if (keep?.dataKeyId === undefined) addDataKey(database, keys, row);
   else
     database

@@ -122,7 +122,7 @@ const mend = ({ database, access, keys }: MakeParts, encryptedCells: number): Ce
   const pkcs8 = exportKey(owned.privateKey);
   try {
     for (const grantee of grantees)
-      if (!before.working.has(grantee)) grantControl(database, keys, grantee, owned, pkcs8);
+      if (!before.working.has(grantee)) grantControl(database, keys, grantee, { ...owned, pkcs8 });
   } finally {
     pkcs8.fill(0);
   }

@@ -35,86 +35,89 @@ export interface RowCheck {
   readonly newestTime: (row: RawRow) => number;
 }
 
+const changedKey = ([id, keyId]: readonly unknown[]): UnreadableCell =>
+  changed(`Keys row ${String(id)} (${String(keyId)})`);
+
+type Check = RowCheck["check"];
+
+/** Checks rows, and remembers the link that it found sound last. */
+const startCheck = (digests: RowDigests): Check => {
+  let sound: RawRow | undefined;
+  const checkLink = (row: RawRow): void => {
+    if (linkColumns.every((column) => sound?.[column] === row[column])) return;
+    const fields = linkColumns.map((column) => row[column]);
+    if (row[at.linkVolumeId] !== row[at.volumeId] || !isDigest(row[at.linkDigest], digests.ofLink(fields)))
+      throw changed(`the link of machine ${String(fields[0])} to volume ${String(row[at.linkVolumeId])}`);
+    sound = row;
+  };
+  return (row) => {
+    if (row[at.keyId] !== null) {
+      const fields = [
+        row[at.keyId],
+        row[at.recoveryKeyId],
+        row[at.volumeId],
+        row[at.protectorKind],
+        row[at.lastUpdateTime],
+        row[at.lastUpdateTimeGiven],
+      ];
+      if (!isDigest(row[at.keyDigest], digests.ofKey(fields))) throw changedKey(fields);
+    }
+    // A computer without a volume has no link; a key always has one.
+    if (row[at.linkVolumeId] !== null) checkLink(row);
+    else if (row[at.keyId] !== null)
+      throw changed(`Keys row ${String(row[at.keyId])} belongs to no computer: its link`);
+  };
+};
+
 /** Makes the checks of a walk; each walk has its own, because it remembers what it has seen. */
 export const prepareRowCheck = (database: DatabaseSync, digests: RowDigests): (() => RowCheck) => {
-  const table = "RecoveryAndHardwareCore_Keys";
   const keysOfVolume = prepareArrays(
     database,
-    `SELECT ${keyFields}, hex(k.RowDigest) FROM ${table} k WHERE k.VolumeId = ?`,
+    `SELECT ${keyFields}, hex(k.RowDigest) FROM RecoveryAndHardwareCore_Keys k WHERE k.VolumeId = ?`,
   );
   const keysOfComputer = prepareArrays(database, everyKeyOfMachine);
 
-  const checkKey = (fields: readonly unknown[], digest: unknown): void => {
-    if (!isDigest(digest, digests.ofKey(fields))) throw changed(`Keys row ${String(fields[0])} (${String(fields[1])})`);
+  const newestOfVolume = (volumeId: number): number => {
+    let time = Number.NEGATIVE_INFINITY;
+    for (const row of keysOfVolume(volumeId)) {
+      const fields = row.slice(0, -1);
+      if (!isDigest(row.at(-1), digests.ofKey(fields))) throw changedKey(fields);
+      const [, , , kind, lastUpdateTime] = row as readonly number[]; // integers, as the row's digest says
+      if (kind === protectorKinds.NumericalPassword) time = Math.max(time, lastUpdateTime ?? time);
+    }
+    return time;
   };
-  const checkKeyRow = (row: RawRow): void => checkKey(row.slice(0, -1), row.at(-1));
+
+  /** By kind of volume. */
+  const newestOfComputer = (machineId: number, check: Check): ReadonlyMap<unknown, number> => {
+    const times = new Map<unknown, number>();
+    for (const row of keysOfComputer(machineId)) {
+      check(row);
+      if (row[at.keyId] === null) continue;
+      const lastUpdateTime = row[at.lastUpdateTime] as number; // an integer, as its digest says
+      times.set(row[at.volumeTypeId], Math.max(times.get(row[at.volumeTypeId]) ?? lastUpdateTime, lastUpdateTime));
+    }
+    return times;
+  };
 
   return () => {
-    let sound: RawRow | undefined;
-    let newestOfVolume: { readonly volumeId: unknown; readonly time: number } | undefined;
-    /** By kind of volume. */
-    let newestOfComputer: { readonly machineId: unknown; readonly times: ReadonlyMap<unknown, number> } | undefined;
-
-    const checkLink = (row: RawRow): void => {
-      if (linkColumns.every((column) => sound?.[column] === row[column])) return;
-      const fields = linkColumns.map((column) => row[column]);
-      if (row[at.linkVolumeId] !== row[at.volumeId] || !isDigest(row[at.linkDigest], digests.ofLink(fields)))
-        throw changed(`the link of machine ${String(fields[0])} to volume ${String(row[at.linkVolumeId])}`);
-      sound = row;
-    };
-
-    const check: RowCheck["check"] = (row) => {
-      if (row[at.keyId] !== null)
-        checkKey(
-          [
-            row[at.keyId],
-            row[at.recoveryKeyId],
-            row[at.volumeId],
-            row[at.protectorKind],
-            row[at.lastUpdateTime],
-            row[at.lastUpdateTimeGiven],
-          ],
-          row[at.keyDigest],
-        );
-      // A computer without a volume has no link; a key always has one.
-      if (row[at.linkVolumeId] !== null) checkLink(row);
-      else if (row[at.keyId] !== null)
-        throw changed(`Keys row ${String(row[at.keyId])} belongs to no computer: its link`);
-    };
-
-    const timeOfVolume = (volumeId: unknown): number => {
-      if (newestOfVolume !== undefined && newestOfVolume.volumeId === volumeId) return newestOfVolume.time;
-      let time = Number.NEGATIVE_INFINITY;
-      for (const row of keysOfVolume(volumeId as number)) {
-        // a number, as its digest says
-        checkKeyRow(row);
-        const [, , , kind, lastUpdateTime] = row as readonly number[]; // integers, as the row's digest says
-        if (kind === protectorKinds.NumericalPassword) time = Math.max(time, lastUpdateTime ?? time);
-      }
-      newestOfVolume = { volumeId, time };
-      return time;
-    };
-
-    const timesOfComputer = (machineId: unknown): ReadonlyMap<unknown, number> => {
-      if (newestOfComputer !== undefined && newestOfComputer.machineId === machineId) return newestOfComputer.times;
-      const times = new Map<unknown, number>();
-      for (const row of keysOfComputer(machineId as number)) {
-        // a number, as its digest says
-        check(row);
-        if (row[at.keyId] === null) continue;
-        const lastUpdateTime = row[at.lastUpdateTime] as number; // an integer, as its digest says
-        times.set(row[at.volumeTypeId], Math.max(times.get(row[at.volumeTypeId]) ?? lastUpdateTime, lastUpdateTime));
-      }
-      newestOfComputer = { machineId, times };
-      return times;
-    };
-
+    const check = startCheck(digests);
+    let lastVolume: { readonly id: unknown; readonly time: number } | undefined;
+    let lastComputer: { readonly id: unknown; readonly times: ReadonlyMap<unknown, number> } | undefined;
     return {
       check,
-      newestTime: (row) =>
-        row[at.derived] === 0
-          ? timeOfVolume(row[at.volumeId])
-          : (timesOfComputer(row[at.machineId]).get(row[at.volumeTypeId]) ?? Number.NEGATIVE_INFINITY),
+      newestTime: (row) => {
+        // Ids are numbers, as the row's digest says.
+        if (row[at.derived] === 0) {
+          const id = row[at.volumeId];
+          if (lastVolume === undefined || lastVolume.id !== id) lastVolume = { id, time: newestOfVolume(id as number) };
+          return lastVolume.time;
+        }
+        const id = row[at.machineId];
+        if (lastComputer === undefined || lastComputer.id !== id)
+          lastComputer = { id, times: newestOfComputer(id as number, check) };
+        return lastComputer.times.get(row[at.volumeTypeId]) ?? Number.NEGATIVE_INFINITY;
+      },
     };
   };
 };

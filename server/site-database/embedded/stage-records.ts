@@ -7,12 +7,14 @@ import { isCanonicalGuid } from "../../model/guid.ts";
 import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
 import type { RecoveryRecord } from "../recovery-record.ts";
 import { cellKinds } from "./cell-kinds.ts";
+import type { CellKind } from "./cell-kinds.ts";
 import { fingerprint, sealCell } from "./cells.ts";
 import type { CellAddress } from "./cells.ts";
 import { foldComputerName } from "./computer-name.ts";
 import { decodeInteger } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";
 import { createRowIds } from "./row-ids.ts";
+import type { RowIds } from "./row-ids.ts";
 import { protectorKinds, volumeTypeIds } from "./schema.ts";
 
 /*
@@ -100,30 +102,25 @@ export interface StagingParts {
   readonly importedAt: number;
 }
 
-/** A record takes at most a key, a package and a TPM password hash. */
-const rowIdsPerRecord = 3;
+/** How a record's secret is stored. */
+interface Sealing {
+  readonly rowIds: RowIds;
+  /** Encrypted for its place, or as a text where this database stores plain text. */
+  readonly seal: (address: CellAddress, plain: Buffer, asText: BufferEncoding) => Uint8Array | string;
+  readonly fingerprintKey: KeyObject;
+}
 
-/**
- * Makes the staging tables and returns what puts a batch of records into them; it throws when one can't be imported.
- * By batches, in a transaction of the temporary tables alone: with one per record SQLite walks all changed pages at each
- * commit, measured 60 s for 100,000 records instead of 6.
- */
-export const createStaging = (parts: StagingParts): ((records: readonly RecoveryRecord[]) => void) => {
-  const { database, dataKey, fingerprintKey, importedAt } = parts;
-  // Temporary tables may spill into an unlinked file elsewhere. Encrypted cells may; plain text must not.
-  database.exec(`PRAGMA temp_store = ${dataKey === undefined ? "MEMORY" : "DEFAULT"}`);
-  database.exec("PRAGMA temp.cache_size = -131072; PRAGMA main.cache_size = -131072");
-  database.exec(stagingSql);
-  const rowIds = createRowIds(database);
-  const insertMachine = prepareArrays(
-    database,
-    `INSERT INTO temp.StagedMachines (NameFolded, Name) VALUES (?, ?)
-     ON CONFLICT (NameFolded) DO UPDATE SET Name = Name RETURNING MachineRow`,
-  );
-  const addVolume = database.prepare(
-    `INSERT INTO temp.StagedVolumes (VolumeGuid, VolumeTypeId) VALUES (?, ?)
-     ON CONFLICT (VolumeGuid) DO UPDATE SET VolumeTypeId = max(VolumeTypeId, excluded.VolumeTypeId)`,
-  );
+interface StagedKey {
+  readonly keyRow: number;
+  /** The first volume named for the key so far. */
+  readonly firstVolumeGuid: unknown;
+}
+
+/** Puts a record's key in place, or completes the one that is there. */
+const prepareKeys = (
+  { database, importedAt }: StagingParts,
+  { rowIds, seal, fingerprintKey }: Sealing,
+): ((record: RecoveryRecord, volumeGuid: string | null) => StagedKey) => {
   const addKey = database.prepare(
     `INSERT INTO temp.StagedKeys (KeyRow, KeyGuid, Line, Kind, Cell, Fingerprint, FileName, Thumbprint, LastUpdateTime,
        TimeGiven, VolumeGuid, DerivedGuid, VolumeTypeId) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -139,26 +136,7 @@ export const createStaging = (parts: StagingParts): ((records: readonly Recovery
        LastUpdateTime = iif(TimeGiven = 0 AND ? = 1, ?, LastUpdateTime), TimeGiven = max(TimeGiven, ?)
       WHERE KeyRow = ?`,
   );
-  const addLink = database.prepare(
-    "INSERT INTO temp.StagedLinks (KeyRow, MachineRow, OtherVolumeGuid) VALUES (?, ?, ?)",
-  );
-  const addPackage = database.prepare(
-    `INSERT INTO temp.StagedPackages (RowId, KeyRow, Fingerprint, Cell, LastUpdateTime) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT DO NOTHING`,
-  );
-  const addTpm = database.prepare(
-    `INSERT INTO temp.StagedTpm (RowId, MachineRow, Fingerprint, Cell, LastUpdateTime) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT DO NOTHING`,
-  );
-
-  const seal = (address: CellAddress, plain: Buffer, asText: BufferEncoding): Uint8Array | string =>
-    dataKey === undefined ? plain.toString(asText) : sealCell(dataKey, address, plain);
-
-  /** @returns the key's row, and the first volume named for it so far */
-  const stageKey = (
-    record: RecoveryRecord,
-    volumeGuid: string | null,
-  ): { readonly keyRow: number; readonly firstVolumeGuid: unknown } => {
+  return (record, volumeGuid) => {
     const { protector } = record;
     const { keyId } = protector;
     const text = passwordOf(record);
@@ -189,43 +167,114 @@ export const createStaging = (parts: StagingParts): ((records: readonly Recovery
       plain?.fill(0);
     }
   };
+};
 
-  const findMachineRow = (folded: string, name: string): number =>
-    decodeInteger(insertMachine(folded, name)[0]?.[0], "MachineRow");
+/** What else of a record is secret, and whose it is. */
+interface OtherSecret {
+  /** The key's or the computer's row. */
+  readonly ownerRow: number;
+  readonly subject: string;
+  /** Zeroed. */
+  readonly plain: Buffer;
+  readonly lastUpdateTime: number;
+}
+
+/** Puts recovery packages, or TPM password hashes, in place. */
+const prepareOthers = (
+  database: DatabaseSync,
+  { rowIds, seal, fingerprintKey }: Sealing,
+  { place, marked, encoding }: CellKind,
+  [table, owner]: readonly ["StagedPackages", "KeyRow"] | readonly ["StagedTpm", "MachineRow"],
+): ((secret: OtherSecret) => void) => {
+  const add = database.prepare(
+    `INSERT INTO temp.${table} (RowId, ${owner}, Fingerprint, Cell, LastUpdateTime) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO NOTHING`,
+  );
+  return ({ ownerRow, subject, plain, lastUpdateTime }) => {
+    const rowId = rowIds.next();
+    const cell = seal({ ...place, rowId, subject }, plain, encoding);
+    add.run(rowId, ownerRow, fingerprint(fingerprintKey, marked(subject), plain), cell, lastUpdateTime);
+    plain.fill(0);
+  };
+};
+
+interface StagedMachine {
+  readonly folded: string;
+  readonly row: number;
+}
+
+const prepareMachines = (database: DatabaseSync): ((name: string) => StagedMachine) => {
+  const insertMachine = prepareArrays(
+    database,
+    `INSERT INTO temp.StagedMachines (NameFolded, Name) VALUES (?, ?)
+     ON CONFLICT (NameFolded) DO UPDATE SET Name = Name RETURNING MachineRow`,
+  );
   // Files are mostly grouped by computer, so the last one is remembered.
-  let machine: { readonly folded: string; readonly row: number } | undefined;
+  let last: StagedMachine | undefined;
+  return (name) => {
+    const folded = foldComputerName(name);
+    if (folded !== last?.folded)
+      last = { folded, row: decodeInteger(insertMachine(folded, name)[0]?.[0], "MachineRow") };
+    return last;
+  };
+};
 
-  const stageRecord = (record: RecoveryRecord): void => {
+/** Puts one record into the staging tables, which are there. */
+const prepareRecords = (parts: StagingParts, rowIds: RowIds): ((record: RecoveryRecord) => void) => {
+  const { database, dataKey, fingerprintKey, importedAt } = parts;
+  const sealing: Sealing = {
+    rowIds,
+    fingerprintKey,
+    seal: (address, plain, asText) =>
+      dataKey === undefined ? plain.toString(asText) : sealCell(dataKey, address, plain),
+  };
+  const machineOf = prepareMachines(database);
+  const stageKey = prepareKeys(parts, sealing);
+  const stagePackage = prepareOthers(database, sealing, cellKinds.recoveryPackage, ["StagedPackages", "KeyRow"]);
+  const stageTpm = prepareOthers(database, sealing, cellKinds.tpmPasswordHash, ["StagedTpm", "MachineRow"]);
+  const addVolume = database.prepare(
+    `INSERT INTO temp.StagedVolumes (VolumeGuid, VolumeTypeId) VALUES (?, ?)
+     ON CONFLICT (VolumeGuid) DO UPDATE SET VolumeTypeId = max(VolumeTypeId, excluded.VolumeTypeId)`,
+  );
+  const addLink = database.prepare(
+    "INSERT INTO temp.StagedLinks (KeyRow, MachineRow, OtherVolumeGuid) VALUES (?, ?, ?)",
+  );
+  return (record) => {
     checkRecord(record);
     const { keyId } = record.protector;
+    const { volumeId, recoveryPackage, tpmPasswordHash } = record;
     const lastUpdateTime = timeOf(record) ?? importedAt;
-    const folded = foldComputerName(record.computerName);
     // Our own export names derived volumes too: read back, they are still no volume of Windows.
-    const { volumeId } = record;
     const volumeGuid = volumeId === undefined || volumeId === derivedVolumeGuid(keyId) ? null : volumeId;
-    if (folded !== machine?.folded) machine = { folded, row: findMachineRow(folded, record.computerName) };
-    const machineRow = machine.row;
+    const machine = machineOf(record.computerName);
     if (volumeGuid !== null) addVolume.run(volumeGuid, volumeTypeIds[record.volumeType]);
     const { keyRow, firstVolumeGuid } = stageKey(record, volumeGuid);
-    addLink.run(keyRow, machineRow, volumeGuid === firstVolumeGuid ? null : volumeGuid);
-    if (record.recoveryPackage !== undefined) {
-      const { place, marked, encoding } = cellKinds.recoveryPackage;
-      const plain = Buffer.from(record.recoveryPackage);
-      const rowId = rowIds.next();
-      const cell = seal({ ...place, rowId, subject: keyId }, plain, encoding);
-      addPackage.run(rowId, keyRow, fingerprint(fingerprintKey, marked(keyId), plain), cell, lastUpdateTime);
-      plain.fill(0);
-    }
-    if (record.tpmPasswordHash !== undefined) {
-      const { place, marked, encoding } = cellKinds.tpmPasswordHash;
-      const plain = Buffer.from(revealSecret(record.tpmPasswordHash), encoding);
-      const rowId = rowIds.next();
-      const cell = seal({ ...place, rowId, subject: folded }, plain, encoding);
-      addTpm.run(rowId, machineRow, fingerprint(fingerprintKey, marked(folded), plain), cell, lastUpdateTime);
-      plain.fill(0);
+    addLink.run(keyRow, machine.row, volumeGuid === firstVolumeGuid ? null : volumeGuid);
+    if (recoveryPackage !== undefined)
+      stagePackage({ ownerRow: keyRow, subject: keyId, plain: Buffer.from(recoveryPackage), lastUpdateTime });
+    if (tpmPasswordHash !== undefined) {
+      const plain = Buffer.from(revealSecret(tpmPasswordHash), cellKinds.tpmPasswordHash.encoding);
+      stageTpm({ ownerRow: machine.row, subject: machine.folded, plain, lastUpdateTime });
     }
   };
+};
 
+/** A record takes at most a key, a package and a TPM password hash. */
+const rowIdsPerRecord = 3;
+
+/**
+ * Makes the staging tables and returns what puts a batch of records into them; it throws when one can't be imported.
+ * By batches, in a transaction of the temporary tables alone: with one per record SQLite walks all changed pages at each
+ * commit, measured 60 s for 100,000 records instead of 6.
+ */
+export const createStaging = (parts: StagingParts): ((records: readonly RecoveryRecord[]) => void) => {
+  const { database, dataKey } = parts;
+  // Temporary tables may spill into an unlinked file elsewhere. Encrypted cells may; plain text must not.
+  database.exec(`PRAGMA temp_store = ${dataKey === undefined ? "MEMORY" : "DEFAULT"}`);
+  database.exec("PRAGMA temp.cache_size = -131072; PRAGMA main.cache_size = -131072");
+  database.exec(stagingSql);
+  const rowIds = createRowIds(database);
+  const stageRecord = prepareRecords(parts, rowIds);
   return (records) => {
     rowIds.reserve(records.length * rowIdsPerRecord);
     // Deferred, so it locks the temporary database only: no statement in it touches the site database.

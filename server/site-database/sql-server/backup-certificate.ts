@@ -105,13 +105,18 @@ const checkCopy = async (
     throw new Error("what was read back is not what was backed up");
 };
 
+/** Whom questions go to, and until when. */
+interface Asking {
+  readonly connection: SqlConnection;
+  readonly signal: AbortSignal;
+}
+
 /** A copy on the endpoint's side: exclusively, 0600, checked, all files or none. */
 const writeCopy = async (
-  connection: SqlConnection,
+  { connection, signal }: Asking,
   directory: string,
   request: CertificateBackupRequest,
   password: Uint8Array,
-  signal: AbortSignal,
 ): Promise<CertificateBackup> => {
   const exported = await exportPair(connection, signal);
   const encoded = await encodeCopy(exported, request, password);
@@ -134,11 +139,10 @@ const fileNotThere = "ObjectNotFound";
  * that can be said of them from here, so they are read back through the server before anybody is told that there is a backup.
  */
 const writeOnServer = async (
-  connection: SqlConnection,
+  { connection, signal }: Asking,
   directory: string,
   request: CertificateBackupRequest,
   password: string,
-  signal: AbortSignal,
 ): Promise<CertificateBackup> => {
   // `.pvk`, not `.key`: the server writes CryptoAPI's form, not PKCS #8.
   const names = request.form === "Pfx" ? [`${request.name}.pfx`] : [`${request.name}.cer`, `${request.name}.pvk`];
@@ -216,13 +220,13 @@ export const backupCertificate = async (
             cause: new Error(`SQL Server version ${site.session.majorVersion}; PFX needs 16 (2022)`),
           },
         );
-      return writeOnServer(connection, serverBackupDirectory, request, text, signal);
+      return writeOnServer({ connection, signal }, serverBackupDirectory, request, text);
     }
     if (backupDirectory === undefined)
       throw unavailable("No backup directory is configured on this endpoint.", "backupDirectory is not set");
     const password = Buffer.from(text, "latin1");
     try {
-      return await writeCopy(connection, backupDirectory, request, password, signal);
+      return await writeCopy({ connection, signal }, backupDirectory, request, password);
     } finally {
       password.fill(0);
     }

@@ -1,19 +1,10 @@
 import type { ConnectionConfiguration } from "tedious";
-import { EndpointError } from "../../errors.ts";
-import type { Driver, RunningRequest, Wire } from "./driver.ts";
-import { connectFailure, ReaderStalled, requestFailure, stopped, throwIfStopped, timedOut } from "./errors.ts";
-import { RowFeed } from "./row-feed.ts";
+import type { Driver, Wire } from "./driver.ts";
+import { connectFailure, requestFailure, throwIfStopped } from "./errors.ts";
 import type { RowBatch } from "./row-feed.ts";
+import { RunningStatement } from "./running-statement.ts";
+import type { Timeouts } from "./running-statement.ts";
 import type { Statement } from "./statement.ts";
-
-export interface Timeouts {
-  /** Until an answer begins. */
-  readonly requestTimeoutMs: number;
-  /** Without a row from the server, or without a pull from the reader, for this long: the request is given up. */
-  readonly stallTimeoutMs: number;
-  /** Until the server acknowledges a cancel; then the connection is closed. */
-  readonly cancelTimeoutMs: number;
-}
 
 export interface RequestOptions {
   readonly signal: AbortSignal;
@@ -30,12 +21,6 @@ export interface Result {
 }
 
 const usualBatchRows = 256;
-
-/** The server sent another result than the statement asks for. */
-const unexpectedColumns = (statement: Statement, columns: readonly string[]): EndpointError =>
-  new EndpointError("InvalidResult", "The site database gave an unexpected answer.", {
-    cause: new Error(`${statement.name}: columns ${columns.join(", ").slice(0, 200)}`),
-  });
 
 /** One connection, one request at a time: a second one waits until the first has left the wire, cancelled ones included. */
 export class SqlConnection {
@@ -94,89 +79,17 @@ export class SqlConnection {
       throwIfStopped(signal);
       throw requestFailure(new Error("the connection has ended"), statement, true);
     }
-    return this.#send(statement, signal, batchRows, settled, settle);
-  }
-
-  #send(
-    statement: Statement,
-    signal: AbortSignal,
-    batchRows: number,
-    settled: Promise<void>,
-    settle: () => void,
-  ): Result {
-    let request: RunningRequest | undefined;
-    let timer: NodeJS.Timeout | undefined;
-    let over = false;
-    let givenUp = false;
-    const feed = new RowFeed({
+    const running = new RunningStatement(statement, {
+      wire: this.#wire,
+      timeouts: this.#timeouts,
+      signal,
       batchRows,
-      pause: () => request?.pause(),
-      resume: () => request?.resume(),
+      isLost: () => this.#lost,
+      closeConnection: () => this.close(),
+      settle,
     });
-    const giveUp = (failure: Error, afterReadyRows = false): void => {
-      if (over || givenUp) return;
-      givenUp = true;
-      feed.end(failure, { afterReadyRows });
-      clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
-      // The driver closes the connection itself when the server ignores a cancel; this is for the case that it does not.
-      timer = setTimeout(() => this.close(), this.#timeouts.cancelTimeoutMs * 2);
-      request?.cancel();
-    };
-    const onAbort = (): void => giveUp(stopped(signal));
-    const watch = (waitMs: number): void => {
-      const { arrivals, pulls } = feed;
-      timer = setTimeout(() => {
-        if (feed.waitsForReader && feed.pulls === pulls) giveUp(new ReaderStalled(), true);
-        else if (!feed.waitsForReader && feed.arrivals === arrivals)
-          giveUp(
-            timedOut(
-              new Error(`${statement.name}: ${arrivals === 0 ? "no answer" : "the server stalled"} for ${waitMs} ms`),
-            ),
-          );
-        else watch(this.#timeouts.stallTimeoutMs);
-      }, waitMs);
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
-    watch(this.#timeouts.requestTimeoutMs);
-    const onEnd = (error: Error | undefined): void => {
-      over = true;
-      clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
-      // In a later turn: tedious reports a broken connection's request first and that it is broken afterwards.
-      setImmediate(() => {
-        feed.end(error === undefined ? undefined : requestFailure(error, statement, this.#lost));
-        settle();
-      });
-    };
-    try {
-      request = this.#wire.send(statement, {
-        onColumns: (columns) => {
-          if (givenUp) return;
-          const { columns: wanted } = statement;
-          if (
-            wanted !== undefined &&
-            (wanted.length !== columns.length || wanted.some((name, i) => columns[i] !== name))
-          ) {
-            giveUp(unexpectedColumns(statement, columns));
-            return;
-          }
-          feed.columns(columns);
-          // The answer has begun: from here on it is stalls that count.
-          clearTimeout(timer);
-          watch(this.#timeouts.stallTimeoutMs);
-        },
-        onRow: (values) => feed.row(values),
-        onEnd,
-      });
-    } catch (error) {
-      onEnd(error instanceof Error ? error : new Error(String(error)));
-    }
-    return {
-      next: () => feed.next(),
-      cancel: () => giveUp(new EndpointError("OperationStopped", "The command was stopped.")),
-      settled,
-    };
+    running.send();
+    return { next: () => running.next(), cancel: () => running.cancel(), settled };
   }
 
   /** The whole answer. For results whose size is known to be small. */

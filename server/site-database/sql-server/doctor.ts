@@ -107,12 +107,17 @@ const askPermissions = async ({ connection }: Lease, signal: AbortSignal): Promi
   });
 };
 
+/** What the configuration says of the server. */
+interface Expected {
+  readonly database: string;
+  readonly encrypt: "strict" | true;
+}
+
 /** One look at one pool's server: reachable, TLS, login, database, objects, clock, permissions. */
 const examineServer = async (
   name: string,
   connections: SiteConnections,
-  database: string,
-  encrypt: "strict" | true,
+  { database, encrypt }: Expected,
   signal: AbortSignal,
 ): Promise<readonly DoctorFinding[]> => {
   try {
@@ -137,13 +142,13 @@ const examineServer = async (
 /** What is wrong with the site database, in words. Never throws for what it finds. */
 export const examineSqlServer = async (
   site: SqlServerSiteDatabase,
-  { database, encrypt }: { readonly database: string; readonly encrypt: "strict" | true },
+  expected: Expected,
   signal: AbortSignal,
 ): Promise<readonly DoctorFinding[]> => {
   const { writes, searches } = site.connections;
-  const findings = [...(await examineServer("connection", writes, database, encrypt, signal))];
+  const findings = [...(await examineServer("connection", writes, expected, signal))];
   if (searches !== writes) {
-    const replica = await examineServer("read-only-connection", searches, database, encrypt, signal);
+    const replica = await examineServer("read-only-connection", searches, expected, signal);
     // Whether it is writable says nothing there, and permissions are the primary's.
     findings.push(...replica.filter(({ check }) => check === "read-only-connection" || check === "clock"));
   }

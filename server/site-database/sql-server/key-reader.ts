@@ -7,7 +7,7 @@ import { decodeKey, filtersOf, isSameKey, positionOf } from "./read-keys.ts";
 import type { Row } from "./read-keys.ts";
 import type { SiteConnections } from "./site-connections.ts";
 import { countKeys, pageOfKeys } from "./statements.ts";
-import type { KeyFilter, KeyPosition } from "./statements.ts";
+import type { KeyPage, KeyPosition } from "./statements.ts";
 
 /** Rows of a page: one statement's work. Large, because a page is streamed, not held. */
 const pageRows = 20_000;
@@ -35,14 +35,10 @@ interface Batch {
 /** One page, streamed. Ends early, after whole keys, when the reader stalled: the walk then goes on with another page. */
 async function* streamPage(
   connections: SiteConnections,
-  filter: KeyFilter,
-  after: KeyPosition | undefined,
-  limit: number,
+  wanted: KeyPage,
   signal: AbortSignal,
 ): AsyncGenerator<Batch, "stalled" | "more" | "end", void> {
-  const { result, site } = await connections.stream(signal, (found) =>
-    pageOfKeys(shapeForReading(found), { filter, after, pageRows: limit }),
-  );
+  const { result, site } = await connections.stream(signal, (found) => pageOfKeys(shapeForReading(found), wanted));
   let held: readonly Row[] = [];
   let count = 0;
   try {
@@ -60,7 +56,7 @@ async function* streamPage(
     result.cancel(); // Does nothing to a result that was read to its end.
   }
   if (held.length > 0) yield { rows: held, site };
-  return count < limit ? "end" : "more";
+  return count < wanted.pageRows ? "end" : "more";
 }
 
 export const createKeyReader = ({ searches, pageRows: limit = pageRows }: ReaderParts): KeyReader => {
@@ -71,7 +67,7 @@ export const createKeyReader = ({ searches, pageRows: limit = pageRows }: Reader
       let after: KeyPosition | undefined;
       for (let state = "more"; state !== "end";) {
         throwIfStopped(signal);
-        const page = streamPage(searches, filter, after, limit, signal);
+        const page = streamPage(searches, { filter, after, pageRows: limit }, signal);
         try {
           let step = await page.next();
           for (; step.done !== true; step = await page.next()) {

@@ -117,14 +117,12 @@ const masterKeyStatement = (found: Found, request: CertificateCreateRequest): re
 const checkOpensKeys = async (
   { connection }: Lease,
   site: Site,
-  found: Found,
-  request: CertificateCreateRequest,
+  lossIsAccepted: boolean,
   signal: AbortSignal,
 ): Promise<void> => {
   const batches = await connection.all(countUnreadableKeys(shapeForReading(site)), { signal });
   const unreadable = decodeNumber(batches[0]?.rows[0]?.[0], "Unreadable");
-  if (unreadable === 0) return;
-  if (request.acceptUnreadableKeysIn?.toLowerCase() === found.databaseName.toLowerCase()) return;
+  if (unreadable === 0 || lossIsAccepted) return;
   throw new EndpointError(
     "ResourceExists",
     `The site database holds ${unreadable} encrypted ${unreadable === 1 ? "key" : "keys"} that this certificate can't open, ` +
@@ -154,6 +152,7 @@ const make = (
       ? await missingGrants(lease, signal)
       : { missing: [identifiers.reader, identifiers.writer] as const };
     const masterKey = masterKeyStatement(found, request);
+    const lossIsAccepted = request.acceptUnreadableKeysIn?.toLowerCase() === found.databaseName.toLowerCase();
     const run = (one: Statement): Promise<unknown> => lease.connection.all(one, { signal });
     if (!found.hasMasterKey || !found.hasCertificate || missing.length > 0)
       try {
@@ -162,7 +161,7 @@ const make = (
         if (found.hasCertificate) for (const principal of missing) await run(grantControl(principal));
         else {
           await run(statement(site));
-          await checkOpensKeys(lease, site, found, request, signal);
+          await checkOpensKeys(lease, site, lossIsAccepted, signal);
         }
         await run(commitTransaction());
       } catch (error) {

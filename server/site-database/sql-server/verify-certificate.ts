@@ -1,4 +1,5 @@
-import type { CertificateFinding, CertificateVerification } from "../../command/site-database.ts";
+import type { CertificateVerification } from "../../command/site-database.ts";
+import { CertificateFindings, judgeBackup, judgeExpiry, plural } from "../certificate-findings.ts";
 import { inspectCertificate, sampleKeys, verifyAsMicrosoft } from "./certificate-statements.ts";
 import { decodeNumber, decodeTime } from "./columns.ts";
 import type { Site } from "./introspection.ts";
@@ -8,7 +9,6 @@ import type { SiteConnections } from "./site-connections.ts";
 import type { Statement } from "./statement.ts";
 
 const sampledKeys = 20;
-const soonMs = 90 * 24 * 60 * 60 * 1000;
 
 interface Inspection {
   readonly owner: unknown;
@@ -37,28 +37,11 @@ interface Sample {
   readonly readable: number;
 }
 
-const plural = (count: number, one: string): string => (count === 1 ? `1 ${one}` : `${count} ${one}s`);
-
-/** Findings, from what was asked of the server. No question in here: one can read it as the list of rules it is. */
-const judge = (
-  certificates: readonly Inspection[],
-  sample: Sample | undefined,
-  site: Site,
-  now: Date,
-): readonly CertificateFinding[] => {
-  const findings: CertificateFinding[] = [];
-  const check = (
-    name: string,
-    weight: CertificateFinding["weight"],
-    passed: boolean,
-    good: string,
-    bad: string,
-  ): void => void findings.push({ check: name, weight, passed, finding: passed ? good : bad });
+/** Whether and how the certificate is there. */
+const judgeCertificate = (findings: CertificateFindings, certificates: readonly Inspection[]): void => {
   const { certificate, owner, reader, writer } = identifiers;
-
-  check(
+  findings.required(
     "certificate",
-    "required",
     certificates.length === 1,
     `${certificate} is there, once.`,
     certificates.length === 0
@@ -66,82 +49,84 @@ const judge = (
       : `${certificate} is there ${certificates.length} times; only one may carry the name.`,
   );
   const found = certificates[0];
-  if (found !== undefined) {
-    check(
-      "owner",
-      "required",
-      found.owner === owner,
-      `Its owner is ${owner}.`,
-      `Its owner is not ${owner}. Run: ALTER AUTHORIZATION ON CERTIFICATE::${certificate} TO ${owner}, then grant CONTROL again.`,
+  if (found === undefined) return;
+  findings.required(
+    "owner",
+    found.owner === owner,
+    `Its owner is ${owner}.`,
+    `Its owner is not ${owner}. Run: ALTER AUTHORIZATION ON CERTIFICATE::${certificate} TO ${owner}, then grant CONTROL again.`,
+  );
+  findings.required(
+    "key-protection",
+    found.keyProtection === "MK",
+    "Its private key is protected by the database master key.",
+    found.keyProtection === "NA"
+      ? "It has no private key: restore it from a backup that has one."
+      : "Its private key is not protected by the database master key.",
+  );
+  for (const [name, principal, grants] of [
+    ["control-read", reader, found.readGrants],
+    ["control-write", writer, found.writeGrants],
+  ] as const)
+    findings.required(
+      name,
+      grants > 0,
+      `${principal} has CONTROL on the certificate.`,
+      `${principal} has no CONTROL on the certificate. Run: GRANT CONTROL ON CERTIFICATE::${certificate} TO ${principal}`,
     );
-    check(
-      "key-protection",
-      "required",
-      found.keyProtection === "MK",
-      "Its private key is protected by the database master key.",
-      found.keyProtection === "NA"
-        ? "It has no private key: restore it from a backup that has one."
-        : "Its private key is not protected by the database master key.",
-    );
-    for (const [name, principal, grants] of [
-      ["control-read", reader, found.readGrants],
-      ["control-write", writer, found.writeGrants],
-    ] as const)
-      check(
-        name,
-        "required",
-        grants > 0,
-        `${principal} has CONTROL on the certificate.`,
-        `${principal} has no CONTROL on the certificate. Run: GRANT CONTROL ON CERTIFICATE::${certificate} TO ${principal}`,
-      );
-    check(
-      "master-key",
-      "required",
-      found.masterKeys === 1,
-      "There is a database master key.",
-      "There is no database master key.",
-    );
-    const proved = sample !== undefined && sample.sampled > 0 && sample.readable === sample.sampled;
-    check(
-      "master-key-opens",
-      "required",
-      found.opensByItself || proved,
-      found.opensByItself
-        ? "The service master key opens the database master key."
-        : "The database master key opens, though not by the service master key: after a failover it may not.",
-      "The database master key does not open by itself on this node. On each node: OPEN MASTER KEY, then " +
-        "ALTER MASTER KEY ADD ENCRYPTION BY SERVICE MASTER KEY, or sp_control_dbmasterkey_password.",
-    );
-    const left = new Date(found.expiresAt).getTime() - now.getTime();
-    const day = found.expiresAt.slice(0, 10);
-    check(
-      "expiry",
-      "advice",
-      left > soonMs,
-      `The certificate is valid until ${day}.`,
-      `The certificate ${left > 0 ? "expires" : "expired"} on ${day}. Keys stay readable: SQL Server does not enforce it here.`,
-    );
-    check(
-      "backup",
-      "advice",
-      found.lastBackupAt !== undefined,
-      `It was last backed up at ${found.lastBackupAt}.`,
-      "It was never backed up: if it is lost, every encrypted recovery key is lost with it. Run backup-cert.",
-    );
+};
+
+const judgeMasterKey = (findings: CertificateFindings, found: Inspection, sample: Sample | undefined): void => {
+  findings.required(
+    "master-key",
+    found.masterKeys === 1,
+    "There is a database master key.",
+    "There is no database master key.",
+  );
+  const proved = sample !== undefined && sample.sampled > 0 && sample.readable === sample.sampled;
+  findings.required(
+    "master-key-opens",
+    found.opensByItself || proved,
+    found.opensByItself
+      ? "The service master key opens the database master key."
+      : "The database master key opens, though not by the service master key: after a failover it may not.",
+    "The database master key does not open by itself on this node. On each node: OPEN MASTER KEY, then " +
+      "ALTER MASTER KEY ADD ENCRYPTION BY SERVICE MASTER KEY, or sp_control_dbmasterkey_password.",
+  );
+};
+
+const judgeSample = (findings: CertificateFindings, sample: Sample | undefined, site: Site): void => {
+  if (sample === undefined) {
+    findings.required("sample", false, "", `No recovery key could be tried: ${site.missing.join(" ")}`);
+    return;
   }
-  if (sample === undefined)
-    check("sample", "required", false, "", `No recovery key could be tried: ${site.missing.join(" ")}`);
-  else
-    check(
-      "sample",
-      "required",
-      sample.readable === sample.sampled,
-      sample.sampled === 0
-        ? "No recovery key is stored yet, so none could be tried."
-        : `The newest ${plural(sample.readable, "recovery key")} can be read.`,
-      `Of the newest ${plural(sample.sampled, "recovery key")} only ${sample.readable} can be read: the master key is not ` +
-        "open, the certificate is another one, or the login has no CONTROL on it.",
-    );
+  findings.required(
+    "sample",
+    sample.readable === sample.sampled,
+    sample.sampled === 0
+      ? "No recovery key is stored yet, so none could be tried."
+      : `The newest ${plural(sample.readable, "recovery key")} can be read.`,
+    `Of the newest ${plural(sample.sampled, "recovery key")} only ${sample.readable} can be read: the master key is not ` +
+      "open, the certificate is another one, or the login has no CONTROL on it.",
+  );
+};
+
+/** CertificateFindings, from what was asked of the server. No question in here: one can read it as the list of rules it is. */
+const judge = (
+  certificates: readonly Inspection[],
+  sample: Sample | undefined,
+  site: Site,
+  now: Date,
+): CertificateFindings => {
+  const findings = new CertificateFindings();
+  judgeCertificate(findings, certificates);
+  const found = certificates[0];
+  if (found !== undefined) {
+    judgeMasterKey(findings, found, sample);
+    judgeExpiry(findings, new Date(found.expiresAt), now, ": SQL Server does not enforce it here.");
+    judgeBackup(findings, found.lastBackupAt);
+  }
+  judgeSample(findings, sample, site);
   return findings;
 };
 
@@ -166,7 +151,5 @@ export const verifyCertificate = (
       sampled: decodeNumber(sampleRow[0], "Sampled"),
       readable: decodeNumber(sampleRow[1], "Readable"),
     };
-    const findings = judge(certificates, sample, site, now);
-    const valid = microsoftCheck && findings.every((finding) => finding.passed || finding.weight === "advice");
-    return { microsoftCheck, valid, findings };
+    return judge(certificates, sample, site, now).verification(microsoftCheck);
   });
