@@ -127,8 +127,7 @@ const anyKey = {
   latest: false,
   withState: false,
 };
-const page = (pageRows: number) =>
-  pageOfKeys(encryptedSite, { filter: anyKey, after: undefined, pageRows });
+const page = (pageRows: number) => pageOfKeys(encryptedSite, { filter: anyKey, after: undefined, pageRows });
 
 describe("the model site", () => {
   test("answers every statement of the adapter that fits its shape, with the columns that the adapter wants", async () => {

@@ -26,7 +26,7 @@ export const createMarker =
         // What the procedure does where it can't open the key is not documented: it may not have come as far as the mark.
         if (given === null)
           throw unavailable(
-            "The site database did not give a recovery key that it has, so it may not be marked and is not shown; the log says which.",
+            "The site database did not mark a recovery key, so it is not shown. The log says which.",
             `${getRecoveryKeyName} gave no RecoveryKey for ${passwordId}: it has no such key, or its master key is not open`,
           );
       }
