@@ -2,6 +2,7 @@ import { EndpointError } from "../server/errors.ts";
 import type { RecoveryKey, RecoveryKeyQuery } from "../server/command/site-database.ts";
 import type { CommandContext, EstimateContext } from "../server/command/define-command.ts";
 import { given } from "../server/command/given.ts";
+import { findStored, listed } from "./find-stored.ts";
 import { newestFirst } from "./newest-first.ts";
 import {
   computerName,
@@ -95,20 +96,6 @@ const queryOf = (values: Values<typeof parameters>, now: Date): RecoveryKeyQuery
     withState: values.raw === undefined ? true : undefined,
   });
 
-/** A script that asks for 200 has its own list. */
-const mostNamed = 200;
-
-const named = (query: RecoveryKeyQuery): { readonly words: string; readonly query: RecoveryKeyQuery }[] => [
-  ...(query.computerNames ?? []).map((name) => ({
-    words: `computer ${name}`,
-    query: { ...query, computerNames: [name] },
-  })),
-  ...(query.passwordIds ?? []).map((id) => ({
-    words: id.length === wholeKeyIdLength ? `key id ${id}` : `a key id that begins with ${id}`,
-    query: { ...query, passwordIds: [id] },
-  })),
-];
-
 /** What the recovery screen shows of a key id, typed where a computer's name stands. */
 const looksLikeKeyId = (name: string): boolean => /^[0-9A-F]{8}(?:-[0-9A-F]{4}){0,3}(?:-[0-9A-F]{12})?$/i.test(name);
 
@@ -117,43 +104,49 @@ const hintFor = ({ computerNames = [] }: RecoveryKeyQuery): string => {
   return name === undefined ? "" : ` Is it from the recovery screen? Then it is a key id: -RecoveryKeyId ${name}`;
 };
 
-/** What was named and has no key, in a sentence; `all`: none of it has one. */
-interface Missing {
-  readonly sentence: string;
-  readonly all: boolean;
+const noKeyFor = (missing: readonly string[], query: RecoveryKeyQuery): string => {
+  const narrowed = query.volumeTypes !== undefined || query.since !== undefined || query.latest !== undefined;
+  return `No recovery key was found for ${listed(missing, ", ")}${
+    narrowed ? " with the given -VolumeType, -Since or -Latest" : ""
+  }.${hintFor(query)}`;
+};
+
+/** A query for what is there, and what was found on the way to it. */
+interface Wanted {
+  /** With the names as they are stored. */
+  readonly query: RecoveryKeyQuery;
+  readonly count: () => Promise<number>;
+  /** What was named and has no key, in sentences. */
+  readonly missing: string | undefined;
+  /** What is worth knowing of the rest. */
+  readonly notes: readonly string[];
 }
 
 /**
  * Looks for each computer and id before anything is disclosed: a script must not take a misspelt name for a computer without keys,
  * nor lose 199 answers for one.
+ *
+ * @throws EndpointError ObjectNotFound where nothing is there, or not all with -Strict
  */
-const findMissing = async (
-  query: RecoveryKeyQuery,
-  countAll: () => Promise<number>,
-  { siteDatabase, signal }: EstimateContext,
-): Promise<Missing | undefined> => {
-  const wanted = named(query);
-  if (wanted.length === 0) return undefined;
-  const missing: string[] = [];
+const findWanted = async (asked: RecoveryKeyQuery, strict: boolean, context: EstimateContext): Promise<Wanted> => {
+  const { siteDatabase, signal } = context;
+  const count = (query: RecoveryKeyQuery): Promise<number> => siteDatabase.countRecoveryKeys(query, signal);
+  const found = asked.computerNames && (await findStored(asked.computerNames, asked, context));
+  const query: RecoveryKeyQuery = found === undefined ? asked : { ...asked, computerNames: found.stored };
+  let counted = found !== undefined && found.stored.length === 1 ? found.rows : undefined;
+  const countAll = async (): Promise<number> => (counted ??= await count(query));
+  const missing = (found?.missing ?? []).map((name) => `computer ${name}`);
+  const ids = asked.passwordIds ?? [];
   // Each of several is looked for, also where none is there: the time that it takes must not tell the one from the other.
-  for (const { words, query: one } of wanted) {
-    const found = wanted.length === 1 ? await countAll() : await siteDatabase.countRecoveryKeys(one, signal);
-    if (found === 0) missing.push(words);
+  for (const id of ids) {
+    if ((await (ids.length === 1 ? countAll() : count({ ...query, passwordIds: [id] }))) === 0)
+      missing.push(id.length === wholeKeyIdLength ? `key id ${id}` : `a key id that begins with ${id}`);
   }
-  if (missing.length === 0) return undefined;
-  const narrowed = query.volumeTypes !== undefined || query.since !== undefined || query.latest !== undefined;
-  return {
-    sentence: `No recovery key was found for ${missing.slice(0, mostNamed).join(", ")}${
-      missing.length > mostNamed ? ` and ${missing.length - mostNamed} more` : ""
-    }${narrowed ? " with the given -VolumeType, -Since or -Latest" : ""}.${hintFor(query)}`,
-    all: missing.length === wanted.length || (await countAll()) === 0,
-  };
-};
-
-/** @throws EndpointError ObjectNotFound where nothing is there, or not all with -Strict */
-const refuseMissing = (missing: Missing | undefined, strict: boolean): void => {
-  if (missing?.all === true || (missing !== undefined && strict))
-    throw new EndpointError("ObjectNotFound", missing.sentence);
+  const sentences = [...(missing.length === 0 ? [] : [noKeyFor(missing, asked)]), ...(found?.ambiguous ?? [])];
+  const sentence = sentences.length === 0 ? undefined : sentences.join(" ");
+  if (sentence !== undefined && (strict || found?.stored.length === 0 || (await countAll()) === 0))
+    throw new EndpointError("ObjectNotFound", sentence);
+  return { query, count: countAll, missing: sentence, notes: found?.notes ?? [] };
 };
 
 const narrowingFor = (context: CommandContext, given: Values<typeof parameters>): readonly string[] => {
@@ -193,21 +186,19 @@ export const getRecoveryKeys = rowsCommand({
   ],
   parameters,
   estimateRows: async (values, context) => {
-    const query = queryOf(values, context.now());
-    const rows = await context.siteDatabase.countRecoveryKeys(query, context.signal);
-    const missing = await findMissing(query, () => Promise.resolve(rows), context);
-    refuseMissing(missing, values.Strict === true);
-    return { rows, ...given({ finding: missing?.sentence }) };
+    const wanted = await findWanted(queryOf(values, context.now()), values.Strict === true, context);
+    const finding = [...(wanted.missing === undefined ? [] : [wanted.missing]), ...wanted.notes].join(" ");
+    return { rows: await wanted.count(), ...given({ finding: finding === "" ? undefined : finding }) };
   },
   columns: ({ raw }) => (raw === true ? rawColumns : ordinaryColumns),
   rows: async (values, context) => {
     const { siteDatabase, signal } = context;
-    const query = queryOf(values, context.now());
-    let counted: Promise<number> | undefined;
-    const count = (): Promise<number> => (counted ??= siteDatabase.countRecoveryKeys(query, signal));
-    const missing = await findMissing(query, count, context);
-    refuseMissing(missing, values.Strict === true);
-    if (missing !== undefined) await context.tell(missing.sentence);
+    const { query, count, missing, notes } = await findWanted(
+      queryOf(values, context.now()),
+      values.Strict === true,
+      context,
+    );
+    for (const text of [...(missing === undefined ? [] : [missing]), ...notes]) await context.tell(text);
     const keep = values.raw === true || values.NoRotation === true;
     return {
       rows: newestFirst(() => siteDatabase.readRecoveryKeys(query, signal), query.passwordIds !== undefined),

@@ -123,12 +123,25 @@ export interface CertificateMade {
   }[];
 }
 
+/** Stored names, as they are stored. */
+export interface NamedComputers {
+  /** The very name, without case. */
+  readonly same: readonly string[];
+  /** The same first label: of a short name those with a domain, of one with a domain the short one (`shortComputerName`). */
+  readonly other: readonly string[];
+}
+
+/** More computers of one short name than this are not told apart by a list. */
+export const mostNamesakes = 1000;
+
 /**
  * A site's recovery data, as commands see it. Implementations translate every failure of their own into an
  * `EndpointError` (usually `ResourceUnavailable`) and yield nothing half-decrypted: a key that can't be opened is an error.
  * Each method stops soon after `signal` aborts, with `OperationStopped`.
  */
 export interface SiteDatabase {
+  /** Which stored computers a name may mean. Says nothing of their keys. */
+  findComputers(name: string, signal: AbortSignal): Promise<NamedComputers>;
   countRecoveryKeys(query: RecoveryKeyQuery, signal: AbortSignal): Promise<number>;
   /**
    * Reads keys and marks none. Batches of at most a few hundred rows, fetched only when asked for, in a stable order; ending the

@@ -1,5 +1,6 @@
 import { Secret } from "../secret.ts";
 import type { VolumeType } from "../command/site-database.ts";
+import { isSameComputer } from "../model/computer-name.ts";
 import { canonicalRecoveryPassword } from "../model/recovery-password.ts";
 import type { KeyProtector, RecoveryRecord } from "../site-database/recovery-record.ts";
 import { decodeComputerName, decodeWrittenGuid } from "./fields.ts";
@@ -30,12 +31,6 @@ export interface RawRecord {
 
 /** MBAM's own limit for BitLockerRecoveryKeyPackage. */
 const largestPackage = 7000;
-
-/** `PC-1` and `PC-1.corp.example` are one computer; `PC-1.a` and `PC-1.b` are two. */
-const isSameComputer = (left: string, right: string): boolean => {
-  const [one, other] = [left.toLowerCase(), right.toLowerCase()];
-  return one === other || one.startsWith(`${other}.`) || other.startsWith(`${one}.`);
-};
 
 const findComputerName = (raw: RawRecord, keyId: string, reading: Reading): string | undefined => {
   const given = reading.computerName;

@@ -27,3 +27,22 @@ export const canonicalComputerName = (text: string): string | undefined => {
   const isWhole = computerName.test(name) && !name.includes("..");
   return isWhole && name.normalize("NFKC") === name && isNameWithoutTricks(name) ? name : undefined;
 };
+
+/** The form in which computer names are compared and ordered: without case, for all letters. */
+export const foldComputerName = (name: string): string => name.normalize("NFC").toUpperCase();
+
+/**
+ * `PC-1` of `PC-1.corp.example`; undefined where the name has no domain. Digits alone are no computer's name in Windows, but they
+ * begin an address: `10` is not `10.0.0.1`.
+ */
+export const shortComputerName = (name: string): string | undefined => {
+  const [first = "", ...rest] = name.split(".");
+  return rest.length > 0 && /\D/.test(first) ? first : undefined;
+};
+
+/** `PC-1` and `PC-1.corp.example` are one computer, as far as their names tell; `PC-1.a` and `PC-1.b` are two. */
+export const isSameComputer = (left: string, right: string): boolean => {
+  const [one, other] = [foldComputerName(left), foldComputerName(right)];
+  const begins = (longer: string, shorter: string): boolean => /\D/.test(shorter) && longer.startsWith(`${shorter}.`);
+  return one === other || begins(one, other) || begins(other, one);
+};

@@ -39,6 +39,12 @@ export const boundKeys = (site: SiteDatabase, bounds: KeyBounds | undefined): Si
     filtered(site.readRecoveryKeys(narrowed(query, bounds), signal), isInside);
   return {
     ...site,
+    // By the stored names: the typed one was judged when its line was bound, and says nothing of what it leads to.
+    findComputers: async (name, signal) => {
+      const { same, other } = await site.findComputers(name, signal);
+      const allows = computerName?.allows ?? (() => true);
+      return { same: same.filter(allows), other: other.filter(allows) };
+    },
     countRecoveryKeys: async (query, signal) => {
       if (computerName === undefined && volumeType?.values !== undefined)
         return site.countRecoveryKeys(narrowed(query, bounds), signal);

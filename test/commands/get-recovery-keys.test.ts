@@ -153,6 +153,60 @@ describe("-raw", () => {
   });
 });
 
+describe("a computer by another form of its name", () => {
+  const [first, second, third, fourth] = keys;
+  if (first === undefined || second === undefined || third === undefined || fourth === undefined)
+    throw new Error("no keys");
+  const site = (...names: readonly string[]) =>
+    createMemorySite(
+      [first, second, third, fourth]
+        .slice(0, names.length)
+        .map((key, index) => ({ ...key, computerName: names[index] ?? "" })),
+    );
+  const run = async (line: string, ...names: readonly string[]) => {
+    const told: string[] = [];
+    const { result } = await runLine(`Get-RecoveryKeys ${line}`, site(...names), { prompts: [], told });
+    const computers = (await readAll(result)).map(([name]) => name);
+    return { told, computers, exitStatus: rowsOf(result).exitStatus };
+  };
+
+  test.each([
+    ["LAB-1", "LAB-1.corp.example"],
+    ["LAB-1.corp.example", "LAB-1"],
+    [String.raw`'CORP\LAB-1$'`, "lab-1.corp.example"],
+    ["'\u00A0LAB-1\u00A0'", "LAB-1.corp.example"],
+  ])("%s finds the keys of %s, and says so", async (typed, stored) => {
+    const { told, computers } = await run(typed, stored, "LAB-10.corp.example");
+    expect(computers).toEqual([stored]);
+    expect(told).toEqual([expect.stringContaining(`is stored as ${stored}.`)]);
+  });
+
+  test("the very name wins, and the others are named", async () => {
+    const { told, computers, exitStatus } = await run("LAB-1", "LAB-1.corp.example", "LAB-1");
+    expect([computers, exitStatus]).toEqual([["LAB-1"], undefined]);
+    expect(told).toEqual(["There are also keys of LAB-1.corp.example."]);
+  });
+
+  test("of several none is chosen: they are named, and nothing is shown", async () => {
+    await expect(run("LAB-1", "LAB-1.a.example", "LAB-1.b.example")).rejects.toMatchObject({
+      category: "ObjectNotFound",
+      message: "LAB-1 may be LAB-1.a.example or LAB-1.b.example, so no key of these is shown: give one of these names.",
+    });
+  });
+
+  test("what the other filters leave out makes no name ambiguous", async () => {
+    const { computers } = await run("LAB-1 -VolumeType FixedData", "LAB-1.a.example", "LAB-1.b.example");
+    expect(computers).toEqual(["LAB-1.b.example"]);
+  });
+
+  test("of several names those that are clear are answered, once each", async () => {
+    const line = "LAB-1,LAB-2,LAB-2.corp.example,NO-PC";
+    const { told, computers, exitStatus } = await run(line, "LAB-1.a.example", "LAB-1.b.example", "LAB-2.corp.example");
+    expect([computers, exitStatus]).toEqual([["LAB-2.corp.example"], 3]);
+    expect(told.join(" ")).toContain("computer NO-PC. LAB-1 may be");
+  });
+});
+
 describe("what is not there", () => {
   const notFound: readonly (readonly [string, string])[] = [
     ["Get-RecoveryKeys NO-PC", "No recovery key was found for computer NO-PC."],

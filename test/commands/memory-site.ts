@@ -1,3 +1,4 @@
+import { foldComputerName, isSameComputer } from "../../server/model/computer-name.ts";
 import { Secret } from "../../server/secret.ts";
 import type {
   CertificateBackupRequest,
@@ -14,7 +15,8 @@ import type {
 
 /** What a command asked of its site, in order. */
 interface Asked {
-  readonly what: "count" | "read" | "mark" | "verify" | "backup" | "find" | "create" | "restore";
+  readonly what: "computers" | "count" | "read" | "mark" | "verify" | "backup" | "find" | "create" | "restore";
+  readonly name?: string;
   readonly query?: RecoveryKeyQuery;
   readonly passwordIds?: readonly string[];
   readonly reason?: string;
@@ -79,6 +81,12 @@ export const createMemorySite = (
   return {
     asked,
     marked,
+    findComputers: async (name) => {
+      asked.push({ what: "computers", name });
+      const stored = [...new Set(keys.map(({ computerName }) => computerName))];
+      const same = stored.filter((one) => foldComputerName(one) === foldComputerName(name));
+      return { same, other: stored.filter((one) => isSameComputer(one, name) && !same.includes(one)) };
+    },
     countRecoveryKeys: async (query) => {
       asked.push({ what: "count", query });
       return keys.filter((key) => matches(query, key)).length;

@@ -10,6 +10,7 @@ import {
   createMasterKeyFile,
   openEmbeddedSiteDatabase,
 } from "../../server/site-database/embedded/index.ts";
+import { namesakeQueries } from "../../server/site-database/embedded/namesakes.ts";
 import { pageQueries } from "../../server/site-database/embedded/key-pages.ts";
 import {
   collect,
@@ -234,7 +235,7 @@ describe("locks", () => {
 describe("large sites", () => {
   test("plans every page from an index, without a sort and without a scan", async () => {
     const site = await newSite();
-    for (const [name, sql] of Object.entries(pageQueries(true))) {
+    for (const [name, sql] of Object.entries({ ...pageQueries(true), ...namesakeQueries })) {
       const plan = site.look(`EXPLAIN QUERY PLAN ${sql.replaceAll("?", "1")}`).map((row) => String(row[3]));
       expect(
         plan.filter((step) => /SCAN|TEMP B-TREE/.test(step)),

@@ -138,6 +138,23 @@ export const describeSiteDatabase = (name: string, make: MakeSiteDatabase): void
         await expect(database.countRecoveryKeys({ computerNames: [name] }, neverStopped)).resolves.toBe(0);
     });
 
+    test("finds the computers that a name may mean: itself, the short form, those with a domain", async () => {
+      const names = ["PC-1", "PC-1.a.example", "pc-1.B.example", "PC-10.a.example", "PC_2.a.example", "PCX2.a.example"];
+      const { database } = await start(
+        [...names, "PC-3", "10.0.0.1", "Büro.a.example"].map((computerName, number) =>
+          passwordRecord(number, { computerName }),
+        ),
+      );
+      const found = (name: string) => database.findComputers(name, neverStopped);
+      await expect(found("pc-1")).resolves.toEqual({ same: ["PC-1"], other: ["PC-1.a.example", "pc-1.B.example"] });
+      await expect(found("PC-1.A.EXAMPLE")).resolves.toEqual({ same: ["PC-1.a.example"], other: ["PC-1"] });
+      await expect(found("PC-3.a.example")).resolves.toEqual({ same: [], other: ["PC-3"] });
+      await expect(found("BÜRO")).resolves.toEqual({ same: [], other: ["Büro.a.example"] });
+      await expect(found("PC_2")).resolves.toEqual({ same: [], other: ["PC_2.a.example"] });
+      for (const name of ["PC", "10", "%", "PC-%", "PC-[1]", "PC-3' OR '1'='1"])
+        await expect(found(name)).resolves.toEqual({ same: [], other: [] });
+    });
+
     test("finds a key by its whole id, once for each computer that has the volume", async () => {
       const { database } = await start();
       const found = await collect(database.readRecoveryKeys({ passwordIds: [sharedKey] }, neverStopped));

@@ -227,6 +227,7 @@ export const openEmbeddedSiteDatabase = async (options: OpenDatabase): Promise<S
       return backupDirectory;
     };
     return {
+      findComputers: reader.findComputers,
       countRecoveryKeys: reader.count,
       readRecoveryKeys: reader.read,
       markDisclosed: mark,

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { RecoveryKeyQuery } from "../../command/site-database.ts";
-import { foldComputerName } from "./computer-name.ts";
+import { foldComputerName } from "../../model/computer-name.ts";
 import { decodeInteger, decodeText } from "./columns.ts";
 import type { RawRow } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";

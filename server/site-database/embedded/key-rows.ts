@@ -5,7 +5,7 @@ import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
 import { fingerprint, openCell } from "./cells.ts";
 import { decodeInteger, decodeText, decodeTime } from "./columns.ts";
 import type { RawRow } from "./columns.ts";
-import { foldComputerName } from "./computer-name.ts";
+import { foldComputerName } from "../../model/computer-name.ts";
 import { UnreadableCell, unavailable } from "./failures.ts";
 import { at } from "./key-pages.ts";
 import { prepareRowCheck } from "./row-check.ts";

@@ -3,7 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { EndpointError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
-import type { RecoveryKey, RecoveryKeyQuery } from "../../command/site-database.ts";
+import type { RecoveryKey, RecoveryKeyQuery, SiteDatabase } from "../../command/site-database.ts";
 import type { RawRow } from "./columns.ts";
 import { withLockPatience } from "./connection.ts";
 import type { LockPatience } from "./connection.ts";
@@ -11,6 +11,7 @@ import { pageRows, prepareKeyPages } from "./key-pages.ts";
 import type { KeyPages } from "./key-pages.ts";
 import { decodeKeyRow, prepareRowJudge } from "./key-rows.ts";
 import type { FoundKey, RowJudge } from "./key-rows.ts";
+import { prepareNamesakes } from "./namesakes.ts";
 import { readerName } from "./principals.ts";
 import type { CertificateAccess } from "./principals.ts";
 import type { ReadingThread, ReadingThreads } from "./reading-thread.ts";
@@ -47,6 +48,7 @@ const checkQuery = (query: RecoveryKeyQuery): void => {
 type Batches = AsyncGenerator<readonly RecoveryKey[], void, void>;
 
 export interface KeyReader {
+  readonly findComputers: SiteDatabase["findComputers"];
   readonly count: (query: RecoveryKeyQuery, signal: AbortSignal) => Promise<number>;
   readonly read: (query: RecoveryKeyQuery, signal: AbortSignal) => Batches;
 }
@@ -103,6 +105,7 @@ export const createKeyReader = ({
 }: ReaderParts): KeyReader => {
   const pages: KeyPages = prepareKeyPages(database);
   const judgeFor = prepareRowJudge(database, digests);
+  const namesakes = prepareNamesakes(database);
   const patience = (signal: AbortSignal): LockPatience => ({ signal, lockWaitMs });
 
   /** Before each page, an empty one too: that nothing is there may be what was done to the file. */
@@ -127,6 +130,10 @@ export const createKeyReader = ({
   }
 
   return {
+    findComputers: async (name, signal) => {
+      await guard.ready(signal);
+      return withLockPatience(patience(signal), () => checked(() => namesakes(name)));
+    },
     count: async (query, signal) => {
       checkQuery(query);
       await guard.ready(signal);

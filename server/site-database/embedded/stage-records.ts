@@ -10,7 +10,7 @@ import { cellKinds } from "./cell-kinds.ts";
 import type { CellKind } from "./cell-kinds.ts";
 import { fingerprint, sealCell } from "./cells.ts";
 import type { CellAddress } from "./cells.ts";
-import { foldComputerName } from "./computer-name.ts";
+import { foldComputerName } from "../../model/computer-name.ts";
 import { decodeInteger } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";
 import { createRowIds } from "./row-ids.ts";

@@ -1,17 +1,17 @@
 import type { RecoveryKeyQuery, SiteDatabase } from "../../command/site-database.ts";
-import { decodeNumber } from "./columns.ts";
+import { decodeNumber, decodeText } from "./columns.ts";
 import { ConnectionLost, ReaderStalled, throwIfStopped } from "./errors.ts";
 import { shapeForReading } from "./introspection.ts";
 import type { Site } from "./introspection.ts";
 import { decodeKey, filtersOf, isSameKey, positionOf } from "./read-keys.ts";
 import type { Row } from "./read-keys.ts";
 import type { SiteConnections } from "./site-connections.ts";
-import { countKeys, pageOfKeys } from "./statements.ts";
+import { countKeys, findComputers, pageOfKeys } from "./statements.ts";
 import type { KeyPage, KeyPosition } from "./statements.ts";
 
 /** Rows of a page: one statement's work. Large, because a page is streamed, not held. */
 const pageRows = 20_000;
-export type KeyReader = Pick<SiteDatabase, "countRecoveryKeys" | "readRecoveryKeys">;
+export type KeyReader = Pick<SiteDatabase, "findComputers" | "countRecoveryKeys" | "readRecoveryKeys">;
 
 interface ReaderParts {
   /** Read-intent where that is configured. */
@@ -102,6 +102,13 @@ export const createKeyReader = ({ searches, pageRows: limit = pageRows }: Reader
   }
 
   return {
+    findComputers: (name, signal) =>
+      searches.read(signal, async ({ connection }) => {
+        const rows = (await connection.all(findComputers(name), { signal })).flatMap((batch) => batch.rows);
+        const names = (isSame: boolean): readonly string[] =>
+          rows.filter((row) => (row[1] === true) === isSame).map(([found]) => decodeText(found, "Machines.Name"));
+        return { same: names(true), other: names(false) };
+      }),
     readRecoveryKeys: read,
     countRecoveryKeys: async (query, signal) => {
       let total = 0;

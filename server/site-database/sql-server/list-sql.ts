@@ -31,7 +31,7 @@ import { quoteText } from "./quoting.ts";
 import { expectedShape, storages } from "./site-shape.ts";
 import type { SiteShape } from "./site-shape.ts";
 import type { Parameter, Statement } from "./statement.ts";
-import { checkHealth, countKeys, getRecoveryKey, pageOfKeys } from "./statements.ts";
+import { checkHealth, countKeys, findComputers, getRecoveryKey, pageOfKeys } from "./statements.ts";
 import type { KeyFilter } from "./statements.ts";
 
 const samplePassword = "it's a 'sample' Passw0rd";
@@ -93,6 +93,7 @@ export const everyStatement = (): readonly Statement[] => [
   introspectVolumeTypes(false),
   introspectPermissions(),
   ...shapes.flatMap(ofShape),
+  findComputers("PC_1.corp.example"),
   getRecoveryKey(after.keyId, "Drive recovery"),
   verifyAsMicrosoft(),
   inspectCertificate(),

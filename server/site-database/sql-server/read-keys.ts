@@ -1,6 +1,7 @@
 import { EndpointError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import type { KeyState, RecoveryKey, RecoveryKeyQuery, VolumeType } from "../../command/site-database.ts";
+import { foldComputerName } from "../../model/computer-name.ts";
 import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
 import { decodeNumber, decodeText, decodeTime, unreadable } from "./columns.ts";
 import { unavailable } from "./errors.ts";
@@ -29,7 +30,7 @@ const withoutCovered = (ids: readonly string[]): readonly string[] =>
 
 /** Names that SQL Server would take for one, asked for once: case and trailing blanks don't count there. */
 const distinctNames = (names: readonly string[]): readonly string[] => [
-  ...new Map(names.map((name) => [name.normalize("NFC").toUpperCase().trimEnd(), name])).values(),
+  ...new Map(names.map((name) => [foldComputerName(name).trimEnd(), name])).values(),
 ];
 
 /**

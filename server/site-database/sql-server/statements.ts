@@ -1,3 +1,5 @@
+import { mostNamesakes } from "../../command/site-database.ts";
+import { shortComputerName } from "../../model/computer-name.ts";
 import type { SiteShape } from "./site-shape.ts";
 import { idTypes, timeTypes } from "./site-shape.ts";
 import { bit, int, named, text } from "./statement.ts";
@@ -170,6 +172,30 @@ export const pageOfKeys = (shape: SiteShape, page: KeyPage): Statement =>
   page.filter.computerName !== undefined && page.filter.passwordId === undefined
     ? keysOfComputer(shape, page)
     : keysById(shape, page);
+
+/** A text as LIKE takes it for itself: `_` stands in many names. Backslash escapes, as no computer's name has one. */
+const literally = (part: string): string => part.replace(/[\\%_[\]^]/g, String.raw`\$&`);
+
+/** The computers that a name may mean: the very name, its first label alone, or more behind its dot. */
+export const findComputers = (name: string): Statement => {
+  const short = shortComputerName(name);
+  return named({
+    name: "find-computers",
+    kind: "query",
+    text: `SELECT TOP (@most) Machines.Name AS ComputerName,
+  CONVERT(bit, MAX(CASE WHEN Machines.Name = @computerName THEN 1 ELSE 0 END)) AS IsSame
+FROM dbo.${tables.machines} Machines
+WHERE Machines.Name = @computerName OR Machines.Name = @shortName OR Machines.Name LIKE @longerNames ESCAPE '\'
+GROUP BY Machines.Name ORDER BY IsSame DESC, Machines.Name ${options}`,
+    parameters: {
+      most: int(mostNamesakes),
+      computerName: text(name),
+      shortName: text(short ?? null),
+      longerNames: text(/\D/.test(name) ? `${literally(name)}.%` : null),
+    },
+    columns: ["ComputerName", "IsSame"],
+  });
+};
 
 export const countKeys = (shape: SiteShape, filter: KeyFilter): Statement =>
   named({

@@ -6,6 +6,7 @@ import type { CertificatePair } from "./model/certificate-files.ts";
 import {
   answerCountKeys,
   answerCountUnreadable,
+  answerFindComputers,
   answerGetRecoveryKey,
   answerKeysById,
   answerKeysOfComputer,
@@ -76,6 +77,8 @@ const answer = async (state: SiteState, request: TdsRequest, respond: Respond, s
       return answerKeysOfComputer(state, request, respond, signal);
     case "count-keys":
       return answerCountKeys(state, request, respond, signal);
+    case "find-computers":
+      return answerFindComputers(state, request, respond, signal);
     case "count-unreadable-keys":
       return answerCountUnreadable(state, respond, signal);
     case "sample-keys":

@@ -26,10 +26,11 @@ const textOf = (value: SqlValue): string | undefined => (typeof value === "strin
 /** As the site's collation compares: without case, without trailing blanks. */
 const fold = (name: string): string => name.normalize("NFC").toUpperCase().trimEnd();
 
-/** LIKE: `%`, `_` and `[…]`, without case. */
+/** LIKE: `%`, `_` and `[…]`, without case; what stands behind a backslash for itself, where the statement says ESCAPE. */
 const likePattern = (pattern: string): RegExp =>
   new RegExp(
-    `^${pattern.replace(/\[[^\]]*\]|[^]/g, (part) => {
+    `^${pattern.replace(/\\[^]|\[[^\]]*\]|[^]/g, (part) => {
+      if (part.startsWith("\\") && part.length > 1) return RegExp.escape(part.slice(1));
       if (part === "%") return "[^]*";
       if (part === "_") return "[^]";
       return part.length > 1 ? part.replaceAll("\\", "\\\\") : part.replace(/[.*+?^${}()|[\]\\]/, String.raw`\$&`);
@@ -214,6 +215,31 @@ export const answerSample = async (
     { name: "Readable", type: "int" },
   ]);
   await respond.row([sample.length, sample.filter((key) => readableKey(state, key) !== null).length]);
+};
+
+/** Names of computers with a key: the model has no others. */
+export const answerFindComputers = async (
+  state: SiteState,
+  request: TdsRequest,
+  respond: Respond,
+  signal: AbortSignal,
+): Promise<void> => {
+  const parameters = parametersOf(request);
+  const [same, short] = [textOf(parameters("computerName")), textOf(parameters("shortName"))];
+  const longer = textOf(parameters("longerNames"));
+  const like = longer === undefined ? undefined : likePattern(longer);
+  const found = new Set<string>();
+  for await (const keys of walk(state, 0, signal))
+    for (const name of keys.flatMap((key) => state.tables.computersOf(key.volumeId)))
+      if ([same, short].some((one) => one !== undefined && fold(one) === fold(name)) || like?.test(name) === true)
+        found.add(name);
+  respond.columns([
+    { name: "ComputerName", type: "nvarchar(63)" },
+    { name: "IsSame", type: "bit" },
+  ]);
+  const rows = [...found].map((name) => ({ name, isSame: fold(name) === fold(same ?? "") }));
+  rows.sort((a, b) => Number(b.isSame) - Number(a.isSame) || compare(fold(a.name), fold(b.name)));
+  for (const { name, isSame } of rows.slice(0, Number(parameters("most")))) await respond.row([name, isSame]);
 };
 
 /** Marks the key, then gives it: the columns of MBAM's key row. */

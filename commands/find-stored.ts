@@ -1,0 +1,66 @@
+import type { EstimateContext } from "../server/command/define-command.ts";
+import type { RecoveryKeyQuery } from "../server/command/site-database.ts";
+
+/** A script that asks for 200 has its own list. */
+const mostNamed = 200;
+/** Beyond these a list helps nobody to choose. */
+const mostNamesakes = 10;
+
+export const listed = (words: readonly string[], last: string, most = mostNamed): string => {
+  if (words.length > most) return `${words.slice(0, most).join(", ")} and ${words.length - most} more`;
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")}${last}${words.at(-1) ?? ""}`;
+};
+
+/** What names are stored as. */
+export interface StoredNames {
+  readonly stored: readonly string[];
+  /** Of all that are stored. */
+  readonly rows: number;
+  readonly missing: readonly string[];
+  /** A sentence for each name that may be several computers'. */
+  readonly ambiguous: readonly string[];
+  /** A sentence for each name that is stored as another, or as another too. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Finds the stored computers that names mean: the very name, else the one that is the short form of it or has it as its short form. Of
+ * several none is chosen. A computer counts where it has keys for the query, so that what a role hides makes no name ambiguous.
+ */
+export const findStored = async (
+  names: readonly string[],
+  query: RecoveryKeyQuery,
+  { siteDatabase, signal }: EstimateContext,
+): Promise<StoredNames> => {
+  const stored = new Set<string>();
+  const [missing, ambiguous, notes]: [string[], string[], string[]] = [[], [], []];
+  let rows = 0;
+  const countOf = (name: string): Promise<number> =>
+    siteDatabase.countRecoveryKeys({ ...query, computerNames: [name] }, signal);
+  for (const name of names) {
+    const { same, other } = await siteDatabase.findComputers(name, signal);
+    const own = same.length === 0 ? 0 : await countOf(name);
+    const namesakes: { readonly name: string; readonly keys: number }[] = [];
+    for (const one of other) {
+      const keys = await countOf(one);
+      if (keys > 0) namesakes.push({ name: one, keys });
+    }
+    const words = namesakes.map((one) => one.name);
+    const [only, ...more] = namesakes;
+    if (own > 0) {
+      stored.add(name);
+      rows += own;
+      if (only !== undefined) notes.push(`There are also keys of ${listed(words, " and ", mostNamesakes)}.`);
+    } else if (only === undefined) missing.push(name);
+    else if (more.length > 0)
+      ambiguous.push(
+        `${name} may be ${listed(words, " or ", mostNamesakes)}, so no key of these is shown: give one of these names.`,
+      );
+    else {
+      stored.add(only.name);
+      rows += only.keys;
+      notes.push(`${name} is stored as ${only.name}.`);
+    }
+  }
+  return { stored: [...stored], rows, missing, ambiguous, notes };
+};
