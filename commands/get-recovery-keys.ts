@@ -36,6 +36,7 @@ const parameters = {
     synopsis: "Only keys of these computers.",
     position: 0,
     bounds: "computerName",
+    elseReadAs: "RecoveryKeyId",
   }),
   RecoveryKeyId: list(keyIdOrPrefix, {
     synopsis: "Only the keys with these ids, as manage-bde and the recovery screen show them.",

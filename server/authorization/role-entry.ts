@@ -65,6 +65,8 @@ const findViolation = (entry: RoleEntry, texts: CheckedTexts): Violation | undef
   return undefined;
 };
 
+export const accepts = (entry: RoleEntry, texts: CheckedTexts): boolean => findViolation(entry, texts) === undefined;
+
 /** The bounds that the entry's rules set, whether or not the line names their parameters. */
 export const keyBoundsOf = ({ definition, parameters }: RoleEntry): LineBounds | undefined => {
   const rules = [...parameters].flatMap(([name, rule]) => {

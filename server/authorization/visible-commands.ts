@@ -12,6 +12,7 @@ import type { BoundLine, VisibleCommands } from "./contract.ts";
 import { describeCommand, narrowedValues, visibleParameters } from "./describe.ts";
 import { findAcceptingEntry, keyBoundsOf } from "./role-entry.ts";
 import type { RoleEntry } from "./role-entry.ts";
+import { withSecondReading } from "./second-reading.ts";
 
 /** Every command there is, as one user sees it: an empty grant is a hidden command. */
 interface Grant {
@@ -85,6 +86,22 @@ const isAccepted = (bind: () => unknown): boolean => {
   } catch (error) {
     if (error instanceof Refusal) return false;
     throw error;
+  }
+};
+
+/** What a line says more than its command has a use for. */
+const refuseUnused = (command: string, unused: { readonly approval: boolean; readonly pipe: boolean }): void => {
+  if (unused.approval) {
+    throw new Refusal("InvalidArgument", "This needs no approval: leave -RequestId and -Wait out.", {
+      reason: "parameter",
+      command,
+    });
+  }
+  if (unused.pipe) {
+    throw new Refusal("InvalidArgument", "This answers no rows, so there is nothing for a pipe to take.", {
+      reason: "syntax",
+      command,
+    });
   }
 };
 
@@ -181,19 +198,13 @@ export const makeVisibleCommands = (
     const bound = definition.bind(raw, narrowed);
     const entry = definition.forEveryone ? undefined : findAcceptingEntry(grant.entries, bound.texts);
     const shaping = rest.map(bindShaping);
-    if (entry?.requireApproval !== true && asked !== undefined) {
-      throw new Refusal("InvalidArgument", "This needs no approval: leave -RequestId and -Wait out.", {
-        reason: "parameter",
-        command: definition.name,
-      });
-    }
-    if (shaping.length > 0 && !bound.answersRows) {
-      throw new Refusal("InvalidArgument", `This answers no rows, so there is nothing for a pipe to take.`, {
-        reason: "syntax",
-        command: definition.name,
-      });
-    }
-    return { command: bound.command, shaping, ...termsOf(entry, bound, shaping, asked) };
+    refuseUnused(definition.name, {
+      approval: asked !== undefined && entry?.requireApproval !== true,
+      pipe: shaping.length > 0 && !bound.answersRows,
+    });
+    const read = { raw, words: first.words, command: bound.command };
+    const command = entry === undefined ? bound.command : withSecondReading(definition, read, entry);
+    return { command, shaping, ...termsOf(entry, bound, shaping, asked) };
   };
 
   const bindLine = (line: string): BoundLine => bindStages(parseCommandLine(line));

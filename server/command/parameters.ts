@@ -37,6 +37,8 @@ export interface Parameter<T> {
   readonly position?: number;
   /** A role's rule on this parameter bounds the keys that are there at all, not only the values that may be typed. */
   readonly bounds?: BoundField;
+  /** The parameter that a line's first word is for, where it finds nothing as this one's value and can be that one's. */
+  readonly elseReadAs?: string;
   decode(raw: RawValue): { readonly value: T; readonly texts: readonly string[] } | { readonly problem: string };
 }
 
@@ -56,6 +58,7 @@ interface Options {
   readonly restricted?: true;
   readonly position?: number;
   readonly bounds?: BoundField;
+  readonly elseReadAs?: string;
 }
 
 const about = (kind: Kind<unknown>, options: Options) => ({
@@ -68,6 +71,7 @@ const about = (kind: Kind<unknown>, options: Options) => ({
     suggestions: kind.suggestions,
     position: options.position,
     bounds: options.bounds,
+    elseReadAs: options.elseReadAs,
   }),
 });
 

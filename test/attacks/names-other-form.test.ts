@@ -42,21 +42,21 @@ const run = async (typed: string, rule: object) => {
   return { outcome, disclosed, words: JSON.stringify([outcome.failure, shown, told]) };
 };
 
-const sameAsNowhere = async (typed: string, nowhere: string, rule: object): Promise<void> => {
-  const [outside, none] = [await run(typed, rule), await run(nowhere, rule)];
-  expect([outside.disclosed, outside.outcome.exitStatus]).toEqual([[], 3]);
-  expect(outside.words.replaceAll(typed, "NAME")).toBe(none.words.replaceAll(nowhere, "NAME"));
-};
+const pattern = (validatePattern: string): object => ({ validatePattern });
 
-test("a short name that the pattern allows does not open a computer with a domain that it doesn't", async () => {
-  await sameAsNowhere("PC-1", "PC-9", { validatePattern: "PC-[0-9]+" });
-  await sameAsNowhere("PC-1", "PC-9", { validateSet: ["PC-1", "PC-9"] });
-  await sameAsNowhere("PC-1", "PC-9", { validatePattern: String.raw`PC-[0-9]+(\.corp\.example)?` });
-});
-
-test("a name with a domain that the pattern allows does not open the short one that it doesn't", async () => {
-  await sameAsNowhere("PC-3.corp.example", "PC-9.corp.example", { validatePattern: String.raw`.*\.corp\.example` });
-});
+test.each([
+  ["PC-1", "PC-9", pattern("PC-[0-9]+")],
+  ["PC-1", "PC-9", { validateSet: ["PC-1", "PC-9"] }],
+  ["PC-1", "PC-9", pattern(String.raw`PC-[0-9]+(\.corp\.example)?`)],
+  ["PC-3.corp.example", "PC-9.corp.example", pattern(String.raw`.*\.corp\.example`)],
+])(
+  "%s, which the rule allows, opens no computer that it doesn't: as %s, which is not there",
+  async (typed, nowhere, rule) => {
+    const [outside, none] = [await run(typed, rule), await run(nowhere, rule)];
+    expect([outside.disclosed, outside.outcome.exitStatus]).toEqual([[], 3]);
+    expect(outside.words.replaceAll(typed, "NAME")).toBe(none.words.replaceAll(nowhere, "NAME"));
+  },
+);
 
 test("a computer outside neither makes a name ambiguous nor is named", async () => {
   const { disclosed, words } = await run("PC-2", { validatePattern: String.raw`PC-[0-9]+(\.corp\.example)?` });

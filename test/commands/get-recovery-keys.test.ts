@@ -207,11 +207,58 @@ describe("a computer by another form of its name", () => {
   });
 });
 
+describe("the digits of the recovery screen as the first word", () => {
+  const run = async (line: string, site = createMemorySite(keys)) => {
+    const told: string[] = [];
+    const { result } = await runLine(line, site, { prompts: [], told });
+    return { told, ids: (await readAll(result)).map(([, , id]) => String(id).slice(0, 8)) };
+  };
+
+  test.each(["abcd0002", "ABCD0002-0000-4000-8000-000000000002", "abcd0002 -Latest"])(
+    "%s is a key id where no computer has that name",
+    async (words) => {
+      expect(await run(`Get-RecoveryKeys ${words}`)).toEqual({
+        ids: ["ABCD0002"],
+        told: ["-ComputerName finds nothing there, so it was read as -RecoveryKeyId."],
+      });
+    },
+  );
+
+  test("several are several key ids", async () => {
+    expect((await run("Get-RecoveryKeys ABCD0002,ABCD0003")).ids).toEqual(["ABCD0003", "ABCD0002"]);
+  });
+
+  test("a computer of that very name wins, and the hint says how to ask for the key id", async () => {
+    const [first, ...others] = keys;
+    if (first === undefined) throw new Error("no key");
+    const site = createMemorySite([{ ...first, computerName: "ABCD0002" }, ...others]);
+    expect(await run("Get-RecoveryKeys ABCD0002", site)).toEqual({
+      ids: ["ABCD0001"],
+      told: ["It was read as -ComputerName. For the other: -RecoveryKeyId ABCD0002"],
+    });
+  });
+
+  test("neither a computer nor a key id: both are said", async () => {
+    await expect(run("Get-RecoveryKeys ddac3fba")).rejects.toMatchObject({
+      category: "ObjectNotFound",
+      message:
+        "It was read as -ComputerName and as -RecoveryKeyId. No recovery key was found for a key id that begins with DDAC3FBA.",
+    });
+  });
+
+  test.each(["Get-RecoveryKeys -ComputerName ABCD0002", "Get-RecoveryKeys ABCD0002,NO-PC", "Get-RecoveryKeys ABCD000"])(
+    "%s is about computers only",
+    async (line) => {
+      await expect(run(line)).rejects.toMatchObject({ category: "ObjectNotFound" });
+    },
+  );
+});
+
 describe("what is not there", () => {
   const notFound: readonly (readonly [string, string])[] = [
     ["Get-RecoveryKeys NO-PC", "No recovery key was found for computer NO-PC."],
     [
-      "Get-RecoveryKeys ddac3fba",
+      "Get-RecoveryKeys -ComputerName ddac3fba",
       "No recovery key was found for computer ddac3fba. Is it from the recovery screen? Then it is a key id: -RecoveryKeyId ddac3fba",
     ],
     [

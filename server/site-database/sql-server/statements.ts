@@ -185,7 +185,7 @@ export const findComputers = (name: string): Statement => {
     text: `SELECT TOP (@most) Machines.Name AS ComputerName,
   CONVERT(bit, MAX(CASE WHEN Machines.Name = @computerName THEN 1 ELSE 0 END)) AS IsSame
 FROM dbo.${tables.machines} Machines
-WHERE Machines.Name = @computerName OR Machines.Name = @shortName OR Machines.Name LIKE @longerNames ESCAPE '\'
+WHERE Machines.Name = @computerName OR Machines.Name = @shortName OR Machines.Name LIKE @longerNames ESCAPE '\\'
 GROUP BY Machines.Name ORDER BY IsSame DESC, Machines.Name ${options}`,
     parameters: {
       most: int(mostNamesakes),

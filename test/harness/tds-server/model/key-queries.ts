@@ -27,10 +27,10 @@ const textOf = (value: SqlValue): string | undefined => (typeof value === "strin
 const fold = (name: string): string => name.normalize("NFC").toUpperCase().trimEnd();
 
 /** LIKE: `%`, `_` and `[…]`, without case; what stands behind a backslash for itself, where the statement says ESCAPE. */
-const likePattern = (pattern: string): RegExp =>
+const likePattern = (pattern: string, escapes = false): RegExp =>
   new RegExp(
     `^${pattern.replace(/\\[^]|\[[^\]]*\]|[^]/g, (part) => {
-      if (part.startsWith("\\") && part.length > 1) return RegExp.escape(part.slice(1));
+      if (escapes && part.startsWith("\\") && part.length > 1) return RegExp.escape(part.slice(1));
       if (part === "%") return "[^]*";
       if (part === "_") return "[^]";
       return part.length > 1 ? part.replaceAll("\\", "\\\\") : part.replace(/[.*+?^${}()|[\]\\]/, String.raw`\$&`);
@@ -227,7 +227,7 @@ export const answerFindComputers = async (
   const parameters = parametersOf(request);
   const [same, short] = [textOf(parameters("computerName")), textOf(parameters("shortName"))];
   const longer = textOf(parameters("longerNames"));
-  const like = longer === undefined ? undefined : likePattern(longer);
+  const like = longer === undefined ? undefined : likePattern(longer, request.text.includes(String.raw`ESCAPE '\'`));
   const found = new Set<string>();
   for await (const keys of walk(state, 0, signal))
     for (const name of keys.flatMap((key) => state.tables.computersOf(key.volumeId)))
