@@ -65,6 +65,16 @@ export const computerName: Kind<string> = {
   },
 };
 
+/** A certificate's thumbprint as SQL Server, Windows and this endpoint show it: `0x`, spaces and colons are left out. */
+export const certificateThumbprint: Kind<string> = {
+  placeholder: "<thumbprint>",
+  expects: "a certificate's thumbprint: the 40 hexadecimal digits of SHA-1 or the 64 of SHA-256",
+  decode: (typed) => {
+    const digits = typed.replaceAll(/[\s:]/g, "").replace(/^0x/i, "").toLowerCase();
+    return /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(digits) ? { value: digits, text: digits } : mismatch;
+  },
+};
+
 /** A key id: a GUID, or at least its first eight digits, with or without braces. */
 export const keyIdOrPrefix: Kind<string> = {
   placeholder: "<GUID>",

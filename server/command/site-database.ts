@@ -73,6 +73,16 @@ export interface CertificateVerification {
   /** Microsoft's check and every required finding. */
   readonly valid: boolean;
   readonly findings: readonly CertificateFinding[];
+  /** Absent: there is no certificate, or it can't be seen. */
+  readonly thumbprints?: CertificateThumbprints;
+}
+
+/** Of the DER certificate, hexadecimal, lower case. */
+export interface CertificateThumbprints {
+  /** What SQL Server and Windows call the thumbprint. */
+  readonly sha1: string;
+  /** What this endpoint's commands show. */
+  readonly sha256: string;
 }
 
 export interface CertificateBackupRequest {
@@ -94,6 +104,8 @@ export interface CertificateState {
   readonly hasMasterKey: boolean;
   /** SHA-256 of the DER certificate, hexadecimal, lower case. Absent: there is none. */
   readonly thumbprint?: string;
+  /** Sentences for a person who is about to create one here: where it would not work. */
+  readonly warning?: string;
 }
 
 export interface CertificateCreateRequest {

@@ -1,4 +1,6 @@
+import { given } from "../command/given.ts";
 import type { CertificateFinding, CertificateVerification } from "../command/site-database.ts";
+import { thumbprintsOf } from "./key-files.ts";
 
 /** What a look at the certificate found, in the order in which it was found. Each has a sentence for when it passed, and one for when not. */
 export class CertificateFindings {
@@ -12,10 +14,18 @@ export class CertificateFindings {
     this.#all.push({ check, weight: "advice", passed, finding: passed ? good : bad });
   }
 
-  /** @param microsoftCheck what Microsoft's own script answers */
-  verification(microsoftCheck: boolean): CertificateVerification {
+  /**
+   * @param microsoftCheck what Microsoft's own script answers
+   * @param certificate DER, where it can be seen
+   */
+  verification(microsoftCheck: boolean, certificate: Uint8Array | undefined): CertificateVerification {
     const valid = microsoftCheck && this.#all.every(({ passed, weight }) => passed || weight === "advice");
-    return { microsoftCheck, valid, findings: this.#all };
+    return {
+      microsoftCheck,
+      valid,
+      findings: this.#all,
+      ...given({ thumbprints: certificate && thumbprintsOf(certificate) }),
+    };
   }
 }
 

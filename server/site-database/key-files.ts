@@ -35,6 +35,7 @@ import {
   PKCS8ShroudedKeyBag,
   SafeContents,
 } from "pkijs";
+import type { CertificateThumbprints } from "../command/site-database.ts";
 
 /*
  * A certificate and its private key as files that other programs read: encrypted PKCS #8 (RFC 5958) and PKCS #12 (RFC 7292).
@@ -63,6 +64,12 @@ const oids = {
 
 /** SHA-256 of the DER certificate, hexadecimal, lower case. */
 export const thumbprintOf = (certificate: Uint8Array): string => createHash("sha256").update(certificate).digest("hex");
+
+export const thumbprintsOf = (certificate: Uint8Array): CertificateThumbprints => ({
+  // SHA-1 proves nothing here: it finds the certificate that sys.certificates and Windows name so.
+  sha1: createHash("sha1").update(certificate).digest("hex"),
+  sha256: thumbprintOf(certificate),
+});
 
 /** Does this private key belong to this certificate? Compares public keys, so a certificate of the same name won't do. */
 export const isKeyOf = (certificate: Uint8Array, privateKey: KeyObject): boolean =>

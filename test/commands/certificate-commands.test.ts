@@ -32,6 +32,36 @@ describe("verify-cert", () => {
     ]);
   });
 
+  test.each([
+    ["this site's, as SQL Server shows it", `0x${"AB".repeat(20)}`, 0, ["ab".repeat(20)], []],
+    ["this site's, as Windows shows it", `"ab${" ab".repeat(19)}"`, 0, ["ab".repeat(20)], []],
+    ["this site's, as this endpoint shows it", "cd".repeat(32), 0, ["cd".repeat(32)], []],
+    ["another site's too", `${"ab".repeat(20)},${"0e".repeat(20)}`, 1, ["ab".repeat(20)], ["0e".repeat(20)]],
+    ["the SHA-1 of another that begins the same", `${"ab".repeat(19)}ac`, 1, [], [`${"ab".repeat(19)}ac`]],
+  ])("compares a thumbprint that is %s", async (_, given, exitStatus, same, differing) => {
+    const thumbprints = { sha1: "ab".repeat(20), sha256: "cd".repeat(32) };
+    const site = createMemorySite([], { microsoftCheck: true, valid: true, findings: [], thumbprints });
+    const { result } = await runLine(`verify-cert -Thumbprint ${given}`, site);
+    expect(rowsOf(result).exitStatus).toBe(exitStatus);
+    const compared = (await readAll(result)).filter(([check]) => check === "same-certificate");
+    const firstWords = (passed: boolean) =>
+      compared.filter((row) => row[2] === passed).map((row) => String(row[3]).split(" ")[0]);
+    expect([firstWords(true), firstWords(false)]).toEqual([same, differing]);
+    const raw = await runLine(`verify-cert -raw -Thumbprint ${given}`, site);
+    expect(raw.result).toEqual({ kind: "text", text: exitStatus === 0 ? "1" : "0", exitStatus });
+  });
+
+  test("does not pass a thumbprint where this site's certificate can't be seen", async () => {
+    const { result } = await runLine(`verify-cert -Thumbprint ${"ab".repeat(20)}`, createMemorySite([], valid));
+    expect(rowsOf(result).exitStatus).toBe(1);
+  });
+
+  test.each(["ab", "x".repeat(40), `${"ab".repeat(20)}c`])("refuses %s as a thumbprint", async (given) => {
+    await expect(runLine(`verify-cert -Thumbprint ${given}`, createMemorySite([]))).rejects.toMatchObject({
+      category: "InvalidArgument",
+    });
+  });
+
   test("keeps its exit status behind a pipe", async () => {
     const { result } = await runLine("verify-cert | Measure-Object", createMemorySite([], invalid));
     expect(await readAll(result)).toEqual([[2]]);
@@ -115,5 +145,18 @@ describe.each([
       ]);
       expect(bound.command.parameters).toMatchObject({ AcceptLosing: "CM_ABC", Force: true });
     }
+  });
+});
+
+describe("create-cert on a SQL Server whose certificates do not work on later ones", () => {
+  const warning = "It does not work on later ones.";
+
+  test("warns a person in the question, and a script beside the answer", async () => {
+    const asked = { prompts: [], questions: [], told: [], answer: true };
+    await runLine("create-cert", createMemorySite([], undefined, { hasMasterKey: true, warning }), asked);
+    expect(asked.questions).toEqual([expect.stringContaining(warning)]);
+    const script = { prompts: [], told: [] };
+    await runLine("create-cert -Force", createMemorySite([], undefined, { hasMasterKey: true, warning }), script);
+    expect(script.told).toEqual([warning]);
   });
 });

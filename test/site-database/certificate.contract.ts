@@ -45,6 +45,17 @@ const testMaking = (start: (records?: readonly RecoveryRecord[]) => Promise<Site
     expect(await stateOf(database)).toEqual(before);
   });
 
+  test("a check says the thumbprints of the certificate that a backup holds", async () => {
+    const under = await start();
+    const { thumbprints } = await under.database.verifyCertificate(neverStopped);
+    await under.database.backupCertificate(backupOf("prints"), neverStopped);
+    const certificate = new X509Certificate(await readFile(join(under.backupDirectory, "prints.cer")));
+    const plain = (print: string): string => print.replaceAll(":", "").toLowerCase();
+    expect(thumbprints).toEqual({ sha1: plain(certificate.fingerprint), sha256: plain(certificate.fingerprint256) });
+    await under.dropCertificate();
+    expect((await under.database.verifyCertificate(neverStopped)).thumbprints).toBeUndefined();
+  });
+
   test.each(["RecoveryAndHardwareRead", "RecoveryAndHardwareWrite"] as const)(
     "creating grants CONTROL again to %s, and nothing else",
     async (principal) => {

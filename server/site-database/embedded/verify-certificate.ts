@@ -144,6 +144,7 @@ export const createCertificateVerifier = (
     const certificates = findCertificates(certificateName);
     judgePresence(findings, certificates.length, access.plainTextAllowed);
     const [row] = certificates;
+    let certificate: Uint8Array | undefined;
     if (row !== undefined) {
       const [protection, owner, backedUpAt] = row;
       findings.required(
@@ -152,7 +153,7 @@ export const createCertificateVerifier = (
         `Its owner is ${ownerName}.`,
         `Its owner is not ${ownerName}: give it back to that principal.`,
       );
-      const certificate = judgePrivateKey(findings, protection, access);
+      certificate = judgePrivateKey(findings, protection, access);
       judgeGrants(findings, access);
       judgeSample(findings, newestKeys(), access);
       if (certificate !== undefined)
@@ -160,6 +161,6 @@ export const createCertificateVerifier = (
       judgeBackup(findings, backedUpAt === null ? undefined : decodeTime(backedUpAt, "pvt_key_last_backup_date"));
     }
     judgePlainText(findings, decodeInteger(plainTextCount()[0]?.[0], "count"), access.plainTextAllowed);
-    return findings.verification(microsoftCheck);
+    return findings.verification(microsoftCheck, certificate);
   };
 };

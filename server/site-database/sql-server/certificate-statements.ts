@@ -2,7 +2,7 @@ import { identifiers, quoteBytes, quoteText } from "./quoting.ts";
 import type { SiteShape } from "./site-shape.ts";
 import { int, named } from "./statement.ts";
 import type { Statement } from "./statement.ts";
-import { recoveryKeyText, tables } from "./statements.ts";
+import { openedKeyText, recoveryKeyText, tables } from "./statements.ts";
 
 /*
  * BitLockerManagement_CERT: the scripts of "Encrypt recovery data" (Configuration Manager documentation), and what goes
@@ -92,6 +92,17 @@ export const countUnreadableKeys = (shape: SiteShape): Statement =>
 WHERE Keys.RecoveryKey IS NOT NULL AND ${recoveryKeyText(shape)} IS NULL`,
     parameters: {},
     columns: ["Unreadable"],
+  });
+
+/** Encrypted keys that the certificate opens, counted to 1. Plain text opens without one. */
+export const countOpenedKeys = (shape: SiteShape): Statement =>
+  named({
+    name: "count-opened-keys",
+    kind: "query",
+    text: `SELECT COUNT(*) AS Opened FROM (SELECT TOP (1) 1 AS One FROM dbo.${tables.keys} Keys
+  WHERE ${openedKeyText(shape)} IS NOT NULL) First`,
+    parameters: {},
+    columns: ["Opened"],
   });
 
 /** Is there a master key, and is there a certificate of the name? */

@@ -3,6 +3,7 @@ import {
   backupToPfx,
   beginTransaction,
   commitTransaction,
+  countOpenedKeys,
   countUnreadableKeys,
   createCertificate,
   createMasterKey,
@@ -80,6 +81,7 @@ const ofShape = (shape: SiteShape): readonly Statement[] => [
   countKeys(shape, everyFilter),
   sampleKeys(shape, 20),
   countUnreadableKeys(shape),
+  countOpenedKeys(shape),
 ];
 
 /** Every statement the product can send, with sample parameters; some names several times, once for each shape of a site. */

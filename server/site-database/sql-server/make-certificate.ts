@@ -1,3 +1,5 @@
+import { X509Certificate } from "node:crypto";
+import { given } from "../../command/given.ts";
 import { EndpointError } from "../../errors.ts";
 import { revealSecret } from "../../secret.ts";
 import type { Secret } from "../../secret.ts";
@@ -7,6 +9,7 @@ import type { CertificateCreateRequest, CertificateState } from "../../command/s
 import {
   beginTransaction,
   commitTransaction,
+  countOpenedKeys,
   countUnreadableKeys,
   createCertificate as createStatement,
   createMasterKey,
@@ -74,11 +77,29 @@ const find = async ({ connection }: Lease, signal: AbortSignal): Promise<Found> 
 const readPresent = async ({ connection }: Lease, signal: AbortSignal): Promise<Uint8Array | undefined> =>
   decodeBytes((await connection.all(readCertificate(), { signal }))[0]?.rows[0]?.[0]);
 
+/** SQL Server 2016. Certificates made by older ones do not work from here on. */
+const firstVersionOfNewCertificates = 13;
+
+/** The older ones generate a key of this length; newer ones, a longer one. */
+const oldestKeyBits = 1024;
+
+const warningFor = ({ session: { majorVersion } }: Site): string | undefined =>
+  majorVersion > 0 && majorVersion < firstVersionOfNewCertificates
+    ? "This is SQL Server 2014 or older: a certificate made here does not work on SQL Server 2016 or later. If any site of the " +
+      "hierarchy has a later version, create it at the site with the latest one, run backup-cert there, and restore-cert here."
+    : undefined;
+
 export const findCertificate = (connections: SiteConnections, signal: AbortSignal): Promise<CertificateState> =>
-  connections.read(signal, async (lease) => {
+  connections.read(signal, async (lease, site) => {
     const { hasMasterKey, hasCertificate } = await find(lease, signal);
     const present = hasCertificate ? await readPresent(lease, signal) : undefined;
-    return { hasMasterKey, ...(present === undefined ? {} : { thumbprint: thumbprintOf(present) }) };
+    return {
+      hasMasterKey,
+      ...given({
+        thumbprint: present && thumbprintOf(present),
+        warning: hasCertificate ? undefined : warningFor(site),
+      }),
+    };
   });
 
 /** Whose CONTROL is missing from the certificate that is there. */
@@ -130,19 +151,43 @@ const checkOpensKeys = async (
   );
 };
 
+const keyBitsOf = (certificate: Uint8Array): number | undefined =>
+  new X509Certificate(certificate).publicKey.asymmetricKeyDetails?.modulusLength;
+
+/**
+ * Refuses the certificate of an older SQL Server on one where it does not work. The file doesn't name its maker, so the length of its key
+ * tells. One that opens a stored key is kept: a database that was upgraded in place has no other way to those keys.
+ * Asked inside the transaction that restored it.
+ */
+const checkVersion = async (lease: Lease, site: Site, signal: AbortSignal): Promise<void> => {
+  if (site.session.majorVersion < firstVersionOfNewCertificates) return;
+  const restored = await readPresent(lease, signal);
+  if (restored === undefined || (keyBitsOf(restored) ?? oldestKeyBits) > oldestKeyBits) return;
+  const [row] = (await lease.connection.all(countOpenedKeys(shapeForReading(site)), { signal }))[0]?.rows ?? [];
+  if (decodeNumber(row?.[0], "Opened") > 0) return;
+  throw new EndpointError(
+    "InvalidArgument",
+    `The backup's certificate has a key of ${oldestKeyBits} bits, as SQL Server 2014 and older make it: it does not work on SQL Server ` +
+      "2016 or later, and opens no key that is stored here. It was not kept. Create the certificate at the site with the latest SQL " +
+      "Server, run backup-cert there, and restore that backup at every site.",
+  );
+};
+
 const rollBackMs = 5000;
 
 interface HowToMake {
   readonly statement: (site: Site) => Statement;
   /** Throws where the certificate that is there is not the one to be made. */
   readonly checkPresent: (lease: Lease, present: Uint8Array | undefined) => Promise<void>;
+  /** Throws where what was made must not stay; asked inside the transaction. */
+  readonly checkMade: (lease: Lease, site: Site) => Promise<void>;
 }
 
 /** Master key, certificate and grants, each if missing, all in one transaction; nothing stays when any part fails. */
 const make = (
   connections: SiteConnections,
   request: CertificateCreateRequest,
-  { statement, checkPresent }: HowToMake,
+  { statement, checkPresent, checkMade }: HowToMake,
   signal: AbortSignal,
 ): Promise<Made> =>
   connections.use(signal, async (lease, site) => {
@@ -162,6 +207,7 @@ const make = (
         else {
           await run(statement(site));
           await checkOpensKeys(lease, site, lossIsAccepted, signal);
+          await checkMade(lease, site);
         }
         await run(commitTransaction());
       } catch (error) {
@@ -201,7 +247,8 @@ export const createCertificate = async (
   if (day === null || !isDay(request.expiresOn))
     throw new EndpointError("InvalidArgument", "The day of expiry must be a date, as 2039-10-22.");
   const statement = (): Statement => createStatement(`${day[1]}${day[2]}${day[3]}`);
-  return make(connections, request, { statement, checkPresent: () => Promise.resolve() }, signal);
+  const nothing = (): Promise<void> => Promise.resolve();
+  return make(connections, request, { statement, checkPresent: nothing, checkMade: nothing }, signal);
 };
 
 const firstVersionWithPfx = 16;
@@ -261,5 +308,7 @@ export const restoreCertificate = async (
         `${identifiers.certificate} is there without its private key. SQL Server's administrator has to drop it first.`,
       );
   };
-  return make(connections, request, { statement: (site) => restoreStatement(request, site), checkPresent }, signal);
+  const checkMade: HowToMake["checkMade"] = (lease, site) => checkVersion(lease, site, signal);
+  const statement = (site: Site): Statement => restoreStatement(request, site);
+  return make(connections, request, { statement, checkPresent, checkMade }, signal);
 };

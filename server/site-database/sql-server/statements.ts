@@ -37,6 +37,15 @@ export const recoveryKeyText = ({ storage, decryptParameters }: SiteShape): stri
   }
 };
 
+/** The same, but NULL for a key that is stored as text. */
+export const openedKeyText = (shape: SiteShape): string => {
+  if (shape.storage === "plainText") return "NULL";
+  const text = recoveryKeyText(shape);
+  return shape.storage === "encrypted"
+    ? text
+    : `CASE WHEN Keys.RecoveryKey LIKE ${plainTextPattern} THEN NULL ELSE ${text} END`;
+};
+
 const isText = (shape: SiteShape): boolean => !["uniqueidentifier", "int", "bigint"].includes(shape.keyIdType);
 
 /** The narrowing part of a query, for one computer name and one id at most; several are asked for one after the other. */

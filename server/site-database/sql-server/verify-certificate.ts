@@ -1,7 +1,7 @@
 import type { CertificateVerification } from "../../command/site-database.ts";
 import { CertificateFindings, judgeBackup, judgeExpiry, plural } from "../certificate-findings.ts";
-import { inspectCertificate, sampleKeys, verifyAsMicrosoft } from "./certificate-statements.ts";
-import { decodeNumber, decodeTime } from "./columns.ts";
+import { inspectCertificate, readCertificate, sampleKeys, verifyAsMicrosoft } from "./certificate-statements.ts";
+import { decodeBytes, decodeNumber, decodeTime } from "./columns.ts";
 import type { Site } from "./introspection.ts";
 import type { Lease } from "./pool.ts";
 import { identifiers } from "./quoting.ts";
@@ -151,5 +151,6 @@ export const verifyCertificate = (
       sampled: decodeNumber(sampleRow[0], "Sampled"),
       readable: decodeNumber(sampleRow[1], "Readable"),
     };
-    return judge(certificates, sample, site, now).verification(microsoftCheck);
+    const certificate = decodeBytes((await rowsOf(lease, readCertificate(), signal))[0]?.[0]);
+    return judge(certificates, sample, site, now).verification(microsoftCheck, certificate);
   });

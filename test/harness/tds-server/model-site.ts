@@ -5,6 +5,7 @@ import { thumbprintOf } from "./model/certificate-files.ts";
 import type { CertificatePair } from "./model/certificate-files.ts";
 import {
   answerCountKeys,
+  answerCountOpened,
   answerCountUnreadable,
   answerFindComputers,
   answerGetRecoveryKey,
@@ -81,6 +82,8 @@ const answer = async (state: SiteState, request: TdsRequest, respond: Respond, s
       return answerFindComputers(state, request, respond, signal);
     case "count-unreadable-keys":
       return answerCountUnreadable(state, respond, signal);
+    case "count-opened-keys":
+      return answerCountOpened(state, respond, signal);
     case "sample-keys":
       return answerSample(state, request, respond, signal);
     case "RecoveryAndHardwareRead.GetRecoveryKey":

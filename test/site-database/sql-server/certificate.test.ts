@@ -5,6 +5,7 @@ import { Secret } from "../../../server/secret.ts";
 import type { SqlServerSiteDatabase } from "../../../server/site-database/sql-server/database.ts";
 import { createCertificate, restoreCertificate } from "../../../server/site-database/sql-server/make-certificate.ts";
 import type { CreateRequest, Made, RestoreRequest } from "../../../server/site-database/sql-server/make-certificate.ts";
+import { makeCertificatePair } from "../../harness/tds-server/model/certificate-files.ts";
 import { encodePvk } from "../../harness/tds-server/model/pvk.ts";
 import { statementNameOf } from "../../harness/tds-server/model-site.ts";
 import type { ModelSite } from "../../harness/tds-server/model-site.ts";
@@ -202,6 +203,19 @@ describe("creating", () => {
   });
 });
 
+describe("creating, by version", () => {
+  test.each([
+    { majorVersion: 12, warning: expect.stringContaining("does not work on SQL Server 2016 or later") },
+    { majorVersion: 13, warning: undefined },
+    { majorVersion: 16, warning: undefined },
+  ])("version $majorVersion says what is wrong with a certificate of its own", async ({ majorVersion, warning }) => {
+    const site = await startSite({ shape: { majorVersion } });
+    sites.push(site);
+    bare(site.model);
+    expect((await (await site.open()).findCertificate(neverStopped)).warning).toEqual(warning);
+  });
+});
+
 describe("SQL Server's own files", () => {
   const settings = { serverBackupDirectory: "D:\\Backup\\" };
   const request = { name: "site", form: "Pkcs8", password: strong } as const;
@@ -269,6 +283,37 @@ describe("restoring", () => {
     expect(found(model)).toEqual(both);
     await expect(database.verifyCertificate(neverStopped)).resolves.toMatchObject({ valid: true });
   });
+
+  test.each([
+    { of: "an older SQL Server", majorVersion: 13, keyBits: 1024, keep: "nothing", result: "refused" },
+    { of: "an older SQL Server", majorVersion: 16, keyBits: 1024, keep: "plain text", result: "refused" },
+    { of: "an older SQL Server", majorVersion: 16, keyBits: 1024, keep: "its keys", result: "kept" },
+    { of: "an older SQL Server", majorVersion: 12, keyBits: 1024, keep: "nothing", result: "kept" },
+    { of: "a newer SQL Server", majorVersion: 12, keyBits: 2048, keep: "nothing", result: "kept" },
+  ] as const)(
+    "the certificate of $of is $result by version $majorVersion where the database holds $keep",
+    async ({ majorVersion, keyBits, keep, result }) => {
+      const certificate = await makeCertificatePair("BitLocker Management", undefined, keyBits);
+      const mixed = keep === "plain text" ? { keyColumn: "varchar" as const } : {};
+      const site = await startSite({ certificate, shape: { majorVersion, ...mixed } });
+      sites.push(site);
+      const key = { keyId, computerName: "PC-1", recoveryKey: passwordOf(1) };
+      if (keep !== "nothing") site.model.add(key, keep === "plain text" ? "plain" : "encrypted");
+      bare(site.model);
+      const { der, privateKey } = certificate;
+      if (privateKey === undefined) throw new Error("the model has no key");
+      const from = { kind: "bytes", certificate: der, pvk: encodePvk(privateKey, "it's-Geheim-17") } as const;
+      const database = await site.open();
+      const work = restore(database, { from, password: new Secret("it's-Geheim-17"), masterKeyPassword: strong });
+      if (result === "refused")
+        expect(await failureOf(work)).toMatchObject({
+          category: "InvalidArgument",
+          message: expect.stringMatching(/SQL Server 2014 .*at the site with the latest SQL Server/),
+        });
+      else expect(await work).toMatchObject({ certificate: "created" });
+      expect(found(site.model)).toEqual(result === "refused" ? nothing : both);
+    },
+  );
 
   test("never replaces one that is there", async () => {
     const { model, database } = await start();

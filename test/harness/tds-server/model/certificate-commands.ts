@@ -70,7 +70,8 @@ const pairFrom = async (state: SiteState, from: Source): Promise<CertificatePair
     case "subject": {
       const [, year, month, day] = /^(\d{4})(\d\d)(\d\d)$/.exec(from.expiresOn ?? "20271122") ?? [];
       if (year === undefined) throw new SqlError(241, "Conversion failed when converting date and/or time.");
-      return makeCertificatePair(from.subject, new Date(`${year}-${month}-${day}T00:00:00Z`));
+      const keyBits = state.shape.majorVersion < 13 ? 1024 : 2048;
+      return makeCertificatePair(from.subject, new Date(`${year}-${month}-${day}T00:00:00Z`), keyBits);
     }
     case "files": {
       const pvk = from.keyPath === undefined ? undefined : fileAt(state, from.keyPath);

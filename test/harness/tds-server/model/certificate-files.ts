@@ -37,11 +37,12 @@ const dayMs = 86_400_000;
 export const makeCertificatePair = (
   subject = "BitLocker Management",
   expiresAt = new Date("2039-10-22T00:00:00Z"),
+  keyBits: 1024 | 2048 = 2048,
 ): Promise<CertificatePair> =>
   inDirectory(async (path) => {
     await writeFile(path("openssl.cnf"), "[req]\ndistinguished_name=name\n[name]\n");
     const days = String(Math.max(1, Math.ceil((expiresAt.getTime() - Date.now()) / dayMs)));
-    const made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-utf8", "-config", path("openssl.cnf")];
+    const made = ["req", "-x509", "-newkey", `rsa:${keyBits}`, "-nodes", "-utf8", "-config", path("openssl.cnf")];
     const name = subject.replace(/[\\/]/g, String.raw`\$&`);
     await run("openssl", [
       ...made,

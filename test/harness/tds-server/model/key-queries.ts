@@ -198,6 +198,13 @@ export const answerCountUnreadable = async (state: SiteState, respond: Respond, 
   await answerCount(respond, "Unreadable", count);
 };
 
+export const answerCountOpened = async (state: SiteState, respond: Respond, signal: AbortSignal): Promise<void> => {
+  const opens = (key: ModelKey): boolean => key.encryptedBy !== undefined && decrypted(state, key) !== null;
+  let found = false;
+  for await (const keys of walk(state, 0, signal)) found ||= keys.some(opens);
+  await answerCount(respond, "Opened", Number(found));
+};
+
 /** The newest keys, and how many can be read. */
 export const answerSample = async (
   state: SiteState,
