@@ -1,12 +1,11 @@
 import { on } from "node:events";
 import { setTimeout } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
 import { stopped } from "../errors.ts";
+import { startThread, threadEntry } from "../start-thread.ts";
 import type { ReviewItems, ReviewKind, ReviewTask } from "./review-task.ts";
 import type { FromWorker } from "./review-worker.ts";
 
-/** Compiled or, in the tests, as it is. */
-const entry = new URL(`./review-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+const entry = threadEntry("./review-worker", import.meta.url);
 /**
  * How long stopping waits for the thread to end. One that waits for a file system that hangs does not hear it; it ends when the
  * file system answers, or with the process.
@@ -32,12 +31,7 @@ export async function* runInWorker<Kind extends ReviewKind>(
   { signal, onProgress, onGone, mostMemoryMb }: ThreadOptions,
 ): AsyncGenerator<ReviewItems[Kind]> {
   if (signal.aborted) throw stopped();
-  const worker = new Worker(entry, {
-    workerData: task,
-    env: {},
-    execArgv: [],
-    ...(mostMemoryMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: mostMemoryMb } }),
-  });
+  const worker = startThread(entry, task, mostMemoryMb === undefined ? {} : { maxOldGenerationSizeMb: mostMemoryMb });
   worker.on("error", () => undefined); // told to who iterates; one that comes after that must not end the server
   if (onGone !== undefined) worker.once("exit", onGone);
   try {

@@ -1,15 +1,14 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
 import type { EventLog } from "./event.ts";
 import { findSegments } from "./log-lines.ts";
 import { removeSummaries, signSummary, summariesIn, summaryName } from "./summary.ts";
 import type { FromSummaryWorker, MadeSummary, SummaryTask } from "./summary-worker.ts";
 import type { Runtime } from "../runtime.ts";
+import { startThread, threadEntry } from "../start-thread.ts";
 
-/** Compiled or, in the tests, as it is. */
-const entry = new URL(`./summary-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+const entry = threadEntry("./summary-worker", import.meta.url);
 /** A log that makes it need more is damaged, and must not take the server with it. */
 const mostMemoryMb = 1024;
 /** A pruning takes summaries away. */
@@ -37,12 +36,7 @@ export interface SummaryKeeper {
 /** @returns undefined where there is nothing to summarize */
 const make = (task: SummaryTask, key: KeyObject, signal: AbortSignal): Promise<MadeSummary | undefined> =>
   new Promise((resolve, reject) => {
-    const worker = new Worker(entry, {
-      workerData: task,
-      env: {},
-      execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: mostMemoryMb },
-    });
+    const worker = startThread(entry, task, { maxOldGenerationSizeMb: mostMemoryMb });
     const stop = (): void => void worker.terminate();
     signal.addEventListener("abort", stop, { once: true });
     let made: MadeSummary | undefined;

@@ -1,12 +1,11 @@
-import { Worker } from "node:worker_threads";
 import { EndpointError } from "../../errors.ts";
+import { startThread, threadEntry } from "../../start-thread.ts";
 import { examineSet } from "./examine-set.ts";
 import type { SetExamination, SetExamined } from "./examine-set.ts";
 import type { FromExamineWorker } from "./examine-worker.ts";
 import { asEndpointError, unavailable, UnreadableCell } from "./failures.ts";
 
-/** Compiled or, in the tests, as it is. */
-const ownEntry = new URL(`./examine-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+const ownEntry = threadEntry("./examine-worker", import.meta.url);
 
 /** A page needs one megabyte; a thread that needs more than this is broken, and must not take the server with it. */
 const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16 };
@@ -19,7 +18,7 @@ const askThread = async (
   entry: URL,
   signal: AbortSignal,
 ): Promise<FromExamineWorker | undefined> => {
-  const worker = new Worker(entry, { workerData: task, env: {}, execArgv: [], resourceLimits });
+  const worker = startThread(entry, task, resourceLimits);
   try {
     return await new Promise<FromExamineWorker | undefined>((resolve, reject) => {
       worker.on("message", resolve); // the worker posts nothing else

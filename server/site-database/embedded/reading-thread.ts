@@ -1,13 +1,13 @@
 import type { KeyObject } from "node:crypto";
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { EndpointError } from "../../errors.ts";
+import { startThread, threadEntry } from "../../start-thread.ts";
 import { throwIfStopped, unavailable } from "./failures.ts";
 import type { KeyPosition } from "./key-pages.ts";
 import type { FoundKeys, FromReadingWorker, PageRequest, ReadingTask } from "./reading-worker.ts";
 
-/** Compiled or, in the tests, as it is. */
-const ownEntry = new URL(`./reading-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+const ownEntry = threadEntry("./reading-worker", import.meta.url);
 
 /** A page needs one megabyte; a thread that needs more than this is broken, and must not take the server with it. */
 const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16 };
@@ -41,7 +41,7 @@ class ReadingThread {
 
   constructor(task: ReadingTask, entry: URL, answerWithinMs: number, onExit: () => void) {
     this.#answerWithinMs = answerWithinMs + task.lockWaitMs;
-    this.#worker = new Worker(entry, { workerData: task, env: {}, execArgv: [], resourceLimits });
+    this.#worker = startThread(entry, task, resourceLimits);
     // The worker posts nothing else.
     this.#worker.on("message", (message: FromReadingWorker) => {
       if (message.kind === "ready") this.#ready = true;
