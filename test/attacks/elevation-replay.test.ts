@@ -49,7 +49,7 @@ test("the story: refused with an id, approved by another person, run once", asyn
     approver: "dave",
     comment: "ok",
     ceiling: 6,
-    invocation: "Get-RecoveryKeys -Format ndjson -raw",
+    invocation: "Get-RecoveryKeys -raw -Format ndjson",
     connectedUser: "alice",
   });
 });
