@@ -7,6 +7,7 @@ import { parseCommandLine } from "../command-line/parse.ts";
 import type { Stage } from "../command-line/parse.ts";
 import { notRecognised, refusePipe } from "../command-line/refusals.ts";
 import { bindParameters } from "./bind-parameters.ts";
+import { closestNames } from "./closest-names.ts";
 import { canonicalInvocation } from "./canonical-invocation.ts";
 import type { BoundLine, VisibleCommands } from "./contract.ts";
 import { describeCommand, narrowedValues, visibleParameters } from "./describe.ts";
@@ -164,12 +165,15 @@ export const makeVisibleCommands = (
     ),
   );
 
-  /** Hidden and unknown take the same way: one look into one map, one refusal made of the same words. */
+  const visibleNames = grants.filter(({ visible }) => visible).map(({ definition }) => definition.name);
+
+  /** Hidden and unknown take the same way: one look into one map, one refusal made of the same words and of this user's commands. */
   const findGrant = (name: string): Grant => {
     const grant = byName.get(name.toLowerCase());
     if (grant === undefined || !grant.visible) {
       throw notRecognised(
         grant === undefined ? { reason: "unknown" } : { reason: "hidden", command: grant.definition.name },
+        closestNames(name, visibleNames),
       );
     }
     return grant;

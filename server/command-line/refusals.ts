@@ -3,13 +3,20 @@ import { Refusal } from "../errors.ts";
 /**
  * The answer for a command that does not exist and for one this user can't see: word for word the same, without what
  * was typed, so that neither the words nor their length tell the two apart.
+ *
+ * @param closest of the commands that this user can see
  */
-export const notRecognised = (details: { readonly reason: "unknown" | "hidden"; readonly command?: string }): Refusal =>
-  new Refusal(
+export const notRecognised = (
+  details: { readonly reason: "unknown" | "hidden"; readonly command?: string },
+  closest: readonly string[] = [],
+): Refusal => {
+  const meant = closest.length === 0 ? "" : `Did you mean ${closest.join(" or ")}? `;
+  return new Refusal(
     "CommandNotFound",
-    "That is not recognised as the name of a command. Get-Command lists the commands you can run.",
+    `That is not recognised as the name of a command. ${meant}Get-Command lists the commands you can run.`,
     details,
   );
+};
 
 export const syntax = (message: string): Refusal => new Refusal("InvalidArgument", message, { reason: "syntax" });
 
