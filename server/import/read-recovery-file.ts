@@ -2,19 +2,11 @@ import { open, stat, type FileHandle } from "node:fs/promises";
 import { EndpointError } from "../errors.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 import type { ReadOptions } from "./contract.ts";
-import { readCsv } from "./csv.ts";
 import { decodeText, lookAhead } from "./decode-text.ts";
-import { detectForm, type Form } from "./detect-form.ts";
 import { decodeComputerName } from "./fields.ts";
-import type { GivenColumns } from "./layout.ts";
-import { readHtmlObjects } from "./html-objects.ts";
-import { readJsonObjects } from "./json-objects.ts";
-import { readLdif } from "./ldif.ts";
-import { readObjects } from "./objects.ts";
+import { findReader } from "./forms.ts";
 import { PasswordAccount } from "./password-account.ts";
-import { BrokenFile, FileReading, type Reading } from "./reading.ts";
-import { readText } from "./text.ts";
-import { readXmlObjects } from "./xml-objects.ts";
+import { BrokenFile, FileReading } from "./reading.ts";
 
 const chunkBytes = 64 * 1024;
 /** A header row, or the lines above the first protector, stand well within it. */
@@ -86,28 +78,6 @@ async function* tapped(
   }
 }
 
-const readForm = (
-  form: Form,
-  text: AsyncIterable<string>,
-  reading: Reading,
-  given: GivenColumns,
-): AsyncIterable<RecoveryRecord> => {
-  switch (form.kind) {
-    case "json":
-      return readObjects(readJsonObjects(text), reading, given);
-    case "xml":
-      return readObjects(readXmlObjects(text), reading, given);
-    case "html":
-      return readObjects(readHtmlObjects(text), reading, given);
-    case "ldif":
-      return readLdif(text, reading);
-    case "text":
-      return readText(text, reading);
-    case "csv":
-      return readCsv(text, form.csv, reading, given);
-  }
-};
-
 const checkComputerName = (text: string | undefined): string | undefined => {
   if (text === undefined) return undefined;
   const name = decodeComputerName(text);
@@ -131,7 +101,7 @@ export async function* readRecoveryFile(path: string, options: ReadOptions = {})
   const bytes = tapped(options.bytes ?? readFileBytes(path, options.signal), options.onBytes);
   try {
     const { head, text } = await lookAhead(account.watch(decodeText(bytes)), headCharacters);
-    for await (const record of readForm(detectForm(head, given), text, reading, given)) {
+    for await (const record of findReader(head, given)(text, reading)) {
       if (reading.take()) yield record;
     }
     reading.finish();
