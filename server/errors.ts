@@ -1,36 +1,3 @@
-/**
- * Every way a command can fail: what a script sees as exit status, named with PowerShell's ErrorCategory.
- * The one table; nothing else in the product invents an exit status, as scripts tell failures apart by it.
- * docs/reference/exit-statuses.md is made of it.
- */
-export const failures = {
-  InvalidArgument: {
-    exitStatus: 2,
-    meaning: "a parameter is missing or wrong; the message has the values that your role allows",
-  },
-  ObjectNotFound: {
-    exitStatus: 3,
-    meaning: "nothing was found, or only some of the named computers or ids, which are shown",
-  },
-  ResourceExists: { exitStatus: 4, meaning: "something is there already" },
-  LimitsExceeded: {
-    exitStatus: 5,
-    meaning: "too many rows, keys within an hour, or sessions; the message names the limit",
-  },
-  OperationTimeout: { exitStatus: 6, meaning: "it took too long" },
-  ResourceUnavailable: { exitStatus: 7, meaning: "the site database, the server or a screen is not available" },
-  ApprovalRequired: { exitStatus: 8, meaning: "another person must approve it; the message has the request's id" },
-  InvalidResult: { exitStatus: 70, meaning: "a bug; the message has a reference, and the log has the rest" },
-  ScriptsNotAllowed: { exitStatus: 126, meaning: "no scripts: one command at a time, and no variables or expressions" },
-  CommandNotFound: { exitStatus: 127, meaning: "not recognised; hidden and unknown commands are the same" },
-  OperationStopped: { exitStatus: 130, meaning: "it was stopped" },
-  // 254, not 1 or 255: the connection is fine and the command is valid, but it could not be recorded, so it was not run.
-  // Operators alert on this number; 1 is anybody's, 127 is "not found", 255 is ssh's own (ssh(1) EXIT STATUS).
-  AuditUnavailable: { exitStatus: 254, meaning: "it could not be recorded, so it was not done" },
-} as const satisfies Record<string, { readonly exitStatus: number; readonly meaning: string }>;
-
-export type FailureCategory = keyof typeof failures;
-
 /** Why a line did not become a command. */
 export const commandRefusals = [
   "syntax",
@@ -54,6 +21,70 @@ export const commandRefusals = [
 ] as const;
 
 export type CommandRefusal = (typeof commandRefusals)[number];
+
+interface Failure {
+  readonly exitStatus: number;
+  /** For the documents. */
+  readonly meaning: string;
+  /** The reason on the record where a line was refused with it, and nothing closer is known. */
+  readonly refusedAs: CommandRefusal;
+}
+
+/**
+ * Every way a command can fail: what a script sees as exit status, named with PowerShell's ErrorCategory.
+ * The one table; nothing else in the product invents an exit status, as scripts tell failures apart by it.
+ * docs/reference/exit-statuses.md is made of it.
+ */
+export const failures = {
+  InvalidArgument: {
+    exitStatus: 2,
+    meaning: "a parameter is missing or wrong; the message has the values that your role allows",
+    refusedAs: "parameter",
+  },
+  ObjectNotFound: {
+    exitStatus: 3,
+    meaning: "nothing was found, or only some of the named computers or ids, which are shown",
+    refusedAs: "unavailable",
+  },
+  ResourceExists: { exitStatus: 4, meaning: "something is there already", refusedAs: "unavailable" },
+  LimitsExceeded: {
+    exitStatus: 5,
+    meaning: "too many rows, keys within an hour, or sessions; the message names the limit",
+    refusedAs: "limit",
+  },
+  OperationTimeout: { exitStatus: 6, meaning: "it took too long", refusedAs: "timeout" },
+  ResourceUnavailable: {
+    exitStatus: 7,
+    meaning: "the site database, the server or a screen is not available",
+    refusedAs: "unavailable",
+  },
+  ApprovalRequired: {
+    exitStatus: 8,
+    meaning: "another person must approve it; the message has the request's id",
+    refusedAs: "approval",
+  },
+  InvalidResult: {
+    exitStatus: 70,
+    meaning: "a bug; the message has a reference, and the log has the rest",
+    refusedAs: "bug",
+  },
+  ScriptsNotAllowed: {
+    exitStatus: 126,
+    meaning: "no scripts: one command at a time, and no variables or expressions",
+    refusedAs: "language",
+  },
+  CommandNotFound: {
+    exitStatus: 127,
+    meaning: "not recognised; hidden and unknown commands are the same",
+    refusedAs: "unknown",
+  },
+  OperationStopped: { exitStatus: 130, meaning: "it was stopped", refusedAs: "stopped" },
+  // 254, not 1 or 255: the connection is fine and the command is valid, but it could not be recorded, so it was not run.
+  // Operators alert on this number; 1 is anybody's, 127 is "not found", 255 is ssh's own (ssh(1) EXIT STATUS).
+  AuditUnavailable: { exitStatus: 254, meaning: "it could not be recorded, so it was not done", refusedAs: "audit" },
+} as const satisfies Readonly<Record<string, Failure>>;
+
+export type FailureCategory = keyof typeof failures;
 
 /**
  * A failure with two messages: `message` is for the connected user, `cause` is for the log and never leaves the server.

@@ -3,7 +3,7 @@ import type { ElevationGate } from "../authorization/elevation-gate.ts";
 import type { Elevation } from "../command/elevation-port.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
 import type { Party } from "../identity/party.ts";
-import { EndpointError, Refusal, type CommandRefusal, type FailureCategory } from "../errors.ts";
+import { EndpointError, failures, Refusal } from "../errors.ts";
 import { describe, translate } from "../failure-messages.ts";
 import { noTurn, type CommandTurns, type Turn } from "./command-turns.ts";
 import type { Delivery } from "./delivery.ts";
@@ -33,21 +33,6 @@ export interface Admitted {
 
 /** A short wait needs no words. */
 const tellWaitMs = 1_000;
-
-const reasons: Readonly<Record<FailureCategory, CommandRefusal>> = {
-  InvalidArgument: "parameter",
-  ObjectNotFound: "unavailable",
-  ResourceExists: "unavailable",
-  LimitsExceeded: "limit",
-  OperationTimeout: "timeout",
-  ResourceUnavailable: "unavailable",
-  ApprovalRequired: "approval",
-  InvalidResult: "bug",
-  ScriptsNotAllowed: "language",
-  CommandNotFound: "unknown",
-  OperationStopped: "stopped",
-  AuditUnavailable: "audit",
-};
 
 /** A line as it was bound, and the commands that it was bound to. */
 interface Granted {
@@ -116,7 +101,7 @@ export const createAdmit = (
     await log.append({
       type: "command-refused",
       ...origin,
-      reason: failure instanceof Refusal ? failure.reason : reasons[failure.category],
+      reason: failure instanceof Refusal ? failure.reason : failures[failure.category].refusedAs,
       lineLength,
       ...(command === undefined ? {} : { command }),
       ...(reference === undefined ? {} : { error: describe(error), reference }),
