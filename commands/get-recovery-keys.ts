@@ -1,5 +1,5 @@
 import { EndpointError } from "../server/errors.ts";
-import type { RecoveryKey, RecoveryKeyQuery } from "../server/command/site-database.ts";
+import type { Collected, RecoveryKey, RecoveryKeyQuery } from "../server/command/site-database.ts";
 import type { CommandContext, EstimateContext } from "../server/command/define-command.ts";
 import { given } from "../server/command/given.ts";
 import { findStored, listed } from "./find-stored.ts";
@@ -157,6 +157,23 @@ const narrowingFor = (context: CommandContext, given: Values<typeof parameters>)
     .map((name) => `-${name}`);
 };
 
+/** Parameters that leave no key out. Named, so that a new parameter narrows until somebody says otherwise. */
+const leaveNothingOut: ReadonlySet<string> = new Set(["raw", "Format", "Reason", "NoRotation", "Strict"]);
+
+/** Whether the line asks for every key with all that is needed to find it again, in a form that a program reads. */
+const isWhole = (values: Values<typeof parameters> & { readonly Format?: string }): boolean =>
+  values.raw === true &&
+  Object.keys(values).every((name) => leaveNothingOut.has(name)) &&
+  values.Format !== "table" &&
+  values.Format !== "list";
+
+/** Before the first key is read: one that comes meanwhile counts as not collected. */
+const countBefore = async ({ siteDatabase, signal, now }: CommandContext): Promise<Collected | undefined> => {
+  const began = now().toISOString();
+  const stored = await siteDatabase.keysStored(signal);
+  return stored && { database: stored.database, stored: stored.keys, began };
+};
+
 export const getRecoveryKeys = rowsCommand({
   name: "Get-RecoveryKeys",
   aliases: ["Get-AzsRecoveryKeys"],
@@ -200,6 +217,7 @@ export const getRecoveryKeys = rowsCommand({
       context,
     );
     for (const text of [...(missing === undefined ? [] : [missing]), ...notes]) await context.tell(text);
+    const collects = isWhole(values) ? await countBefore(context) : undefined;
     const keep = values.raw === true || values.NoRotation === true;
     return {
       rows: newestFirst(() => siteDatabase.readRecoveryKeys(query, signal), query.passwordIds !== undefined),
@@ -211,6 +229,7 @@ export const getRecoveryKeys = rowsCommand({
           : (keyIds: readonly string[]) =>
               siteDatabase.markDisclosed(keyIds, values.Reason ?? "No reason given", signal),
         format: values.raw === true ? ("json" as const) : undefined,
+        collects,
         exitStatus: missing === undefined ? undefined : (3 as const),
       }),
     };

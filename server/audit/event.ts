@@ -232,6 +232,20 @@ export const auditEvent = z.discriminatedUnion("type", [
     certificate: partyCertificate.optional(),
     keys: z.array(disclosedKey),
   }),
+  event("site-collected", "Every key of the site was exported whole, to a client that closed in order: a collection.", {
+    ...origin.shape,
+    invocationId: z.string(),
+    database: z.string().register(...saying("The site database: `embedded`, or the server and the database.")),
+    stored: z
+      .number()
+      .int()
+      .register(...saying("Keys that were stored when it began. What comes on top is not collected.")),
+    keys: z
+      .number()
+      .int()
+      .register(...saying("Rows that were sent.")),
+    began: z.iso.datetime(),
+  }),
   event("forwarding", "The syslog receiver takes the log, or does not. Frequent changes are left out.", {
     state: z.enum(["connected", "disconnected", "lagging"]),
     receiver: z.string().register(...saying("`HOST:PORT`.")),

@@ -2,6 +2,7 @@ import type { KeyObject } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { lossEvents, refuseLoss } from "./accept-loss.ts";
+import { collectionIn, type Collection } from "./collections.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import type { AuditEvent, EventLog } from "./event.ts";
 import { openEventLog, type EventLogOptions } from "./event-log.ts";
@@ -39,6 +40,8 @@ export interface OpenRecord extends EventLog {
   lastSeq(): number;
   /** What the record says of the site database's rows: the newest state that is signed. */
   siteState(): SiteState | undefined;
+  /** The last collection of every key. */
+  collection(): Collection | undefined;
   /** What a verification of an earlier run found wrong, in words, and none found gone. */
   readonly foundBefore: readonly string[];
   /** What a summary says of the log's beginning, which was not read then. */
@@ -58,10 +61,28 @@ const defaultCheckpointMs = 30_000;
  * What they permit is done next, and only a signed event permits anything. Without a checkpoint, an
  * attacker could cut the line of a site database's state off and restore the older rows.
  */
-const countsOnceSigned = /^(?:log-pruned|log-summarized|record-verification|site-written|site-restore-accepted)$/;
+const countsOnceSigned =
+  /^(?:log-pruned|log-summarized|record-verification|site-written|site-restore-accepted|site-collected)$/;
 
 const newer = ({ counter, digest, keys, links }: SiteState, before: SiteState | undefined): SiteState =>
   before !== undefined && counter < before.counter ? before : { counter, digest, keys, links };
+
+/** What the record says of the site database by now. */
+class SaidOfSite {
+  state: SiteState | undefined;
+  collection: Collection | undefined;
+
+  begin({ siteState, collection }: Found): void {
+    this.state = siteState;
+    this.collection = collection;
+  }
+
+  take(event: AuditEvent): void {
+    if (event.type === "site-written" || event.type === "site-restore-accepted") this.state = newer(event, this.state);
+    const collected = collectionIn(event);
+    if (collected !== undefined) this.collection = collected ?? undefined;
+  }
+}
 
 /** @returns what makes room on a full disk, once, and tells the operator */
 const rescuing = (directory: string, report: (problem: string) => void): (() => boolean) => {
@@ -134,7 +155,7 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
   let found: Found | undefined;
   const giveUpSpace = rescuing(directory, report);
   let lastSeq = 0;
-  let siteState: SiteState | undefined;
+  const said = new SaidOfSite();
 
   const checkpoint = async (nextKey?: KeyObject): Promise<void> => {
     await checkpointer?.write(nextKey);
@@ -150,7 +171,8 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
       // Under the log's lock: another process may have written a checkpoint until now.
       checkpointer = new Checkpointer({ ...options, giveUpSpace });
       found = await readThrough(directory, checkpointer, options.stop);
-      ({ lastSeq, siteState } = found);
+      ({ lastSeq } = found);
+      said.begin(found);
       refuseLoss(found.loss, options.acceptLoss?.loss);
       return [
         ...adopt(join(directory, "log"), checkpointer, found, keptAs),
@@ -179,16 +201,16 @@ export const openRecord = async (options: RecordOptions): Promise<OpenRecord> =>
     await log.close();
     throw error;
   }
-  const timer = setInterval(checkpointSoon, options.checkpointMs ?? defaultCheckpointMs);
-  timer.unref();
+  const timer = setInterval(checkpointSoon, options.checkpointMs ?? defaultCheckpointMs).unref();
   return {
     async append(event) {
       await log.append(event);
       if (countsOnceSigned.test(event.type)) await checkpoint();
-      if (event.type === "site-written" || event.type === "site-restore-accepted") siteState = newer(event, siteState);
+      said.take(event);
     },
     lastSeq: () => lastSeq,
-    siteState: () => siteState,
+    siteState: () => said.state,
+    collection: () => said.collection,
     foundBefore: found?.foundBefore ?? [],
     recentBefore: found?.recentBefore,
     checkpoint,

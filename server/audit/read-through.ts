@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { stopped } from "../errors.ts";
 import { refusesToStart } from "./accept-loss.ts";
+import type { Collection } from "./collections.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import type { AuditEvent } from "./event.ts";
 import { findSegments, linesInTurns, type LogLine, type Segment } from "./log-lines.ts";
@@ -25,6 +26,8 @@ export interface Found {
   readonly loss: RecordLoss;
   /** What the record says of the site database's rows. */
   readonly siteState: SiteState | undefined;
+  /** The last collection of every key. */
+  readonly collection: Collection | undefined;
   /** What a verification found wrong, in words, and none found gone. */
   readonly foundBefore: readonly string[];
   /** What a summary says of the log's beginning, which was not read then. */
@@ -72,9 +75,10 @@ const findingOf = async (
     ...(brokenLine === undefined ? {} : { altered: { from: provedSize + 1, to: tree.size, brokenLine } }),
   };
   const siteState = past.siteStates.newest(counts);
+  const collection = past.collections.newest(counts);
   const foundBefore = past.verifications.problems(counts);
   const { unnamed } = transcripts;
-  return { lastSeq: tree.size, permissions, aborted, unnamed, loss, siteState, foundBefore };
+  return { lastSeq: tree.size, permissions, aborted, unnamed, loss, siteState, collection, foundBefore };
 };
 
 /** @throws EndpointError AuditUnavailable when it is not the one that was signed, OperationStopped */

@@ -1,4 +1,5 @@
 import { findAbortedSessions } from "./aborted-sessions.ts";
+import { Collections } from "./collections.ts";
 import { EarlierVerifications } from "./earlier-verifications.ts";
 import { beforeType } from "./log-lines.ts";
 import { Permissions, type LooseEvent } from "./permissions.ts";
@@ -38,6 +39,7 @@ const isKept = ({ type }: LooseEvent): boolean => /^(?:log|loss|site|record)-/.t
 export class RecordPast {
   readonly permissions = new Permissions();
   readonly siteStates = new SiteStates();
+  readonly collections = new Collections();
   readonly verifications = new EarlierVerifications();
   readonly aborted = findAbortedSessions();
   readonly transcripts: TranscriptsOnDisk;
@@ -82,6 +84,7 @@ export class RecordPast {
   #take(event: LooseEvent, seq: number): void {
     this.permissions.take(event, seq);
     this.siteStates.take(event, seq);
+    this.collections.take(event, seq);
     this.verifications.take(event, seq);
     const ended = this.transcripts.take(event);
     if (ended !== undefined) this.#ended.push([seq, ended.name, ended.digest, ended.bytes ?? null]);

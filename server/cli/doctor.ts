@@ -4,6 +4,7 @@ import { commands } from "../../commands/index.ts";
 import { Checkpointer } from "../audit/checkpointer.ts";
 import { segmentMiB } from "../audit/event-log.ts";
 import { readThrough } from "../audit/read-through.ts";
+import type { Collection } from "../audit/collections.ts";
 import type { SiteState } from "../audit/site-events.ts";
 import { readCredentials } from "../audit-forwarding/connection.ts";
 import { examineLag, examineReceiver } from "../audit-forwarding/examine.ts";
@@ -193,6 +194,8 @@ const examineForwarding = async (
 interface RecordSays {
   /** Of the site database's rows. */
   readonly siteState: SiteState | undefined;
+  /** The last one of every key. */
+  readonly collection: Collection | undefined;
   /** What verifications found. */
   readonly state: RecordState;
 }
@@ -205,12 +208,12 @@ const findRecord = async (
 ): Promise<RecordSays> => {
   if (server !== undefined) {
     const state = await server.recordState();
-    return { siteState: await server.siteState(), state };
+    return { siteState: await server.siteState(), collection: await server.collection(), state };
   }
-  if (!existsSync(log)) return { siteState: undefined, state: { problems: [], held: 0 } };
+  if (!existsSync(log)) return { siteState: undefined, collection: undefined, state: { problems: [], held: 0 } };
   const checkpointer = new Checkpointer({ directory: audit, key: readLogKey(logKey), giveUpSpace: () => false });
-  const { siteState, foundBefore } = await readThrough(audit, checkpointer, stop);
-  return { siteState, state: { problems: foundBefore, held: 0 } };
+  const { siteState, collection, foundBefore } = await readThrough(audit, checkpointer, stop);
+  return { siteState, collection, state: { problems: foundBefore, held: 0 } };
 };
 
 const heldInWords = ({ held, heldAt }: RecordState): string =>

@@ -6,7 +6,7 @@ import type { OnRecord } from "../audit/on-record.ts";
 import type { ReviewPort } from "./review-port.ts";
 import type { ElevationPort } from "./elevation-port.ts";
 import type { OpenedTranscript, TranscriptPort } from "./transcript-port.ts";
-import type { SiteDatabase } from "./site-database.ts";
+import type { Collected, SiteDatabase } from "./site-database.ts";
 import { namesHoldKey, valueHoldsKey } from "../model/key-shaped-text.ts";
 import type { Parameter, Parameters, RawParameters, Values } from "./parameters.ts";
 
@@ -48,6 +48,8 @@ export type CommandResult =
       readonly countIsHidden?: true;
       /** What would leave fewer rows: parameters that this user may give and did not. */
       readonly narrowing?: readonly string[];
+      /** Every key of the site in a form for scripts, with what was stored before the first was read: sent whole, it is a collection. */
+      readonly collects?: Collected;
       /** Rows come when something happens, until somebody stops it: each is shown at once, and no page waits for a key. */
       readonly live?: true;
       /** Said to people after the last row, where the rows were not shaped. */

@@ -43,6 +43,21 @@ export interface RecoveryKeyQuery {
   readonly withState?: boolean;
 }
 
+/** How many keys a site database has, and which one that is. */
+export interface KeysStored {
+  /** Names it, so that what was taken from another is never held against it. */
+  readonly database: string;
+  readonly keys: number;
+}
+
+/** What was stored when a collection of every key began. */
+export interface Collected {
+  readonly database: string;
+  readonly stored: number;
+  /** ISO 8601, UTC. */
+  readonly began: string;
+}
+
 /** What of a key a role's rule can bound. */
 export type BoundField = "computerName" | "volumeType";
 
@@ -155,6 +170,10 @@ export interface SiteDatabase {
   /** Which stored computers a name may mean. Says nothing of their keys. */
   findComputers(name: string, signal: AbortSignal): Promise<NamedComputers>;
   countRecoveryKeys(query: RecoveryKeyQuery, signal: AbortSignal): Promise<number>;
+  /** Cheap: reads no key. Asked before a collection begins. @returns undefined where not every key is seen */
+  keysStored(signal: AbortSignal): Promise<KeysStored | undefined>;
+  /** Cheap: how many keys came after what was collected; every one where nothing counts as collected. */
+  keysSince(before: Collected | undefined, signal: AbortSignal): Promise<number>;
   /**
    * Reads keys and marks none. Batches of at most a few hundred rows, fetched only when asked for, in a stable order; ending the
    * iteration closes the cursor.

@@ -4,6 +4,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import type { AuditEvent, EventLog } from "../audit/event.ts";
 import { EndpointError } from "../errors.ts";
+import type { Collection } from "../audit/collections.ts";
 import type { SiteState } from "../audit/site-events.ts";
 import {
   decodeAnswer,
@@ -61,6 +62,7 @@ const removeStaleSocket = async (path: string): Promise<void> => {
 /** The log of the server. */
 export interface ServedLog extends EventLog {
   siteState(): SiteState | undefined;
+  collection(): Collection | undefined;
 }
 
 interface ControlSocketOptions {
@@ -133,6 +135,7 @@ class ControlSocket {
   async #answerTo(asked: Request): Promise<Answer> {
     if ("ask" in asked) {
       if (asked.ask === "site-state") return { siteState: this.#log.siteState() };
+      if (asked.ask === "collection") return { collection: this.#log.collection() ?? null };
       const { problems, ...held } = this.#recordState();
       return { recordState: { problems: problems.slice(0, mostProblems), ...held } };
     }
@@ -197,6 +200,8 @@ export const startControlSocket = async (options: ControlSocketOptions): Promise
 /** The log of the running server, as a local command reaches it. */
 export interface RemoteLog extends EventLog {
   siteState(): Promise<SiteState | undefined>;
+  /** The last collection of every key. */
+  collection(): Promise<Collection | undefined>;
   /** Whether the record holds. */
   recordState(): Promise<RecordState>;
   close(): Promise<void>;
@@ -228,8 +233,20 @@ class ControlledLog implements RemoteLog {
       { ask: "site-state" },
       "The running server does not say what its record has of the site database. If it is of an earlier version, restart it.",
       (answer) => {
-        if ("recorded" in answer || "recordState" in answer) throw new Error("the server answered something else");
+        if ("recorded" in answer || "recordState" in answer || "collection" in answer)
+          throw new Error("the server answered something else");
         return answer.siteState;
+      },
+    );
+  }
+
+  collection(): Promise<Collection | undefined> {
+    return this.#inTurn(
+      { ask: "collection" },
+      "The running server does not say when the keys were collected last. If it is of an earlier version, restart it.",
+      (answer) => {
+        if (!("collection" in answer)) throw new Error("the server answered something else");
+        return answer.collection ?? undefined;
       },
     );
   }

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { collection, type Collection } from "../audit/collections.ts";
 import { auditEvent, type AuditEvent } from "../audit/event.ts";
 import { siteState, type SiteState } from "../audit/site-events.ts";
 
@@ -35,7 +36,7 @@ export type RecordState = z.infer<typeof recordState>;
 
 const request = z.union([
   z.strictObject({ append: auditEvent.refine(isLocal, "not an event of a local command") }),
-  z.strictObject({ ask: z.enum(["site-state", "record-state"]) }),
+  z.strictObject({ ask: z.enum(["site-state", "record-state", "collection"]) }),
 ]);
 const answer = z.union([
   /** Sent only after the event is durable, or refused. */
@@ -46,21 +47,24 @@ const answer = z.union([
   /** Without a state: the record has none. */
   z.strictObject({ siteState: siteState.optional() }),
   z.strictObject({ recordState }),
+  /** `null`: the record has none. */
+  z.strictObject({ collection: collection.nullable() }),
 ]);
 
-export type Request = { readonly append: AuditEvent } | { readonly ask: "site-state" | "record-state" };
+export type Request = { readonly append: AuditEvent } | { readonly ask: "site-state" | "record-state" | "collection" };
 export type Answer =
   | { readonly recorded: true }
   | { readonly recorded: false; readonly message: string }
   | { readonly siteState?: SiteState | undefined }
-  | { readonly recordState: RecordState };
+  | { readonly recordState: RecordState }
+  | { readonly collection: Collection | null };
 
 export const encodeRequest = (message: Request): string => `${JSON.stringify(message)}\n`;
 export const encodeAnswer = (message: Answer): string => `${JSON.stringify(message)}\n`;
 
 const decodeJson = (line: Uint8Array): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(line));
 
-/** Throws on anything but one event of the closed set, or one of the two questions. */
+/** Throws on anything but one event of the closed set, or one of the three questions. */
 export const decodeRequest = (line: Uint8Array): Request => request.parse(decodeJson(line));
 export const decodeAnswer = (line: Uint8Array): Answer => answer.parse(decodeJson(line));
 

@@ -13,6 +13,7 @@ import { startSshServer, type SshServer } from "../ssh/server.ts";
 import type { SiteDatabase } from "../command/site-database.ts";
 import { openSite } from "../site-database/adapters.ts";
 import { openApprovals, type Approvals } from "./approvals.ts";
+import { createCollectionNotice } from "./collection-notice.ts";
 import { readInputs, type Inputs } from "./inputs.ts";
 import { openEndpointRecord, type EndpointRecord } from "./record.ts";
 import { recordAnchors, reloadInputs } from "./reload.ts";
@@ -115,6 +116,11 @@ const hostSessions = (
     }),
     transcripts: transcriptPort(transcripts),
     endpointName,
+    collectionNotice: createCollectionNotice({
+      siteDatabase,
+      collection: () => log.collection(),
+      uptimeMs: runtime.uptimeMs,
+    }),
     runtime,
   });
 };

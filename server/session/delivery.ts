@@ -1,4 +1,5 @@
 import type { Column, CommandResult, OutputFormat, PasswordPurpose } from "../command/define-command.ts";
+import type { Collected } from "../command/site-database.ts";
 import type { EndpointError, FailureCategory } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 
@@ -40,12 +41,20 @@ export interface Delivery {
   show(answer: Answer): Promise<{ readonly sentBytes?: number; readonly sentDigest?: string }>;
 }
 
+/** Every key of the site, sent to its end. It counts once the client has closed in order. */
+export interface SentCollection extends Collected {
+  readonly invocationId: string;
+  /** Rows that were sent. */
+  readonly keys: number;
+}
+
 /** How an invocation ended. `failure` is what the connected user reads. */
 export interface Outcome {
   /** The command's name in its own spelling, once a line was bound; absent where it was refused. */
   readonly command?: string;
   readonly exitStatus: number;
   readonly rowCount: number;
+  readonly collected?: SentCollection;
   readonly failure?: { readonly category: FailureCategory; readonly message: string };
 }
 

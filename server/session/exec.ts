@@ -3,7 +3,8 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { EndpointError, stopped } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import type { PseudoTerminal, SessionChannel, SessionRequest } from "./contract.ts";
-import type { Answer, Delivery, Invoke } from "./delivery.ts";
+import { given } from "../command/given.ts";
+import type { Answer, Delivery, Invoke, Outcome } from "./delivery.ts";
 import { encodeAnswer, notForTerminal } from "./format/encode.ts";
 import { transcriptPieces } from "./format/transcript-pieces.ts";
 import { takePassword } from "./ask-password.ts";
@@ -56,17 +57,21 @@ const noPassword = (): EndpointError =>
     "This command needs a password: give it as the first line of standard input, or log in without a command to be asked for it.",
   );
 
+/** What ended all sessions, where that ended this one. */
+const stopperOf = ({ failure }: Outcome, { reason }: AbortSignal): EndpointError | undefined =>
+  failure?.category === "OperationStopped" && reason instanceof EndpointError ? reason : undefined;
+
 /**
  * Runs one command line for a script: data on standard output, everything else on standard error.
  *
- * @returns the exit status to send
+ * @returns the exit status to send, and the collection that was sent whole
  */
 export const serveExec = async (
   invoke: Invoke,
   { commandLine, terminal }: Pick<ExecRequest, "commandLine" | "terminal">,
   channel: SessionChannel,
   shutdown: AbortSignal,
-): Promise<number> => {
+): Promise<Pick<Outcome, "exitStatus" | "collected">> => {
   const interrupted = new AbortController();
   const signal = AbortSignal.any([channel.closed, interrupted.signal, shutdown]);
   const input = createInput(channel, terminal, () => interrupted.abort());
@@ -126,10 +131,7 @@ export const serveExec = async (
     },
     signal,
   );
-  const stoppedBy =
-    outcome.failure?.category === "OperationStopped" && shutdown.reason instanceof EndpointError
-      ? shutdown.reason
-      : undefined;
+  const stoppedBy = stopperOf(outcome, shutdown);
   if (outcome.failure !== undefined && !channel.closed.aborted) {
     const { category } = outcome.failure;
     // Who stopped it says why: a shutdown, or rights that went away.
@@ -138,5 +140,8 @@ export const serveExec = async (
     const line = `${stoppedBy?.category ?? category}: ${message.split("\n").map(printable).join("\n")}\n`;
     await channel.writeError(toLines(line, terminal)).catch(() => undefined); // who hung up needs no message
   }
-  return stoppedBy?.exitStatus ?? outcome.exitStatus;
+  return {
+    exitStatus: stoppedBy?.exitStatus ?? outcome.exitStatus,
+    ...given({ collected: stoppedBy === undefined ? outcome.collected : undefined }),
+  };
 };

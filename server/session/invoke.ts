@@ -1,3 +1,4 @@
+import { given } from "../command/given.ts";
 import { EndpointError } from "../errors.ts";
 import { describe, translate } from "../failure-messages.ts";
 import { createAdmit, type Admitted, type AdmitDependencies } from "./admit.ts";
@@ -26,8 +27,9 @@ export const createInvoke = (dependencies: InvokeDependencies): Invoke => {
     try {
       const paced = inTurns(delivery, admitted, signal);
       const started = { admitted, opening, invocationId, delivery: paced, signal, progress };
-      const ran = await runCommand(dependencies, started);
-      const outcome: Outcome = { command, exitStatus: ran.exitStatus, rowCount: progress.rowCount };
+      const { collected, ...ran } = await runCommand(dependencies, started);
+      const { exitStatus } = ran;
+      const outcome: Outcome = { command, exitStatus, rowCount: progress.rowCount, ...given({ collected }) };
       const ended = end({ outcome: "succeeded", rows: progress.rowCount, ...ran });
       return await ended.then(() => outcome, unrecorded("The command ran; its outcome"));
     } catch (error) {

@@ -4,9 +4,10 @@ import type { ElevationGate } from "../authorization/elevation-gate.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
 import type { Party } from "../identity/party.ts";
 import type { OnRecord } from "../audit/on-record.ts";
+import { given } from "../command/given.ts";
 import { EndpointError, stopped } from "../errors.ts";
 import type { Admitted } from "./admit.ts";
-import type { Answer, Delivery } from "./delivery.ts";
+import type { Answer, Delivery, SentCollection } from "./delivery.ts";
 import { disclose } from "./disclose.ts";
 import type { DisclosureCounts } from "./disclosure-counts.ts";
 import { asTheyCome, inBatchesOf, limitRows, rowLimitOf, tooManyRows, withinReach } from "./limit-rows.ts";
@@ -42,6 +43,8 @@ interface Ran {
   readonly exitStatus: number;
   readonly sentBytes?: number;
   readonly sentDigest?: string;
+  /** Every key of the site was sent. */
+  readonly collected?: SentCollection;
 }
 
 const contextOf = (
@@ -140,10 +143,14 @@ const showRows = async (dependencies: RunDependencies, started: Started, result:
     if (!(await delivery.confirmBulk(await shaped.count())))
       throw new EndpointError("OperationStopped", "Nothing was shown.");
   }
+  // Not what somebody reads on a screen: it is gone with the screen. Nor what was left out behind a pipe, whatever it was.
+  const collects = delivery.how === "exec" && bound.shaping.length === 0 ? result.collects : undefined;
   const sent = await delivery.show(disclosedRows(dependencies, started, shaped));
   const forPeople = result.format === undefined || result.format === "table" || result.format === "list";
   if (result.summary !== undefined && forPeople && bound.shaping.length === 0) await delivery.tell(result.summary());
-  return { exitStatus: shaped.exitStatus ?? 0, ...sent };
+  const { rowCount: keys } = started.progress;
+  const collected = collects && { ...collects, keys, invocationId: started.invocationId };
+  return { exitStatus: shaped.exitStatus ?? 0, ...sent, ...given({ collected }) };
 };
 
 /** Runs a command whose start is on the record, and shows its answer. */

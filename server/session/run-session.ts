@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import type { ClosedTranscript, OpenTranscript } from "../audit/contract.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
 import type { RecordBudget } from "../audit/record-budget.ts";
@@ -12,7 +13,7 @@ import type { Party } from "../identity/party.ts";
 import type { Runtime } from "../runtime.ts";
 import type { CommandTurns } from "./command-turns.ts";
 import type { SessionChannel, SessionRequest } from "./contract.ts";
-import type { Invoke } from "./delivery.ts";
+import type { Invoke, SentCollection } from "./delivery.ts";
 import type { DisclosureCounts } from "./disclosure-counts.ts";
 import type { InteractiveDependencies } from "./interactive/serve-interactive.ts";
 import type { UiPool } from "./interactive/ui-pool.ts";
@@ -35,6 +36,8 @@ export interface SessionDependencies {
   readonly uiPool: UiPool;
   readonly openTranscript: OpenTranscript;
   readonly endpointName: string;
+  /** What people who may export every key are told at log-in. */
+  readonly collectionNotice: (visible: VisibleCommands) => Promise<string | undefined>;
   readonly runtime: Runtime;
 }
 
@@ -69,6 +72,7 @@ interface Ended {
   readonly exitStatus: number;
   readonly transcript?: ClosedTranscript | undefined;
   readonly reason?: string | undefined;
+  readonly collected?: SentCollection | undefined;
 }
 
 type ExecRequest = Extract<SessionRequest, { readonly kind: "exec" }>;
@@ -82,6 +86,16 @@ const loadInteractive = () => import("./interactive/serve-interactive.ts");
 export const loadSessions = async (): Promise<void> => {
   await loadExec();
   await loadInteractive();
+};
+
+/** How long a client may take to close its side; one that reads a slow disk needs some time for its last window. */
+const closesWithinMs = 10_000;
+
+const isClosedByClient = async (channel: SessionChannel): Promise<boolean> => {
+  const waited = AbortSignal.timeout(closesWithinMs);
+  const over = AbortSignal.any([channel.closed, waited]);
+  if (!over.aborted) await once(over, "abort");
+  return channel.closedByClient;
 };
 
 /** Runs single sessions, from the look at their users' rights to their end on the record. */
@@ -109,7 +123,7 @@ export class SessionRunner {
       request.kind === "exec"
         ? await this.#serveLine(session, request, channel)
         : await this.#serveShell(session, request, channel);
-    const { exitStatus, transcript } = ended;
+    const { exitStatus, transcript, collected } = ended;
     const reason = session.ties.endedBecause() ?? ended.reason;
     await this.#dependencies.log.append({
       type: "session-ended",
@@ -119,6 +133,10 @@ export class SessionRunner {
       ...(reason === undefined ? {} : { reason }),
     });
     await channel.end(exitStatus);
+    if (collected === undefined || exitStatus !== 0) return;
+    // Bytes that were written may lie in a buffer of a client that is gone. One that closes in order has taken what came before.
+    if (!(await isClosedByClient(channel))) return;
+    await this.#dependencies.log.append({ type: "site-collected", ...session.origin, ...collected });
   }
 
   async #begin(connection: AuthenticatedConnection, request: SessionRequest, over: AbortSignal): Promise<Session> {
@@ -179,17 +197,23 @@ export class SessionRunner {
     await this.#dependencies.log.append({ type: "session-started", ...origin, mode: "exec" });
     const stop = AbortSignal.any([this.#shared.shutdown, revoked]);
     const { serveExec } = await loadExec();
-    const exitStatus = await serveExec(invoke, { commandLine, terminal }, channel, stop);
-    return { exitStatus, reason: stop.reason instanceof EndpointError ? whyEnded(stop.reason) : undefined };
+    const ended = await serveExec(invoke, { commandLine, terminal }, channel, stop);
+    return { ...ended, reason: stop.reason instanceof EndpointError ? whyEnded(stop.reason) : undefined };
   }
 
   async #serveShell(session: Session, request: ShellRequest, channel: SessionChannel): Promise<Ended> {
     const rules = this.#dependencies.roles().session;
     const { serveInteractive } = await loadInteractive();
-    return serveInteractive(this.#interactive(session, rules), session.connection, request, channel);
+    const notice = await this.#dependencies.collectionNotice(session.visibleCommands());
+    const welcome = `Welcome, ${session.party.connectedUser}. This session is recorded. Get-Command lists what you can run.`;
+    const dependencies = {
+      ...this.#interactive(session, rules),
+      welcome: notice === undefined ? welcome : `${welcome}\n${notice}`,
+    };
+    return serveInteractive(dependencies, session.connection, request, channel);
   }
 
-  #interactive(session: Session, rules: Roles["session"]): InteractiveDependencies {
+  #interactive(session: Session, rules: Roles["session"]): Omit<InteractiveDependencies, "welcome"> {
     const { log, budget, secondFactor, uiPool, openTranscript, endpointName } = this.#dependencies;
     const { invoke, sessionId, origin, party, ties, revoked, visibleCommands } = session;
     return {
@@ -202,7 +226,6 @@ export class SessionRunner {
       uiPool,
       openTranscript: (header) => openTranscript(header, (bytes) => budget.take(party, bytes)),
       endpointName,
-      welcome: `Welcome, ${party.connectedUser}. This session is recorded. Get-Command lists what you can run.`,
       idleLockMs: rules.idleLockMs,
       idleTimeoutMs: rules.idleTimeoutMs,
       longestSessionMs: rules.longestSessionMs,

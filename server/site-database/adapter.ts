@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import type { Collection } from "../audit/collections.ts";
 import type { SiteState } from "../audit/site-events.ts";
 import type { CertificateFinding, SiteDatabase } from "../command/site-database.ts";
 import type { MasterKeyPlace } from "./embedded/configuration.ts";
@@ -24,7 +25,9 @@ export interface SitePlaces {
 /** What `pep doctor` asks of a site database. */
 export interface SiteAsked {
   /** What the record says of the rows; undefined where it can't be read. */
-  readonly record: { readonly siteState: SiteState | undefined } | undefined;
+  readonly record:
+    | { readonly siteState: SiteState | undefined; readonly collection: Collection | undefined }
+    | undefined;
   /** Every row, and not a sample. */
   readonly whole: boolean;
 }

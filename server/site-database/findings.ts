@@ -1,4 +1,5 @@
-import type { CertificateFinding } from "../command/site-database.ts";
+import type { CertificateFinding, Collected } from "../command/site-database.ts";
+import { uncollectedInWords } from "./uncollected.ts";
 
 /** What an examination found to be as it should. */
 export const passed = (check: string, finding: string): CertificateFinding => ({
@@ -21,3 +22,11 @@ export const advice = (check: string, finding: string): CertificateFinding => ({
   passed: false,
   finding,
 });
+
+/** Keys that would be lost with this site: advice, as only an export can change it. */
+export const collectionFinding = (waiting: number, before: Collected | undefined): CertificateFinding => {
+  const words = uncollectedInWords(waiting, before);
+  return words === undefined
+    ? passed("collection", "Every key was collected, or there is none.")
+    : advice("collection", words);
+};

@@ -54,6 +54,7 @@ export class OpenChannel implements SessionChannel, Sender {
   readonly #closed = new AbortController();
   #peerSentEof = false;
   #peerClosed = false;
+  #closedByClient = false;
   #sentClose = false;
   #ending: Promise<void> | undefined;
 
@@ -81,6 +82,10 @@ export class OpenChannel implements SessionChannel, Sender {
 
   get closed(): AbortSignal {
     return this.#closed.signal;
+  }
+
+  get closedByClient(): boolean {
+    return this.#closedByClient;
   }
 
   get sentClose(): boolean {
@@ -144,6 +149,8 @@ export class OpenChannel implements SessionChannel, Sender {
 
   /** The client closed the channel, or its connection is lost. */
   receiveClose(connectionLost: boolean): void {
+    // A connection that is lost later takes nothing back.
+    this.#closedByClient ||= !connectionLost;
     this.#peerClosed = true;
     if (connectionLost) this.#sentClose = true;
     else this.close();

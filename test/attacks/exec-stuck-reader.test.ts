@@ -18,6 +18,7 @@ test("a client that reads nothing can't keep a command from being stopped", asyn
     writeError: async () => undefined,
     input: (async function* () {})(),
     closed: new AbortController().signal,
+    closedByClient: false,
     end: async () => undefined,
   };
   const invoke: Invoke = async (_, delivery) => {
@@ -36,5 +37,5 @@ test("a client that reads nothing can't keep a command from being stopped", asyn
   );
   await writing.promise;
   shutdown.abort();
-  expect(await served).toBe(130);
+  expect((await served).exitStatus).toBe(130);
 });

@@ -91,6 +91,8 @@ export const createMemorySite = (
       asked.push({ what: "count", query });
       return keys.filter((key) => matches(query, key)).length;
     },
+    keysStored: async () => ({ database: "memory", keys: keys.length }),
+    keysSince: async (before) => keys.length - (before?.stored ?? 0),
     readRecoveryKeys: (query) => {
       asked.push({ what: "read", query });
       return batches(query);

@@ -35,6 +35,7 @@ const createSlowLog = (): ServedLog & { readonly waiting: (() => void)[]; readon
     waiting,
     events,
     siteState: () => undefined,
+    collection: () => undefined,
     append: async (event) => {
       events.push(event);
       await new Promise<void>((resolve) => waiting.push(resolve));
@@ -58,7 +59,12 @@ const open = async (path: string): Promise<NonNullable<Awaited<ReturnType<typeof
 
 const collecting = (): ServedLog & { readonly events: AuditEvent[] } => {
   const events: AuditEvent[] = [];
-  return { events, siteState: () => undefined, append: async (event) => void events.push(event) };
+  return {
+    events,
+    siteState: () => undefined,
+    collection: () => undefined,
+    append: async (event) => void events.push(event),
+  };
 };
 
 const rawConnection = async (path: string): Promise<Socket> => {
@@ -80,7 +86,7 @@ describe("events through the control socket", () => {
     onTestFinished(() => log.close());
     const remote = await open(
       await start(
-        { append: (event) => log.append(event), siteState: () => undefined },
+        { append: (event) => log.append(event), siteState: () => undefined, collection: () => undefined },
         join(directory, "state", "control"),
       ),
     );
@@ -131,6 +137,7 @@ describe("events through the control socket", () => {
     let full = true;
     const path = await start({
       siteState: () => undefined,
+      collection: () => undefined,
       append: async () => {
         if (full) throw new EndpointError("AuditUnavailable", "The disk is full.");
       },

@@ -44,6 +44,7 @@ const createSite = async (): Promise<{
     recordState: () => ({ problems: [], held: 0 }),
     log: {
       siteState: () => log.siteState(),
+      collection: () => undefined,
       append: async (event) => log.append(event).then(() => void recorded.push(event)),
     },
   });

@@ -27,7 +27,12 @@ test("rows are disclosed batch by batch, each on the record before it is shown",
       },
     },
   });
-  expect(outcome).toEqual({ command: "Get-RecoveryKeys", exitStatus: 0, rowCount: 40 });
+  expect(outcome).toEqual({
+    command: "Get-RecoveryKeys",
+    exitStatus: 0,
+    rowCount: 40,
+    collected: expect.objectContaining({ keys: 40 }),
+  });
   // Exactly what is shown, and not one key ahead.
   expect(disclosedWhenShown).toEqual([0, 0, 0, 0, 0]);
   expect(types(events)).toEqual([

@@ -56,6 +56,7 @@ describe("beside a running server", () => {
         if (event.type === "site-written") await site.record.written(event);
       },
       siteState: site.record.newest,
+      collection: () => undefined,
     };
     const control = await startControlSocket({ path, log, recordState: () => ({ problems: [], held: 0 }) });
     onTestFinished(() => control.close());

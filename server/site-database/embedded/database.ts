@@ -4,7 +4,8 @@ import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { EndpointError } from "../../errors.ts";
 import { checkIsOutside } from "../backup-files.ts";
-import type { SiteDatabase } from "../../command/site-database.ts";
+import type { KeysStored, SiteDatabase } from "../../command/site-database.ts";
+import { cameAfter } from "../uncollected.ts";
 import { backupCertificate } from "./backup-certificate.ts";
 import { createBitLockerCertificate } from "./certificate.ts";
 import { decodeBytes, decodeInteger, decodeText } from "./columns.ts";
@@ -31,7 +32,7 @@ import { addDigestFunctions, createRowDigests, rowDigestKey } from "./row-digest
 import type { RowDigests } from "./row-digests.ts";
 import { createMarker } from "./mark-disclosed.ts";
 import { raiseVersion } from "./raise-version.ts";
-import { createRowSet, emptySet, writeSealed } from "./row-set.ts";
+import { createRowSet, emptySet, keysStored, prepareSealed, writeSealed } from "./row-set.ts";
 import type { RowSet } from "./row-set.ts";
 import { createSchemaSql, masterKeyName, schemaVersion } from "./schema.ts";
 import { SetGuard } from "./set-guard.ts";
@@ -226,9 +227,20 @@ export const openEmbeddedSiteDatabase = async (options: OpenDatabase): Promise<S
       await checkIsOutside(backupDirectory, dirname(file));
       return backupDirectory;
     };
+    const readSealed = prepareSealed(database);
+    const stored = (signal: AbortSignal): Promise<KeysStored> =>
+      withLockPatience({ signal, lockWaitMs }, () => {
+        const state = unlocked.set.open(readSealed());
+        if (state === undefined)
+          throw unavailable("The site database is not available.", "its rows are not sealed with the master key");
+        return keysStored(state);
+      });
     return {
       findComputers: reader.findComputers,
       countRecoveryKeys: reader.count,
+      keysStored: stored,
+      // By number, not by time: an import brings keys with the time of their source.
+      keysSince: async (before, signal) => cameAfter(await stored(signal), before),
       readRecoveryKeys: reader.read,
       markDisclosed: mark,
       verifyCertificate: (signal) => withLockPatience({ signal, lockWaitMs }, () => verify(new Date())),

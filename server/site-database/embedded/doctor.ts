@@ -1,6 +1,8 @@
 import type { CertificateFinding } from "../../command/site-database.ts";
 import type { SiteAsked } from "../adapter.ts";
-import { failedCheck, passed } from "../findings.ts";
+import { cameAfter } from "../uncollected.ts";
+import { keysStored } from "./row-set.ts";
+import { collectionFinding, failedCheck, passed } from "../findings.ts";
 import type { EmbeddedSite } from "./configuration.ts";
 import { readMasterKey } from "./configured-master-key.ts";
 import { inspectEmbeddedSite } from "./inspect.ts";
@@ -35,5 +37,13 @@ export const examineEmbedded = async (
           "site-set",
           `Its rows are sealed as write ${set.state.counter}, which ${set.isRecorded ? "is on the record" : "the next start puts on the record"}${whole ? "; none is missing" : ""}.`,
         );
-  return [opens, ...certificate.findings, ...(rows === undefined ? [] : [rowsInWords(rows, whole)]), state];
+  const collection =
+    "state" in set ? [collectionFinding(cameAfter(keysStored(set.state), record.collection), record.collection)] : [];
+  return [
+    opens,
+    ...certificate.findings,
+    ...(rows === undefined ? [] : [rowsInWords(rows, whole)]),
+    state,
+    ...collection,
+  ];
 };

@@ -2,6 +2,7 @@ import { createCipheriv, createHmac } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import * as z from "zod";
+import type { KeysStored } from "../../command/site-database.ts";
 import type { SiteState } from "../../audit/site-events.ts";
 import { openCell, sealCell } from "./cells.ts";
 import { prepareArrays } from "./connection.ts";
@@ -134,6 +135,9 @@ export const emptySet = (set: RowSet): SetState => ({
   sum: new RowSum(set.elementKey).text,
   before: "",
 });
+
+/** A data directory has one embedded database, so it needs no other name. */
+export const keysStored = ({ keys }: Pick<SetState, "keys">): KeysStored => ({ database: "embedded", keys });
 
 /** Reads what seals the state; whatever it is. */
 export const prepareSealed = (database: DatabaseSync): (() => unknown) => {

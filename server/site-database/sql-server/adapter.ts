@@ -1,5 +1,7 @@
 import { resolve } from "node:path";
 import type { SiteAdapter, SitePlaces } from "../adapter.ts";
+import { EndpointError } from "../../errors.ts";
+import { collectionFinding } from "../findings.ts";
 import { sqlServerSiteDatabase, type SqlServerConfiguration } from "./configuration.ts";
 import type { SqlServerSiteDatabase } from "./database.ts";
 
@@ -16,12 +18,18 @@ export const sqlServer = {
   schema: sqlServerSiteDatabase,
   resolve: (written) => written,
   open,
-  async examine(configuration, places, _asked, signal) {
+  async examine(configuration, places, { record }, signal) {
     const { database, encrypt } = configuration;
     const { examineSqlServer } = await import("./doctor.ts");
     const site = await open(configuration, places);
     try {
-      return await examineSqlServer(site, { database, encrypt }, signal);
+      const findings = await examineSqlServer(site, { database, encrypt }, signal);
+      if (record === undefined || findings[0]?.passed !== true) return findings;
+      const waiting = await site.keysSince(record.collection, signal).catch((error: unknown) => {
+        if (error instanceof EndpointError) return undefined; // why is said by what was found before
+        throw error;
+      });
+      return waiting === undefined ? findings : [...findings, collectionFinding(waiting, record.collection)];
     } finally {
       await site.close();
     }

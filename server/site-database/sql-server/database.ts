@@ -1,4 +1,5 @@
-import type { CertificateVerification, SiteDatabase } from "../../command/site-database.ts";
+import type { CertificateVerification, KeysStored, SiteDatabase } from "../../command/site-database.ts";
+import { isCollectedFrom } from "../uncollected.ts";
 import { backupCertificate } from "./backup-certificate.ts";
 import type { BackOffOptions } from "./back-off.ts";
 import type { Places, SqlServerConfiguration } from "./configuration.ts";
@@ -74,8 +75,20 @@ export const openSqlServerSiteDatabase = async (options: OpenSqlServer): Promise
   const searches = configuration.applicationIntent === "ReadOnly" ? connectionsFor(driver, options, true) : writes;
   const reader = createKeyReader({ searches, ...(pageRows === undefined ? {} : { pageRows }) });
   const places = { backupDirectory, serverBackupDirectory: configuration.serverBackupDirectory };
+  const stored = async (signal: AbortSignal): Promise<KeysStored> => ({
+    database: `${configuration.server}/${configuration.database}`,
+    keys: await reader.countRecoveryKeys({}, signal),
+  });
   return {
     ...reader,
+    keysStored: stored,
+    keysSince: async (before, signal) => {
+      const now = await stored(signal);
+      if (!isCollectedFrom(now, before)) return now.keys;
+      // Both, as either can be too few: Configuration Manager may take a computer's keys away, and clocks differ.
+      const later = await reader.countRecoveryKeys({ since: new Date(before.began) }, signal);
+      return Math.max(now.keys - before.stored, later);
+    },
     markDisclosed: createMarker(writes),
     verifyCertificate: (signal): Promise<CertificateVerification> => verifyCertificate(writes, signal, new Date()),
     backupCertificate: (request, signal) => backupCertificate(writes, places, request, signal),

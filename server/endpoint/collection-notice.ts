@@ -1,0 +1,65 @@
+import type { Collection } from "../audit/collections.ts";
+import type { VisibleCommands } from "../authorization/contract.ts";
+import type { SiteDatabase } from "../command/site-database.ts";
+import { Refusal } from "../errors.ts";
+import { uncollectedInWords } from "../site-database/uncollected.ts";
+
+interface NoticeParts {
+  readonly siteDatabase: Pick<SiteDatabase, "keysSince">;
+  /** The last one on the record. */
+  readonly collection: () => Collection | undefined;
+  readonly uptimeMs: () => number;
+}
+
+/** A count is asked for again after this; log-ins in between are told the same. */
+const freshMs = 60_000;
+/** Nobody waits longer to be let in; a site database that is away is no reason to wait. */
+const longestWaitMs = 1_000;
+const longestCountMs = 30_000;
+
+/** What a collection is, with a reason and without: a role may demand one, or not take one. */
+const collecting = ["Get-RecoveryKeys -raw", "Get-RecoveryKeys -raw -Reason Collection"];
+
+/** Whether this user's role lets them export every key, with or without approval. */
+const mayCollect = ({ bindLine }: VisibleCommands): boolean =>
+  collecting.some((line) => {
+    try {
+      const { keyBounds, maxRows } = bindLine(line);
+      return keyBounds === undefined && maxRows === undefined;
+    } catch (error) {
+      if (error instanceof Refusal) return false;
+      throw error;
+    }
+  });
+
+/** @returns says, to people who may export every key, how many came after the last collection; undefined where none did */
+export const createCollectionNotice = ({
+  siteDatabase,
+  collection,
+  uptimeMs,
+}: NoticeParts): ((visible: VisibleCommands) => Promise<string | undefined>) => {
+  let last: { readonly atMs: number; readonly of: Collection | undefined; readonly count: Promise<number> } | undefined;
+  const countNow = (of: Collection | undefined): Promise<number> => {
+    const nowMs = uptimeMs();
+    if (last === undefined || last.of !== of || nowMs - last.atMs >= freshMs) {
+      const count = siteDatabase.keysSince(of, AbortSignal.timeout(longestCountMs));
+      last = { atMs: nowMs, of, count };
+    }
+    return last.count;
+  };
+  return async (visible) => {
+    if (!mayCollect(visible)) return undefined;
+    const before = collection();
+    let waiting: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      waiting = setTimeout(() => resolve(undefined), longestWaitMs);
+    });
+    try {
+      // A database that is away says so to the first command.
+      const count = await Promise.race([countNow(before).catch(() => undefined), late]);
+      return count === undefined ? undefined : uncollectedInWords(count, before);
+    } finally {
+      clearTimeout(waiting);
+    }
+  };
+};
