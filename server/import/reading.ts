@@ -94,7 +94,7 @@ export class FileReading implements Reading {
     if (this.#adopted === what) return;
     throw new BrokenFile(
       line,
-      "a second key without a computer begins here, and nothing shows that both belong to one computer. " +
+      "a second key without a computer begins here, and the file may hold keys of several computers. " +
         "Add a column ComputerName, or name yours: --column Computer=NAME.",
     );
   }

@@ -98,7 +98,7 @@ describe("CSV by its header row", () => {
     [
       "several keys without computers",
       ["Id,Key", `${id},${password}`, `${other.id},${other.password}`],
-      "nothing shows that both belong to one computer",
+      "may hold keys of several computers",
     ],
   ])("%s: said once", async (_, lines, message) => {
     await expect(readText(lines.join("\n"), { computerName: "PC-1" })).rejects.toThrow(message);

@@ -97,7 +97,7 @@ describe("HTML", () => {
     const options = { computerName: "PC-1" };
     expect(await readText(page(keys(id, password)), options)).toMatchObject([{ computerName: "PC-1" }]);
     await expect(readText(page(keys(id, password), keys(other.id, other.password)), options)).rejects.toThrow(
-      "nothing shows that both belong to one computer",
+      "may hold keys of several computers",
     );
   });
 
