@@ -41,7 +41,7 @@ test("a script is refused with a request's id, another person approves by exec, 
       RequestId: id,
       State: "pending",
       Requester: "requester",
-      Invocation: "Get-RecoveryKeys -Format ndjson -raw",
+      Invocation: "Get-RecoveryKeys -raw -Format ndjson",
       Rows: 65,
     },
   ]);
@@ -92,7 +92,7 @@ test("an approver at the screen sees a request come, confirms on the server's ow
     await approver.waitFor(/requester asks for approval, E-[0-9A-F]{10}: Get-RecoveryKeys[^]*\(65 rows\)/),
   );
   approver.type(`Approve-Elevation ${id} -Comment ok -Confirm\r`);
-  await approver.waitFor(/◆[^]*Let requester run, once: Get-RecoveryKeys -Format ndjson -raw[^]*\[y\/N\]/);
+  await approver.waitFor(/◆[^]*Let requester run, once: Get-RecoveryKeys -raw -Format ndjson[^]*\[y\/N\]/);
   approver.type("n\r");
   await approver.waitFor(/Nothing was approved/);
   approver.type(`Approve-Elevation ${id} -Comment ok\r`);

@@ -129,7 +129,7 @@ describe("what a person sees", () => {
   test("after a resize the prompt is there, and the next answer fits", async () => {
     const terminal = await logIn("support", { columns: 120, rows: 30 });
     terminal.type("verify-cert\r");
-    await terminal.waitFor(/10 rows/);
+    await terminal.waitFor(/11 rows/);
     terminal.resize(44, 60);
     await expect.poll(transcripts).toContain('"r","44x60"');
     terminal.type("Get-Command\r");

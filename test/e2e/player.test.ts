@@ -115,7 +115,7 @@ test("where no transcript can be played or found, a sentence says what works", a
   const lines = await run("ssh", endpoint.sshArguments("auditor", ["-T", "-o", "LogLevel=ERROR"]), {
     input: `Show-Transcript ${sessionId}\n`,
   });
-  expect(lines.stderr).toContain(`ssh … 'Show-Transcript ${sessionId}' > session.cast`);
+  expect(lines.stderr).toContain(`ssh HOST "Show-Transcript ${sessionId}" > session.cast`);
   expect(endpoint.events().filter(({ type }) => type === "review")).toEqual([]);
   const none = await endpoint.ssh("auditor", "Show-Transcript S-0000000000000000");
   expect(none).toMatchObject({ status: 3, stdout: "" });

@@ -134,7 +134,7 @@ describe("with the master key lost", () => {
     const directory = copied();
     writeFileSync(masterKey(directory), Buffer.alloc(32, 7));
     const done = await restore(directory, "--name", "pair", "--yes");
-    expect(done.stdout).toContain("is another one");
+    expect(done.stdout).toContain("is not the lost one");
     expect((await (await startEndpoint({ dataDirectory: directory })).ssh("support", key)).status).toBe(0);
   });
 
