@@ -1,6 +1,6 @@
 import { EndpointError } from "../server/errors.ts";
-import type { Collected, RecoveryKey, RecoveryKeyQuery } from "../server/command/site-database.ts";
-import type { CommandContext, EstimateContext } from "../server/command/define-command.ts";
+import type { Collected, ListedKey, RecoveryKey, RecoveryKeyQuery } from "../server/command/site-database.ts";
+import type { CommandContext, EstimateContext, RowsResult } from "../server/command/define-command.ts";
 import { given } from "../server/command/given.ts";
 import { findStored, listed } from "./find-stored.ts";
 import { newestFirst } from "./newest-first.ts";
@@ -9,13 +9,14 @@ import {
   freeText,
   keyIdOrPrefix,
   oneOf,
+  searchPiece,
   since,
   wholeKeyIdLength,
 } from "../server/command/parameter-kinds.ts";
 import { flag, list, value } from "../server/command/parameters.ts";
 import type { Values } from "../server/command/parameters.ts";
 import { momentOf } from "../server/model/moment.ts";
-import { rowsCommand } from "../server/command/rows-command.ts";
+import { rowsCommand, rowsResult } from "../server/command/rows-command.ts";
 import type { ColumnOf } from "../server/command/rows-command.ts";
 
 /** Configuration Manager's own wording of the helpdesk's drive recovery reasons; any other words are taken too. */
@@ -50,6 +51,11 @@ const parameters = {
     synopsis:
       "Only the newest key of each volume. If the imported data names no volume: of each computer and kind of volume. " +
       "Keys of the same time are all shown.",
+  }),
+  Search: value(searchPiece, {
+    synopsis: "List keys by a part of a computer's name or of a key id, to choose from. Shows no key.",
+    restricted: true,
+    searches: true,
   }),
   Strict: flag({ synopsis: "Show nothing if one of the named computers or ids has no key." }),
   Reason: value(
@@ -86,6 +92,36 @@ const state: KeyColumn = { name: "State", width: 8, cell: (key) => key.state ?? 
 const ordinaryColumns = [computer, volumeType, passwordId, recoveryKey, lastUpdateTime, disclosed, state];
 /** Scripts read these by place: names and order stay. */
 const rawColumns = [passwordId, recoveryKey, computer, volumeId, volumeType, lastUpdateTime];
+
+/** A search lists; what would show or shape keys has no meaning beside it. */
+const beside = [
+  "ComputerName",
+  "RecoveryKeyId",
+  "VolumeType",
+  "Since",
+  "Latest",
+  "Strict",
+  "NoRotation",
+  "raw",
+] as const;
+
+const searchColumns: readonly ColumnOf<ListedKey>[] = [
+  { name: "ComputerName", width: 16, cell: (key) => key.computerName },
+  { name: "VolumeType", width: 15, cell: (key) => key.volumeType },
+  { name: "PasswordId", width: wholeKeyIdLength, cell: (key) => key.passwordId },
+  { name: "LastUpdateTime", width: 24, cell: (key) => key.lastUpdateTime },
+  { name: "State", width: 8, cell: (key) => key.state ?? null },
+];
+
+/** @throws EndpointError ObjectNotFound */
+const searchFor = async (piece: string, { search, tell }: CommandContext): Promise<RowsResult> => {
+  if (search === undefined) throw new EndpointError("InvalidArgument", "Your role has no rule to search by.");
+  const { keys, more } = await search(piece);
+  if (keys.length === 0)
+    throw new EndpointError("ObjectNotFound", `No computer's name and no key id was found that has ${piece} in it.`);
+  if (more) await tell(`There are more than these ${keys.length}: a longer piece leaves fewer.`);
+  return rowsResult(searchColumns, { rows: keys });
+};
 
 const queryOf = (values: Values<typeof parameters>, now: Date): RecoveryKeyQuery =>
   given({
@@ -203,6 +239,10 @@ export const getRecoveryKeys = rowsCommand({
     { line: "Get-RecoveryKeys -raw", explains: "Every key of the site as one JSON array, for safe-keeping elsewhere." },
   ],
   parameters,
+  conflict: (values) => {
+    const other = values.Search === undefined ? undefined : beside.find((name) => values[name] !== undefined);
+    return other === undefined ? undefined : `-Search lists keys and shows none: leave -${other} out.`;
+  },
   estimateRows: async (values, context) => {
     const wanted = await findWanted(queryOf(values, context.now()), values.Strict === true, context);
     const finding = [...(wanted.missing === undefined ? [] : [wanted.missing]), ...wanted.notes].join(" ");
@@ -210,6 +250,7 @@ export const getRecoveryKeys = rowsCommand({
   },
   columns: ({ raw }) => (raw === true ? rawColumns : ordinaryColumns),
   rows: async (values, context) => {
+    if (values.Search !== undefined) return searchFor(values.Search, context);
     const { siteDatabase, signal } = context;
     const { query, count, missing, notes } = await findWanted(
       queryOf(values, context.now()),

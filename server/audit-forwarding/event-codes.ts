@@ -67,6 +67,7 @@ const rows: Partial<Record<AuditEvent["type"], CodesOfType>> = {
     },
     otherwise: own("elevation", "Elevation", 2),
   },
+  search: { otherwise: own("search", "RecoveryKeysSearched", 5) },
   disclosure: { otherwise: own("disclosure", "RecoveryKeysDisclosed", 5) },
   authentication: {
     by: "outcome",

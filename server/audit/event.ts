@@ -1,21 +1,11 @@
 import * as z from "zod";
 import { event, saying } from "./define-event.ts";
+import { origin, partyCertificate, provedBy } from "./event-parts.ts";
 import { logEvents } from "./log-events.ts";
 import { codeRefusals } from "../identity/log-in.ts";
 import { commandRefusals } from "../errors.ts";
 import { loginRefusals, requestRefusals } from "./refusal-reasons.ts";
 import { siteEvents } from "./site-events.ts";
-
-/** Where an event comes from. `connectedUser` is there only once a signature proved it; before that it is `claimedUser`. */
-const origin = z.strictObject({
-  connectionId: z.string().optional(),
-  sessionId: z.string().optional(),
-  clientAddress: z.string().optional(),
-  claimedUser: z.string().optional(),
-  connectedUser: z.string().optional(),
-});
-
-const partyCertificate = z.strictObject({ authority: z.string(), keyId: z.string() });
 
 const disclosedKey = z.strictObject({ keyId: z.string(), computerName: z.string() });
 
@@ -225,12 +215,16 @@ export const auditEvent = z.discriminatedUnion("type", [
     command: z.string(),
     how: z.enum(["exec", "interactive", "line"]),
     reason: z.string().optional(),
-    keyFingerprint: z
-      .string()
-      .optional()
-      .register(...saying("What proved who was shown them: limits count by it too.")),
-    certificate: partyCertificate.optional(),
+    ...provedBy(),
     keys: z.array(disclosedKey),
+  }),
+  event("search", "Keys are about to be searched for. Durable before the site is asked.", {
+    ...origin.shape,
+    invocationId: z.string(),
+    command: z.string(),
+    roleCapability: z.string(),
+    piece: z.string().register(...saying("What is searched for; key-shaped text is refused.")),
+    ...provedBy(),
   }),
   event("site-collected", "Every key of the site was exported whole, to a client that closed in order: a collection.", {
     ...origin.shape,

@@ -26,6 +26,7 @@ export const recentLine = z.object({
       ...proof,
       keys: z.array(z.object({ keyId: z.string() })),
     }),
+    z.object({ type: z.literal("search"), connectedUser: z.string(), ...proof }),
     z.object({
       type: z.literal("authentication"),
       outcome: z.string(),
@@ -48,6 +49,8 @@ export interface RecentLog {
   readonly endedElevations: ReadonlySet<string>;
   /** Each disclosure of the last hour, oldest first: a restart gives nobody a fresh hour. */
   readonly shownKeys: readonly { readonly party: RecordedParty; readonly keyId: string; readonly at: Date }[];
+  /** Each search of the last hour, for the same reason. */
+  readonly searches: readonly { readonly party: RecordedParty; readonly at: Date }[];
   /** Each log-in with a code: what wrong codes of others must not delay. */
   readonly gaveCode: readonly Party[];
 }
@@ -57,10 +60,10 @@ const decodeRecent = (line: string, since: string): RecentLine | undefined => {
   // Most lines are of other kinds, or disclosures from before: not worth parsing, which takes 15 µs each.
   const type = line.indexOf(beforeType) + beforeType.length;
   if (!line.startsWith("elevation", type)) {
-    const isDisclosure = line.startsWith("disclosure", type);
-    if (!isDisclosure && !line.includes('"secondFactor":"')) return undefined;
+    const isCounted = line.startsWith("disclosure", type) || line.startsWith('search"', type);
+    if (!isCounted && !line.includes('"secondFactor":"')) return undefined;
     const at = /^\{"seq":\d+,"at":"(?<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"/.exec(line)?.groups?.["at"];
-    if (isDisclosure && at !== undefined && at < since) return undefined;
+    if (isCounted && at !== undefined && at < since) return undefined;
   }
   try {
     return recentLine.safeParse(JSON.parse(line)).data;
@@ -90,7 +93,9 @@ export const readRecentLines = (
 ): RecentLine[] => {
   const since = new Date(now.getTime() - hourMs).toISOString();
   const lines = (before?.recent ?? []).filter(
-    ({ at, event }) => now.getTime() - Date.parse(at) < (event.type === "disclosure" ? hourMs : longestLifeMs),
+    ({ at, event }) =>
+      now.getTime() - Date.parse(at) <
+      (event.type === "disclosure" || event.type === "search" ? hourMs : longestLifeMs),
   );
   // By what their lines say: the time of a file is anybody's to set who can replace it.
   const segments = segmentsSince(directory, new Date(now.getTime() - longestLifeMs)).filter(
@@ -109,6 +114,7 @@ export const readRecentLines = (
 export const readRecentLog = (directory: string, now: Date, before?: RecentBefore): RecentLog => {
   const endedElevations = new Set<string>();
   const shownKeys: RecentLog["shownKeys"][number][] = [];
+  const searches: RecentLog["searches"][number][] = [];
   const gaveCode: Party[] = [];
   for (const line of readRecentLines(directory, now, before)) {
     const { event } = line;
@@ -121,8 +127,9 @@ export const readRecentLog = (directory: string, now: Date, before?: RecentBefor
     } else if (now.getTime() - at.getTime() < hourMs) {
       const { connectedUser, keyFingerprint, certificate } = event;
       const party = { connectedUser, keyFingerprint, certificate };
-      for (const { keyId } of event.keys) shownKeys.push({ party, keyId, at });
+      if (event.type === "search") searches.push({ party, at });
+      else for (const { keyId } of event.keys) shownKeys.push({ party, keyId, at });
     }
   }
-  return { endedElevations, shownKeys, gaveCode };
+  return { endedElevations, shownKeys, searches, gaveCode };
 };

@@ -99,6 +99,30 @@ const checkParameters = (
   return rules;
 };
 
+/** The rule `search` and the parameter that it grants: neither is there without the other. */
+const withSearch = (
+  definition: AnyDefinition,
+  { search, requireApproval }: Exclude<RawEntry, string>,
+  granted: ReadonlyMap<string, ValueRule | undefined>,
+  complain: Complain,
+): ReadonlyMap<string, ValueRule | undefined> => {
+  const searching = [...definition.parameters].find(([, { searches }]) => searches === true)?.[0];
+  if (search === undefined) {
+    if (searching !== undefined && granted.has(searching))
+      complain(["parameters"], `${searching} is granted by the rule search, which this entry does not have.`);
+    return granted;
+  }
+  if (searching === undefined) {
+    complain(["search"], `${definition.name} has nothing to search with.`);
+    return granted;
+  }
+  if (requireApproval === true)
+    complain(["search"], "does not go together with requireApproval: an approver would approve what nobody knows yet.");
+  if (granted.get(searching) !== undefined)
+    complain(["search"], `bounds what is searched for; write ${searching} without a set and a pattern.`);
+  return new Map([...granted, [searching, undefined]]);
+};
+
 const checkRequireOneOf = (
   definition: AnyDefinition,
   raw: readonly string[] | undefined,
@@ -145,7 +169,12 @@ export const checkEntry = (
   if (limits.requireApproval === true && definition.forElevation) {
     complain([...path, "requireApproval"], `${definition.name} is how approval works; it can't need approval itself.`);
   }
-  const parameters = checkParameters(definition, limits.parameters, path, complain);
+  const parameters = withSearch(
+    definition,
+    limits,
+    checkParameters(definition, limits.parameters, path, complain),
+    (at, message) => complain([...path, ...at], message),
+  );
   const requireReason = (limits.requireReason ?? false) !== false;
   const suggestions = definition.parameters.get("Reason")?.suggestions;
   if (limits.requireReason === "listed" && (suggestions ?? []).length === 0) {
@@ -167,6 +196,7 @@ export const checkEntry = (
     maxRows: limits.maxRows,
     maxListed: limits.maxListed ?? limits.maxRows,
     disclosuresPerHour: limits.disclosuresPerHour,
+    search: limits.search,
     requireReason,
     listedReasons: limits.requireReason === "listed" ? suggestions : undefined,
     requireApproval: limits.requireApproval ?? false,

@@ -1,5 +1,6 @@
 import type { BoundCommand, BoundShaping, CommandDescription } from "../command/define-command.ts";
 import type { KeyBounds } from "../command/site-database.ts";
+import type { SearchRule } from "./role-entry.ts";
 import type { Circumstances } from "./circumstances.ts";
 
 /** What another person would approve: the invocation without `-RequestId` and `-Wait`. */
@@ -30,6 +31,8 @@ export interface BoundLine {
   readonly disclosureLimit: { readonly most: number; readonly roleCapability: string } | undefined;
   /** Set where a rule of the entry bounds the keys that are there: what is outside does not exist for this line. */
   readonly keyBounds: LineBounds | undefined;
+  /** Set where the line searches: its limits, and whose they are. */
+  readonly search: (SearchRule & { readonly roleCapability: string }) | undefined;
   /** More keys than this in the answer: `LimitsExceeded`, and none is shown. */
   readonly maxRows: number | undefined;
   /** The same for rows without keys. */

@@ -89,6 +89,12 @@ export const entryRules = (entry: RoleEntry, withValueRules: boolean): string[] 
       ]
     : []),
   ...rowRules(entry),
+  ...(entry.search === undefined
+    ? []
+    : [
+        `A search lists at most ${entry.search.rows} keys without showing one, by ${entry.search.minimumNameCharacters} letters or digits of a name ` +
+          `or ${entry.search.minimumIdCharacters} of a key id; ${entry.search.perHour} searches an hour.`,
+      ]),
   ...(entry.disclosuresPerHour === undefined
     ? []
     : [`At most ${entry.disclosuresPerHour} different recovery keys an hour, over all commands and roles.`]),

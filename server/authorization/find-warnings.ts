@@ -28,6 +28,7 @@ const covers = (earlier: RoleEntry, later: RoleEntry): boolean =>
   ) &&
   (earlier.requireOneOf === undefined ||
     (later.requireOneOf !== undefined && isWithin(later.requireOneOf, earlier.requireOneOf))) &&
+  (later.search === undefined || earlier.search !== undefined) &&
   (!earlier.requireReason || later.requireReason) &&
   (earlier.listedReasons === undefined || later.listedReasons !== undefined);
 
@@ -67,7 +68,10 @@ const warnOfEntry = (entry: RoleEntry, warn: Warn): void => {
       `an answer of more than ${most} keys is never shown, although maxRows is ${maxRows}: disclosuresPerHour counts it too.`,
     );
   }
-  const restricted = [...parameters.keys()].filter((name) => definition.parameters.get(name)?.restricted === true);
+  const restricted = [...parameters.keys()].filter(
+    (name) =>
+      definition.parameters.get(name)?.restricted === true && definition.parameters.get(name)?.searches !== true,
+  );
   const hasRule =
     entry.maxRows !== undefined ||
     entry.disclosuresPerHour !== undefined ||

@@ -1,7 +1,14 @@
 import type { CheckedTexts, CommandDefinition } from "../command/define-command.ts";
+import { readSearchPiece } from "../model/search-piece.ts";
+import type { ShortestPieces } from "../model/search-piece.ts";
 import { Refusal } from "../errors.ts";
 import type { LineBounds } from "./contract.ts";
 import type { ValueRule } from "./value-rule.ts";
+
+export interface SearchRule extends ShortestPieces {
+  readonly rows: number;
+  readonly perHour: number;
+}
 
 /** One visible command of one role capability, checked against the command's definition. */
 export interface RoleEntry {
@@ -14,6 +21,8 @@ export interface RoleEntry {
   readonly maxListed: number | undefined;
   /** Different recovery keys within an hour, whatever they were shown by. */
   readonly disclosuresPerHour: number | undefined;
+  /** Grants the parameter that searches, within these limits. */
+  readonly search: SearchRule | undefined;
   readonly requireReason: boolean;
   /** The reason must be one of those the command suggests. */
   readonly listedReasons: readonly string[] | undefined;
@@ -40,6 +49,16 @@ export const ruleInWords = (name: string, rule: ValueRule): string => {
   return `-${name} must match, as a whole, the pattern ${rule.pattern ?? ""} (upper and lower case are the same).`;
 };
 
+/** What a line searches for, where it does. */
+const findSearched = ({ definition, search }: RoleEntry, texts: CheckedTexts): "too short" | "piece" | undefined => {
+  for (const [name, [piece = ""]] of texts) {
+    if (definition.parameters.get(name)?.searches !== true || search === undefined) continue;
+    const { name: byName, keyId } = readSearchPiece(piece, search);
+    return byName === undefined && keyId === undefined ? "too short" : "piece";
+  }
+  return undefined;
+};
+
 /** Why this entry does not accept an invocation; `undefined` when it accepts all of it. */
 const findViolation = (entry: RoleEntry, texts: CheckedTexts): Violation | undefined => {
   const given = [...texts.keys()];
@@ -52,7 +71,18 @@ const findViolation = (entry: RoleEntry, texts: CheckedTexts): Violation | undef
     if (rule !== undefined && !values.every(rule.allows))
       return { reason: "pattern", message: ruleInWords(name, rule) };
   }
-  if (entry.requireOneOf !== undefined && !entry.requireOneOf.some((name) => texts.has(name))) {
+  const searched = findSearched(entry, texts);
+  if (searched === "too short" && entry.search !== undefined) {
+    const { minimumNameCharacters: name, minimumIdCharacters: id } = entry.search;
+    const message = `A search needs ${name} letters or digits of a computer's name, or ${id} digits of a key id.`;
+    return { reason: "pattern", message };
+  }
+  // The search has limits of its own, and shows no key.
+  if (
+    searched === undefined &&
+    entry.requireOneOf !== undefined &&
+    !entry.requireOneOf.some((name) => texts.has(name))
+  ) {
     return { reason: "parameter", message: needsOneOf(entry.requireOneOf) };
   }
   if (entry.requireReason && !texts.has("Reason")) {

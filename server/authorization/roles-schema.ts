@@ -72,6 +72,35 @@ const limitedCommand = z
       .describe(
         "A user sees at most this many different recovery keys within an hour, over all commands. Left out: no limit.",
       ),
+    search: z
+      .strictObject({
+        minimumNameCharacters: z
+          .number()
+          .int()
+          .min(2)
+          .max(64)
+          .default(3)
+          .describe("Letters and digits that a part of a name must have. Left out: 3."),
+        minimumIdCharacters: z
+          .number()
+          .int()
+          .min(3)
+          .max(32)
+          .default(4)
+          .describe("Digits that a part of a key id must have. Left out: 4."),
+        rows: z.number().int().min(1).max(100).default(10).describe("Keys listed at most. Left out: 10."),
+        perHour: z
+          .number()
+          .int()
+          .min(1)
+          .max(10_000)
+          .default(200)
+          .describe("Searches of one person within an hour, all sessions together. Left out: 200."),
+      })
+      .optional()
+      .describe(
+        "Grants -Search: keys listed by a part of a name or id, never shown. Left out: none. Not with requireApproval.",
+      ),
     requireReason: z
       .union([z.boolean(), z.literal("listed")])
       .optional()

@@ -1,4 +1,10 @@
-import type { AnyDefinition, BoundShaping, CommandDefinition, NarrowedValues } from "../command/define-command.ts";
+import type {
+  AnyDefinition,
+  BoundShaping,
+  CheckedTexts,
+  CommandDefinition,
+  NarrowedValues,
+} from "../command/define-command.ts";
 import type { CommandDescription } from "../command/command-description.ts";
 import type { RawParameters, RawValue } from "../command/parameters.ts";
 import { requestId } from "../command/parameter-kinds.ts";
@@ -106,6 +112,9 @@ const refuseUnused = (command: string, unused: { readonly approval: boolean; rea
   }
 };
 
+const searches = ({ parameters }: CommandDefinition, texts: CheckedTexts): boolean =>
+  [...texts.keys()].some((name) => parameters.get(name)?.searches === true);
+
 /** The terms on which an entry grants a line; a command that everyone has stands under none. */
 const termsOf = (
   entry: RoleEntry | undefined,
@@ -125,6 +134,7 @@ const termsOf = (
     roleCapability,
     approval: entry.requireApproval ? approvalOf() : undefined,
     keyBounds,
+    search: entry.search && searches(entry.definition, texts) ? { ...entry.search, roleCapability } : undefined,
     maxRows: entry.maxRows,
     maxListed: entry.maxListed,
     namesWhatItWants: entry.requireOneOf !== undefined,
@@ -136,6 +146,7 @@ const everyonesTerms: Omit<BoundLine, "command" | "shaping"> = {
   roleCapability: "default",
   approval: undefined,
   keyBounds: undefined,
+  search: undefined,
   maxRows: undefined,
   maxListed: undefined,
   namesWhatItWants: false,

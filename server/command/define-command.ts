@@ -6,7 +6,7 @@ import type { OnRecord } from "../audit/on-record.ts";
 import type { ReviewPort } from "./review-port.ts";
 import type { ElevationPort } from "./elevation-port.ts";
 import type { OpenedTranscript, TranscriptPort } from "./transcript-port.ts";
-import type { Collected, SiteDatabase } from "./site-database.ts";
+import type { Collected, ListedKey, SiteDatabase } from "./site-database.ts";
 import { namesHoldKey, valueHoldsKey } from "../model/key-shaped-text.ts";
 import type { Parameter, Parameters, RawParameters, Values } from "./parameters.ts";
 
@@ -82,9 +82,16 @@ export type { CommandDescription, ParameterDescription } from "./command-descrip
 export interface EstimateContext {
   readonly opening: OnRecord<"command-started" | "elevation">;
   /** With the keys only that this user's rules let them see. */
-  readonly siteDatabase: SiteDatabase;
+  readonly siteDatabase: Omit<SiteDatabase, "searchKeys">;
   readonly signal: AbortSignal;
   readonly now: () => Date;
+}
+
+/** What a search found, as far as the role lists it. */
+interface SearchResult {
+  readonly keys: readonly ListedKey[];
+  /** Whether there are more. */
+  readonly more: boolean;
 }
 
 /** What counting rows ahead found. */
@@ -116,6 +123,8 @@ export interface CommandContext extends EstimateContext {
   readonly askPassword: (prompt: string, purpose: PasswordPurpose) => Promise<Secret>;
   /** Asks a person a question of consequence, on the trusted path. Always `false` in exec: a script says it by a switch. */
   readonly confirm: (question: string) => Promise<boolean>;
+  /** Lists keys by a part of a name or id; present where the line searches. Each search is on the record first, and counts. */
+  readonly search: ((piece: string) => Promise<SearchResult>) | undefined;
   /** Approval by a second person, as far as the connected user has a part in it. */
   readonly elevation: ElevationPort;
   /** Says something beside the answer while the command runs: how far it is. */

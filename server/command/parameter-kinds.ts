@@ -2,6 +2,7 @@ import { canonicalComputerName } from "../model/computer-name.ts";
 import { canonicalGuidOrPrefix, lettersForDigits } from "../model/guid.ts";
 import { pastedId } from "../model/pasted-text.ts";
 import { decodeSince, momentForm, type Since } from "../model/moment.ts";
+import { canonicalSearchPiece } from "../model/search-piece.ts";
 import { isUserName } from "../model/user-name.ts";
 import type { Kind } from "./parameters.ts";
 
@@ -72,6 +73,16 @@ export const certificateThumbprint: Kind<string> = {
   decode: (typed) => {
     const digits = typed.replaceAll(/[\s:]/g, "").replace(/^0x/i, "").toLowerCase();
     return /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(digits) ? { value: digits, text: digits } : mismatch;
+  },
+};
+
+/** A part of a computer's name or of a key id; how long it must be, a role says. */
+export const searchPiece: Kind<string> = {
+  placeholder: "<piece>",
+  expects: "a part of a computer's name or of a key id, without wildcards",
+  decode: (typed) => {
+    const piece = canonicalSearchPiece(typed);
+    return piece === undefined ? mismatch : { value: piece, text: piece };
   },
 };
 

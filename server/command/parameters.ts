@@ -39,6 +39,8 @@ export interface Parameter<T> {
   readonly bounds?: BoundField;
   /** The parameter that a line's first word is for, where it finds nothing as this one's value and can be that one's. */
   readonly elseReadAs?: string;
+  /** A search: granted by an entry's `search` rule alone, which also bounds it. */
+  readonly searches?: true;
   decode(raw: RawValue): { readonly value: T; readonly texts: readonly string[] } | { readonly problem: string };
 }
 
@@ -59,6 +61,7 @@ interface Options {
   readonly position?: number;
   readonly bounds?: BoundField;
   readonly elseReadAs?: string;
+  readonly searches?: true;
 }
 
 const about = (kind: Kind<unknown>, options: Options) => ({
@@ -72,6 +75,7 @@ const about = (kind: Kind<unknown>, options: Options) => ({
     position: options.position,
     bounds: options.bounds,
     elseReadAs: options.elseReadAs,
+    searches: options.searches,
   }),
 });
 

@@ -150,6 +150,17 @@ export interface CertificateMade {
   }[];
 }
 
+/** A key without its text. */
+export type ListedKey = Omit<RecoveryKey, "recoveryKey">;
+
+/** What a search looks for: keys of which one of the two is a part. */
+export interface KeySearch {
+  /** Part of a computer's name. Every character stands for itself. */
+  readonly name: string | undefined;
+  /** Part of a key id: hexadecimal digits and hyphens, upper case. */
+  readonly keyId: string | undefined;
+}
+
 /** Stored names, as they are stored. */
 export interface NamedComputers {
   /** The very name, without case. */
@@ -169,6 +180,8 @@ export const mostNamesakes = 1000;
 export interface SiteDatabase {
   /** Which stored computers a name may mean. Says nothing of their keys. */
   findComputers(name: string, signal: AbortSignal): Promise<NamedComputers>;
+  /** Lists keys by a part of a name or id, each row once, with its state. Decrypts nothing, and looks no further than it is read. */
+  searchKeys(search: KeySearch, signal: AbortSignal): AsyncIterable<readonly ListedKey[]>;
   countRecoveryKeys(query: RecoveryKeyQuery, signal: AbortSignal): Promise<number>;
   /** Cheap: reads no key. Asked before a collection begins. @returns undefined where not every key is seen */
   keysStored(signal: AbortSignal): Promise<KeysStored | undefined>;

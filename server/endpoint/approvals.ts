@@ -7,7 +7,7 @@ import type { Inputs } from "./inputs.ts";
 import type { Start } from "./start.ts";
 
 /** What an earlier server left to this one: approvals that are open, keys that were shown lately. */
-export interface Approvals extends Pick<RecentLog, "shownKeys"> {
+export interface Approvals extends Pick<RecentLog, "shownKeys" | "searches"> {
   readonly elevations: Elevations;
 }
 
@@ -30,5 +30,5 @@ export const openApprovals = async (
   await elevations
     .compact()
     .catch((error: unknown) => runtime.report(`${paths.elevation} stays as large as it is: ${String(error)}`));
-  return { elevations, shownKeys: recent.shownKeys };
+  return { elevations, shownKeys: recent.shownKeys, searches: recent.searches };
 };

@@ -95,6 +95,7 @@ const hostSessions = (
   const { transcripts } = pathsIn(dataDirectory);
   return createSessionHost({
     shownKeys: approvals.shownKeys,
+    searches: approvals.searches,
     log,
     elevations: approvals.elevations,
     secondFactor,

@@ -3,7 +3,7 @@ import type { OnRecord } from "../audit/on-record.ts";
 import type { OpenForEstimate } from "../authorization/elevation-gate.ts";
 import type { Reviewer, ReviewPort } from "../command/review-port.ts";
 import type { TranscriptPort } from "../command/transcript-port.ts";
-import type { KeyBounds, SiteDatabase } from "../command/site-database.ts";
+import type { KeyBounds, KeySearch, ListedKey, SiteDatabase } from "../command/site-database.ts";
 import { boundKeys } from "../site-database/bound-keys.ts";
 
 interface DataPorts {
@@ -28,6 +28,12 @@ export interface ClosedPorts {
     opening: OnRecord<"command-started">,
     terms: Terms & { readonly reviewer: Reviewer },
   ) => OpenedPorts;
+  /** For one search that is on the record. */
+  readonly forSearch: (
+    opening: OnRecord<"search">,
+    search: KeySearch,
+    terms: Terms,
+  ) => AsyncIterable<readonly ListedKey[]>;
   /** For counting the rows of a request for approval that is on the record. */
   readonly forEstimate: OpenForEstimate;
 }
@@ -42,6 +48,7 @@ export const closePorts = ({ siteDatabase, transcripts, review, now }: DataPorts
     signal,
     now,
   }),
+  forSearch: (_opening, search, { keyBounds, signal }) => boundKeys(siteDatabase, keyBounds).searchKeys(search, signal),
   forEstimate: (opening, { keyBounds, signal }) => ({
     opening,
     siteDatabase: boundKeys(siteDatabase, keyBounds),

@@ -13,6 +13,8 @@ import type { DisclosureCounts } from "./disclosure-counts.ts";
 import { asTheyCome, inBatchesOf, limitRows, rowLimitOf, tooManyRows, withinReach } from "./limit-rows.ts";
 import type { RowLimit, Surplus } from "./limit-rows.ts";
 import type { ClosedPorts } from "./open-ports.ts";
+import { searchWith } from "./search.ts";
+import type { SearchCounts } from "./search-counts.ts";
 import { watchTranscript } from "./watch-transcript.ts";
 
 export interface RunDependencies {
@@ -22,6 +24,8 @@ export interface RunDependencies {
   readonly elevation: Pick<ElevationGate, "portFor">;
   /** Of all sessions: what each user was shown lately. */
   readonly disclosures: DisclosureCounts;
+  /** And how often each searched. */
+  readonly searches: SearchCounts;
   readonly connectedUser: string;
   /** Whom limits count for. */
   readonly party: Party;
@@ -47,25 +51,27 @@ interface Ran {
   readonly collected?: SentCollection;
 }
 
-const contextOf = (
-  { ports, elevation, visibleCommands, connectedUser, origin }: RunDependencies,
-  { admitted, opening, delivery, signal }: Started,
-): CommandContext => ({
-  ...ports.forCommand(opening, {
-    keyBounds: admitted.bound.keyBounds?.allows,
-    reviewer: { ...origin, connectedUser },
-    signal,
-  }),
-  connectedUser,
-  get visibleCommands() {
-    return visibleCommands().descriptions;
-  },
-  interactive: delivery.how !== "exec",
-  askPassword: (prompt, purpose) => delivery.askPassword(prompt, purpose),
-  confirm: (question) => delivery.confirm(question),
-  elevation: elevation.portFor(signal),
-  tell: (text) => delivery.tell(text),
-});
+const contextOf = (dependencies: RunDependencies, started: Started): CommandContext => {
+  const { ports, elevation, visibleCommands, connectedUser, origin } = dependencies;
+  const { admitted, opening, delivery, signal } = started;
+  return {
+    ...ports.forCommand(opening, {
+      keyBounds: admitted.bound.keyBounds?.allows,
+      reviewer: { ...origin, connectedUser },
+      signal,
+    }),
+    connectedUser,
+    get visibleCommands() {
+      return visibleCommands().descriptions;
+    },
+    interactive: delivery.how !== "exec",
+    askPassword: (prompt, purpose) => delivery.askPassword(prompt, purpose),
+    confirm: (question) => delivery.confirm(question),
+    search: admitted.bound.search && searchWith(dependencies, started, admitted.bound.search),
+    elevation: elevation.portFor(signal),
+    tell: (text) => delivery.tell(text),
+  };
+};
 
 /** Rows as they are disclosed: a batch is on the record before it is yielded. */
 const disclosedRows = (dependencies: RunDependencies, started: Started, shaped: RowsResult): Answer => {

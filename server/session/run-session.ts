@@ -20,6 +20,7 @@ import type { UiPool } from "./interactive/ui-pool.ts";
 import { createInvoke } from "./invoke.ts";
 import type { LiveSessions, SessionTies } from "./live-sessions.ts";
 import { noticeDigest } from "./contract.ts";
+import type { SearchCounts } from "./search-counts.ts";
 import type { ClosedPorts } from "./open-ports.ts";
 import { createSessionLock } from "./session-lock.ts";
 import { whyEnded, whyNotToBegin } from "./rights-gone.ts";
@@ -45,6 +46,7 @@ export interface SessionDependencies {
 export interface SharedBySessions {
   readonly ports: ClosedPorts;
   readonly disclosures: DisclosureCounts;
+  readonly searches: SearchCounts;
   readonly turns: CommandTurns;
   readonly live: LiveSessions;
   /** Interactive sessions are told to end at once; a running command may finish. */
@@ -182,11 +184,12 @@ export class SessionRunner {
 
   #openInvoke(party: Party, origin: Origin, visibleCommands: () => VisibleCommands): Invoke {
     const { log, runtime, elevations } = this.#dependencies;
-    const { ports, disclosures, turns } = this.#shared;
+    const { ports, disclosures, searches, turns } = this.#shared;
     const elevation = createElevationGate(elevations, { ...party, origin }, visibleCommands, ports.forEstimate);
     const { connectedUser } = party;
+    const counts = { disclosures, searches, turns };
     const whose = { visibleCommands, connectedUser, party, origin };
-    return createInvoke({ log, uptimeMs: runtime.uptimeMs, ports, elevation, disclosures, turns, ...whose });
+    return createInvoke({ log, uptimeMs: runtime.uptimeMs, ports, elevation, ...counts, ...whose });
   }
 
   async #serveLine(

@@ -9,6 +9,8 @@ import { DisclosureCounts } from "./disclosure-counts.ts";
 import type { ShownKey } from "./disclosure-counts.ts";
 import { LiveSessions } from "./live-sessions.ts";
 import { closePorts } from "./open-ports.ts";
+import { SearchCounts } from "./search-counts.ts";
+import type { DoneSearch } from "./search-counts.ts";
 import { SessionRunner, type SessionDependencies } from "./run-session.ts";
 import { SessionEntry, type EntryDependencies } from "./session-entry.ts";
 import type { SessionPace } from "./session-pace.ts";
@@ -21,6 +23,8 @@ export interface SessionHostDependencies extends SessionDependencies, EntryDepen
   readonly review: ReviewFor;
   /** What was disclosed in the hour before the start. */
   readonly shownKeys: readonly ShownKey[];
+  /** Who searched in that hour. */
+  readonly searches: readonly DoneSearch[];
   readonly pace: SessionPace;
 }
 
@@ -40,7 +44,7 @@ const lookEveryMs = 10_000;
 
 /** Serves every session of every connection: the one place that knows them all. */
 export const createSessionHost = (dependencies: SessionHostDependencies): RunningSessionHost => {
-  const { budget, elevations, pace, roles, runtime, shownKeys } = dependencies;
+  const { budget, elevations, pace, roles, runtime, searches, shownKeys } = dependencies;
   const running = new Set<Promise<void>>();
   const live = new LiveSessions(elevations, runtime.now);
   // A role's time may end in the middle of a session; nothing but the clock tells.
@@ -52,6 +56,7 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
   const runner = new SessionRunner(dependencies, {
     ports: closePorts({ ...dependencies, now: runtime.now }),
     disclosures: new DisclosureCounts(runtime.now, shownKeys),
+    searches: new SearchCounts(runtime.now, searches),
     turns: new CommandTurns(() => roles().session.commandsPerUser),
     live,
     closing: closing.signal,

@@ -2,14 +2,16 @@ import { EndpointError } from "../errors.ts";
 import {
   volumeTypes,
   type KeyBounds,
+  type ListedKey,
   type RecoveryKey,
   type RecoveryKeyQuery,
   type SiteDatabase,
 } from "../command/site-database.ts";
 
-type Batches = AsyncIterable<readonly RecoveryKey[]>;
-
-async function* filtered(batches: Batches, isInside: (key: RecoveryKey) => boolean): AsyncGenerator<RecoveryKey[]> {
+async function* filtered<Key extends ListedKey>(
+  batches: AsyncIterable<readonly Key[]>,
+  isInside: (key: ListedKey) => boolean,
+): AsyncGenerator<Key[]> {
   for await (const batch of batches) {
     const inside = batch.filter(isInside);
     if (inside.length > 0) yield inside;
@@ -33,7 +35,7 @@ const narrowed = (query: RecoveryKeyQuery, { computerName, volumeType }: KeyBoun
 export const boundKeys = (site: SiteDatabase, bounds: KeyBounds | undefined): SiteDatabase => {
   if (bounds === undefined) return site;
   const { computerName, volumeType } = bounds;
-  const isInside = (key: RecoveryKey): boolean =>
+  const isInside = (key: ListedKey): boolean =>
     (computerName?.allows(key.computerName) ?? true) && (volumeType?.allows(key.volumeType) ?? true);
   const read = (query: RecoveryKeyQuery, signal: AbortSignal): AsyncGenerator<RecoveryKey[]> =>
     filtered(site.readRecoveryKeys(narrowed(query, bounds), signal), isInside);
@@ -45,6 +47,7 @@ export const boundKeys = (site: SiteDatabase, bounds: KeyBounds | undefined): Si
       const allows = computerName?.allows ?? (() => true);
       return { same: same.filter(allows), other: other.filter(allows) };
     },
+    searchKeys: (search, signal) => filtered(site.searchKeys(search, signal), isInside),
     countRecoveryKeys: async (query, signal) => {
       if (computerName === undefined && volumeType?.values !== undefined)
         return site.countRecoveryKeys(narrowed(query, bounds), signal);

@@ -17,10 +17,7 @@ import { runLine } from "../session/invoke-stage.ts";
 const refusals = (events: readonly AuditEvent[]) => events.filter((event) => event.type === "command-refused");
 const line = "Get-RecoveryKeys -raw";
 
-const oneTurn = (): ReturnType<typeof limitsOf> => {
-  const { disclosures } = limitsOf();
-  return { disclosures, turns: limitsOf({ session: { commandsPerUser: 1 } } as never).turns };
-};
+const oneTurn = (): ReturnType<typeof limitsOf> => limitsOf({ session: { commandsPerUser: 1 } } as never);
 
 const waitingLine = async (stage: Stage, text: string, limits = oneTurn()) => {
   const stop = new AbortController();

@@ -23,6 +23,22 @@ test("a start counts the disclosures of the last hour, to the millisecond, and n
   expect(shownKeys.map(({ keyId }) => keyId)).toEqual(["RECENT", "NEW"]);
 });
 
+test("a start counts the searches of the last hour, by whoever made them", () => {
+  const directory = temporaryDirectory();
+  const search = (at: string) =>
+    JSON.stringify({
+      seq: 1,
+      at,
+      uptimeMs: 1,
+      event: { type: "search", connectedUser: "ada", keyFingerprint: "SHA256:ada", piece: "PC-" },
+    });
+  const lines = [search("2026-05-04T11:00:00.000Z"), search("2026-05-04T11:30:00.000Z")];
+  writeFileSync(join(directory, "000000000001.ndjson"), `${lines.join("\n")}\n`);
+  expect(readRecentLog(directory, now).searches).toEqual([
+    { party: { connectedUser: "ada", keyFingerprint: "SHA256:ada" }, at: new Date("2026-05-04T11:30:00.000Z") },
+  ]);
+});
+
 test("requests that ended are known however long ago within two days", () => {
   const directory = temporaryDirectory();
   const ended = { type: "elevation", state: "consumed", requestId: "E-1" };

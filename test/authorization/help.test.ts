@@ -28,6 +28,7 @@ const helpOf = async (roles: CheckedRoles, user: string, line: string): Promise<
     interactive: false,
     askPassword: () => Promise.reject(new Error("help asks for no password")),
     confirm: async () => true,
+    search: undefined,
     elevation: noElevationPort,
     tell: async () => undefined,
   };
@@ -84,7 +85,11 @@ test("help states this user's values, patterns and rules, and only examples that
 test("every example works for someone who may do everything", () => {
   const visibleCommands = commands
     .filter(({ forEveryone }) => !forEveryone)
-    .map(({ name, parameters }) => ({ name, parameters: [...parameters.keys()] }));
+    .map(({ name, parameters }) => ({
+      name,
+      parameters: [...parameters.keys()],
+      ...(parameters.has("Search") ? { search: {} } : {}),
+    }));
   const { descriptions, bindLine } = decode(withEntries(...visibleCommands)).commandsFor("alice");
   for (const { name, examples } of commands) {
     expect(descriptions.find((one) => one.name === name)?.examples).toEqual(examples);

@@ -15,7 +15,17 @@ import type {
 
 /** What a command asked of its site, in order. */
 interface Asked {
-  readonly what: "computers" | "count" | "read" | "mark" | "verify" | "backup" | "find" | "create" | "restore";
+  readonly what:
+    | "computers"
+    | "search"
+    | "count"
+    | "read"
+    | "mark"
+    | "verify"
+    | "backup"
+    | "find"
+    | "create"
+    | "restore";
   readonly name?: string;
   readonly query?: RecoveryKeyQuery;
   readonly passwordIds?: readonly string[];
@@ -86,6 +96,14 @@ export const createMemorySite = (
       const stored = [...new Set(keys.map(({ computerName }) => computerName))];
       const same = stored.filter((one) => foldComputerName(one) === foldComputerName(name));
       return { same, other: stored.filter((one) => isSameComputer(one, name) && !same.includes(one)) };
+    },
+    searchKeys: async function* search({ name, keyId }) {
+      asked.push({ what: "search", name: name ?? keyId ?? "" });
+      yield keys.filter(
+        ({ computerName, passwordId }) =>
+          (name !== undefined && foldComputerName(computerName).includes(foldComputerName(name))) ||
+          (keyId !== undefined && passwordId.includes(keyId)),
+      );
     },
     countRecoveryKeys: async (query) => {
       asked.push({ what: "count", query });

@@ -11,7 +11,11 @@ import type { SiteDatabase } from "../../server/command/site-database.ts";
 const allPowers = (): VisibleCommands => {
   const visibleCommands = commands
     .filter(({ forEveryone }) => !forEveryone)
-    .map(({ name, parameters }) => ({ name, parameters: [...parameters.keys()] }));
+    .map(({ name, parameters }) => ({
+      name,
+      parameters: [...parameters.keys()],
+      ...(parameters.has("Search") ? { search: {} } : {}),
+    }));
   const file = {
     roleCapabilities: { all: { visibleCommands } },
     roleDefinitions: { "user:alice": { roleCapabilities: ["all"] } },
@@ -61,6 +65,7 @@ export const runLine = async (
       asked.prompts.push({ prompt, purpose });
       return new Secret("correct horse battery staple");
     },
+    search: undefined,
     elevation: noElevationPort,
     tell: async (text) => void asked.told?.push(text),
   });

@@ -10,6 +10,7 @@ import {
   createMasterKeyFile,
   openEmbeddedSiteDatabase,
 } from "../../server/site-database/embedded/index.ts";
+import { searchQueries } from "../../server/site-database/embedded/search-keys.ts";
 import { namesakeQueries } from "../../server/site-database/embedded/namesakes.ts";
 import { pageQueries } from "../../server/site-database/embedded/key-pages.ts";
 import {
@@ -241,6 +242,14 @@ describe("large sites", () => {
         plan.filter((step) => /SCAN|TEMP B-TREE/.test(step)),
         name,
       ).toEqual([]);
+    }
+  });
+
+  test("plans a search along an index, in its order, without the table", async () => {
+    const site = await newSite();
+    for (const sql of Object.values(searchQueries).flatMap((queries) => Object.values(queries))) {
+      const plan = site.look(`EXPLAIN QUERY PLAN ${sql.replaceAll("?", "1")}`).map((row) => String(row[3]));
+      expect(plan).toEqual([expect.stringMatching(/^SEARCH \w+ USING COVERING INDEX /)]);
     }
   });
 

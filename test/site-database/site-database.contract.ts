@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import type { RecoveryKeyQuery } from "../../server/command/site-database.ts";
+import type { ListedKey, RecoveryKeyQuery } from "../../server/command/site-database.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
 import { testCertificate } from "./certificate.contract.ts";
 import type { MakeSiteDatabase, SiteDatabaseUnderTest } from "./certificate.contract.ts";
@@ -153,6 +153,74 @@ export const describeSiteDatabase = (name: string, make: MakeSiteDatabase): void
       await expect(found("PC_2")).resolves.toEqual({ same: [], other: ["PC_2.a.example"] });
       for (const name of ["PC", "10", "%", "PC-%", "PC-[1]", "PC-3' OR '1'='1"])
         await expect(found(name)).resolves.toEqual({ same: [], other: [] });
+    });
+
+    describe("searching", () => {
+      const search = async (database: SiteDatabaseUnderTest["database"], name?: string, keyId?: string) => {
+        const found: ListedKey[] = [];
+        for await (const keys of database.searchKeys({ name, keyId }, neverStopped)) found.push(...keys);
+        return found;
+      };
+      const idsOf = (keys: readonly ListedKey[]) => keys.map(({ passwordId }) => passwordId).sort();
+
+      test("finds keys by a part of a computer's name, without case, with their state and without their text", async () => {
+        const { database } = await start();
+        const found = await search(database, "c-alph");
+        expect(idsOf(found)).toEqual(Object.values(key).sort());
+        expect(found.find(({ passwordId }) => passwordId === key.old)).toEqual({
+          passwordId: key.old,
+          computerName: "PC-ALPHA",
+          volumeId: alphaSystem,
+          volumeType: "OperatingSystem",
+          lastUpdateTime: "2026-01-01T00:00:00.000Z",
+          disclosed: false,
+          state: "Replaced",
+        });
+        expect(idsOf(await search(database, "RO-SÜ"))).toEqual([umlautKey]);
+        expect(await search(database, "büro-nord")).toEqual([]);
+      });
+
+      test("finds keys by a part of their id, wherever it stands", async () => {
+        const { database } = await start();
+        for (const piece of [key.files.slice(0, 8), key.files.slice(5, 14), key.files.slice(-12), key.files])
+          expect(idsOf(await search(database, undefined, piece))).toEqual([key.files]);
+        expect(await search(database, undefined, "0123456789AB")).toEqual([]);
+      });
+
+      test("gives a row that fits by both once, and a key of two computers twice", async () => {
+        const { database } = await start([
+          passwordRecord(0, { keyId: `ABCD${key.old.slice(4)}`, computerName: "PC-ABCD" }),
+          passwordRecord(1, { keyId: `${key.middle.slice(0, -4)}ABCD`, computerName: "PC-1" }),
+        ]);
+        expect((await search(database, "ABCD", "ABCD")).map(({ computerName }) => computerName).sort()).toEqual([
+          "PC-1",
+          "PC-ABCD",
+        ]);
+        const other = await start();
+        expect(idsOf(await search(other.database, undefined, sharedKey.slice(0, 13)))).toEqual([sharedKey, sharedKey]);
+      });
+
+      test("takes every character for itself", async () => {
+        const names = ["PC_1", "PCX1", "PC-[1]", "50%OFF", String.raw`A\B`, "O'NEIL"];
+        const { database } = await start(names.map((computerName, number) => passwordRecord(number, { computerName })));
+        for (const piece of names) {
+          const found = await search(database, piece);
+          expect([piece, found.map(({ computerName }) => computerName)]).toEqual([piece, [piece]]);
+        }
+        for (const piece of ["%", "P%1", "[A-Z]C", "PC?1", "*", "' OR 1=1 --"])
+          expect([piece, (await search(database, piece)).map(({ computerName }) => computerName)]).toEqual([
+            piece,
+            names.filter((name) => name.includes(piece)),
+          ]);
+      });
+
+      test("finds all of many, each once", async () => {
+        const many = Array.from({ length: 1000 }, (_, number) => passwordRecord(number));
+        const { database } = await start(many);
+        expect(new Set(idsOf(await search(database, "PC-"))).size).toBe(1000);
+        expect(await search(database, "PC-")).toHaveLength(1000);
+        expect(await search(database, "PC-77")).toHaveLength(11);
+      });
     });
 
     test("finds a key by its whole id, once for each computer that has the volume", async () => {

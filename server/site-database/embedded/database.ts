@@ -236,6 +236,7 @@ export const openEmbeddedSiteDatabase = async (options: OpenDatabase): Promise<S
         return keysStored(state);
       });
     return {
+      searchKeys: reader.search,
       findComputers: reader.findComputers,
       countRecoveryKeys: reader.count,
       keysStored: stored,

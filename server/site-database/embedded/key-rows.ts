@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
-import type { KeyState, RecoveryKey, RecoveryKeyQuery, VolumeType } from "../../command/site-database.ts";
+import type { KeyState, ListedKey, RecoveryKey, RecoveryKeyQuery, VolumeType } from "../../command/site-database.ts";
 import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
 import { fingerprint, openCell } from "./cells.ts";
 import { decodeInteger, decodeText, decodeTime } from "./columns.ts";
@@ -160,3 +160,15 @@ export const decodeKeyRow = (
     state: stateOf(row),
   };
 };
+
+/** A key without its password: no cell is looked at. Beside `decodeKeyRow`, not in it: an export would make an object more for each key. */
+export const decodeListedKey = (row: RawRow, { stateOf }: Pick<RowJudge, "stateOf">): ListedKey => ({
+  passwordId: decodeText(row[at.recoveryKeyId], "RecoveryKeyId"),
+  computerName: decodeText(row[at.name], "Machines.Name"),
+  // A made-up one is nobody's: shown, it would be taken for one of Windows.
+  volumeId: row[at.derived] === 0 ? decodeText(row[at.volumeGuid], "VolumeGuid") : undefined,
+  volumeType: decodeVolumeType(row[at.volumeTypeId]),
+  lastUpdateTime: decodeTime(row[at.lastUpdateTime], "LastUpdateTime"),
+  disclosed: row[at.disclosed] !== 0,
+  state: stateOf(row),
+});

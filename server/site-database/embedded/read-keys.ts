@@ -16,6 +16,8 @@ import { readerName } from "./principals.ts";
 import type { CertificateAccess } from "./principals.ts";
 import type { ReadingThread, ReadingThreads } from "./reading-thread.ts";
 import type { FoundKeys } from "./reading-worker.ts";
+import { createKeySearch } from "./search-keys.ts";
+import type { Look } from "./search-keys.ts";
 import type { RowDigests } from "./row-digests.ts";
 import type { SetGuard } from "./set-guard.ts";
 
@@ -48,6 +50,7 @@ const checkQuery = (query: RecoveryKeyQuery): void => {
 type Batches = AsyncGenerator<readonly RecoveryKey[], void, void>;
 
 export interface KeyReader {
+  readonly search: SiteDatabase["searchKeys"];
   readonly findComputers: SiteDatabase["findComputers"];
   readonly count: (query: RecoveryKeyQuery, signal: AbortSignal) => Promise<number>;
   readonly read: (query: RecoveryKeyQuery, signal: AbortSignal) => Batches;
@@ -108,11 +111,12 @@ export const createKeyReader = ({
   const namesakes = prepareNamesakes(database);
   const patience = (signal: AbortSignal): LockPatience => ({ signal, lockWaitMs });
 
-  /** Before each page, an empty one too: that nothing is there may be what was done to the file. */
-  const checked = <Result>(work: () => Result): Result => {
-    guard.check();
-    return work();
-  };
+  /** Checks before each page, an empty one too: that nothing is there may be what was done to the file. */
+  const look: Look = (signal, work) =>
+    withLockPatience(patience(signal), () => {
+      guard.check();
+      return work();
+    });
 
   /** The keys of one page, a slice at a time. */
   async function* decode(rows: readonly RawRow[], judge: RowJudge, signal: AbortSignal) {
@@ -130,9 +134,10 @@ export const createKeyReader = ({
   }
 
   return {
+    search: createKeySearch({ database, pages, judgeFor, look, ready: (signal) => guard.ready(signal) }),
     findComputers: async (name, signal) => {
       await guard.ready(signal);
-      return withLockPatience(patience(signal), () => checked(() => namesakes(name)));
+      return look(signal, () => namesakes(name));
     },
     count: async (query, signal) => {
       checkQuery(query);
@@ -140,7 +145,7 @@ export const createKeyReader = ({
       const { matches } = judgeFor(query);
       const { next } = pages.start(query, false);
       for (let count = 0; ; await nextTurn()) {
-        const rows = await withLockPatience(patience(signal), () => checked(() => next(countPageRows)));
+        const rows = await look(signal, () => next(countPageRows));
         if (rows.length === 0) return count;
         count += await withLockPatience(patience(signal), () => rows.filter(matches).length);
       }
@@ -150,8 +155,7 @@ export const createKeyReader = ({
       await guard.ready(signal);
       const judge = judgeFor(query);
       const { next, position } = pages.start(query, true);
-      const dataKeyNow = (): Promise<KeyObject | undefined> =>
-        withLockPatience(patience(signal), () => checked(() => access.dataKeyFor(readerName)));
+      const dataKeyNow = (): Promise<KeyObject | undefined> => look(signal, () => access.dataKeyFor(readerName));
       let thread: ReadingThread | undefined;
       try {
         for (let looked = 0; ;) {
@@ -161,7 +165,7 @@ export const createKeyReader = ({
             return;
           }
           // Two steps: a lock met while filtering must not ask for the page again, whose position has moved on by then.
-          const rows = await withLockPatience(patience(signal), () => checked(() => next(pageRows)));
+          const rows = await look(signal, () => next(pageRows));
           if (rows.length === 0) return;
           looked += rows.length;
           for await (const found of decode(rows, judge, signal)) yield found.map(asRecoveryKey);

@@ -1,17 +1,20 @@
-import type { RecoveryKeyQuery, SiteDatabase } from "../../command/site-database.ts";
+import { EndpointError } from "../../errors.ts";
+import type { KeySearch, RecoveryKeyQuery, SiteDatabase } from "../../command/site-database.ts";
 import { decodeNumber, decodeText } from "./columns.ts";
 import { ConnectionLost, ReaderStalled, throwIfStopped } from "./errors.ts";
 import { shapeForReading } from "./introspection.ts";
 import type { Site } from "./introspection.ts";
-import { decodeKey, filtersOf, isSameKey, positionOf } from "./read-keys.ts";
+import { decodeFacts, decodeKey, filtersOf, isSameKey, positionOf } from "./read-keys.ts";
 import type { Row } from "./read-keys.ts";
 import type { SiteConnections } from "./site-connections.ts";
-import { countKeys, findComputers, pageOfKeys } from "./statements.ts";
+import { countKeys, findComputers, pageOfKeys, searchKeys } from "./statements.ts";
 import type { KeyPage, KeyPosition } from "./statements.ts";
 
 /** Rows of a page: one statement's work. Large, because a page is streamed, not held. */
 const pageRows = 20_000;
-export type KeyReader = Pick<SiteDatabase, "findComputers" | "countRecoveryKeys" | "readRecoveryKeys">;
+/** Of a search: whoever searches sees ten of them. */
+const searchedRows = 200;
+export type KeyReader = Pick<SiteDatabase, "findComputers" | "searchKeys" | "countRecoveryKeys" | "readRecoveryKeys">;
 
 interface ReaderParts {
   /** Read-intent where that is configured. */
@@ -59,6 +62,24 @@ async function* streamPage(
   return count < wanted.pageRows ? "end" : "more";
 }
 
+/** Small pages, read whole: no connection waits while somebody looks at them. */
+async function* searchIn(searches: SiteConnections, search: KeySearch, signal: AbortSignal) {
+  if (search.keyId !== undefined && !/^[0-9A-F-]{1,36}$/.test(search.keyId))
+    throw new EndpointError("InvalidArgument", "A part of a key id has digits, A to F and hyphens only.");
+  for (let after: KeyPosition | undefined; ;) {
+    throwIfStopped(signal);
+    const page: Pick<KeyPage, "after" | "pageRows"> = { after, pageRows: searchedRows };
+    const { rows, site }: Batch = await searches.read(signal, async ({ connection }, found) => {
+      const batches = await connection.all(searchKeys(shapeForReading(found), search, page), { signal });
+      return { rows: batches.flatMap((batch) => batch.rows), site: found };
+    });
+    yield rows.map((row) => decodeFacts(row, site));
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < searchedRows) return;
+    after = positionOf(last);
+  }
+}
+
 export const createKeyReader = ({ searches, pageRows: limit = pageRows }: ReaderParts): KeyReader => {
   const knownSite = (signal: AbortSignal): Promise<Site> => searches.read(signal, async (_, site) => site);
 
@@ -102,6 +123,7 @@ export const createKeyReader = ({ searches, pageRows: limit = pageRows }: Reader
   }
 
   return {
+    searchKeys: (search, signal) => searchIn(searches, search, signal),
     findComputers: (name, signal) =>
       searches.read(signal, async ({ connection }) => {
         const rows = (await connection.all(findComputers(name), { signal })).flatMap((batch) => batch.rows);

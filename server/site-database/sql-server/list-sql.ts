@@ -32,7 +32,7 @@ import { quoteText } from "./quoting.ts";
 import { expectedShape, storages } from "./site-shape.ts";
 import type { SiteShape } from "./site-shape.ts";
 import type { Parameter, Statement } from "./statement.ts";
-import { checkHealth, countKeys, findComputers, getRecoveryKey, pageOfKeys } from "./statements.ts";
+import { checkHealth, countKeys, findComputers, getRecoveryKey, pageOfKeys, searchKeys } from "./statements.ts";
 import type { KeyFilter } from "./statements.ts";
 
 const samplePassword = "it's a 'sample' Passw0rd";
@@ -79,6 +79,7 @@ const ofShape = (shape: SiteShape): readonly Statement[] => [
     pageOfKeys(shape, { filter, after, pageRows: 20_000 }),
   ),
   countKeys(shape, everyFilter),
+  searchKeys(shape, { name: "PC_47", keyId: "D2C4" }, { after, pageRows: 200 }),
   sampleKeys(shape, 20),
   countUnreadableKeys(shape),
   countOpenedKeys(shape),

@@ -1,6 +1,6 @@
 import { EndpointError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
-import type { KeyState, RecoveryKey, RecoveryKeyQuery, VolumeType } from "../../command/site-database.ts";
+import type { KeyState, ListedKey, RecoveryKey, RecoveryKeyQuery, VolumeType } from "../../command/site-database.ts";
 import { foldComputerName } from "../../model/computer-name.ts";
 import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
 import { decodeNumber, decodeText, decodeTime, unreadable } from "./columns.ts";
@@ -83,9 +83,8 @@ const volumeTypeOf = (raw: unknown, volumeTypes: Site["volumeTypes"]): VolumeTyp
 const stateOf = (replaced: unknown): KeyState | undefined =>
   replaced === null ? undefined : replaced === true ? "Replaced" : "Current";
 
-type KeyFacts = Omit<RecoveryKey, "recoveryKey">;
-
-const decodeFacts = (row: Row, site: Site): KeyFacts => ({
+/** A key without its text. */
+export const decodeFacts = (row: Row, site: Site): ListedKey => ({
   passwordId: passwordIdOf(decodeText(row[at.keyId], "RecoveryKeyId")),
   computerName: decodeText(row[at.computerName], "Machines.Name"),
   // A volume that _Volumes does not know has no GUID.
@@ -100,7 +99,7 @@ const decodeFacts = (row: Row, site: Site): KeyFacts => ({
  * A recovery key's text as the site gave it. NULL is an error and never an empty column: it is what DecryptString answers
  * for every row while the master key is closed, and sites have lost their evidence to it.
  */
-const decodeRecoveryKey = (raw: unknown, facts: KeyFacts, site: Site): Secret => {
+const decodeRecoveryKey = (raw: unknown, facts: ListedKey, site: Site): Secret => {
   if (raw === null || raw === undefined)
     throw unavailable(
       "Recovery keys can't be decrypted: the site database's master key is not open here, or its certificate can't be used.",

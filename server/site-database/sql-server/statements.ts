@@ -1,4 +1,5 @@
 import { mostNamesakes } from "../../command/site-database.ts";
+import type { KeySearch } from "../../command/site-database.ts";
 import { shortComputerName } from "../../model/computer-name.ts";
 import type { SiteShape } from "./site-shape.ts";
 import { idTypes, timeTypes } from "./site-shape.ts";
@@ -111,13 +112,13 @@ const volumeIdText = ({ hasVolumeGuid, volumeIdType }: SiteShape): string => {
   return volumeIdType === "uniqueidentifier" ? "CONVERT(nvarchar(64), Keys.VolumeId)" : "CONVERT(nvarchar(64), NULL)";
 };
 
-const select = (shape: SiteShape): string => `SELECT TOP (@pageRows) WITH TIES
+const select = (shape: SiteShape, withKeys = true): string => `SELECT TOP (@pageRows) WITH TIES
   CONVERT(nvarchar(64), Keys.RecoveryKeyId) AS RecoveryKeyId, Machines.Name AS ComputerName,
   ${volumeIdText(shape)} AS VolumeId,
   CONVERT(int, Volumes.VolumeTypeId) AS VolumeTypeId, CONVERT(nvarchar(33), Keys.LastUpdateTime, 126) AS LastUpdateTime,
   CONVERT(bit, ISNULL(Keys.Disclosed, 0)) AS Disclosed,
   CONVERT(bit, CASE WHEN @withState = 0 THEN NULL WHEN ${hasNewer} THEN 1 ELSE 0 END) AS Replaced,
-  ${recoveryKeyText(shape)} AS RecoveryKey`;
+  ${withKeys ? recoveryKeyText(shape) : "CONVERT(nvarchar(55), NULL)"} AS RecoveryKey`;
 
 /**
  * Where a page ended: the next one starts behind it (keyset, not OFFSET, which reads everything again).
@@ -184,6 +185,31 @@ export const pageOfKeys = (shape: SiteShape, page: KeyPage): Statement =>
 
 /** A text as LIKE takes it for itself: `_` stands in many names. Backslash escapes, as no computer's name has one. */
 const literally = (part: string): string => part.replace(/[\\%_[\]^]/g, String.raw`\$&`);
+
+/** Keys by a part of their computer's name or of their id, in the order of ids. Every row is looked at: a part has no place in an index. */
+export const searchKeys = (
+  shape: SiteShape,
+  { name, keyId }: KeySearch,
+  { after, pageRows }: Pick<KeyPage, "after" | "pageRows">,
+): Statement =>
+  named({
+    name: "search-keys",
+    kind: "query",
+    text: `${select(shape, false)}
+${from}
+WHERE (Machines.Name LIKE @namePiece ESCAPE '\\'
+    OR CONVERT(nvarchar(64), Keys.RecoveryKeyId) LIKE @idPiece)
+  AND (@afterKeyId IS NULL OR Keys.RecoveryKeyId > CONVERT(${idTypes[shape.keyIdType]}, @afterKeyId))
+ORDER BY Keys.RecoveryKeyId ${options}`,
+    parameters: {
+      pageRows: int(pageRows),
+      withState: bit(true),
+      namePiece: text(name === undefined ? null : `%${literally(name)}%`),
+      idPiece: text(keyId === undefined ? null : `%${keyId}%`),
+      afterKeyId: text(after?.keyId ?? null),
+    },
+    columns: keyColumns,
+  });
 
 /** The computers that a name may mean: the very name, its first label alone, or more behind its dot. */
 export const findComputers = (name: string): Statement => {

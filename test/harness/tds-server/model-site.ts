@@ -8,6 +8,7 @@ import {
   answerCountOpened,
   answerCountUnreadable,
   answerFindComputers,
+  answerSearchKeys,
   answerGetRecoveryKey,
   answerKeysById,
   answerKeysOfComputer,
@@ -78,6 +79,8 @@ const answer = async (state: SiteState, request: TdsRequest, respond: Respond, s
       return answerKeysOfComputer(state, request, respond, signal);
     case "count-keys":
       return answerCountKeys(state, request, respond, signal);
+    case "search-keys":
+      return answerSearchKeys(state, request, respond, signal);
     case "find-computers":
       return answerFindComputers(state, request, respond, signal);
     case "count-unreadable-keys":

@@ -164,6 +164,7 @@ const visibleTo = (onPassword: () => void): VisibleCommands => ({
       maxListed: undefined,
       namesWhatItWants: false,
       keyBounds: undefined,
+      search: undefined,
       disclosureLimit: undefined,
     };
   },

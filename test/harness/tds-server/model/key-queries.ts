@@ -136,6 +136,33 @@ export const answerKeysById = async (
 
 const compare = <Value extends string | number>(a: Value, b: Value): number => (a < b ? -1 : Number(a > b));
 
+/** The same, of keys whose computer or id is like a piece. */
+export const answerSearchKeys = async (
+  state: SiteState,
+  request: TdsRequest,
+  respond: Respond,
+  signal: AbortSignal,
+): Promise<void> => {
+  const parameters = parametersOf(request);
+  const escapes = request.text.includes(String.raw`ESCAPE '\'`);
+  const [name, id] = ["namePiece", "idPiece"].map((piece) => {
+    const pattern = textOf(parameters(piece));
+    return pattern === undefined ? undefined : likePattern(pattern, escapes && piece === "namePiece");
+  });
+  const after = textOf(parameters("afterKeyId"));
+  let left = Number(parameters("pageRows"));
+  respond.columns(pageColumns);
+  for await (const keys of walk(state, after === undefined ? 0 : state.tables.firstAfter(after), signal))
+    for (const key of keys) {
+      if (left <= 0) return;
+      for (const computerName of state.tables.computersOf(key.volumeId)) {
+        if (name?.test(computerName) !== true && id?.test(key.keyId) !== true) continue;
+        await respond.row([...pageRow(state, { key, computerName }, true).slice(0, -1), null]);
+        left -= 1;
+      }
+    }
+};
+
 /** Newest first. Held in memory to be sorted: one computer's keys are few. */
 export const answerKeysOfComputer = async (
   state: SiteState,
