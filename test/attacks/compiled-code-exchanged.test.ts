@@ -9,18 +9,18 @@ import { temporaryDirectory } from "../harness/temporary-directory.ts";
 // DANGER   V8 compares the texts' lengths alone. What runs is then not what stands in the file that everybody reads.
 // EXPECT   The text runs, compiled anew.
 test.each([
-  ["of another text of the same length", (text: string) => text.replace("has no command", "has NO COMMAND")],
-  ["of a longer text", (text: string) => text.replace("has no command", "has NO COMMAND ")],
+  ["of another text of the same length", (text: string) => text.replace("pep has no command", "pep has NO COMMAND")],
+  ["of a longer text", (text: string) => text.replace("pep has no command", "pep has NO COMMAND ")],
 ])("compiled code %s is not used", async (_, change) => {
   const folder = temporaryDirectory();
   cpSync(join(root, "dist", "server"), join(folder, "dist", "server"), { recursive: true });
   cpSync(join(root, "package.json"), join(folder, "package.json"));
   const text = join(folder, "dist", "server", "pep.cjs");
   const main = join(folder, "dist", "server", "main.js");
-  expect((await run(process.execPath, [main, "nonsense"])).stderr).toContain("has no command");
+  expect((await run(process.execPath, [main, "nonsense"])).stderr).toContain("pep has no command");
   writeFileSync(text, change(readFileSync(text, "utf8")));
   const { status, stderr } = await run(process.execPath, [main, "nonsense"]);
-  expect(stderr).toContain("has NO COMMAND");
+  expect(stderr).toContain("pep has NO COMMAND");
   expect(status).toBe(2);
 });
 

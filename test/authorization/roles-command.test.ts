@@ -77,7 +77,7 @@ role operator, through group:operators
       rule: At most 100 different recovery keys an hour, over all commands and roles.
   verify-cert
       from roleCapabilities.operator.visibleCommands[1], line 13
-      parameters: -raw, -Format
+      parameters: -raw, -Thumbprint, -Format
 
 default commands, as everyone who may connect: Get-Command, Get-Capability, Get-Help, Select-Object, Sort-Object, Measure-Object, Format-List, Format-Table, Clear-Host, Exit-PSSession
 limits, as everyone: 20 sessions, 4 commands running at a time

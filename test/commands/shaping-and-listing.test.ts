@@ -114,7 +114,7 @@ describe("Get-Help and the session's own commands", () => {
 
   test.each([
     ["Get-Help Nothing", /no command of that name/],
-    ["Get-Help verify-cert -Parameter Nothing", /It has: -raw, -Format\./],
+    ["Get-Help verify-cert -Parameter Nothing", /It has: -raw, -Thumbprint, -Format\./],
     ["Get-Help cls -Parameter x", /has no parameters/],
   ])("%s", async (line, message) => {
     await expect(runLine(line, site)).rejects.toThrow(message);
