@@ -56,7 +56,7 @@ test.each([
   await expect(readAll(path, { computerName: "PC-A001" })).rejects.toMatchObject({
     category: "InvalidArgument",
     message: expect.stringMatching(
-      /another computer|names its computer only after|names no computer|a table needs a header/,
+      /another computer|names its computer only after|without a computer|a table needs a header/,
     ),
   });
 });
