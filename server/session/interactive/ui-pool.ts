@@ -103,6 +103,7 @@ class Processes implements UiPool {
   readonly #launch: Launch;
   readonly #spare = new Set<UiProcess>();
   readonly #serving = new Set<Serving>();
+  readonly #lingering = new WeakMap<UiProcess, NodeJS.Timeout>();
   #closed = false;
   #refilling: NodeJS.Timeout | undefined;
   #usedUp = false;
@@ -228,10 +229,13 @@ class Processes implements UiPool {
     if (end.cause !== "closed") this.#options.onLost({ ...end, connectedUser: servedHere?.connectedUser });
   }
 
+  /** From the last time that its user left: an older timer would end it while the user comes and goes. */
   #linger(process: UiProcess): void {
-    setTimeout(() => {
+    clearTimeout(this.#lingering.get(process));
+    const timer = setTimeout(() => {
       if (process.screenCount === 0) process.kill({ cause: "closed", detail: "last screen closed" });
-    }, this.#options.lingerMs ?? 5_000).unref();
+    }, this.#options.lingerMs ?? 5_000);
+    this.#lingering.set(process, timer.unref());
   }
 }
 

@@ -3,7 +3,7 @@ import { existsSync, openSync, closeSync, readdirSync, readlinkSync, readFileSyn
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { UiProcessEnd } from "../../../server/session/interactive/ui-screen-queue.ts";
 import { temporaryDirectory } from "../../harness/temporary-directory.ts";
 import { isolation } from "../../harness/ui-isolation.ts";
@@ -76,6 +76,26 @@ test("who comes back finds the process that served them, and nobody else ever do
   await Promise.all([other.sees("> "), again.sees("> ")]);
   expect(again.ui.process()).toBe(pid);
   expect(other.ui.process()).not.toBe(pid);
+});
+
+test("a process lingers from the last time that its user left, not from the first", async () => {
+  const pool = poolFor(fixture("plain-ui.mts"), [], { lingerMs: 5_000 });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const visit = async (): Promise<number | undefined> => {
+    const shell = startShell({ pool });
+    await shell.sees("> ");
+    shell.type("\u0004");
+    await shell.result;
+    return shell.ui.process();
+  };
+  const pid = await visit();
+  vi.advanceTimersByTime(4_000);
+  expect(await visit()).toBe(pid);
+  vi.advanceTimersByTime(4_000);
+  expect(await visit()).toBe(pid);
+  vi.advanceTimersByTime(5_000);
+  await expect.poll(() => pool.processIds()).toEqual([]);
 });
 
 test("spare processes are started ahead, used, and replaced", async () => {
