@@ -29,8 +29,8 @@ export interface SessionChannel {
   readonly input: AsyncIterable<Uint8Array>;
   /** Aborts when the client closed the channel or the connection was lost. */
   readonly closed: AbortSignal;
-  /** `closed`, but by the client: it was there to the end. */
-  readonly closedByClient: boolean;
+  /** `closed`, and the client closed it in answer to our close: it was there to the end. */
+  readonly closedInOrder: boolean;
   /** Sends exit-status, then EOF and close, in this order (RFC 4254 §6.10). Idempotent. */
   end(exitStatus: number): Promise<void>;
 }

@@ -93,11 +93,11 @@ export const loadSessions = async (): Promise<void> => {
 /** How long a client may take to close its side; one that reads a slow disk needs some time for its last window. */
 const closesWithinMs = 10_000;
 
-const isClosedByClient = async (channel: SessionChannel): Promise<boolean> => {
+const isClosedInOrder = async (channel: SessionChannel): Promise<boolean> => {
   const waited = AbortSignal.timeout(closesWithinMs);
   const over = AbortSignal.any([channel.closed, waited]);
   if (!over.aborted) await once(over, "abort");
-  return channel.closedByClient;
+  return channel.closedInOrder;
 };
 
 /** Runs single sessions, from the look at their users' rights to their end on the record. */
@@ -137,7 +137,7 @@ export class SessionRunner {
     await channel.end(exitStatus);
     if (collected === undefined || exitStatus !== 0) return;
     // Bytes that were written may lie in a buffer of a client that is gone. One that closes in order has taken what came before.
-    if (!(await isClosedByClient(channel))) return;
+    if (!(await isClosedInOrder(channel))) return;
     await this.#dependencies.log.append({ type: "site-collected", ...session.origin, ...collected });
   }
 

@@ -54,7 +54,7 @@ export class OpenChannel implements SessionChannel, Sender {
   readonly #closed = new AbortController();
   #peerSentEof = false;
   #peerClosed = false;
-  #closedByClient = false;
+  #closedInOrder = false;
   #sentClose = false;
   #ending: Promise<void> | undefined;
 
@@ -84,8 +84,8 @@ export class OpenChannel implements SessionChannel, Sender {
     return this.#closed.signal;
   }
 
-  get closedByClient(): boolean {
-    return this.#closedByClient;
+  get closedInOrder(): boolean {
+    return this.#closedInOrder;
   }
 
   get sentClose(): boolean {
@@ -149,8 +149,8 @@ export class OpenChannel implements SessionChannel, Sender {
 
   /** The client closed the channel, or its connection is lost. */
   receiveClose(connectionLost: boolean): void {
-    // A connection that is lost later takes nothing back.
-    this.#closedByClient ||= !connectionLost;
+    // An orderly client answers our CLOSE, which comes after the exit status. One that hung up before may lack what lay in buffers.
+    this.#closedInOrder = this.#sentClose && !connectionLost;
     this.#peerClosed = true;
     if (connectionLost) this.#sentClose = true;
     else this.close();

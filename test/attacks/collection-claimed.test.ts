@@ -8,7 +8,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { pep, startEndpoint } from "../harness/endpoint.ts";
-import { logIn } from "../harness/ssh-attacker.ts";
+import { wireString } from "../../server/identity/wire.ts";
+import { attack, logIn, message } from "../harness/ssh-attacker.ts";
+import { startTestServer } from "../harness/ssh-attacker-server.ts";
 import { runLine } from "../session/invoke-stage.ts";
 
 const role = (entry: object): string =>
@@ -102,6 +104,30 @@ test("a client that is gone before it closed has collected nothing; one that clo
     }),
   ]);
 });
+
+test.each(["before the command's end", "as the answer to the server's close"])(
+  "a client that closes its channel %s: only the answer is an orderly end",
+  async (when) => {
+    const early = when.startsWith("before");
+    const seen: boolean[] = [];
+    const it = await startTestServer(async (_connection, _request, channel) => {
+      await channel.write(Buffer.from("every key"));
+      // As where a client hangs up while the end goes on the record.
+      if (early) await vi.waitFor(() => expect(channel.closed.aborted).toBe(true));
+      await channel.end(0);
+      await vi.waitFor(() => expect(channel.closed.aborted).toBe(true));
+      seen.push(channel.closedInOrder);
+    });
+    const attacker = await attack(it.port, { user: "support", privateKey: it.key.privateKey });
+    attacker.send(
+      message.channelOpen("session", 0, 65_536, 32_768),
+      message.request(0, "exec", true, wireString("go")),
+    );
+    await attacker.until(early ? "CHANNEL_DATA" : "CHANNEL_CLOSE");
+    attacker.send(message.close(0));
+    await vi.waitFor(() => expect(seen).toEqual([!early]));
+  },
+);
 
 test("who may export is told at log-in what waits, until it was collected, also after a restart; nobody else is", async () => {
   let endpoint = await startEndpoint();

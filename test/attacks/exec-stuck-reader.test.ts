@@ -18,7 +18,7 @@ test("a client that reads nothing can't keep a command from being stopped", asyn
     writeError: async () => undefined,
     input: (async function* () {})(),
     closed: new AbortController().signal,
-    closedByClient: false,
+    closedInOrder: false,
     end: async () => undefined,
   };
   const invoke: Invoke = async (_, delivery) => {

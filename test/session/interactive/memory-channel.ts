@@ -37,7 +37,7 @@ export const createMemoryChannel = (): MemoryChannel => {
 
   const channel: SessionChannel = {
     closed: closed.signal,
-    closedByClient: false,
+    closedInOrder: false,
     input: (async function* typed() {
       for (;;) {
         const chunk = input.shift();
