@@ -2,6 +2,7 @@ import type { Collection } from "../audit/collections.ts";
 import type { VisibleCommands } from "../authorization/contract.ts";
 import type { SiteDatabase } from "../command/site-database.ts";
 import { Refusal } from "../errors.ts";
+import { orLate } from "../or-late.ts";
 import { uncollectedInWords } from "../site-database/uncollected.ts";
 
 interface NoticeParts {
@@ -50,16 +51,11 @@ export const createCollectionNotice = ({
   return async (visible) => {
     if (!mayCollect(visible)) return undefined;
     const before = collection();
-    let waiting: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      waiting = setTimeout(() => resolve(undefined), longestWaitMs);
-    });
-    try {
-      // A database that is away says so to the first command.
-      const count = await Promise.race([countNow(before).catch(() => undefined), late]);
-      return count === undefined ? undefined : uncollectedInWords(count, before);
-    } finally {
-      clearTimeout(waiting);
-    }
+    // A database that is away says so to the first command.
+    const count = await orLate(
+      countNow(before).catch(() => undefined),
+      longestWaitMs,
+    );
+    return count === undefined ? undefined : uncollectedInWords(count, before);
   };
 };

@@ -5,6 +5,7 @@ import { EndpointError } from "../errors.ts";
 import { CommandTurns } from "./command-turns.ts";
 import type { SessionChannel, SessionHost, SessionRequest } from "./contract.ts";
 import type { AuthenticatedConnection } from "../identity/log-in.ts";
+import { orLate } from "../or-late.ts";
 import { DisclosureCounts } from "./disclosure-counts.ts";
 import type { ShownKey } from "./disclosure-counts.ts";
 import { LiveSessions } from "./live-sessions.ts";
@@ -102,14 +103,9 @@ export const createSessionHost = (dependencies: SessionHostDependencies): Runnin
       closing.abort("the endpoint is shutting down");
       const timer = setTimeout(() => shutdown.abort("the endpoint is shutting down"), withinMs);
       // A client that reads nothing keeps its session waiting; the connections are closed after this in any case.
-      let late: NodeJS.Timeout | undefined;
-      const enough = new Promise<void>((resolve) => {
-        late = setTimeout(resolve, withinMs + endingMs);
-      });
-      await Promise.race([Promise.allSettled(running), enough]);
+      await orLate(Promise.allSettled(running), withinMs + endingMs);
       clearInterval(looking);
       clearTimeout(timer);
-      clearTimeout(late);
     },
   };
 };

@@ -1,18 +1,8 @@
 import { identitiesOf, type Party } from "../identity/party.ts";
 import type { AuthenticatedConnection } from "../identity/log-in.ts";
 import type { LiveConnection } from "./connection.ts";
+import { orLate } from "../or-late.ts";
 import type { Limits } from "./limits.ts";
-
-/** Waits, but not for ever. @returns whether it came in time */
-const within = async (ms: number, promise: Promise<unknown>): Promise<boolean> => {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const inTime = await Promise.race([promise.then(() => true), late]);
-  clearTimeout(timer);
-  return inTime;
-};
 
 /** The clients that have said who they are, logged in or not. */
 export class LiveConnections {
@@ -49,10 +39,13 @@ export class LiveConnections {
   dismiss({ closeMs, sessionEndMs }: Limits): () => Promise<boolean> {
     const leaving = [...this.#live.values()];
     const leave = async (connection: LiveConnection): Promise<void> => {
-      await within(closeMs, connection.answered());
+      await orLate(connection.answered(), closeMs);
       connection.disconnect("The endpoint is shutting down.");
     };
     for (const connection of leaving) void leave(connection);
-    return () => within(closeMs + sessionEndMs, Promise.all(leaving.map((connection) => connection.over)));
+    return async () => {
+      const over = Promise.all(leaving.map((connection) => connection.over));
+      return (await orLate(over, closeMs + sessionEndMs)) !== undefined;
+    };
   }
 }

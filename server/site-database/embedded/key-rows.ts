@@ -135,6 +135,10 @@ export interface FoundKey extends Omit<RecoveryKey, "recoveryKey"> {
   readonly recoveryPassword: string;
 }
 
+/** A made-up one is nobody's: shown, it would be taken for one of Windows. */
+const decodeVolumeId = (row: RawRow): string | undefined =>
+  row[at.derived] === 0 ? decodeText(row[at.volumeGuid], "VolumeGuid") : undefined;
+
 export const decodeKeyRow = (
   row: RawRow,
   { stateOf }: Pick<RowJudge, "stateOf">,
@@ -152,8 +156,7 @@ export const decodeKeyRow = (
       fingerprint: row[at.fingerprint],
     }),
     computerName: decodeText(row[at.name], "Machines.Name"),
-    // A made-up one is nobody's: shown, it would be taken for one of Windows.
-    volumeId: row[at.derived] === 0 ? decodeText(row[at.volumeGuid], "VolumeGuid") : undefined,
+    volumeId: decodeVolumeId(row),
     volumeType: decodeVolumeType(row[at.volumeTypeId]),
     lastUpdateTime: decodeTime(row[at.lastUpdateTime], "LastUpdateTime"),
     disclosed: row[at.disclosed] !== 0,
@@ -165,8 +168,7 @@ export const decodeKeyRow = (
 export const decodeListedKey = (row: RawRow, { stateOf }: Pick<RowJudge, "stateOf">): ListedKey => ({
   passwordId: decodeText(row[at.recoveryKeyId], "RecoveryKeyId"),
   computerName: decodeText(row[at.name], "Machines.Name"),
-  // A made-up one is nobody's: shown, it would be taken for one of Windows.
-  volumeId: row[at.derived] === 0 ? decodeText(row[at.volumeGuid], "VolumeGuid") : undefined,
+  volumeId: decodeVolumeId(row),
   volumeType: decodeVolumeType(row[at.volumeTypeId]),
   lastUpdateTime: decodeTime(row[at.lastUpdateTime], "LastUpdateTime"),
   disclosed: row[at.disclosed] !== 0,
