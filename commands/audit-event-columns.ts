@@ -1,5 +1,5 @@
 import type { ReviewedEvent } from "../server/command/review-port.ts";
-import type { OutputFormat } from "../server/command/define-command.ts";
+import { isForPeople, type OutputFormat } from "../server/command/define-command.ts";
 import type { ColumnOf } from "../server/command/rows-command.ts";
 
 /** A table is to be read: what is longer is cut there, visibly; the formats for scripts have all of it. */
@@ -36,7 +36,6 @@ interface Shown {
 /** In the formats for scripts the last column is everything else that the event has, as JSON. */
 export const eventColumns = ({ format, interactive }: Shown): readonly ColumnOf<ReviewedEvent>[] => {
   const longest = interactive ? longestDetail.onScreen : longestDetail.elsewhere;
-  const isForPeople = format === undefined || format === "table" || format === "list";
   return [
     { name: "Seq", width: 8, least: 6, cell: ({ seq }) => seq },
     { name: "At", width: 24, least: 24, cell: ({ at }) => at },
@@ -46,7 +45,7 @@ export const eventColumns = ({ format, interactive }: Shown): readonly ColumnOf<
     {
       name: "Detail",
       width: 40,
-      cell: ({ fields }) => (isForPeople ? forPeople(fields, longest) : JSON.stringify(fields)),
+      cell: ({ fields }) => (isForPeople(format) ? forPeople(fields, longest) : JSON.stringify(fields)),
     },
   ];
 };

@@ -1,15 +1,9 @@
 import type { EstimateContext } from "../server/command/define-command.ts";
 import type { RecoveryKeyQuery } from "../server/command/site-database.ts";
+import { listInWords } from "../server/model/list-in-words.ts";
 
-/** A script that asks for 200 has its own list. */
-const mostNamed = 200;
 /** Beyond these a list helps nobody to choose. */
 const mostNamesakes = 10;
-
-export const listed = (words: readonly string[], last: string, most = mostNamed): string => {
-  if (words.length > most) return `${words.slice(0, most).join(", ")} and ${words.length - most} more`;
-  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")}${last}${words.at(-1) ?? ""}`;
-};
 
 /** What names are stored as. */
 export interface StoredNames {
@@ -32,9 +26,9 @@ export const findStored = async (
   query: RecoveryKeyQuery,
   { siteDatabase, signal }: EstimateContext,
 ): Promise<StoredNames> => {
-  const stored = new Set<string>();
+  /** With how many keys. By the name, which may be asked for in both forms. */
+  const stored = new Map<string, number>();
   const [missing, ambiguous, notes]: [string[], string[], string[]] = [[], [], []];
-  let rows = 0;
   const countOf = (name: string): Promise<number> =>
     siteDatabase.countRecoveryKeys({ ...query, computerNames: [name] }, signal);
   for (const name of names) {
@@ -48,19 +42,18 @@ export const findStored = async (
     const words = namesakes.map((one) => one.name);
     const [only, ...more] = namesakes;
     if (own > 0) {
-      stored.add(name);
-      rows += own;
-      if (only !== undefined) notes.push(`There are also keys of ${listed(words, " and ", mostNamesakes)}.`);
+      stored.set(name, own);
+      if (only !== undefined) notes.push(`There are also keys of ${listInWords(words, " and ", mostNamesakes)}.`);
     } else if (only === undefined) missing.push(name);
     else if (more.length > 0)
       ambiguous.push(
-        `${name} may be ${listed(words, " or ", mostNamesakes)}, so no key of these is shown: give one of these names.`,
+        `${name} may be ${listInWords(words, " or ", mostNamesakes)}, so no key of these is shown: give one of these names.`,
       );
     else {
-      stored.add(only.name);
-      rows += only.keys;
+      stored.set(only.name, only.keys);
       notes.push(`${name} is stored as ${only.name}.`);
     }
   }
-  return { stored: [...stored], rows, missing, ambiguous, notes };
+  const rows = [...stored.values()].reduce((sum, keys) => sum + keys, 0);
+  return { stored: [...stored.keys()], rows, missing, ambiguous, notes };
 };

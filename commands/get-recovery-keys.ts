@@ -1,8 +1,15 @@
 import { EndpointError } from "../server/errors.ts";
 import type { Collected, ListedKey, RecoveryKey, RecoveryKeyQuery } from "../server/command/site-database.ts";
-import type { CommandContext, EstimateContext, RowsResult } from "../server/command/define-command.ts";
+import {
+  isForPeople,
+  type CommandContext,
+  type EstimateContext,
+  type OutputFormat,
+  type RowsResult,
+} from "../server/command/define-command.ts";
 import { given } from "../server/command/given.ts";
-import { findStored, listed } from "./find-stored.ts";
+import { findStored } from "./find-stored.ts";
+import { listInWords } from "../server/model/list-in-words.ts";
 import { newestFirst } from "./newest-first.ts";
 import {
   computerName,
@@ -141,9 +148,12 @@ const hintFor = ({ computerNames = [] }: RecoveryKeyQuery): string => {
   return name === undefined ? "" : ` Is it from the recovery screen? Then it is a key id: -RecoveryKeyId ${name}`;
 };
 
+/** A script that asks for 200 has its own list. */
+const mostNamed = 200;
+
 const noKeyFor = (missing: readonly string[], query: RecoveryKeyQuery): string => {
   const narrowed = query.volumeTypes !== undefined || query.since !== undefined || query.latest !== undefined;
-  return `No recovery key was found for ${listed(missing, ", ")}${
+  return `No recovery key was found for ${listInWords(missing, ", ", mostNamed)}${
     narrowed ? " with the given -VolumeType, -Since or -Latest" : ""
   }.${hintFor(query)}`;
 };
@@ -197,11 +207,10 @@ const narrowingFor = (context: CommandContext, given: Values<typeof parameters>)
 const leaveNothingOut: ReadonlySet<string> = new Set(["raw", "Format", "Reason", "NoRotation", "Strict"]);
 
 /** Whether the line asks for every key with all that is needed to find it again, in a form that a program reads. */
-const isWhole = (values: Values<typeof parameters> & { readonly Format?: string }): boolean =>
+const isWhole = (values: Values<typeof parameters> & { readonly Format?: OutputFormat }): boolean =>
   values.raw === true &&
   Object.keys(values).every((name) => leaveNothingOut.has(name)) &&
-  values.Format !== "table" &&
-  values.Format !== "list";
+  !isForPeople(values.Format ?? "json");
 
 /** Before the first key is read: one that comes meanwhile counts as not collected. */
 const countBefore = async ({ siteDatabase, signal, now }: CommandContext): Promise<Collected | undefined> => {
@@ -258,7 +267,8 @@ export const getRecoveryKeys = rowsCommand({
       context,
     );
     for (const text of [...(missing === undefined ? [] : [missing]), ...notes]) await context.tell(text);
-    const collects = isWhole(values) ? await countBefore(context) : undefined;
+    // What is read on a screen is gone with it.
+    const collects = isWhole(values) && !context.interactive ? await countBefore(context) : undefined;
     const keep = values.raw === true || values.NoRotation === true;
     return {
       rows: newestFirst(() => siteDatabase.readRecoveryKeys(query, signal), query.passwordIds !== undefined),

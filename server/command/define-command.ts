@@ -28,6 +28,10 @@ export interface Column {
 export const outputFormats = ["table", "list", "json", "ndjson", "csv"] as const;
 export type OutputFormat = (typeof outputFormats)[number];
 
+/** Left out it is a table or a list, whichever fits. */
+export const isForPeople = (format: OutputFormat | undefined): boolean =>
+  format === undefined || format === "table" || format === "list";
+
 /** What a command answers. */
 export type CommandResult =
   | {

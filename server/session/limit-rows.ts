@@ -1,5 +1,6 @@
 import type { Row } from "../command/define-command.ts";
 import { EndpointError } from "../errors.ts";
+import { listInWords } from "../model/list-in-words.ts";
 
 /** The smaller of what a role shows at once and what was approved. */
 export interface RowLimit {
@@ -29,9 +30,6 @@ export interface Surplus {
   readonly secretColumns?: readonly string[];
 }
 
-const orOf = (words: readonly string[]): string =>
-  words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1) ?? ""}`;
-
 export const tooManyRows = ({ rows, because, of }: RowLimit, surplus: Surplus = {}): EndpointError => {
   if (because === "approval")
     return new EndpointError(
@@ -48,7 +46,7 @@ export const tooManyRows = ({ rows, because, of }: RowLimit, surplus: Surplus = 
   return new EndpointError(
     "LimitsExceeded",
     `${there}, and your role shows at most ${rows} ${setting}. ` +
-      `${orOf([...narrowing, `| Select-Object -First ${rows}`])} leaves fewer.${without}`,
+      `${listInWords([...narrowing, `| Select-Object -First ${rows}`], " or ")} leaves fewer.${without}`,
   );
 };
 

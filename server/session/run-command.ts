@@ -1,4 +1,4 @@
-import type { CommandContext, RowsResult } from "../command/define-command.ts";
+import { isForPeople, type CommandContext, type RowsResult } from "../command/define-command.ts";
 import type { VisibleCommands } from "../authorization/contract.ts";
 import type { ElevationGate } from "../authorization/elevation-gate.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
@@ -152,8 +152,8 @@ const showRows = async (dependencies: RunDependencies, started: Started, result:
   // Not what somebody reads on a screen: it is gone with the screen. Nor what was left out behind a pipe, whatever it was.
   const collects = delivery.how === "exec" && bound.shaping.length === 0 ? result.collects : undefined;
   const sent = await delivery.show(disclosedRows(dependencies, started, shaped));
-  const forPeople = result.format === undefined || result.format === "table" || result.format === "list";
-  if (result.summary !== undefined && forPeople && bound.shaping.length === 0) await delivery.tell(result.summary());
+  if (result.summary !== undefined && isForPeople(result.format) && bound.shaping.length === 0)
+    await delivery.tell(result.summary());
   const { rowCount: keys } = started.progress;
   const collected = collects && { ...collects, keys, invocationId: started.invocationId };
   return { exitStatus: shaped.exitStatus ?? 0, ...sent, ...given({ collected }) };

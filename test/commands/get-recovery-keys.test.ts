@@ -205,6 +205,13 @@ describe("a computer by another form of its name", () => {
     expect([computers, exitStatus]).toEqual([["LAB-2.corp.example"], 3]);
     expect(told.join(" ")).toContain("computer NO-PC. LAB-1 may be");
   });
+
+  test("a computer that is named in both forms counts once", async () => {
+    const line = "Get-RecoveryKeys LAB-2,LAB-2.corp.example";
+    const { result } = await runLine(line, site("LAB-2.corp.example"), { prompts: [] });
+    expect(await rowsOf(result).count?.()).toBe(1);
+    expect(await readAll(result)).toHaveLength(1);
+  });
 });
 
 describe("the digits of the recovery screen as the first word", () => {

@@ -1,3 +1,4 @@
+import { listInWords } from "../../server/model/list-in-words.ts";
 import type { UiCommand } from "../protocol.ts";
 import { cutTo } from "../text/cells.ts";
 import { matchParameter, placeAtCursor, type PlacedWord, placeWords, findCommand, type UiParameter } from "./place.ts";
@@ -8,9 +9,6 @@ export interface Hint {
 }
 
 const fits = (name: string, typed: string): boolean => name.toLowerCase().startsWith(typed.toLowerCase());
-
-const either = (words: readonly string[]): string =>
-  words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1) ?? ""}`;
 
 /** `-Name <value>`, as in a syntax line. */
 const usage = ({ name, kind, placeholder }: UiParameter): string => {
@@ -39,7 +37,11 @@ const problemOf = (placed: PlacedWord, typing: boolean, commands: readonly UiCom
     case "parameter": {
       const { one, several } = matchParameter(role.command, role.typed);
       if (one !== undefined || (typing && several.length > 0)) return undefined;
-      if (several.length > 1) return `-${role.typed} could be ${either(several.map(({ name }) => `-${name}`))}.`;
+      if (several.length > 1)
+        return `-${role.typed} could be ${listInWords(
+          several.map(({ name }) => `-${name}`),
+          " or ",
+        )}.`;
       return `${role.command.name} has no parameter -${cutTo(role.typed, mostQuoted)}.`;
     }
     case "value": {
@@ -49,7 +51,7 @@ const problemOf = (placed: PlacedWord, typing: boolean, commands: readonly UiCom
       const mayBecome = typing && allowed.some((value) => fits(value, word.element));
       if (mayBecome || allowed.some((value) => value.toLowerCase() === word.element.toLowerCase())) return undefined;
       if (word.element === "" && word.value.endsWith(",")) return undefined;
-      return `-${role.parameter.name} takes ${either(allowed)}.`;
+      return `-${role.parameter.name} takes ${listInWords(allowed, " or ")}.`;
     }
     case "unknown":
       return undefined;
@@ -59,7 +61,7 @@ const problemOf = (placed: PlacedWord, typing: boolean, commands: readonly UiCom
 };
 
 const helpFor = (parameter: UiParameter): string => {
-  const values = parameter.values === undefined ? "" : ` (${either(parameter.values)})`;
+  const values = parameter.values === undefined ? "" : ` (${listInWords(parameter.values, " or ")})`;
   return `${usage(parameter)}  ${parameter.synopsis}${values}`;
 };
 

@@ -1,5 +1,5 @@
 import { stringify } from "csv-stringify/sync";
-import type { Column } from "../../command/define-command.ts";
+import { isForPeople, type Column } from "../../command/define-command.ts";
 import { EndpointError } from "../../errors.ts";
 import type { Answer, DisclosedCell } from "../delivery.ts";
 import { printable } from "../../model/harmless-text.ts";
@@ -122,7 +122,7 @@ export async function* encodeAnswer(answer: Answer, options: EncodeOptions): Asy
     return;
   }
   const encoder = encoderFor(answer, answer.columns, options);
-  const forPeople = answer.format === undefined || answer.format === "table" || answer.format === "list";
+  const forPeople = isForPeople(answer.format);
   const clean = options.terminal || forPeople;
   let begun = false;
   for await (const batch of answer.batches) {

@@ -3,6 +3,7 @@ import { stopped } from "../../errors.ts";
 import type { TerminalSize } from "../contract.ts";
 import type { Answer, Delivery, DisclosedCell } from "../delivery.ts";
 import { encodeAnswer, notForTerminal } from "../format/encode.ts";
+import { isForPeople } from "../../command/define-command.ts";
 import { printable, withoutPrivateUse } from "../../model/harmless-text.ts";
 import { refuseTooManyKeys } from "./glyphs.ts";
 import { disclosureLabel, screenText } from "./screen-text.ts";
@@ -144,7 +145,7 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
       else if (answer.kind === "transcript") await feedTranscript(answer.transcript, parts.transcriptTurns, parts);
       else if (answer.kind === "text") await showText(screenText(answer.text));
       else if (answer.kind === "bytes") throw notForTerminal();
-      else if (answer.format === undefined || answer.format === "table" || answer.format === "list") {
+      else if (isForPeople(answer.format)) {
         await showRows(answer);
       } else {
         for await (const piece of encodeAnswer(answer, { width: size().columns, terminal: true }))
