@@ -33,8 +33,8 @@ export const getHelp = defineCommand({
       { synopsis: "Only this parameter of the command; * for all of them." },
     ),
     Examples: flag({ synopsis: "Only the command's examples." }),
-    Full: flag({ synopsis: "The whole text, as without it." }),
-    Detailed: flag({ synopsis: "The whole text, as without it." }),
+    Full: flag({ synopsis: "Changes nothing: the whole text is always shown." }),
+    Detailed: flag({ synopsis: "Changes nothing: the whole text is always shown." }),
   },
   conflict: (values) =>
     values.Parameter !== undefined && values.Name === undefined

@@ -71,7 +71,7 @@ export const getSession = rowsCommand({
     }),
     ComputerName: value(computerName, { synopsis: "Only sessions that were shown a key of this computer." }),
     Outcome: list(oneOf(outcomes), {
-      synopsis: "Only sessions with such an outcome: of a command, Running, or Aborted by a crash.",
+      synopsis: "Only sessions in which a command ended so, that still run (Running), or that a crash ended (Aborted).",
     }),
   },
   conflict: ({ SessionId, Format: _format, ...filters }) =>

@@ -49,13 +49,14 @@ export const verifyCert = rowsCommand({
     { line: "verify-cert -raw", explains: "1 when valid, else 0, as Microsoft's own script prints it." },
     {
       line: "verify-cert -Thumbprint 0x3F2504E04F8911D39A0C0305E82C33010A1B2C3D",
-      explains: "Also: is this the certificate of another site? As sys.certificates shows it there.",
+      explains:
+        "Also compares it with another site's certificate, by the thumbprint that sys.certificates shows there.",
     },
   ],
   parameters: {
     raw: flag({ synopsis: "Print 1 when the certificate is valid, else 0, and nothing else." }),
     Thumbprint: list(certificateThumbprint, {
-      synopsis: "Of the certificates at the other sites of the hierarchy: each must be this site's.",
+      synopsis: "Thumbprints of the certificates at the other sites. Each must be the same as this site's.",
     }),
   },
   textWith: "raw",

@@ -13,9 +13,9 @@ export interface Disclosure {
   readonly command: string;
   readonly reason: string | undefined;
   readonly delivery: Pick<Delivery, "how" | "reveal" | "disclosed">;
-  /** Marks the keys in the site database, where the command wants it. */
   /** Counts the keys against the limit of an hour. @returns takes them back */
   readonly count: (keyIds: readonly string[]) => () => void;
+  /** Marks the keys in the site database, where the command wants it. */
   readonly mark: ((keyIds: readonly string[]) => Promise<void>) | undefined;
 }
 

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { globSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { pep, startEndpoint, type Endpoint } from "../harness/endpoint.ts";
+import { makeDemo, pep, startEndpoint, type Endpoint } from "../harness/endpoint.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 import { startNumberedSite, type StartedSite } from "../site-database/sql-server/start-site.ts";
 
@@ -14,13 +14,9 @@ const startOnSqlServer = async (keys: number): Promise<{ endpoint: Endpoint; sit
   onTestFinished(() => site.dispose());
   const directory = temporaryDirectory();
   const dataDirectory = join(directory, "pep");
-  const made = await pep(["init", "--demo", "--data-dir", dataDirectory]);
-  expect(made.status, made.stderr).toBe(0);
   writeFileSync(join(directory, "authority.pem"), site.certificates.authority);
   writeFileSync(join(directory, "password"), `${password}\n`, { mode: 0o600 });
-  const path = join(dataDirectory, "endpoint.json");
-  const configuration = {
-    ...JSON.parse(readFileSync(path, "utf8")),
+  await makeDemo(dataDirectory, {
     siteDatabase: {
       kind: "sqlServer",
       server: "localhost",
@@ -29,8 +25,7 @@ const startOnSqlServer = async (keys: number): Promise<{ endpoint: Endpoint; sit
       ca: join(directory, "authority.pem"),
       authentication: { type: "default", userName: "pep", password: { file: join(directory, "password") } },
     },
-  };
-  writeFileSync(path, JSON.stringify(configuration));
+  });
   return { endpoint: await startEndpoint({ dataDirectory }), site };
 };
 

@@ -15,9 +15,7 @@ type Stage = Awaited<ReturnType<typeof receiverStage>>;
 /** A demo's data directory whose endpoint.json names the receiver. */
 const demoFor = async ({ directory, receiver }: Stage, more: object = {}): Promise<string> => {
   const dataDirectory = join(directory, "pep");
-  await makeDemo(dataDirectory);
-  const path = join(dataDirectory, "endpoint.json");
-  writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), syslog: { ...receiver, ...more } }));
+  await makeDemo(dataDirectory, { syslog: { ...receiver, ...more } });
   return dataDirectory;
 };
 

@@ -9,10 +9,7 @@ const keygen = "ssh-keygen";
 test("endpoint.json names authorities and revoked keys; SIGHUP reads both again, and a missing list lets nobody in", async () => {
   const dataDirectory = join(temporaryDirectory(), "pep");
   const at = (name: string): string => join(dataDirectory, name);
-  await makeDemo(dataDirectory);
-  const file: object = JSON.parse(readFileSync(at("endpoint.json"), "utf8"));
-  const withTrust = { ...file, trustedUserCAKeys: "authorities", revokedKeys: "revoked" };
-  writeFileSync(at("endpoint.json"), JSON.stringify(withTrust), { mode: 0o600 });
+  await makeDemo(dataDirectory, { trustedUserCAKeys: "authorities", revokedKeys: "revoked" });
   for (const key of ["authority", "clerk"]) await run(keygen, ["-q", "-t", "ed25519", "-N", "", "-f", at(key)]);
   // In the shipped roles nobody is in a group; the principal is the user's name.
   await run(keygen, ["-q", "-s", at("authority"), "-I", "clerk 7", "-z", "7", "-n", "guest", at("clerk.pub")]);

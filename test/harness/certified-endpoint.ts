@@ -33,16 +33,11 @@ export const startCertifiedEndpoint = async (): Promise<CertifiedEndpoint> => {
   const directory = temporaryDirectory();
   const dataDirectory = join(directory, "pep");
   const at = (name: string): string => join(dataDirectory, name);
-  await makeDemo(dataDirectory);
-  const configuration: object = JSON.parse(readFileSync(at("endpoint.json"), "utf8"));
+  await makeDemo(dataDirectory, { trustedUserCAKeys: "authorities", revokedKeys: "revoked" });
   const replace: CertifiedEndpoint["replace"] = (name, content) => {
     writeFileSync(at(`${name}.new`), content, { mode: 0o600 });
     renameSync(at(`${name}.new`), at(name));
   };
-  replace(
-    "endpoint.json",
-    JSON.stringify({ ...configuration, trustedUserCAKeys: "authorities", revokedKeys: "revoked" }),
-  );
   mkdirSync(join(directory, "clients"));
   const authority = join(directory, "authority");
   await generate(authority);

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { chownSync, globSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
-import { pep, root } from "./endpoint.ts";
+import { makeDemo, root } from "./endpoint.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 /** nobody: an account that has a name. */
@@ -26,7 +26,7 @@ export const withCapabilities = (names: readonly string[], bounding: readonly st
 export const dataDirectoryWith = async (userInterface: object): Promise<string> => {
   const folder = temporaryDirectory();
   const directory = join(folder, "pep");
-  expect((await pep(["init", "--demo", "--data-dir", directory])).status).toBe(0);
+  await makeDemo(directory);
   renameSync(join(directory, "demo", "master-key"), join(folder, "master-key"));
   const file = join(directory, "endpoint.json");
   const { demo: _, ...written } = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;

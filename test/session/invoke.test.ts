@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { AuditEvent } from "../../server/audit/event.ts";
 import type { SiteDatabase } from "../../server/command/site-database.ts";
+import { EndpointError } from "../../server/errors.ts";
 import { passwordOf } from "../site-database/fixture.ts";
 import { bulk, database, runLine, site, types } from "./invoke-stage.ts";
 
@@ -68,6 +69,36 @@ test("when a disclosure in the middle can't be recorded, nothing of its batch is
   const recorded = events.flatMap((event) => (event.type === "disclosure" ? event.keys : []));
   expect(shown.trimEnd().split("\n")).toHaveLength(recorded.length);
   expect(events.at(-1)).toMatchObject({ type: "command-finished", outcome: "failed", exitStatus: 254, rows: 16 });
+});
+
+test("a key that could not be marked in the site database is not shown", async () => {
+  const away = new EndpointError("ResourceUnavailable", "The site database is away.");
+  const { outcome, shown, events } = await runLine("Get-RecoveryKeys -ComputerName PC-1 -Format ndjson", {
+    siteDatabase: { ...database, markDisclosed: () => Promise.reject(away) },
+  });
+  expect(outcome.exitStatus).toBe(7);
+  expect(shown).toBe("");
+  expect(types(events)).toContain("disclosure");
+});
+
+test("a key is marked in the site database before its text is made", async () => {
+  const steps: string[] = [];
+  await runLine("Get-RecoveryKeys -ComputerName PC-1 -Format ndjson", {
+    siteDatabase: {
+      ...database,
+      markDisclosed: async (...args) => {
+        await database.markDisclosed(...args);
+        steps.push("marked");
+      },
+    },
+    delivery: {
+      reveal: (key) => {
+        steps.push("revealed");
+        return key;
+      },
+    },
+  });
+  expect(steps).toEqual(["marked", "revealed"]);
 });
 
 test("when only the outcome can't be recorded the user is told that it ran", async () => {

@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { makeDemo, pep, startEndpoint } from "../../harness/endpoint.ts";
@@ -21,10 +20,7 @@ const MiB = 1024 * 1024;
 /** A demo on a disk of its own, with a reserve that fits it. */
 const startOn = async (disk: SmallDisk, keys = 20_000) => {
   const dataDirectory = join(disk.path, "pep");
-  await makeDemo(dataDirectory);
-  const file = join(dataDirectory, "endpoint.json");
-  const settings: unknown = JSON.parse(readFileSync(file, "utf8"));
-  writeFileSync(file, JSON.stringify({ ...Object(settings), auditReserveMiB: 16 }));
+  await makeDemo(dataDirectory, { auditReserveMiB: 16 });
   await importKeys(dataDirectory, keys);
   return { endpoint: await startEndpoint({ dataDirectory }), dataDirectory };
 };
