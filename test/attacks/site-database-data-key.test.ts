@@ -61,15 +61,23 @@ const wrapTheirs = (site: TestSite): Uint8Array => {
 
 const plant = (site: TestSite): void => site.tamper("UPDATE data_keys SET wrapped_key = ?", wrapTheirs(site));
 
-const plantBeside = (site: TestSite): void => {
+const plantBeside = (site: TestSite, id: string): void => {
   const names = site.look("SELECT name FROM pragma_table_info('data_keys')").map(([name]) => String(name));
-  const values = names.map((name) => (name === "data_key_id" ? "9" : name === "wrapped_key" ? "?" : name));
+  const values = names.map((name) => (name === "data_key_id" ? id : name === "wrapped_key" ? "?" : name));
   site.tamper(`INSERT INTO data_keys SELECT ${values.join(", ")} FROM data_keys`, wrapTheirs(site));
 };
 
+/** The highest that SQLite has: whatever is inserted from then on gets a lower one, by chance, too large for a number of JavaScript. */
+const highestId = String(2n ** 63n - 1n);
+
+const idsBeside: readonly (readonly [string, string])[] = [
+  ["beside the true one", "9"],
+  ["beside the true one under the highest id", highestId],
+];
+
 const waysIn: readonly (readonly [string, (site: TestSite) => void])[] = [
   ["in the place of the true one", plant],
-  ["beside the true one", plantBeside],
+  ...idsBeside.map(([way, id]) => [way, (site: TestSite) => plantBeside(site, id)] as const),
 ];
 
 /** Whether whoever put `theirs` into the file can read a key in it. */
@@ -124,13 +132,13 @@ describe.each(waysIn)("a key for cells of the attacker's, %s", (_way, plantIt) =
   });
 });
 
-test("where one was put beside the true one, restore-cert brings the true one back with every key", async () => {
+test.each(idsBeside)("where one was put %s, restore-cert brings the true one back with every key", async (_way, id) => {
   const site = await makeSite();
   const database = await site.open();
   const backup = { name: "site", form: "Pkcs8", password: new Secret("Correct-Horse-42") } as const;
   await site.importRecords([passwordRecord(1)]);
   await database.backupCertificate(backup, neverStopped);
-  plantBeside(site);
+  plantBeside(site, id);
   await expect(collect(database.readRecoveryKeys({}, neverStopped))).rejects.toThrow("can't be used");
   await database.restoreCertificate(backup, neverStopped);
   await site.importRecords([passwordRecord(2)]);

@@ -181,7 +181,13 @@ const siteIn = (directory: string): TestSite => {
         await writer.close();
       }
     },
-    tamper: (sql, ...parameters) => withFile((database) => database.prepare(sql).run(...parameters)),
+    tamper: (sql, ...parameters) =>
+      withFile((database) => {
+        const statement = database.prepare(sql);
+        // For the id of what it inserts, which may be larger than a number of JavaScript.
+        statement.setReadBigInts(true);
+        statement.run(...parameters);
+      }),
     look: (sql) =>
       withFile((database) => {
         const statement = database.prepare(sql);

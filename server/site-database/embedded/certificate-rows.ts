@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createSecretKey, randomBytes } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { sealCell } from "./cells.ts";
@@ -56,22 +56,45 @@ export const grantControl = (database: DatabaseSync, keys: KeySource, grantee: G
     .run(row.certificateId, id, principalId(database, ownerName), sealedCopy(keys, grantee, row));
 };
 
-/** Makes the key of the cells, wrapped by the certificate. */
+/**
+ * The number behind a row that has none there. SQLite's own would be by chance where somebody put a row under the highest id: Node throws
+ * at a number that large, at this statement and at every one after it.
+ */
+const freeDataKeyId = `
+SELECT coalesce(min(data_key_id), 0) + 1 FROM data_keys before
+ WHERE data_key_id BETWEEN 1 AND ${Number.MAX_SAFE_INTEGER - 1}
+   AND NOT EXISTS (SELECT 1 FROM data_keys WHERE data_key_id = before.data_key_id + 1)`;
+
+/**
+ * Makes the key of the cells, wrapped by the certificate.
+ *
+ * @returns the very key: whoever looked for it in the file might find one that somebody else put there
+ */
 export const addDataKey = (
   database: DatabaseSync,
   keys: KeySource,
   { certificateId, certificate }: CertificateRow,
-): void => {
+): KeyObject => {
   const dataKey = randomBytes(32);
   try {
     const wrapped = wrapDataKey(certificate, dataKey);
     database
-      .prepare("INSERT INTO data_keys (certificate_id, wrapped_key, key_check) VALUES (?, ?, ?)")
+      .prepare(
+        `INSERT INTO data_keys (data_key_id, certificate_id, wrapped_key, key_check) VALUES ((${freeDataKeyId}), ?, ?, ?)`,
+      )
       .run(certificateId, wrapped, checkOfDataKey(keys, wrapped));
+    return createSecretKey(dataKey);
   } finally {
     dataKey.fill(0);
   }
 };
+
+/** A data key with what its row holds: its id says nothing, as anybody may have given it. */
+export interface OpenedDataKey {
+  readonly wrapped: Uint8Array;
+  readonly check: Uint8Array;
+  readonly dataKey: KeyObject;
+}
 
 const nextCertificateId = (database: DatabaseSync): number =>
   decodeInteger(
@@ -87,14 +110,15 @@ const nextCertificateId = (database: DatabaseSync): number =>
 /**
  * Writes certificate, owner and both permissions in place of whatever has the name, under an id that nothing refers to yet.
  *
- * @param keep the data key it is to open from now on, by its row; without it a new one is made
+ * @param keep with the data key it is to open from now on; without that a new one is made
+ * @returns the data key
  */
 export const placeCertificate = (
   database: DatabaseSync,
   keys: KeySource,
   { certificate, privateKey }: NewCertificate,
-  keep?: { readonly dataKeyId?: number | undefined; readonly backedUpAt: number | null },
-): void => {
+  keep?: { readonly opened?: OpenedDataKey | undefined; readonly backedUpAt: number | null },
+): KeyObject => {
   const row = { certificateId: nextCertificateId(database), certificate, pkcs8: privateKey };
   database
     .prepare(
@@ -118,11 +142,12 @@ export const placeCertificate = (
       keep?.backedUpAt ?? null,
     );
   for (const grantee of grantees) grantControl(database, keys, grantee, row);
-  if (keep?.dataKeyId === undefined) addDataKey(database, keys, row);
-  else
-    database
-      .prepare("UPDATE data_keys SET certificate_id = ? WHERE data_key_id = ?")
-      .run(row.certificateId, keep.dataKeyId);
+  if (keep?.opened === undefined) return addDataKey(database, keys, row);
+  const { dataKey, wrapped, check } = keep.opened;
+  database
+    .prepare("UPDATE data_keys SET certificate_id = ? WHERE wrapped_key = ? AND key_check = ?")
+    .run(row.certificateId, wrapped, check);
+  return dataKey;
 };
 
 /** The private key as it is sealed: PKCS #8, not encrypted. The caller zeroes it. */

@@ -13,6 +13,7 @@ import { openOwnBackup } from "./backup-certificate.ts";
 import { createBitLockerCertificate } from "./certificate.ts";
 import type { NewCertificate } from "./certificate.ts";
 import { addDataKey, exportKey, grantControl, grantees, placeCertificate } from "./certificate-rows.ts";
+import type { OpenedDataKey } from "./certificate-rows.ts";
 import { decodeBytes, decodeInteger } from "./columns.ts";
 import { prepareArrays, withLockPatience, writeTransaction } from "./connection.ts";
 import { isOurDataKey, unwrapDataKey } from "./data-key.ts";
@@ -158,28 +159,19 @@ export const createCertificate = async (
   }
 };
 
-interface OpenedDataKey {
-  readonly dataKeyId: number;
-  readonly dataKey: KeyObject;
-}
-
 /** The newest of our data keys that this private key opens: what proves that a certificate is the one the cells belong to. */
 const findDataKey = ({ database, keys }: MakeParts, privateKey: KeyObject): OpenedDataKey | undefined => {
-  const rows = prepareArrays(
-    database,
-    "SELECT data_key_id, wrapped_key, key_check FROM data_keys ORDER BY data_key_id DESC",
-  )();
+  const rows = prepareArrays(database, "SELECT wrapped_key, key_check FROM data_keys ORDER BY data_key_id DESC")();
   const ours = rows
-    .map(([id, wrapped, check]) => ({
-      dataKeyId: decodeInteger(id, "data_key_id"),
+    .map(([wrapped, check]) => ({
       wrapped: decodeBytes(wrapped, "wrapped_key"),
       check: decodeBytes(check, "key_check"),
     }))
     .filter(({ wrapped, check }) => isOurDataKey(keys, wrapped, check));
-  for (const { dataKeyId, wrapped } of ours) {
+  for (const { wrapped, check } of ours) {
     let dataKey: KeyObject | undefined;
     if (works(() => (dataKey = unwrapDataKey(privateKey, wrapped))) && dataKey !== undefined)
-      return { dataKeyId, dataKey };
+      return { wrapped, check, dataKey };
   }
   return undefined;
 };
@@ -202,7 +194,7 @@ const bringBack = (
       database,
       keys,
       { certificate: backup.certificate, privateKey },
-      { dataKeyId: opened?.dataKeyId, backedUpAt: same[0]?.backedUpAt ?? null },
+      { opened, backedUpAt: same[0]?.backedUpAt ?? null },
     );
   } finally {
     privateKey.fill(0);

@@ -94,12 +94,15 @@ const placeKeys = (
     .run(record.keyDerivation, record.keyCheck, masterKeyName);
   const privateKey = exportKey(backup.privateKey);
   try {
-    placeCertificate(database, masterKey, { certificate: backup.certificate, privateKey }, { backedUpAt: Date.now() });
+    return placeCertificate(
+      database,
+      masterKey,
+      { certificate: backup.certificate, privateKey },
+      { backedUpAt: Date.now() },
+    );
   } finally {
     privateKey.fill(0);
   }
-  const newest = prepareArrays(database, "SELECT wrapped_key FROM data_keys ORDER BY data_key_id DESC LIMIT 1");
-  return unwrapDataKey(backup.privateKey, decodeBytes(newest()[0]?.[0], "wrapped_key"));
 };
 
 interface OldAndNew {
