@@ -1,8 +1,7 @@
 import type { ReviewedSession } from "../server/command/review-port.ts";
 import type { ColumnOf, FoundRows } from "../server/command/rows-command.ts";
 import { dayLine } from "./sparkline.ts";
-
-const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
+import { plural } from "../server/model/plural.ts";
 
 /** Counts what goes by: days and users, never sessions. */
 const createTotals = () => {

@@ -1,6 +1,7 @@
 import { noteInBase64 } from "../server/command/parameter-kinds.ts";
 import { value } from "../server/command/parameters.ts";
 import { columnsOf, rowsCommand } from "../server/command/rows-command.ts";
+import { plural } from "../server/model/plural.ts";
 
 const tellEveryMs = 2_000;
 
@@ -37,7 +38,7 @@ export const testAuditLog = rowsCommand({
     const rows = [
       ...problems.map((text) => ["Problem", text]),
       ...notices.map((text) => ["Note", text]),
-      ["Result", `${events} events, ${problems.length} ${problems.length === 1 ? "problem" : "problems"}.`],
+      ["Result", `${events} events, ${plural(problems.length, "problem")}.`],
       ...[...claims, ownWord].map((text) => ["Claim", text]),
     ];
     return { rows, exitStatus: problems.length === 0 ? 0 : 1 };

@@ -8,13 +8,14 @@ const isOurs = (path: string): boolean => /^(server|commands|ui)\//.test(path);
 const within = (folder: string): readonly Import[] =>
   [...imports].flatMap(([file, found]) => (file.startsWith(folder) ? found : []));
 
-/** What a file pulls in at run time, through everything it imports. */
-const reachableFrom = (entries: readonly string[]): Set<string> => {
+/** What a file pulls in at run time, through everything it imports; on demand as well, unless only what is loaded with it is asked for. */
+const reachableFrom = (entries: readonly string[], loadedWithIt = false): Set<string> => {
   const seen = new Set<string>();
   const visit = (file: string): void => {
     if (seen.has(file)) return;
     seen.add(file);
-    for (const { to, typeOnly } of imports.get(file) ?? []) if (!typeOnly) visit(to);
+    for (const { to, typeOnly, onDemand } of imports.get(file) ?? [])
+      if (!typeOnly && !(loadedWithIt && onDemand)) visit(to);
   };
   entries.forEach(visit);
   return seen;
@@ -103,6 +104,11 @@ test("the UI knows nothing of the server but the protocol and the vocabulary, an
     (path) => !isOurs(path) && !["ink", "react", "string-width", "@xterm/headless"].includes(path),
   );
   expect(outside.filter((path) => !["node:stream", "node:process", "node:string_decoder"].includes(path))).toEqual([]);
+});
+
+test("reading the configuration, as every subcommand does, loads no package but the one that checks it", () => {
+  const reached = [...reachableFrom(["server/configuration.ts"], true)];
+  expect(reached.filter((path) => !isOurs(path) && !path.startsWith("node:"))).toEqual(["zod"]);
 });
 
 test("the vocabulary is pure: it imports nothing but itself", () => {

@@ -1,6 +1,7 @@
 import { EndpointError } from "../errors.ts";
 import { identitiesOf, type RecordedParty } from "../identity/party.ts";
 import type { AuditEvent } from "./event.ts";
+import { plural } from "../model/plural.ts";
 
 const minuteMs = 60_000;
 const minutes = 60;
@@ -126,7 +127,7 @@ export class RecordBudget {
     return new EndpointError(
       "LimitsExceeded",
       `You put ${this.#options.mebibytesPerHour} MiB on the record within an hour, which is the most (recordMiBPerHour). ` +
-        `Go on in ${waitMinutes} ${waitMinutes === 1 ? "minute" : "minutes"}.`,
+        `Go on in ${plural(waitMinutes, "minute")}.`,
     );
   }
 

@@ -3,6 +3,7 @@ import type { Parameter } from "../command/parameters.ts";
 import { approvalParameters } from "./approval-parameters.ts";
 import { needsOneOf, ruleInWords } from "./role-entry.ts";
 import type { RoleEntry } from "./role-entry.ts";
+import { plural } from "../model/plural.ts";
 
 /** Parameters that at least one of the entries grants, in the definition's order. */
 export const visibleParameters = (
@@ -63,7 +64,7 @@ const describeParameter = (
 };
 
 const rowRules = ({ maxRows, maxListed }: RoleEntry): string[] => {
-  const most = (rows: number): string => `At most ${rows} ${rows === 1 ? "row" : "rows"}`;
+  const most = (rows: number): string => `At most ${plural(rows, "row")}`;
   const one = maxRows === maxListed;
   return [
     ...(maxRows === undefined

@@ -15,6 +15,7 @@ import { openLocalRecord } from "./local-record.ts";
 import { writeNewFile } from "../files/new-file.ts";
 import { decodeSince, momentForm, momentOf } from "../model/moment.ts";
 import { plain } from "./plain.ts";
+import { plural } from "../model/plural.ts";
 
 /** Those with a value. */
 type AuditOption =
@@ -114,7 +115,7 @@ const verify = async (options: AuditOptions, io: Io): Promise<number> => {
   const { problems, notices, claims, events } = await doInWorker(task, { signal: stop });
   for (const problem of problems) io.stdout.write(plain(`PROBLEM  ${problem}\n`));
   for (const notice of notices) io.stdout.write(plain(`note     ${notice}\n`));
-  io.stdout.write(`${events} events, ${problems.length} ${problems.length === 1 ? "problem" : "problems"}.\n`);
+  io.stdout.write(`${events} events, ${plural(problems.length, "problem")}.\n`);
   for (const claim of claims) io.stdout.write(`${claim}\n`);
   return problems.length === 0 ? 0 : 1;
 };
@@ -144,7 +145,7 @@ const list = async (options: AuditOptions, io: Io): Promise<number> => {
     session.clientAddress,
     session.mode,
     session.endedAt === undefined ? "no end" : String(session.exitStatus ?? ""),
-    `${session.commands} run, ${session.refusals} refused, ${session.keys} ${session.keys === 1 ? "key" : "keys"}`,
+    `${session.commands} run, ${session.refusals} refused, ${plural(session.keys, "key")}`,
     session.reason,
   ]);
   const table = [["SESSION", "STARTED", "USER", "FROM", "MODE", "EXIT", "COMMANDS", "END"], ...rows].map((row) =>

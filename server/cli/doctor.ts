@@ -29,6 +29,7 @@ import { findKnownUsers } from "./known-users.ts";
 import { readLogKey, readPrivateKey } from "../endpoint/private-key.ts";
 import { freeBytesIn } from "../endpoint/storage.ts";
 import { inFew } from "../model/user-name.ts";
+import { plural } from "../model/plural.ts";
 
 type Paths = ReturnType<typeof pathsIn>;
 
@@ -116,8 +117,7 @@ const examineSpace = (directory: string, dataDirectory: string, reserveBytes: nu
 const examineBudgets = (logDirectory: string, now: Date): CertificateFinding => {
   try {
     const strikes = [...readRecentStrikes(logDirectory, now)].map(
-      ([budget, { count, users }]) =>
-        `${budget} ${count} ${count === 1 ? "time" : "times"} (${inFew([...users].toSorted())})`,
+      ([budget, { count, users }]) => `${budget} ${plural(count, "time")} (${inFew([...users].toSorted())})`,
     );
     return strikes.length === 0
       ? passed("budgets", "No user reached a limit within a day.")

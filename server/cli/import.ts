@@ -9,6 +9,7 @@ import type { GivenColumns } from "../import/layout.ts";
 import { createProgress, type ErrorOutput } from "../import/progress.ts";
 import { printableFileName, readFileBytes, readRecoveryFile } from "../import/read-recovery-file.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
+import { pluralOfMany } from "../model/plural.ts";
 
 export interface ImportCommand {
   readonly files: readonly string[];
@@ -54,9 +55,6 @@ type ImportedFile = Extract<AuditEvent, { type: "import-finished" }>["files"][nu
 
 /** More skipped records than this are counted, not told one by one. */
 const mostSkippedTold = 20;
-
-const count = (number: number, noun: string): string =>
-  `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
 
 const digestInput = async (input: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Digest> => {
   const hash = createHash("sha256");
@@ -134,10 +132,10 @@ const importFile = async (file: Digest, names: Names, command: ImportCommand): P
       signal: command.signal,
     });
     progress.end();
-    const others = passedOver === 0 ? "" : `, ${count(passedOver, "other protector")} passed over`;
-    const keyless = withoutKey === 0 ? "" : `, ${count(withoutKey, "computer")} without a key`;
+    const others = passedOver === 0 ? "" : `, ${pluralOfMany(passedOver, "other protector")} passed over`;
+    const keyless = withoutKey === 0 ? "" : `, ${pluralOfMany(withoutKey, "computer")} without a key`;
     progress.print(
-      `${shown}: ${count(added, "key protector")} added, ${unchanged.toLocaleString("en-US")} already known, ` +
+      `${shown}: ${pluralOfMany(added, "key protector")} added, ${unchanged.toLocaleString("en-US")} already known, ` +
         `${skipped.toLocaleString("en-US")} skipped${others}${keyless}`,
     );
     return { name: file.name, added, unchanged, skipped };
@@ -207,7 +205,7 @@ export const importCommand = async (command: ImportCommand): Promise<number> => 
       stderr.write(`${named ? "" : `${printableFileName(failing)}: `}${failure.message}\n`);
     }
     const left = files.length - imported.length - 1;
-    if (failure !== undefined && left > 0) stderr.write(`${count(left, "later file")} not imported.\n`);
+    if (failure !== undefined && left > 0) stderr.write(`${pluralOfMany(left, "later file")} not imported.\n`);
     await log.append({
       type: "import-finished",
       localUser,

@@ -10,10 +10,9 @@ import { pathsIn, readConfiguration } from "../configuration.ts";
 import { EndpointError } from "../errors.ts";
 import type { Io } from "./io.ts";
 import { enrolledUsers, findKnownUsers } from "./known-users.ts";
+import { plural } from "../model/plural.ts";
 
 type Output = Pick<Io, "stdout">;
-
-const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
 
 /** Of a data directory that may be incomplete, or none at all. What can't be read there is no error of the roles. */
 const findKnown = (dataDirectory: string, { stdout }: Output): KnownUsers | undefined => {
@@ -31,7 +30,7 @@ const findKnown = (dataDirectory: string, { stdout }: Output): KnownUsers | unde
 const test = (path: string, roles: CheckedRoles, known: KnownUsers | undefined, { stdout }: Output): number => {
   const warnings = findWarnings(roles, known);
   for (const warning of warnings) stdout.write(`warning: ${problemInWords(warning)}\n`);
-  stdout.write(`${path}: no errors, ${counted(warnings.length, "warning")}\n`);
+  stdout.write(`${path}: no errors, ${plural(warnings.length, "warning")}\n`);
   return 0;
 };
 
@@ -82,7 +81,7 @@ const show = (
   print(`default commands, as everyone who may connect: ${everyones.join(", ")}`);
   const { sessionsPerUser, commandsPerUser } = roles.session;
   print(
-    `limits, as everyone: ${counted(sessionsPerUser, "session")}, ${counted(commandsPerUser, "command")} running at a time`,
+    `limits, as everyone: ${plural(sessionsPerUser, "session")}, ${plural(commandsPerUser, "command")} running at a time`,
   );
   if (held.length > 1) print("Several entries: the first in this order that accepts all of a line allows it.");
   return 0;

@@ -14,6 +14,7 @@ import { addUser } from "./add-user.ts";
 import type { Io } from "./io.ts";
 import { openLocalRecord } from "./local-record.ts";
 import { drawQrCode } from "./qr-code.ts";
+import { plural } from "../model/plural.ts";
 
 export interface UsersOptions {
   readonly dataDirectory: string;
@@ -162,7 +163,7 @@ const stateOf = (store: FactorStore, user: string): string => {
     factor = store.find(user);
     if (factor === undefined) return "not enrolled";
     const left = factor.recovery.hashes.length - store.findUse(factor).recoveryCodes.length;
-    return `enrolled ${factor.enrolledAt}, ${left} recovery code${left === 1 ? "" : "s"} left`;
+    return `enrolled ${factor.enrolledAt}, ${plural(left, "recovery code")} left`;
   } catch (error) {
     if (error instanceof EndpointError) return `NOT USABLE: ${error.message}`;
     throw error;

@@ -1,6 +1,7 @@
 import { EndpointError } from "../errors.ts";
 import type { Problem, ReadOptions } from "./contract.ts";
 import type { PasswordAccount } from "./password-account.ts";
+import { pluralOfMany } from "../model/plural.ts";
 
 /**
  * The file's structure is broken, so no more of it can be understood; `--skip-invalid` does not help.
@@ -48,9 +49,6 @@ export interface Reading {
 
 /** As many as fit on a screen; an administrator who sees twenty of a kind knows the kind. */
 const mostProblems = 20;
-
-const count = (number: number, noun: string): string =>
-  `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
 
 /** Collects a file's problems and counts what was found, so that one error can tell all of it. */
 export class FileReading implements Reading {
@@ -132,8 +130,8 @@ export class FileReading implements Reading {
     if (this.#problems.length > 0) throw this.#refusal("");
     if (this.#taken > 0 || this.#refused > 0) return;
     const left = [
-      ...(this.#passedOver === 0 ? [] : [`${count(this.#passedOver, "other protector")} passed over`]),
-      ...(this.#withoutKey === 0 ? [] : [`${count(this.#withoutKey, "computer")} without a key`]),
+      ...(this.#passedOver === 0 ? [] : [`${pluralOfMany(this.#passedOver, "other protector")} passed over`]),
+      ...(this.#withoutKey === 0 ? [] : [`${pluralOfMany(this.#withoutKey, "computer")} without a key`]),
     ];
     const others = left.length === 0 ? "" : ` (${left.join(", ")})`;
     throw new EndpointError(
@@ -152,7 +150,7 @@ export class FileReading implements Reading {
   }
 
   #refusal(more: string): EndpointError {
-    const head = `${this.#file}: nothing of it was imported: ${count(this.#problems.length, "problem")}${more}.`;
+    const head = `${this.#file}: nothing of it was imported: ${pluralOfMany(this.#problems.length, "problem")}${more}.`;
     const lines = this.#problems.map(({ line, message }) => `  line ${line}: ${message}`);
     return new EndpointError("InvalidArgument", [head, ...lines].join("\n"));
   }

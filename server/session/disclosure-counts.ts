@@ -1,5 +1,6 @@
 import { EndpointError } from "../errors.ts";
 import { identitiesOf, type Party, type RecordedParty } from "../identity/party.ts";
+import { plural } from "../model/plural.ts";
 
 const hourMs = 60 * 60_000;
 /** The largest limit a roles file can set (roles-schema.ts): who was shown so many keys is over any limit, so no more are remembered. */
@@ -18,7 +19,7 @@ export interface DisclosureLimit {
   readonly roleCapability: string;
 }
 
-const counted = (count: number): string => `${count} different recovery ${count === 1 ? "key" : "keys"}`;
+const counted = (count: number): string => plural(count, "different recovery key");
 
 /**
  * How many different keys each identity of a party was shown within the last hour, in all sessions and by whatever role: split into

@@ -6,6 +6,7 @@ import { sameParty, type RecordedParty } from "../identity/party.ts";
 import type { AuthenticatedConnection } from "../identity/log-in.ts";
 import { startExpiryTimer } from "./expiry-timer.ts";
 import { whyToLeave } from "./rights-gone.ts";
+import { plural } from "../model/plural.ts";
 
 /** A running session, as a change of rights or a request for approval concerns it. */
 interface Live {
@@ -44,8 +45,7 @@ const mayRun = (visible: VisibleCommands, line: string): boolean => {
   }
 };
 
-const rows = (ceiling: number | undefined): string =>
-  ceiling === undefined ? "" : ` (${ceiling} ${ceiling === 1 ? "row" : "rows"})`;
+const rows = (ceiling: number | undefined): string => (ceiling === undefined ? "" : ` (${plural(ceiling, "row")})`);
 
 const newsForApprover = ({ requestId, requester, invocation, ceiling, finding }: Elevation): string =>
   `${requester} asks for approval, ${requestId}: ${invocation}${rows(ceiling)}.${finding === undefined ? "" : ` ${finding}`} Get-Elevation shows it.`;

@@ -50,5 +50,3 @@ export const judgeBackup = (findings: CertificateFindings, lastBackupAt: string 
     `It was last backed up at ${lastBackupAt}.`,
     "It was never backed up: if it is lost, every encrypted recovery key is lost with it. Run backup-cert.",
   );
-
-export const plural = (count: number, one: string): string => (count === 1 ? `1 ${one}` : `${count} ${one}s`);

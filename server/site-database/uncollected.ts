@@ -1,5 +1,5 @@
 import type { Collected, KeysStored } from "../command/site-database.ts";
-import { plural } from "./certificate-findings.ts";
+import { plural } from "../model/plural.ts";
 
 /** Whether what was collected is of this database, and nothing that was collected is gone from it. */
 export const isCollectedFrom = ({ database, keys }: KeysStored, before: Collected | undefined): before is Collected =>

@@ -9,6 +9,8 @@ export interface Import {
   /** A path from the root, a package's name, or `node:…`. */
   readonly to: string;
   readonly typeOnly: boolean;
+  /** Loaded once the code gets there, not with the file. */
+  readonly onDemand: boolean;
 }
 
 /** Every import and re-export of a file. Formatted code only: the formatter keeps one statement in one form. */
@@ -27,6 +29,7 @@ export const importsOf = (file: string): readonly Import[] => {
     return {
       from: file,
       to: to.startsWith(".") ? relative(root, resolve(root, dirname(file), to)) : packageOf(to),
+      onDemand: match.groups?.["what"] === undefined,
       typeOnly: what.startsWith("type ") || (names !== undefined && names.every((name) => name.startsWith("type "))),
     };
   });

@@ -2,6 +2,7 @@ import type { UiCommand } from "../../../ui/protocol.ts";
 import type { CommandDescription } from "../../command/define-command.ts";
 import { printable, withoutPrivateUse } from "../../model/harmless-text.ts";
 import type { Outcome } from "../delivery.ts";
+import { plural } from "../../model/plural.ts";
 
 /*
  * Texts of ours, made safe for a screen: each may quote foreign text.
@@ -24,7 +25,7 @@ export const disclosureLabel = (keyIds: readonly string[]): string => `disclosed
 
 /** What a transcript's boundary says: the command by name, never what was typed. */
 export const boundaryLabel = ({ command, exitStatus, rowCount }: Outcome): string =>
-  `${command ?? "refused line"}: exit status ${exitStatus}, ${rowCount} ${rowCount === 1 ? "row" : "rows"}`;
+  `${command ?? "refused line"}: exit status ${exitStatus}, ${plural(rowCount, "row")}`;
 
 /** What the UI process knows of this user's commands: enough for completion, and nothing it could reveal. */
 export const toUiCommands = (commands: readonly CommandDescription[]): UiCommand[] =>

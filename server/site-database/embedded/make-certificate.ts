@@ -22,6 +22,7 @@ import type { KeySource } from "./master-key.ts";
 import type { CertificateAccess, Grantee } from "./principals.ts";
 import { certificateName } from "./schema.ts";
 import { countUnreadableCells } from "./unreadable-cells.ts";
+import { plural } from "../../model/plural.ts";
 
 interface MakeParts {
   readonly database: DatabaseSync;
@@ -70,7 +71,7 @@ const checkLoss = (unreadable: number, { acceptUnreadableKeysIn }: CertificateCr
   if (unreadable === 0 || acceptUnreadableKeysIn?.toLowerCase() === databaseName) return;
   throw new EndpointError(
     "ResourceExists",
-    `The site database holds ${unreadable} encrypted ${unreadable === 1 ? "cell" : "cells"} (keys, packages, TPM owners) that this ` +
+    `The site database holds ${plural(unreadable, "encrypted cell")} (keys, packages, TPM owners) that this ` +
       "certificate can't open, so it was not kept. Restore the certificate that encrypted them, or accept their loss by naming the database.",
   );
 };

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { EndpointError } from "../../errors.ts";
 import type { CertificateVerification } from "../../command/site-database.ts";
-import { CertificateFindings, judgeBackup, judgeExpiry, plural } from "../certificate-findings.ts";
+import { CertificateFindings, judgeBackup, judgeExpiry } from "../certificate-findings.ts";
 import { parseCertificate } from "./certificate.ts";
 import { decodeInteger, decodeText, decodeTime } from "./columns.ts";
 import type { RawRow } from "./columns.ts";
@@ -12,6 +12,7 @@ import { ownerName, readerName, writerName } from "./principals.ts";
 import type { CertificateAccess } from "./principals.ts";
 import { readRecoveryPassword } from "./key-rows.ts";
 import { certificateName, protectorKinds } from "./schema.ts";
+import { plural } from "../../model/plural.ts";
 
 // Microsoft's script (encrypt-recovery-data, "Verify certificate"), dots in the catalogue's names aside word for word.
 // Its weak points are its own and stay: the owner counts as grantor only, class and state are not looked at.

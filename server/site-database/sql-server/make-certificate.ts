@@ -32,6 +32,7 @@ import type { Lease } from "./pool.ts";
 import { identifiers } from "./quoting.ts";
 import type { SiteConnections } from "./site-connections.ts";
 import type { Statement } from "./statement.ts";
+import { plural } from "../../model/plural.ts";
 
 export interface CreateRequest extends CertificateCreateRequest {
   /** `2039-10-22` */
@@ -146,7 +147,7 @@ const checkOpensKeys = async (
   if (unreadable === 0 || lossIsAccepted) return;
   throw new EndpointError(
     "ResourceExists",
-    `The site database holds ${unreadable} encrypted ${unreadable === 1 ? "key" : "keys"} that this certificate can't open, ` +
+    `The site database holds ${plural(unreadable, "encrypted key")} that this certificate can't open, ` +
       "so it was not kept. Restore the certificate that encrypted them, or accept their loss by naming the database.",
   );
 };

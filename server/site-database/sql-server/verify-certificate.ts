@@ -1,5 +1,5 @@
 import type { CertificateVerification } from "../../command/site-database.ts";
-import { CertificateFindings, judgeBackup, judgeExpiry, plural } from "../certificate-findings.ts";
+import { CertificateFindings, judgeBackup, judgeExpiry } from "../certificate-findings.ts";
 import { inspectCertificate, readCertificate, sampleKeys, verifyAsMicrosoft } from "./certificate-statements.ts";
 import { decodeBytes, decodeNumber, decodeTime } from "./columns.ts";
 import type { Site } from "./introspection.ts";
@@ -7,6 +7,7 @@ import type { Lease } from "./pool.ts";
 import { identifiers } from "./quoting.ts";
 import type { SiteConnections } from "./site-connections.ts";
 import type { Statement } from "./statement.ts";
+import { plural } from "../../model/plural.ts";
 
 const sampledKeys = 20;
 
