@@ -12,6 +12,7 @@ import { createSessionPace } from "../session/session-pace.ts";
 import { startSshServer, type SshServer } from "../ssh/server.ts";
 import type { SiteDatabase } from "../command/site-database.ts";
 import { openSite } from "../site-database/adapters.ts";
+import { closeAll } from "./close-all.ts";
 import { openApprovals, type Approvals } from "./approvals.ts";
 import { createCollectionNotice } from "./collection-notice.ts";
 import { readInputs, type Inputs } from "./inputs.ts";
@@ -191,7 +192,7 @@ const forward = async (
 };
 
 const openStages = async (start: Start, inputs: Inputs): Promise<Endpoint> => {
-  const { runtime, opened } = start;
+  const { runtime } = start;
   const { roles, anchors } = inputs;
   const record = await openEndpointRecord(start, inputs.logKey);
   const { log } = record;
@@ -220,7 +221,7 @@ const openStages = async (start: Start, inputs: Inputs): Promise<Endpoint> => {
       await server.close();
       await log.append({ type: "server-stopped", reason });
     },
-    close: () => opened.disposeAsync(),
+    close: () => closeAll(start),
   };
 };
 
@@ -241,9 +242,7 @@ export const openEndpoint = async (
     return await openStages(start, inputs);
   } catch (error) {
     // Why it did not start matters more than what could not be closed then.
-    await opened
-      .disposeAsync()
-      .catch((second: unknown) => runtime.report(`after a start that failed: ${String(second)}`));
+    await closeAll(start).catch((second: unknown) => runtime.report(`after a start that failed: ${String(second)}`));
     throw error;
   }
 };

@@ -11,6 +11,18 @@ export const withEntries = (...visibleCommands: readonly unknown[]): string =>
     roleDefinitions: { "user:alice": { roleCapabilities: ["role"] } },
   });
 
+/** Roles under which `alice` may do everything that can be granted. */
+export const everythingGranted = (): string =>
+  withEntries(
+    ...commands
+      .filter(({ forEveryone }) => !forEveryone)
+      .map(({ name, parameters }) => ({
+        name,
+        parameters: [...parameters.keys()],
+        ...(parameters.has("Search") ? { search: {} } : {}),
+      })),
+  );
+
 export const decode = (text: string): CheckedRoles => decodeRoles(text, commands);
 
 export const problemsIn = (text: string): readonly string[] => {

@@ -1,27 +1,13 @@
-import { commands } from "../../commands/index.ts";
 import type { Cell, CommandResult, PasswordPurpose, RowsResult } from "../../server/command/define-command.ts";
 import type { BoundLine, VisibleCommands } from "../../server/authorization/contract.ts";
-import { decodeRoles } from "../../server/authorization/decode-roles.ts";
+import { decode, everythingGranted } from "../authorization/roles-text.ts";
 import { Secret } from "../../server/secret.ts";
 import { portsOf, startOnRecord } from "../harness/closed-ports.ts";
 import { noElevationPort } from "../harness/elevation.ts";
 import type { SiteDatabase } from "../../server/command/site-database.ts";
 
 /** A user who may do everything that can be granted. */
-const allPowers = (): VisibleCommands => {
-  const visibleCommands = commands
-    .filter(({ forEveryone }) => !forEveryone)
-    .map(({ name, parameters }) => ({
-      name,
-      parameters: [...parameters.keys()],
-      ...(parameters.has("Search") ? { search: {} } : {}),
-    }));
-  const file = {
-    roleCapabilities: { all: { visibleCommands } },
-    roleDefinitions: { "user:alice": { roleCapabilities: ["all"] } },
-  };
-  return decodeRoles(JSON.stringify(file), commands).commandsFor("alice");
-};
+const allPowers = (): VisibleCommands => decode(everythingGranted()).commandsFor("alice");
 
 const now = new Date("2026-11-22T12:00:00.000Z");
 
