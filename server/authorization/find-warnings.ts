@@ -1,6 +1,6 @@
 import type { CheckedRoles } from "./decode-roles.ts";
 import { warnOfOneParty } from "./one-party-warnings.ts";
-import type { RoleEntry } from "./role-entry.ts";
+import type { RoleEntry, SearchRule } from "./role-entry.ts";
 import { pathInWords } from "./roles-problem.ts";
 import type { RolesProblem } from "./roles-problem.ts";
 import { sameText } from "./value-rule.ts";
@@ -20,6 +20,13 @@ const ruleCovers = (earlier: ValueRule | undefined, later: ValueRule | undefined
   return later !== undefined && earlier.set === undefined && earlier.pattern === later.pattern;
 };
 
+/** By the pieces that are taken: how many rows a search lists makes no line one that an entry accepts. */
+const searchCovers = (earlier: SearchRule | undefined, later: SearchRule | undefined): boolean =>
+  later === undefined ||
+  (earlier !== undefined &&
+    earlier.minimumNameCharacters <= later.minimumNameCharacters &&
+    earlier.minimumIdCharacters <= later.minimumIdCharacters);
+
 /** Whether the earlier entry accepts everything that the later one accepts, so that the later one never counts. */
 const covers = (earlier: RoleEntry, later: RoleEntry): boolean =>
   earlier.definition === later.definition &&
@@ -28,7 +35,7 @@ const covers = (earlier: RoleEntry, later: RoleEntry): boolean =>
   ) &&
   (earlier.requireOneOf === undefined ||
     (later.requireOneOf !== undefined && isWithin(later.requireOneOf, earlier.requireOneOf))) &&
-  (later.search === undefined || earlier.search !== undefined) &&
+  searchCovers(earlier.search, later.search) &&
   (!earlier.requireReason || later.requireReason) &&
   (earlier.listedReasons === undefined || later.listedReasons !== undefined);
 

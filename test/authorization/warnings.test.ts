@@ -101,6 +101,12 @@ describe("entries that never count", () => {
     ["a rule where there was none", keys({}), one({}, { requireOneOf: ["ComputerName"] })],
     ["a reason more", keys({}), keys({ requireReason: true })],
     ["fewer to choose from", keys({ requireOneOf: ["ComputerName", "Since"] }), keys({ requireOneOf: ["Since"] })],
+    ["no search", keys({ search: {} }), keys({})],
+    [
+      "longer pieces to search by",
+      keys({ search: { minimumNameCharacters: 2, minimumIdCharacters: 4 } }),
+      keys({ search: { minimumNameCharacters: 5, minimumIdCharacters: 4 } }),
+    ],
   ];
   test.each(covered)("%s", (_what, earlier, entry) => {
     expect(apartFromLeftOut(withEntries(earlier, ...others, entry))).toEqual([shadowed]);
@@ -112,6 +118,17 @@ describe("entries that never count", () => {
     ["any value", one({ validateSet: ["a"] }), one({})],
     ["another pattern", one({ validatePattern: "a.*" }), one({ validatePattern: "ab.*" })],
     ["no reason", keys({ requireReason: true }), keys({})],
+    ["a search", keys({}), keys({ search: {} })],
+    [
+      "a shorter piece of a name",
+      keys({ search: { minimumNameCharacters: 5 } }),
+      keys({ search: { minimumNameCharacters: 2 } }),
+    ],
+    [
+      "a shorter piece of a key id",
+      keys({ search: { minimumIdCharacters: 8 } }),
+      keys({ search: { minimumIdCharacters: 4 } }),
+    ],
     ["nothing to choose from", keys({ requireOneOf: ["ComputerName"] }), keys({})],
     [
       "more to choose from",
