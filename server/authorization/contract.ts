@@ -53,6 +53,8 @@ export interface VisibleCommands {
    * `InvalidArgument` (with this user's allowed values), `LimitsExceeded`.
    */
   readonly bindLine: (line: string) => BoundLine;
+  /** The same for who asks only whether the line is allowed: `undefined` where it is refused. */
+  readonly bindIfAllowed: (line: string) => BoundLine | undefined;
 }
 
 /** A checked jea-roles.json. */

@@ -86,12 +86,11 @@ const takeApproval = (
   return { raw, asked: { requestId: decoded.value, wait: wait !== undefined } };
 };
 
-const isAccepted = (bind: () => unknown): boolean => {
+const unlessRefused = (bind: () => BoundLine): BoundLine | undefined => {
   try {
-    bind();
-    return true;
+    return bind();
   } catch (error) {
-    if (error instanceof Refusal) return false;
+    if (error instanceof Refusal) return undefined;
     throw error;
   }
 };
@@ -224,7 +223,9 @@ export const makeVisibleCommands = (
 
   const bindLine = (line: string): BoundLine => bindStages(parseCommandLine(line));
 
-  const mayRun = (line: string): boolean => isAccepted(() => bindLine(line));
+  const bindIfAllowed = (line: string): BoundLine | undefined => unlessRefused(() => bindLine(line));
+
+  const mayRun = (line: string): boolean => bindIfAllowed(line) !== undefined;
 
   let descriptions: readonly CommandDescription[] | undefined;
   return {
@@ -235,5 +236,6 @@ export const makeVisibleCommands = (
         .map(({ definition, entries: own }) => describeCommand(definition, own, mayRun, through)));
     },
     bindLine,
+    bindIfAllowed,
   };
 };

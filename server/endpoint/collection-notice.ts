@@ -1,7 +1,6 @@
 import type { Collection } from "../audit/collections.ts";
 import type { VisibleCommands } from "../authorization/contract.ts";
 import type { SiteDatabase } from "../command/site-database.ts";
-import { Refusal } from "../errors.ts";
 import { orLate } from "../or-late.ts";
 import { uncollectedInWords } from "../site-database/uncollected.ts";
 
@@ -22,15 +21,10 @@ const longestCountMs = 30_000;
 const collecting = ["Get-RecoveryKeys -raw", "Get-RecoveryKeys -raw -Reason Collection"];
 
 /** Whether this user's role lets them export every key, with or without approval. */
-const mayCollect = ({ bindLine }: VisibleCommands): boolean =>
+const mayCollect = ({ bindIfAllowed }: VisibleCommands): boolean =>
   collecting.some((line) => {
-    try {
-      const { keyBounds, maxRows } = bindLine(line);
-      return keyBounds === undefined && maxRows === undefined;
-    } catch (error) {
-      if (error instanceof Refusal) return false;
-      throw error;
-    }
+    const bound = bindIfAllowed(line);
+    return bound !== undefined && bound.keyBounds === undefined && bound.maxRows === undefined;
   });
 
 /** @returns says, to people who may export every key, how many came after the last collection; undefined where none did */

@@ -1,7 +1,6 @@
 import type { VisibleCommands } from "../authorization/contract.ts";
 import type { Elevation } from "../command/elevation-port.ts";
 import type { Elevations } from "../authorization/elevation.ts";
-import { Refusal } from "../errors.ts";
 import { sameParty, type RecordedParty } from "../identity/party.ts";
 import type { AuthenticatedConnection } from "../identity/log-in.ts";
 import { startExpiryTimer } from "./expiry-timer.ts";
@@ -35,15 +34,7 @@ export interface SessionTies {
   leave(): void;
 }
 
-const mayRun = (visible: VisibleCommands, line: string): boolean => {
-  try {
-    visible.bindLine(line);
-    return true;
-  } catch (error) {
-    if (error instanceof Refusal) return false;
-    throw error;
-  }
-};
+const mayRun = ({ bindIfAllowed }: VisibleCommands, line: string): boolean => bindIfAllowed(line) !== undefined;
 
 const rows = (ceiling: number | undefined): string => (ceiling === undefined ? "" : ` (${plural(ceiling, "row")})`);
 

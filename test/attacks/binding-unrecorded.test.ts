@@ -72,12 +72,10 @@ test("a request that is over before it was decided", async () => {
   expect(refusals(stage.events())).toMatchObject([{ reason: "timeout", command: "Get-RecoveryKeys" }]);
 });
 
-const broken: VisibleCommands = {
-  descriptions: [],
-  bindLine: () => {
-    throw new TypeError(`a bug that quotes ${passwordOf(1)}`);
-  },
+const fail = (): never => {
+  throw new TypeError(`a bug that quotes ${passwordOf(1)}`);
 };
+const broken: VisibleCommands = { descriptions: [], bindLine: fail, bindIfAllowed: fail };
 
 test("a bug, with the reference that its user was told and without what it quotes", async () => {
   const { outcome, events } = await runLine(line, { visible: broken });
