@@ -17,14 +17,15 @@ const freshMs = 60_000;
 const longestWaitMs = 1_000;
 const longestCountMs = 30_000;
 
-/** What a collection is, with a reason and without: a role may demand one, or not take one. */
-const collecting = ["Get-RecoveryKeys -raw", "Get-RecoveryKeys -raw -Reason Collection"];
+/** What a collection is, with a reason and without: a role may demand one of those that the command suggests, or not take one. */
+const collecting = ["Get-RecoveryKeys -raw", "Get-RecoveryKeys -raw -Reason Other"];
 
 /** Whether this user's role lets them export every key, with or without approval. */
 const mayCollect = ({ bindIfAllowed }: VisibleCommands): boolean =>
   collecting.some((line) => {
     const bound = bindIfAllowed(line);
-    return bound !== undefined && bound.keyBounds === undefined && bound.maxRows === undefined;
+    if (bound === undefined) return false;
+    return [bound.keyBounds, bound.maxRows, bound.disclosureLimit].every((limit) => limit === undefined);
   });
 
 /** @returns says, to people who may export every key, how many came after the last collection; undefined where none did */
