@@ -1,5 +1,6 @@
 import type { AnyDefinition } from "../command/define-command.ts";
 import type { Parameter } from "../command/parameters.ts";
+import { searchParameterOf } from "./role-entry.ts";
 import type { RoleEntry } from "./role-entry.ts";
 import type { RolesFile } from "./roles-schema.ts";
 import { makeValueRule, sameText } from "./value-rule.ts";
@@ -106,7 +107,7 @@ const withSearch = (
   granted: ReadonlyMap<string, ValueRule | undefined>,
   complain: Complain,
 ): ReadonlyMap<string, ValueRule | undefined> => {
-  const searching = [...definition.parameters].find(([, { searches }]) => searches === true)?.[0];
+  const searching = searchParameterOf(definition);
   if (search === undefined) {
     if (searching !== undefined && granted.has(searching))
       complain(["parameters"], `${searching} is granted by the rule search, which this entry does not have.`);

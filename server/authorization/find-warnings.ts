@@ -1,5 +1,6 @@
 import type { CheckedRoles } from "./decode-roles.ts";
 import { warnOfOneParty } from "./one-party-warnings.ts";
+import { searchParameterOf } from "./role-entry.ts";
 import type { RoleEntry, SearchRule } from "./role-entry.ts";
 import { pathInWords } from "./roles-problem.ts";
 import type { RolesProblem } from "./roles-problem.ts";
@@ -75,9 +76,9 @@ const warnOfEntry = (entry: RoleEntry, warn: Warn): void => {
       `an answer of more than ${most} keys is never shown, although maxRows is ${maxRows}: disclosuresPerHour counts it too.`,
     );
   }
+  const searching = searchParameterOf(definition);
   const restricted = [...parameters.keys()].filter(
-    (name) =>
-      definition.parameters.get(name)?.restricted === true && definition.parameters.get(name)?.searches !== true,
+    (name) => name !== searching && definition.parameters.get(name)?.restricted === true,
   );
   const hasRule =
     entry.maxRows !== undefined ||

@@ -1,4 +1,4 @@
-import type { CheckedTexts, CommandDefinition } from "../command/define-command.ts";
+import type { AnyDefinition, CheckedTexts, CommandDefinition } from "../command/define-command.ts";
 import { readSearchPiece } from "../model/search-piece.ts";
 import type { ShortestPieces } from "../model/search-piece.ts";
 import { Refusal } from "../errors.ts";
@@ -49,14 +49,23 @@ export const ruleInWords = (name: string, rule: ValueRule): string => {
   return `-${name} must match, as a whole, the pattern ${rule.pattern ?? ""} (upper and lower case are the same).`;
 };
 
-/** What a line searches for, where it does. */
-const findSearched = ({ definition, search }: RoleEntry, texts: CheckedTexts): "too short" | "piece" | undefined => {
-  for (const [name, [piece = ""]] of texts) {
-    if (definition.parameters.get(name)?.searches !== true || search === undefined) continue;
-    const { name: byName, keyId } = readSearchPiece(piece, search);
-    return byName === undefined && keyId === undefined ? "too short" : "piece";
-  }
-  return undefined;
+/** The parameter that searches. An entry has it where it has the rule `search`, and never else (check-entry.ts). */
+export const searchParameterOf = ({ parameters }: Pick<AnyDefinition, "parameters">): string | undefined =>
+  [...parameters].find(([, { searches }]) => searches === true)?.[0];
+
+/** What a line searches for and by which rule, where it does. */
+export const searchIn = (
+  { definition, search: rule }: RoleEntry,
+  texts: CheckedTexts,
+): { readonly piece: string; readonly rule: SearchRule } | undefined => {
+  const name = searchParameterOf(definition);
+  const given = name === undefined ? undefined : texts.get(name);
+  return rule === undefined || given === undefined ? undefined : { piece: given[0] ?? "", rule };
+};
+
+const isTooShort = ({ piece, rule }: NonNullable<ReturnType<typeof searchIn>>): boolean => {
+  const { name, keyId } = readSearchPiece(piece, rule);
+  return name === undefined && keyId === undefined;
 };
 
 /** Why this entry does not accept an invocation; `undefined` when it accepts all of it. */
@@ -71,19 +80,16 @@ const findViolation = (entry: RoleEntry, texts: CheckedTexts): Violation | undef
     if (rule !== undefined && !values.every(rule.allows))
       return { reason: "pattern", message: ruleInWords(name, rule) };
   }
-  const searched = findSearched(entry, texts);
-  if (searched === "too short" && entry.search !== undefined) {
-    const { minimumNameCharacters: name, minimumIdCharacters: id } = entry.search;
+  const search = searchIn(entry, texts);
+  if (search !== undefined && isTooShort(search)) {
+    const { minimumNameCharacters: name, minimumIdCharacters: id } = search.rule;
     const message = `A search needs ${name} letters or digits of a computer's name, or ${id} digits of a key id.`;
     return { reason: "pattern", message };
   }
   // The search has limits of its own, and shows no key.
-  if (
-    searched === undefined &&
-    entry.requireOneOf !== undefined &&
-    !entry.requireOneOf.some((name) => texts.has(name))
-  ) {
-    return { reason: "parameter", message: needsOneOf(entry.requireOneOf) };
+  const { requireOneOf } = entry;
+  if (search === undefined && requireOneOf?.every((name) => !texts.has(name)) === true) {
+    return { reason: "parameter", message: needsOneOf(requireOneOf) };
   }
   if (entry.requireReason && !texts.has("Reason")) {
     return { reason: "reason", message: "-Reason must be given: say why the keys are needed." };

@@ -1,10 +1,4 @@
-import type {
-  AnyDefinition,
-  BoundShaping,
-  CheckedTexts,
-  CommandDefinition,
-  NarrowedValues,
-} from "../command/define-command.ts";
+import type { AnyDefinition, BoundShaping, CommandDefinition, NarrowedValues } from "../command/define-command.ts";
 import type { CommandDescription } from "../command/command-description.ts";
 import type { RawParameters, RawValue } from "../command/parameters.ts";
 import { requestId } from "../command/parameter-kinds.ts";
@@ -17,7 +11,7 @@ import { closestNames } from "./closest-names.ts";
 import { canonicalInvocation } from "./canonical-invocation.ts";
 import type { BoundLine, VisibleCommands } from "./contract.ts";
 import { describeCommand, narrowedValues, visibleParameters } from "./describe.ts";
-import { findAcceptingEntry, keyBoundsOf } from "./role-entry.ts";
+import { findAcceptingEntry, keyBoundsOf, searchIn } from "./role-entry.ts";
 import type { RoleEntry } from "./role-entry.ts";
 import { withSecondReading } from "./second-reading.ts";
 
@@ -111,9 +105,6 @@ const refuseUnused = (command: string, unused: { readonly approval: boolean; rea
   }
 };
 
-const searches = ({ parameters }: CommandDefinition, texts: CheckedTexts): boolean =>
-  [...texts.keys()].some((name) => parameters.get(name)?.searches === true);
-
 /** The terms on which an entry grants a line; a command that everyone has stands under none. */
 const termsOf = (
   entry: RoleEntry | undefined,
@@ -124,6 +115,7 @@ const termsOf = (
   if (entry === undefined) return everyonesTerms;
   const { roleCapability, disclosuresPerHour } = entry;
   const keyBounds = keyBoundsOf(entry);
+  const search = searchIn(entry, texts);
   const approvalOf = (): BoundLine["approval"] => ({
     ...canonicalInvocation(command, texts, shaping, { roleCapability, keyBounds }),
     requestId: asked?.requestId,
@@ -133,7 +125,7 @@ const termsOf = (
     roleCapability,
     approval: entry.requireApproval ? approvalOf() : undefined,
     keyBounds,
-    search: entry.search && searches(entry.definition, texts) ? { ...entry.search, roleCapability } : undefined,
+    search: search && { ...search.rule, roleCapability },
     maxRows: entry.maxRows,
     maxListed: entry.maxListed,
     namesWhatItWants: entry.requireOneOf !== undefined,
