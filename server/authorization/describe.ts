@@ -2,7 +2,7 @@ import type { AnyDefinition, CommandDescription, ParameterDescription } from "..
 import type { Parameter } from "../command/parameters.ts";
 import { approvalParameters } from "./approval-parameters.ts";
 import { needsOneOf, ruleInWords } from "./role-entry.ts";
-import type { RoleEntry } from "./role-entry.ts";
+import type { RoleEntry, SearchRule } from "./role-entry.ts";
 import { plural } from "../model/plural.ts";
 
 /** Parameters that at least one of the entries grants, in the definition's order. */
@@ -76,7 +76,12 @@ const rowRules = ({ maxRows, maxListed }: RoleEntry): string[] => {
   ];
 };
 
-/** Each rule of an entry as one sentence. Value rules stand with their parameter, unless entries differ. */
+const searchInWords = ({ rows, perHour, minimumNameCharacters, minimumIdCharacters }: SearchRule): string =>
+  `A search lists at most ${plural(rows, "key")} and shows no recovery key. ` +
+  `It needs ${minimumNameCharacters} letters or digits of a name, or ${minimumIdCharacters} of a key id. ` +
+  `${perHour} ${perHour === 1 ? "search" : "searches"} an hour.`;
+
+/** Each rule of an entry in words. Value rules stand with their parameter, unless entries differ. */
 export const entryRules = (entry: RoleEntry, withValueRules: boolean): string[] => [
   ...(entry.requireOneOf === undefined ? [] : [needsOneOf(entry.requireOneOf)]),
   ...(entry.listedReasons === undefined
@@ -90,12 +95,7 @@ export const entryRules = (entry: RoleEntry, withValueRules: boolean): string[] 
       ]
     : []),
   ...rowRules(entry),
-  ...(entry.search === undefined
-    ? []
-    : [
-        `A search lists at most ${entry.search.rows} keys without showing one, by ${entry.search.minimumNameCharacters} letters or digits of a name ` +
-          `or ${entry.search.minimumIdCharacters} of a key id; ${entry.search.perHour} searches an hour.`,
-      ]),
+  ...(entry.search === undefined ? [] : [searchInWords(entry.search)]),
   ...(entry.disclosuresPerHour === undefined
     ? []
     : [`At most ${entry.disclosuresPerHour} different recovery keys an hour, over all commands and roles.`]),

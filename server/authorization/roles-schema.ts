@@ -55,7 +55,7 @@ const limitedCommand = z
       .min(1)
       .max(10_000)
       .optional()
-      .describe("An answer with more keys than this, after a pipe, is refused."),
+      .describe("An answer with more keys than this is refused. With a pipe, what comes out of the pipe is counted."),
     maxListed: z
       .number()
       .int()

@@ -46,7 +46,7 @@ const inTurn = (first: BoundCommand, second: BoundCommand, { word, ...read }: Re
       await context.tell(`-${read.first} finds nothing there, so it was read as -${read.second}.`);
       return found;
     }
-    await context.tell(`It was read as -${read.first}. For the other: -${read.second} ${word}`);
+    await context.tell(`It was read as -${read.first}. To read it as -${read.second}, write: -${read.second} ${word}`);
     return found;
   },
 });

@@ -49,18 +49,19 @@ export const pruneCommand = async (
     throw new EndpointError("InvalidResult", `Nothing was pruned: the record does not hold. Run: pep audit verify`);
   }
   if (throughSeqWithoutReceiver > plan.throughSeq) {
-    io.stderr.write(
-      `pep: events after ${forwarded} stay: the syslog receiver has not confirmed them. If you no longer have a receiver, remove ${paths.syslogCursor}\n`,
+    io.report(
+      `events after ${forwarded} stay: the syslog receiver has not confirmed them. If you no longer have a receiver, remove ${paths.syslogCursor}`,
     );
   }
   if (plan.segments.length === 0) {
     io.stdout.write(
-      `Nothing to prune. A segment goes when all its events are older, signed, and in a finished segment. It is finished at ${segmentMiB} MiB or after 7 days.\n`,
+      "Nothing to prune. A segment is removed when it is finished, all its events are signed, and all are older than the date. " +
+        `It is finished at ${segmentMiB} MiB or after 7 days.\n`,
     );
     return 0;
   }
   if (freeBytesIn(paths.audit) < roomFor(plan) && rescueSpaceIn(paths.audit).giveUp()) {
-    io.stderr.write("pep: the disk is full: the space kept for rescue is used for this\n");
+    io.report("the disk is full: the space kept for rescue is used for this");
   }
   const record = await openLocalRecord(paths, io, stop);
   try {

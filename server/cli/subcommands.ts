@@ -154,6 +154,7 @@ accept-loss For a record that the server does not start with. Shows the missing 
             and records that you accept exactly these. verify goes on naming them. Stop the server first.
             --yes                     does not ask
 
+TIME, DATE: 2026-11-22, 2026-11-22T09:30Z (UTC), or how long ago: 12h, 7d.
 Everything but verify is itself on the record, unless DIR is a copy without its log-key.
 `,
   options: {

@@ -241,7 +241,7 @@ describe("the digits of the recovery screen as the first word", () => {
     const site = createMemorySite([{ ...first, computerName: "ABCD0002" }, ...others]);
     expect(await run("Get-RecoveryKeys ABCD0002", site)).toEqual({
       ids: ["ABCD0001"],
-      told: ["It was read as -ComputerName. For the other: -RecoveryKeyId ABCD0002"],
+      told: ["It was read as -ComputerName. To read it as -RecoveryKeyId, write: -RecoveryKeyId ABCD0002"],
     });
   });
 

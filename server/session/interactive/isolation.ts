@@ -131,7 +131,7 @@ export const isolationInWords = (isolation: UiIsolation): readonly string[] => {
       return [`all screens have ${inServersWords[isolation.account]}: ${isolation.why}`];
     case "no-screens":
       return [
-        `this server starts no screens: ${isolation.why}. Mend that, or accept in endpoint.json that all screens share one account: ` +
+        `this server starts no screens: ${isolation.why}. Fix that, or accept in endpoint.json that all screens share one account: ` +
           `"userInterface": { "acceptSharedAccount": true }`,
       ];
   }
