@@ -1,4 +1,4 @@
-import { EndpointError } from "../server/errors.ts";
+import { Ambiguous, EndpointError } from "../server/errors.ts";
 import type { Collected, ListedKey, RecoveryKey, RecoveryKeyQuery } from "../server/command/site-database.ts";
 import {
   isForPeople,
@@ -192,7 +192,9 @@ const findWanted = async (asked: RecoveryKeyQuery, strict: boolean, context: Est
   const sentences = [...(missing.length === 0 ? [] : [noKeyFor(missing, asked)]), ...(found?.ambiguous ?? [])];
   const sentence = sentences.length === 0 ? undefined : sentences.join(" ");
   if (sentence !== undefined && (strict || found?.stored.length === 0 || (await countAll()) === 0))
-    throw new EndpointError("ObjectNotFound", sentence);
+    throw found === undefined || found.ambiguous.length === 0
+      ? new EndpointError("ObjectNotFound", sentence)
+      : new Ambiguous(sentence);
   return { query, count: countAll, missing: sentence, notes: found?.notes ?? [] };
 };
 

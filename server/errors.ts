@@ -104,6 +104,14 @@ export class EndpointError extends Error {
   }
 }
 
+/** What was named may be one of several: none was chosen, although something is there. */
+export class Ambiguous extends EndpointError {
+  constructor(message: string) {
+    super("ObjectNotFound", message);
+    this.name = "Ambiguous";
+  }
+}
+
 /** Somebody or something stopped it: Ctrl-C, a hang-up, the end of a session. */
 export const stopped = (message = "Stopped.", cause?: unknown): EndpointError =>
   new EndpointError("OperationStopped", message, { cause });

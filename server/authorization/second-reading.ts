@@ -1,7 +1,7 @@
 import type { BoundCommand, CommandDefinition, CommandResult } from "../command/define-command.ts";
 import type { RawParameters } from "../command/parameters.ts";
 import type { Word } from "../command-line/parse.ts";
-import { EndpointError, Refusal } from "../errors.ts";
+import { Ambiguous, EndpointError, Refusal } from "../errors.ts";
 import { accepts } from "./role-entry.ts";
 import type { RoleEntry } from "./role-entry.ts";
 
@@ -27,16 +27,19 @@ const findReadings = (
 };
 
 const isNotFound = (error: unknown): error is EndpointError =>
-  error instanceof EndpointError && error.category === "ObjectNotFound";
+  error instanceof EndpointError && error.category === "ObjectNotFound" && !(error instanceof Ambiguous);
 
-/** The first reading, where it finds something; else the second. */
+/** The first reading, where it finds something, be it too much; else the second. */
 const inTurn = (first: BoundCommand, second: BoundCommand, { word, ...read }: Readings): BoundCommand => ({
   ...first,
   run: async (context) => {
+    const tellOfOther = (): Promise<void> =>
+      context.tell(`It was read as -${read.first}. To read it as -${read.second}, write: -${read.second} ${word}`);
     let found: CommandResult;
     try {
       found = await first.run(context);
     } catch (error) {
+      if (error instanceof Ambiguous) await tellOfOther();
       if (!isNotFound(error)) throw error;
       found = await second.run(context).catch((cause: unknown) => {
         if (!isNotFound(cause)) throw cause;
@@ -46,7 +49,7 @@ const inTurn = (first: BoundCommand, second: BoundCommand, { word, ...read }: Re
       await context.tell(`-${read.first} finds nothing there, so it was read as -${read.second}.`);
       return found;
     }
-    await context.tell(`It was read as -${read.first}. To read it as -${read.second}, write: -${read.second} ${word}`);
+    await tellOfOther();
     return found;
   },
 });

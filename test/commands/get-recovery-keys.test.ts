@@ -245,6 +245,29 @@ describe("the digits of the recovery screen as the first word", () => {
     });
   });
 
+  test("of several computers with that short name none is chosen, nor a key id, and the hint says how to ask for it", async () => {
+    const names = ["DEADBEEF.a.example", "DEADBEEF.b.example"];
+    const ids = ["DEADBEEF", "ABCD0009"];
+    const site = createMemorySite(
+      keys.slice(0, 2).map((key, index) => ({
+        ...key,
+        computerName: names[index] ?? "",
+        passwordId: `${ids[index] ?? ""}${key.passwordId.slice(8)}`,
+      })),
+    );
+    const told: string[] = [];
+    await expect(runLine("Get-RecoveryKeys DEADBEEF", site, { prompts: [], told })).rejects.toMatchObject({
+      category: "ObjectNotFound",
+      message:
+        "DEADBEEF may be DEADBEEF.a.example or DEADBEEF.b.example, so no key of these is shown: give one of these names.",
+    });
+    expect(told).toEqual([
+      "It was read as -ComputerName. To read it as -RecoveryKeyId, write: -RecoveryKeyId DEADBEEF",
+    ]);
+    expect(site.asked.some(({ query }) => query?.passwordIds !== undefined)).toBe(false);
+    expect((await run("Get-RecoveryKeys -RecoveryKeyId DEADBEEF", site)).ids).toEqual(["DEADBEEF"]);
+  });
+
   test("neither a computer nor a key id: both are said", async () => {
     await expect(run("Get-RecoveryKeys ddac3fba")).rejects.toMatchObject({
       category: "ObjectNotFound",
