@@ -20,6 +20,7 @@ import {
 } from "./connection.ts";
 import type { LockPatience } from "./connection.ts";
 import { asEndpointError, unavailable } from "./failures.ts";
+import { prepareKeyLookUp } from "./key-look-up.ts";
 import { examineAside } from "./examine-aside.ts";
 import { computeCheck, createMasterKey, openMasterKey } from "./master-key.ts";
 import type { MasterKeySource } from "./master-key.ts";
@@ -197,16 +198,16 @@ const serve = (
     lockWaitMs,
     examine: (rows, stop) => examineAside({ ...opened, elementKey: set.elementKey }, rows, stop),
   });
+  const lookUp = prepareKeyLookUp({ database, digests, guard, lockWaitMs });
   const reader = createKeyReader({
     database,
     access,
-    digests,
-    guard,
+    lookUp,
     lockWaitMs,
     threads,
     ...(reading?.inLine === undefined ? {} : { inLine: reading.inLine }),
   });
-  const mark = createMarker({ database, access, digests, guard, lockWaitMs });
+  const mark = createMarker(database, access, lookUp);
   return { reader, mark, guard, threads, verify: createCertificateVerifier(database, access) };
 };
 

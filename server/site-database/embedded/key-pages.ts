@@ -176,7 +176,7 @@ const walkNamedMachines = (pages: PageQueries, names: readonly string[], from: K
   return { next, position: () => positionAt(done, last) };
 };
 
-export const wholeKeyId = 36;
+const wholeKeyId = 36;
 
 const walkKeyIds = (pages: PageQueries, ids: readonly string[], position: KeyPosition): KeyWalk => {
   // A prefix covers every longer one, which sorts right behind it: leaving those out keeps a key from coming twice.

@@ -2,41 +2,28 @@ import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { EndpointError } from "../../errors.ts";
 import type { SiteDatabase } from "../../command/site-database.ts";
+import { isCanonicalGuid } from "../../model/guid.ts";
 import { decodeInteger } from "./columns.ts";
-import { withLockPatience, writeTransaction } from "./connection.ts";
+import { writeTransaction } from "./connection.ts";
 import { unavailable } from "./failures.ts";
-import { at, prepareKeyPages, wholeKeyId } from "./key-pages.ts";
-import { prepareRowJudge } from "./key-rows.ts";
+import type { KeyLookUp } from "./key-look-up.ts";
+import { at } from "./key-pages.ts";
 import type { RowJudge } from "./key-rows.ts";
 import { writerName } from "./principals.ts";
 import type { CertificateAccess } from "./principals.ts";
-import type { RowDigests } from "./row-digests.ts";
-import type { SetGuard } from "./set-guard.ts";
 
 /** Keys marked in one transaction: one durable write for all of them, and about a millisecond of the event loop. */
 const markedAtOnce = 64;
-
-interface MarkerParts {
-  readonly database: DatabaseSync;
-  readonly access: CertificateAccess;
-  readonly digests: RowDigests;
-  readonly guard: Pick<SetGuard, "ready" | "check">;
-  readonly lockWaitMs: number;
-}
 
 /**
  * Marks keys by id. Their rows are looked up and checked, so that a changed table can't turn the mark to another key. Their passwords
  * stay closed: whoever read them has opened them.
  */
-export const createMarker = ({
-  database,
-  access,
-  digests,
-  guard,
-  lockWaitMs,
-}: MarkerParts): SiteDatabase["markDisclosed"] => {
-  const pages = prepareKeyPages(database);
-  const judgeFor = prepareRowJudge(database, digests);
+export const createMarker = (
+  database: DatabaseSync,
+  access: CertificateAccess,
+  { pages, judgeFor, look, ready }: KeyLookUp,
+): SiteDatabase["markDisclosed"] => {
   const setDisclosed = database.prepare("UPDATE RecoveryAndHardwareCore_Keys SET Disclosed = 1 WHERE Id = ?");
   const addDisclosure = database.prepare(
     "INSERT INTO RecoveryAndHardwareCore_Disclosures (KeyId, Reason, DisclosedAt) VALUES (?, ?, ?)",
@@ -51,7 +38,6 @@ export const createMarker = ({
   };
 
   const markAll = (passwordIds: readonly string[], reason: string): void => {
-    guard.check();
     // As Write, before the transaction: without the right to write there is no mark, and without a mark no key.
     access.dataKeyFor(writerName);
     const judge = judgeFor({});
@@ -67,11 +53,11 @@ export const createMarker = ({
 
   return async (passwordIds, reason, signal) => {
     const distinct = [...new Set(passwordIds)];
-    if (distinct.some((id) => id.length !== wholeKeyId))
+    if (!distinct.every(isCanonicalGuid))
       throw new EndpointError("InvalidArgument", "Keys are marked by their whole ids.");
-    await guard.ready(signal);
+    await ready(signal);
     for (let from = 0; from < distinct.length; from += markedAtOnce) {
-      await withLockPatience({ signal, lockWaitMs }, () => markAll(distinct.slice(from, from + markedAtOnce), reason));
+      await look(signal, () => markAll(distinct.slice(from, from + markedAtOnce), reason));
       await nextTurn();
     }
   };

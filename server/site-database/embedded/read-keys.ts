@@ -7,9 +7,9 @@ import type { RecoveryKey, RecoveryKeyQuery, SiteDatabase } from "../../command/
 import type { RawRow } from "./columns.ts";
 import { withLockPatience } from "./connection.ts";
 import type { LockPatience } from "./connection.ts";
-import { pageRows, prepareKeyPages } from "./key-pages.ts";
-import type { KeyPages } from "./key-pages.ts";
-import { decodeKeyRow, prepareRowJudge } from "./key-rows.ts";
+import type { KeyLookUp } from "./key-look-up.ts";
+import { pageRows } from "./key-pages.ts";
+import { decodeKeyRow } from "./key-rows.ts";
 import type { FoundKey, RowJudge } from "./key-rows.ts";
 import { prepareNamesakes } from "./namesakes.ts";
 import { readerName } from "./principals.ts";
@@ -17,9 +17,6 @@ import type { CertificateAccess } from "./principals.ts";
 import type { ReadingThread, ReadingThreads } from "./reading-thread.ts";
 import type { FoundKeys } from "./reading-worker.ts";
 import { createKeySearch } from "./search-keys.ts";
-import type { Look } from "./search-keys.ts";
-import type { RowDigests } from "./row-digests.ts";
-import type { SetGuard } from "./set-guard.ts";
 
 /** Rows decrypted in one go on the server's own thread: about a millisecond of the event loop. */
 const decodedRows = 64;
@@ -59,8 +56,7 @@ export interface KeyReader {
 interface ReaderParts {
   readonly database: DatabaseSync;
   readonly access: CertificateAccess;
-  readonly digests: RowDigests;
-  readonly guard: Pick<SetGuard, "ready" | "check">;
+  readonly lookUp: KeyLookUp;
   readonly lockWaitMs: number;
   readonly threads: ReadingThreads;
   readonly inLine?: InLine;
@@ -100,23 +96,14 @@ const fromColumns = (keys: FoundKeys): readonly RecoveryKey[] =>
 export const createKeyReader = ({
   database,
   access,
-  digests,
-  guard,
+  lookUp,
   lockWaitMs,
   threads,
   inLine = rowsInLine,
 }: ReaderParts): KeyReader => {
-  const pages: KeyPages = prepareKeyPages(database);
-  const judgeFor = prepareRowJudge(database, digests);
+  const { pages, judgeFor, look, ready } = lookUp;
   const namesakes = prepareNamesakes(database);
   const patience = (signal: AbortSignal): LockPatience => ({ signal, lockWaitMs });
-
-  /** Checks before each page, an empty one too: that nothing is there may be what was done to the file. */
-  const look: Look = (signal, work) =>
-    withLockPatience(patience(signal), () => {
-      guard.check();
-      return work();
-    });
 
   /** The keys of one page, a slice at a time. */
   async function* decode(rows: readonly RawRow[], judge: RowJudge, signal: AbortSignal) {
@@ -134,14 +121,14 @@ export const createKeyReader = ({
   }
 
   return {
-    search: createKeySearch({ database, pages, judgeFor, look, ready: (signal) => guard.ready(signal) }),
+    search: createKeySearch(database, lookUp),
     findComputers: async (name, signal) => {
-      await guard.ready(signal);
+      await ready(signal);
       return look(signal, () => namesakes(name));
     },
     count: async (query, signal) => {
       checkQuery(query);
-      await guard.ready(signal);
+      await ready(signal);
       const { matches } = judgeFor(query);
       const { next } = pages.start(query, false);
       for (let count = 0; ; await nextTurn()) {
@@ -152,7 +139,7 @@ export const createKeyReader = ({
     },
     read: async function* read(query, signal) {
       checkQuery(query);
-      await guard.ready(signal);
+      await ready(signal);
       const judge = judgeFor(query);
       const { next, position } = pages.start(query, true);
       const dataKeyNow = (): Promise<KeyObject | undefined> => look(signal, () => access.dataKeyFor(readerName));

@@ -4,10 +4,9 @@ import type { ListedKey, RecoveryKeyQuery, SiteDatabase } from "../../command/si
 import { foldComputerName } from "../../model/computer-name.ts";
 import { decodeText } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";
+import type { KeyLookUp } from "./key-look-up.ts";
 import { pageRows } from "./key-pages.ts";
-import type { KeyPages } from "./key-pages.ts";
 import { decodeListedKey } from "./key-rows.ts";
-import type { RowJudge } from "./key-rows.ts";
 
 /** Index entries looked at in one go, some milliseconds: SQLite runs on our event loop. */
 const searchedRows = 4096;
@@ -46,24 +45,10 @@ const prepareSearch = (
   };
 };
 
-/** Work on the database behind the guard's check, tried again while another process holds the lock. */
-export type Look = <Result>(signal: AbortSignal, work: () => Result) => Promise<Result>;
-
-interface SearchParts {
-  readonly database: DatabaseSync;
-  readonly pages: KeyPages;
-  readonly judgeFor: (query: RecoveryKeyQuery) => RowJudge;
-  readonly look: Look;
-  readonly ready: (signal: AbortSignal) => Promise<void>;
-}
-
-export const createKeySearch = ({
-  database,
-  pages,
-  judgeFor,
-  look,
-  ready,
-}: SearchParts): SiteDatabase["searchKeys"] => {
+export const createKeySearch = (
+  database: DatabaseSync,
+  { pages, judgeFor, look, ready }: KeyLookUp,
+): SiteDatabase["searchKeys"] => {
   const byName = prepareSearch(database, names);
   const byId = prepareSearch(database, ids);
 
