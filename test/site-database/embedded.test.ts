@@ -249,7 +249,9 @@ describe("large sites", () => {
     const site = await newSite();
     for (const sql of Object.values(searchQueries).flatMap((queries) => Object.values(queries))) {
       const plan = site.look(`EXPLAIN QUERY PLAN ${sql.replaceAll("?", "1")}`).map((row) => String(row[3]));
-      expect(plan).toEqual([expect.stringMatching(/^SEARCH \w+ USING COVERING INDEX /)]);
+      // That the end of a page is the last of it takes a subquery, which holds no table.
+      const steps = plan.filter((step) => !/^(?:CO-ROUTINE|SEARCH) \(subquery-\d+\)$/.test(step));
+      expect(steps).toEqual([expect.stringMatching(/^SEARCH \w+ USING COVERING INDEX /)]);
     }
   });
 

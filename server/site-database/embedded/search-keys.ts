@@ -17,9 +17,8 @@ const searchedRows = 4096;
  */
 const queriesOf = (table: string, column: string) =>
   ({
-    end: `SELECT ${column} FROM ${table} WHERE ${column} > ? ORDER BY ${column} LIMIT 1 OFFSET ${searchedRows - 1}`,
+    end: `SELECT max(text) FROM (SELECT ${column} AS text FROM ${table} WHERE ${column} > ? ORDER BY ${column} LIMIT ${searchedRows})`,
     within: `SELECT ${column} FROM ${table} WHERE ${column} > ? AND ${column} <= ? AND instr(${column}, ?) > 0 ORDER BY ${column}`,
-    rest: `SELECT ${column} FROM ${table} WHERE ${column} > ? AND instr(${column}, ?) > 0 ORDER BY ${column}`,
   }) as const;
 
 const names = queriesOf("RecoveryAndHardwareCore_Machines", "NameFolded");
@@ -28,20 +27,20 @@ const ids = queriesOf("RecoveryAndHardwareCore_Keys", "RecoveryKeyId");
 /** Exported for the test that each goes along an index. */
 export const searchQueries = { names, ids } as const;
 
-/** The texts of one page that have the piece, and where the next one begins; `undefined`: nowhere. */
-type SearchPage = (after: string) => { readonly found: readonly string[]; readonly end: string | undefined };
+/** The texts of one page that have the piece, and where the page ends; `undefined` behind the last one. */
+type SearchPage = (after: string) => { readonly found: readonly string[]; readonly end: string } | undefined;
 
 const prepareSearch = (
   database: DatabaseSync,
   queries: ReturnType<typeof queriesOf>,
 ): ((piece: string) => SearchPage) => {
-  const [end, within, rest] = [queries.end, queries.within, queries.rest].map((sql) => prepareArrays(database, sql));
-  if (end === undefined || within === undefined || rest === undefined) throw new RangeError("three queries");
+  const endOf = prepareArrays(database, queries.end);
+  const within = prepareArrays(database, queries.within);
   return (piece) => (after) => {
-    const last = end(after)[0]?.[0];
-    const to = last === undefined ? undefined : decodeText(last, "index");
-    const rows = to === undefined ? rest(after, piece) : within(after, to, piece);
-    return { found: rows.map(([text]) => decodeText(text, "index")), end: to };
+    const [last] = endOf(after)[0] ?? [];
+    if (last === null || last === undefined) return undefined;
+    const end = decodeText(last, "index");
+    return { found: within(after, end, piece).map(([text]) => decodeText(text, "index")), end };
   };
 };
 
@@ -53,9 +52,10 @@ export const createKeySearch = (
   const byId = prepareSearch(database, ids);
 
   async function* found(page: SearchPage, signal: AbortSignal): AsyncGenerator<readonly string[]> {
-    for (let after: string | undefined = ""; after !== undefined; await nextTurn()) {
-      const from: string = after;
+    for (let after = ""; ; await nextTurn()) {
+      const from = after;
       const looked = await look(signal, () => page(from));
+      if (looked === undefined) return;
       if (looked.found.length > 0) yield looked.found;
       after = looked.end;
     }
