@@ -32,17 +32,23 @@ export const canonicalComputerName = (text: string): string | undefined => {
 export const foldComputerName = (name: string): string => name.normalize("NFC").toUpperCase();
 
 /**
- * `PC-1` of `PC-1.corp.example`; undefined where the name has no domain. Digits alone are no computer's name in Windows, but they
- * begin an address: `10` is not `10.0.0.1`.
+ * How the names of one computer begin that say more of its domain: `PC-1.` for `PC-1`. Digits alone are no computer's name in
+ * Windows, but they begin an address: neither `10` nor `10.0` is `10.0.0.1`.
  */
+export const beginningOfLonger = (name: string): string | undefined => (/[^\d.]/.test(name) ? `${name}.` : undefined);
+
+/** `PC-1` of `PC-1.corp.example`; undefined where the name has no domain. */
 export const shortComputerName = (name: string): string | undefined => {
   const [first = "", ...rest] = name.split(".");
-  return rest.length > 0 && /\D/.test(first) ? first : undefined;
+  return rest.length > 0 && beginningOfLonger(first) !== undefined ? first : undefined;
 };
 
 /** `PC-1` and `PC-1.corp.example` are one computer, as far as their names tell; `PC-1.a` and `PC-1.b` are two. */
 export const isSameComputer = (left: string, right: string): boolean => {
   const [one, other] = [foldComputerName(left), foldComputerName(right)];
-  const begins = (longer: string, shorter: string): boolean => /\D/.test(shorter) && longer.startsWith(`${shorter}.`);
+  const begins = (longer: string, shorter: string): boolean => {
+    const beginning = beginningOfLonger(shorter);
+    return beginning !== undefined && longer.startsWith(beginning);
+  };
   return one === other || begins(one, other) || begins(other, one);
 };

@@ -151,7 +151,7 @@ export const describeSiteDatabase = (name: string, make: MakeSiteDatabase): void
       await expect(found("PC-3.a.example")).resolves.toEqual({ same: [], other: ["PC-3"] });
       await expect(found("BÜRO")).resolves.toEqual({ same: [], other: ["Büro.a.example"] });
       await expect(found("PC_2")).resolves.toEqual({ same: [], other: ["PC_2.a.example"] });
-      for (const name of ["PC", "10", "%", "PC-%", "PC-[1]", "PC-3' OR '1'='1"])
+      for (const name of ["PC", "10", "10.0", "10.0.0", "%", "PC-%", "PC-[1]", "PC-3' OR '1'='1"])
         await expect(found(name)).resolves.toEqual({ same: [], other: [] });
     });
 

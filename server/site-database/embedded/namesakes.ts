@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { mostNamesakes } from "../../command/site-database.ts";
 import type { NamedComputers } from "../../command/site-database.ts";
-import { foldComputerName, shortComputerName } from "../../model/computer-name.ts";
+import { beginningOfLonger, foldComputerName, shortComputerName } from "../../model/computer-name.ts";
 import { decodeText } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";
 
@@ -22,8 +22,9 @@ export const prepareNamesakes = (database: DatabaseSync): ((name: string) => Nam
   return (name) => {
     const folded = foldComputerName(name);
     const short = shortComputerName(folded);
+    const beginning = beginningOfLonger(folded);
     // "/" is the character behind the dot.
-    const longer = /\D/.test(folded) ? names(between(`${folded}.`, `${folded}/`)) : [];
+    const longer = beginning === undefined ? [] : names(between(beginning, `${folded}/`));
     return { same: names(named(folded)), other: short === undefined ? longer : [...names(named(short)), ...longer] };
   };
 };

@@ -1,6 +1,6 @@
 import { mostNamesakes } from "../../command/site-database.ts";
 import type { KeySearch } from "../../command/site-database.ts";
-import { shortComputerName } from "../../model/computer-name.ts";
+import { beginningOfLonger, shortComputerName } from "../../model/computer-name.ts";
 import type { SiteShape } from "./site-shape.ts";
 import { idTypes, timeTypes } from "./site-shape.ts";
 import { bit, int, named, text } from "./statement.ts";
@@ -214,6 +214,7 @@ ORDER BY Keys.RecoveryKeyId ${options}`,
 /** The computers that a name may mean: the very name, its first label alone, or more behind its dot. */
 export const findComputers = (name: string): Statement => {
   const short = shortComputerName(name);
+  const beginning = beginningOfLonger(name);
   return named({
     name: "find-computers",
     kind: "query",
@@ -226,7 +227,7 @@ GROUP BY Machines.Name ORDER BY IsSame DESC, Machines.Name ${options}`,
       most: int(mostNamesakes),
       computerName: text(name),
       shortName: text(short ?? null),
-      longerNames: text(/\D/.test(name) ? `${literally(name)}.%` : null),
+      longerNames: text(beginning === undefined ? null : `${literally(beginning)}%`),
     },
     columns: ["ComputerName", "IsSame"],
   });
