@@ -4,11 +4,9 @@ import { examineSet } from "./examine-set.ts";
 import type { SetExamination, SetExamined } from "./examine-set.ts";
 import type { FromExamineWorker } from "./examine-worker.ts";
 import { asEndpointError, unavailable, UnreadableCell } from "./failures.ts";
+import { threadLimits } from "./thread-limits.ts";
 
 const ownEntry = threadEntry("./examine-worker", import.meta.url);
-
-/** A page needs one megabyte; a thread that needs more than this is broken, and must not take the server with it. */
-const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16 };
 
 const closed = (): EndpointError => unavailable("The site database is not available.", "it was closed");
 
@@ -18,7 +16,7 @@ const askThread = async (
   entry: URL,
   signal: AbortSignal,
 ): Promise<FromExamineWorker | undefined> => {
-  const worker = startThread(entry, task, resourceLimits);
+  const worker = startThread(entry, task, threadLimits);
   try {
     return await new Promise<FromExamineWorker | undefined>((resolve, reject) => {
       worker.on("message", resolve); // the worker posts nothing else

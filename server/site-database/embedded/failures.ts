@@ -21,6 +21,17 @@ export class UnreadableCell extends Error {
   }
 }
 
+/** Did it work? Only the endpoint's own failures count as "no"; anything else is a fault of the database and is thrown. */
+export const works = (attempt: () => unknown): boolean => {
+  try {
+    attempt();
+    return true;
+  } catch (error) {
+    if (error instanceof EndpointError || error instanceof UnreadableCell) return false;
+    throw error;
+  }
+};
+
 /** Turns whatever went wrong below into what the connected user may read; SQLite's own text goes to the log only. */
 export const asEndpointError = (error: unknown): EndpointError => {
   if (error instanceof EndpointError) return error;

@@ -17,7 +17,7 @@ import type { OpenedDataKey } from "./certificate-rows.ts";
 import { decodeBytes, decodeInteger } from "./columns.ts";
 import { prepareArrays, withLockPatience, writeTransaction } from "./connection.ts";
 import { isOurDataKey, unwrapDataKey } from "./data-key.ts";
-import { throwIfStopped, UnreadableCell, unavailable } from "./failures.ts";
+import { throwIfStopped, unavailable, works } from "./failures.ts";
 import type { KeySource } from "./master-key.ts";
 import type { CertificateAccess, Grantee } from "./principals.ts";
 import { certificateName } from "./schema.ts";
@@ -33,16 +33,6 @@ interface MakeParts {
 
 /** What the file is called for `acceptUnreadableKeysIn`: SQL Server's databases have names, this one is always the site's. */
 const databaseName = "site";
-
-const works = (attempt: () => unknown): boolean => {
-  try {
-    attempt();
-    return true;
-  } catch (error) {
-    if (error instanceof EndpointError || error instanceof UnreadableCell) return false;
-    throw error;
-  }
-};
 
 interface Present {
   readonly certificate: Uint8Array;

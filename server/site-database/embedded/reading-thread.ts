@@ -6,11 +6,9 @@ import { startThread, threadEntry } from "../../start-thread.ts";
 import { throwIfStopped, unavailable } from "./failures.ts";
 import type { KeyPosition } from "./key-pages.ts";
 import type { FoundKeys, FromReadingWorker, PageRequest, ReadingTask } from "./reading-worker.ts";
+import { threadLimits } from "./thread-limits.ts";
 
 const ownEntry = threadEntry("./reading-worker", import.meta.url);
-
-/** A page needs one megabyte; a thread that needs more than this is broken, and must not take the server with it. */
-const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16 };
 
 /**
  * Pages asked for ahead of who reads, so that the thread works on while a batch is put on the record and sent. Decrypted keys that
@@ -41,7 +39,7 @@ class ReadingThread {
 
   constructor(task: ReadingTask, entry: URL, answerWithinMs: number, onExit: () => void) {
     this.#answerWithinMs = answerWithinMs + task.lockWaitMs;
-    this.#worker = startThread(entry, task, resourceLimits);
+    this.#worker = startThread(entry, task, threadLimits);
     // The worker posts nothing else.
     this.#worker.on("message", (message: FromReadingWorker) => {
       if (message.kind === "ready") this.#ready = true;

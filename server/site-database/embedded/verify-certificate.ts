@@ -1,5 +1,4 @@
 import type { DatabaseSync } from "node:sqlite";
-import { EndpointError } from "../../errors.ts";
 import type { CertificateVerification } from "../../command/site-database.ts";
 import { CertificateFindings, judgeBackup, judgeExpiry } from "../certificate-findings.ts";
 import { parseCertificate } from "./certificate.ts";
@@ -7,7 +6,7 @@ import { decodeInteger, decodeText, decodeTime } from "./columns.ts";
 import type { RawRow } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";
 import type { ArrayQuery } from "./connection.ts";
-import { UnreadableCell } from "./failures.ts";
+import { works } from "./failures.ts";
 import { ownerName, readerName, writerName } from "./principals.ts";
 import type { CertificateAccess } from "./principals.ts";
 import { readRecoveryPassword } from "./key-rows.ts";
@@ -25,17 +24,6 @@ c.name = 'BitLockerManagement_CERT' and p.permission_name like 'CONTROL'`;
 
 const sampledKeys = 20;
 const plainTextCountedTo = 10_000;
-
-/** Did it work? Only the endpoint's own failures count as "no"; anything else is a fault of the database and is thrown. */
-const works = (attempt: () => unknown): boolean => {
-  try {
-    attempt();
-    return true;
-  } catch (error) {
-    if (error instanceof EndpointError || error instanceof UnreadableCell) return false;
-    throw error;
-  }
-};
 
 const judgePresence = (findings: CertificateFindings, found: number, plainTextAllowed: boolean): void =>
   findings.required(
