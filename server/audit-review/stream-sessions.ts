@@ -1,14 +1,11 @@
-import { beforeType, findSegments, linesOfSegment, type Segment } from "../audit/log-lines.ts";
+import { findSegments, linesOfSegment, sessionIdIn, typeIn, type Segment } from "../audit/log-lines.ts";
 import { clockMarginMs, segmentsSince } from "../audit/segments-since.ts";
 import type { SessionQuery } from "../command/review-port.ts";
-import { decodeLine, textOf } from "./decode-line.ts";
+import { decodeLine } from "./decode-line.ts";
 import { SessionsOnRecord, type SessionView } from "./session-view.ts";
 
 const sessionsAtATime = 200;
 const progressEvery = 10_000;
-
-const startOrEnd = Buffer.from(`${beforeType}session-`);
-const serverStart = Buffer.from(`${beforeType}server-started"`);
 
 interface Crossing {
   /** Sessions that began in the segment and have no end in it. */
@@ -26,16 +23,16 @@ const crossingOf = (directory: string, segment: Segment): Crossing => {
   let hasServerStart = false;
   for (const { content } of linesOfSegment(directory, segment)) {
     if (content.kind !== "line") continue;
-    if (content.bytes.includes(serverStart)) {
+    const type = typeIn(content.bytes);
+    if (type === "server-started") {
       hasServerStart = true;
       begun.clear();
     }
-    if (!content.bytes.includes(startOrEnd)) continue;
-    const line = decodeLine(content.bytes);
-    if (line === undefined) continue;
-    const sessionId = textOf(line.event, "sessionId");
-    if (line.event.type === "session-started") begun.add(sessionId);
-    else if (line.event.type === "session-ended" && !begun.delete(sessionId)) ended.add(sessionId);
+    if (type !== "session-started" && type !== "session-ended") continue;
+    const sessionId = sessionIdIn(content.bytes);
+    if (sessionId === undefined) continue;
+    if (type === "session-started") begun.add(sessionId);
+    else if (!begun.delete(sessionId)) ended.add(sessionId);
   }
   return { begun, ended, hasServerStart };
 };
@@ -61,9 +58,6 @@ const segmentsOfSessionsSince = (directory: string, since: Date | undefined): re
   return all.slice(Math.max(first, 0));
 };
 
-/** Line types that say nothing of a session are most of a busy log; they are not even decoded. */
-const ofInterest = Buffer.from('"sessionId":"');
-
 /** The sessions that match, a few at a time, in the order in which they ended; those that still run come last. */
 export const streamSessions = function* (
   directory: string,
@@ -78,7 +72,8 @@ export const streamSessions = function* (
       if (seq > throughSeq) break reading;
       if (seq % progressEvery === 0) onProgress(seq);
       if (content.kind !== "line") continue;
-      if (!content.bytes.includes(ofInterest) && !content.bytes.includes(serverStart)) continue;
+      // Lines that say nothing of a session are most of a busy log: not worth decoding.
+      if (sessionIdIn(content.bytes) === undefined && typeIn(content.bytes) !== "server-started") continue;
       const line = decodeLine(content.bytes);
       if (line === undefined) continue;
       sessions.take(line);

@@ -1,16 +1,14 @@
 import { findAbortedSessions } from "./aborted-sessions.ts";
 import { Collections } from "./collections.ts";
 import { EarlierVerifications } from "./earlier-verifications.ts";
-import { beforeType } from "./log-lines.ts";
+import { typeIn } from "./log-lines.ts";
 import { Permissions, type LooseEvent } from "./permissions.ts";
 import { SiteStates } from "./site-states.ts";
 import type { Summary } from "./summary.ts";
 import { TranscriptsOnDisk } from "./transcripts-on-disk.ts";
 
-const beforeTypeBytes = Buffer.from(beforeType);
 /** Few lines are worth decoding; decoding them all would triple the time of a start. */
 const worthDecoding = /^(?:session-started|session-ended|loss-accepted|(?:log|site|record)-)/;
-const longestType = 16;
 
 /** A line that is damaged, or not as we write it, permits nothing. */
 const decodeLoosely = (line: Buffer): LooseEvent | undefined => {
@@ -23,13 +21,6 @@ const decodeLoosely = (line: Buffer): LooseEvent | undefined => {
   } catch {
     return undefined;
   }
-};
-
-const isWorthDecoding = (line: Buffer): boolean => {
-  const at = line.indexOf(beforeTypeBytes);
-  if (at < 0) return false;
-  const start = at + beforeTypeBytes.length;
-  return worthDecoding.test(line.toString("latin1", start, start + longestType));
 };
 
 /** Of a session, only the start is remembered, until it ends. */
@@ -54,7 +45,7 @@ export class RecordPast {
 
   /** @returns the event, where it is one to be remembered */
   takeLine(line: Buffer, seq: number): LooseEvent | undefined {
-    const event = isWorthDecoding(line) ? decodeLoosely(line) : undefined;
+    const event = worthDecoding.test(typeIn(line) ?? "") ? decodeLoosely(line) : undefined;
     this.aborted.take(line, event);
     if (event !== undefined) this.#take(event, seq);
     return event;
