@@ -11,6 +11,7 @@ import type { RecordLoss } from "./record-loss.ts";
 import { rescueSpaceIn } from "./rescue-space.ts";
 import type { RecentBefore } from "./read-recent-log.ts";
 import type { SiteState } from "./site-events.ts";
+import { newerState, siteStateIn } from "./site-states.ts";
 import type { Runtime } from "../runtime.ts";
 
 export interface RecordOptions extends Omit<
@@ -64,9 +65,6 @@ const defaultCheckpointMs = 30_000;
 const countsOnceSigned =
   /^(?:log-pruned|log-summarized|record-verification|site-written|site-restore-accepted|site-collected)$/;
 
-const newer = ({ counter, digest, keys, links }: SiteState, before: SiteState | undefined): SiteState =>
-  before !== undefined && counter < before.counter ? before : { counter, digest, keys, links };
-
 /** What the record says of the site database by now. */
 class SaidOfSite {
   state: SiteState | undefined;
@@ -78,7 +76,8 @@ class SaidOfSite {
   }
 
   take(event: AuditEvent): void {
-    if (event.type === "site-written" || event.type === "site-restore-accepted") this.state = newer(event, this.state);
+    const state = siteStateIn(event);
+    if (state !== undefined) this.state = newerState(state, this.state);
     const collected = collectionIn(event);
     if (collected !== undefined) this.collection = collected ?? undefined;
   }
