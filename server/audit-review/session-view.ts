@@ -151,6 +151,8 @@ export class SessionsOnRecord {
     const { type } = line.event;
     if (type === "server-started") this.#endAll(line);
     const sessionId = textOf(line.event, "sessionId");
+    // Of no session. A start without an id, in a damaged log, would take all of these for its own.
+    if (sessionId === "") return;
     if (type === "session-started") {
       if (!mayMatch(line, this.#query)) return;
       this.#open.set(sessionId, new SessionView(line, (this.#places += 1), this.#query, this.#keptKeys));

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { castLinesV2 } from "../../server/audit-review/cast-v2.ts";
 import { makeReceipts, verifyReceipt } from "../../server/audit-review/receipts.ts";
+import { SessionsOnRecord } from "../../server/audit-review/session-view.ts";
 import { streamSessions } from "../../server/audit-review/stream-sessions.ts";
 import type { SessionQuery } from "../../server/command/review-port.ts";
 import { planPrune } from "../../server/audit/plan-prune.ts";
@@ -99,6 +100,15 @@ test("sessions are found by user, time, command, key id and computer", async () 
   expect(found({ command: "verify-cert" })).toEqual([]);
   expect(found({ since: new Date(Date.now() + 60_000) })).toEqual([]);
   expect(found({ until: new Date(Date.now() + 60_000) })).toHaveLength(3);
+});
+
+test("in a damaged log, a start without an id is no session, and takes no line for its own", () => {
+  const sessions = new SessionsOnRecord({}, "number");
+  for (const type of ["session-started", "command-refused"]) {
+    sessions.take({ seq: 1, at: "2026-01-01T00:00:00.000Z", uptimeMs: 0, event: { type } });
+  }
+  sessions.endOfLog();
+  expect(sessions.takeDone(1)).toEqual([]);
 });
 
 test("a transcript as v2 has times from its start and no exit event", async () => {
