@@ -58,6 +58,13 @@ export interface Collected {
   readonly began: string;
 }
 
+/** Keys that wait to be collected. */
+export interface KeysWaiting {
+  readonly keys: number;
+  /** When the collection began that they came after. Absent where none counts: these are all keys. */
+  readonly since?: string;
+}
+
 /** What of a key a role's rule can bound. */
 export type BoundField = "computerName" | "volumeType";
 
@@ -185,8 +192,8 @@ export interface SiteDatabase {
   countRecoveryKeys(query: RecoveryKeyQuery, signal: AbortSignal): Promise<number>;
   /** Cheap: reads no key. Asked before a collection begins. @returns undefined where not every key is seen */
   keysStored(signal: AbortSignal): Promise<KeysStored | undefined>;
-  /** Cheap: how many keys came after what was collected; every one where nothing counts as collected. */
-  keysSince(before: Collected | undefined, signal: AbortSignal): Promise<number>;
+  /** Cheap: the keys that came after what was collected; every one where nothing counts as collected. */
+  keysSince(before: Collected | undefined, signal: AbortSignal): Promise<KeysWaiting>;
   /**
    * Reads keys and marks none. Batches of at most a few hundred rows, fetched only when asked for, in a stable order; ending the
    * iteration closes the cursor.

@@ -1,6 +1,6 @@
 import type { Collection } from "../audit/collections.ts";
 import type { VisibleCommands } from "../authorization/contract.ts";
-import type { SiteDatabase } from "../command/site-database.ts";
+import type { KeysWaiting, SiteDatabase } from "../command/site-database.ts";
 import { orLate } from "../or-late.ts";
 import { uncollectedInWords } from "../site-database/uncollected.ts";
 
@@ -34,23 +34,24 @@ export const createCollectionNotice = ({
   collection,
   uptimeMs,
 }: NoticeParts): ((visible: VisibleCommands) => Promise<string | undefined>) => {
-  let last: { readonly atMs: number; readonly of: Collection | undefined; readonly count: Promise<number> } | undefined;
-  const countNow = (of: Collection | undefined): Promise<number> => {
+  let last:
+    | { readonly atMs: number; readonly of: Collection | undefined; readonly waiting: Promise<KeysWaiting> }
+    | undefined;
+  const countNow = (of: Collection | undefined): Promise<KeysWaiting> => {
     const nowMs = uptimeMs();
     if (last === undefined || last.of !== of || nowMs - last.atMs >= freshMs) {
-      const count = siteDatabase.keysSince(of, AbortSignal.timeout(longestCountMs));
-      last = { atMs: nowMs, of, count };
+      const waiting = siteDatabase.keysSince(of, AbortSignal.timeout(longestCountMs));
+      last = { atMs: nowMs, of, waiting };
     }
-    return last.count;
+    return last.waiting;
   };
   return async (visible) => {
     if (!mayCollect(visible)) return undefined;
-    const before = collection();
     // A database that is away says so to the first command.
-    const count = await orLate(
-      countNow(before).catch(() => undefined),
+    const waiting = await orLate(
+      countNow(collection()).catch(() => undefined),
       longestWaitMs,
     );
-    return count === undefined ? undefined : uncollectedInWords(count, before);
+    return waiting === undefined ? undefined : uncollectedInWords(waiting);
   };
 };

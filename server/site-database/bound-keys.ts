@@ -57,7 +57,7 @@ export const boundKeys = (site: SiteDatabase, bounds: KeyBounds | undefined): Si
     },
     // All that this role may read is not all that there is: reading it is no collection, and the number of the rest is not its business.
     keysStored: () => Promise.resolve(undefined),
-    keysSince: () => Promise.resolve(0),
+    keysSince: () => Promise.resolve({ keys: 0 }),
     readRecoveryKeys: read,
     // Read once more, as an id does not say where its key is. Rejected: to remember what was read, which may be every key of the site.
     markDisclosed: async (passwordIds, reason, signal) => {

@@ -1,4 +1,4 @@
-import type { CertificateFinding, Collected } from "../command/site-database.ts";
+import type { CertificateFinding, KeysWaiting } from "../command/site-database.ts";
 import { uncollectedInWords } from "./uncollected.ts";
 
 /** What an examination found to be as it should. */
@@ -24,8 +24,8 @@ export const advice = (check: string, finding: string): CertificateFinding => ({
 });
 
 /** Keys that would be lost with this site: advice, as only an export can change it. */
-export const collectionFinding = (waiting: number, before: Collected | undefined): CertificateFinding => {
-  const words = uncollectedInWords(waiting, before);
+export const collectionFinding = (waiting: KeysWaiting): CertificateFinding => {
+  const words = uncollectedInWords(waiting);
   return words === undefined
     ? passed("collection", "Every key was collected, or there is none.")
     : advice("collection", words);

@@ -142,12 +142,12 @@ test("who may export is told at log-in what waits, until it was collected, also 
   };
   for (const env of [{ TERM: "dumb" }, { TERM: "xterm-256color" }]) {
     expect(await welcomed("exporter", env)).toMatch(
-      /Never collected: \d+ keys\. Collect them, .*Get-RecoveryKeys -raw/,
+      /Counted as not collected: \d+ keys\. Collect them, .*Get-RecoveryKeys -raw/,
     );
     expect(await welcomed("support", env)).not.toContain("collected");
   }
   const doctor = () => pep(["doctor", "--data-dir", dataDirectory]);
-  expect((await doctor()).stdout).toMatch(/note {2}collection: Never collected: \d+ keys/);
+  expect((await doctor()).stdout).toMatch(/note {2}collection: Counted as not collected: \d+ keys/);
   expect((await endpoint.ssh("exporter", "Get-RecoveryKeys -raw")).status).toBe(0);
   await vi.waitFor(() => expect(endpoint.events().map(({ type }) => type)).toContain("site-collected"), 20_000);
   for (const when of ["now", "after a restart"]) {

@@ -1,4 +1,5 @@
 import { foldComputerName, isSameComputer } from "../../server/model/computer-name.ts";
+import { cameAfter } from "../../server/site-database/uncollected.ts";
 import { Secret } from "../../server/secret.ts";
 import type {
   CertificateBackupRequest,
@@ -110,7 +111,7 @@ export const createMemorySite = (
       return keys.filter((key) => matches(query, key)).length;
     },
     keysStored: async () => ({ database: "memory", keys: keys.length }),
-    keysSince: async (before) => keys.length - (before?.stored ?? 0),
+    keysSince: async (before) => cameAfter({ database: "memory", keys: keys.length }, before),
     readRecoveryKeys: (query) => {
       asked.push({ what: "read", query });
       return batches(query);

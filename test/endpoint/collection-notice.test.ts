@@ -4,13 +4,14 @@ import { decode, withEntries } from "../authorization/roles-text.ts";
 
 const noticeFor = (entry: object): Promise<string | undefined> => {
   const notice = createCollectionNotice({
-    siteDatabase: { keysSince: async () => 3 },
+    siteDatabase: { keysSince: async () => ({ keys: 3 }) },
     collection: () => undefined,
     uptimeMs: () => 0,
   });
   return notice(decode(withEntries({ name: "Get-RecoveryKeys", ...entry })).commandsFor("alice"));
 };
-const told = "Never collected: 3 keys. Collect them, and store them outside of this site: Get-RecoveryKeys -raw";
+const told =
+  "Counted as not collected: 3 keys. Collect them, and store them outside of this site: Get-RecoveryKeys -raw";
 
 describe("who may export every key is told how many wait", () => {
   const may: readonly (readonly [string, object])[] = [

@@ -52,15 +52,15 @@ describe.each([
     if (stored === undefined) throw new Error("every key is seen here");
     expect(stored.keys).toBe(3);
     const collected = { database: stored.database, stored: 3, began };
-    const since = (before: typeof collected | undefined): Promise<number> => database.keysSince(before, neverStopped);
-    await expect(since(collected)).resolves.toBe(0);
-    await expect(since(undefined)).resolves.toBe(3);
+    const since = (before: typeof collected | undefined) => database.keysSince(before, neverStopped);
+    await expect(since(collected)).resolves.toEqual({ keys: 0, since: began });
+    await expect(since(undefined)).resolves.toEqual({ keys: 3 });
     await add(4, earlier);
     await add(5, "2026-07-01T00:00:00.000Z");
-    await expect(since(collected)).resolves.toBe(2);
+    await expect(since(collected)).resolves.toEqual({ keys: 2, since: began });
     // What was collected elsewhere, or from more than is there now, says nothing of these keys.
-    await expect(since({ ...collected, database: "another" })).resolves.toBe(5);
-    await expect(since({ ...collected, stored: 6 })).resolves.toBe(5);
+    await expect(since({ ...collected, database: "another" })).resolves.toEqual({ keys: 5 });
+    await expect(since({ ...collected, stored: 6 })).resolves.toEqual({ keys: 5 });
   });
 
   test("tells a role with bounds nothing of what it does not see", async () => {
@@ -68,7 +68,7 @@ describe.each([
     await add(1, earlier);
     const bounded = boundKeys(database, { computerName: { allows: () => true } });
     await expect(bounded.keysStored(neverStopped)).resolves.toBeUndefined();
-    await expect(bounded.keysSince(undefined, neverStopped)).resolves.toBe(0);
+    await expect(bounded.keysSince(undefined, neverStopped)).resolves.toEqual({ keys: 0 });
   });
 });
 
@@ -78,5 +78,5 @@ test("SQL Server counts a newer key also where another was taken away", async ()
   await add(2, "2026-07-01T00:00:00.000Z");
   const stored = await database.keysStored(neverStopped);
   const collected = { database: stored?.database ?? "", stored: 2, began };
-  await expect(database.keysSince(collected, neverStopped)).resolves.toBe(1);
+  await expect(database.keysSince(collected, neverStopped)).resolves.toEqual({ keys: 1, since: began });
 });

@@ -37,8 +37,7 @@ export const examineEmbedded = async (
           "site-set",
           `Its rows are sealed as write ${set.state.counter}, which ${set.isRecorded ? "is on the record" : "the next start puts on the record"}${whole ? "; none is missing" : ""}.`,
         );
-  const collection =
-    "state" in set ? [collectionFinding(cameAfter(keysStored(set.state), record.collection), record.collection)] : [];
+  const collection = "state" in set ? [collectionFinding(cameAfter(keysStored(set.state), record.collection))] : [];
   return [
     opens,
     ...certificate.findings,

@@ -29,7 +29,7 @@ export const sqlServer = {
         if (error instanceof EndpointError) return undefined; // why is said by what was found before
         throw error;
       });
-      return waiting === undefined ? findings : [...findings, collectionFinding(waiting, record.collection)];
+      return waiting === undefined ? findings : [...findings, collectionFinding(waiting)];
     } finally {
       await site.close();
     }

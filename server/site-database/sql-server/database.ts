@@ -1,5 +1,5 @@
 import type { CertificateVerification, KeysStored, SiteDatabase } from "../../command/site-database.ts";
-import { isCollectedFrom } from "../uncollected.ts";
+import { cameAfter } from "../uncollected.ts";
 import { backupCertificate } from "./backup-certificate.ts";
 import type { BackOffOptions } from "./back-off.ts";
 import type { Places, SqlServerConfiguration } from "./configuration.ts";
@@ -83,11 +83,11 @@ export const openSqlServerSiteDatabase = async (options: OpenSqlServer): Promise
     ...reader,
     keysStored: stored,
     keysSince: async (before, signal) => {
-      const now = await stored(signal);
-      if (!isCollectedFrom(now, before)) return now.keys;
+      const { keys, since } = cameAfter(await stored(signal), before);
+      if (since === undefined) return { keys };
       // Both, as either can be too few: Configuration Manager may take a computer's keys away, and clocks differ.
-      const later = await reader.countRecoveryKeys({ since: new Date(before.began) }, signal);
-      return Math.max(now.keys - before.stored, later);
+      const later = await reader.countRecoveryKeys({ since: new Date(since) }, signal);
+      return { keys: Math.max(keys, later), since };
     },
     markDisclosed: createMarker(writes),
     verifyCertificate: (signal): Promise<CertificateVerification> => verifyCertificate(writes, signal, new Date()),
