@@ -15,22 +15,8 @@ import { openLocalRecord } from "./local-record.ts";
 import { writeNewFile } from "../files/new-file.ts";
 import { decodeSince, momentForm, momentOf } from "../model/moment.ts";
 import { plain } from "./plain.ts";
+import type { AuditOption } from "./subcommands.ts";
 import { plural } from "../model/plural.ts";
-
-/** Those with a value. */
-type AuditOption =
-  | "public-key"
-  | "since-checkpoint"
-  | "receipt"
-  | "user"
-  | "since"
-  | "until"
-  | "command"
-  | "key-id"
-  | "computer"
-  | "receipts"
-  | "html"
-  | "before";
 
 /** What was written after `pep audit VERB`, checked by name only. */
 export interface AuditOptions {

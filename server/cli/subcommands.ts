@@ -122,6 +122,23 @@ Each file is imported whole or not at all; importing it again changes nothing. W
   },
 });
 
+const auditTexts = {
+  "public-key": text,
+  "since-checkpoint": text,
+  receipt: text,
+  user: text,
+  since: text,
+  until: text,
+  command: text,
+  "key-id": text,
+  computer: text,
+  receipts: text,
+  html: text,
+  before: text,
+} as const satisfies Options;
+/** An option of `pep audit` that has a value. */
+export type AuditOption = keyof typeof auditTexts;
+
 const audit = subcommand({
   summary:
     "pep audit   list | show ID | play ID | verify | export | prune | rotate-key | accept-loss   [--data-dir DIR]",
@@ -157,23 +174,7 @@ accept-loss For a record that the server does not start with. Shows the missing 
 TIME, DATE: 2026-11-22, 2026-11-22T09:30Z (UTC), or how long ago: 12h, 7d.
 Everything but verify is itself on the record, unless DIR is a copy without its log-key.
 `,
-  options: {
-    ...common,
-    "public-key": text,
-    "since-checkpoint": text,
-    receipt: text,
-    user: text,
-    since: text,
-    until: text,
-    command: text,
-    "key-id": text,
-    computer: text,
-    receipts: text,
-    html: text,
-    before: text,
-    v2: flag,
-    yes: flag,
-  },
+  options: { ...common, ...auditTexts, v2: flag, yes: flag },
   run: async ({ values, positionals }, io, { stop }) => {
     const [verb = "", ...rest] = positionals;
     const dataDirectory = directoryOf(values);

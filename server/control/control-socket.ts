@@ -13,6 +13,7 @@ import {
   encodeRequest,
   readMessages,
   type Answer,
+  type Question,
   type RecordState,
   type Request,
 } from "./messages.ts";
@@ -207,6 +208,8 @@ export interface RemoteLog extends EventLog {
   close(): Promise<void>;
 }
 
+const somethingElse = (): Error => new Error("the server answered something else");
+
 class ControlledLog implements RemoteLog {
   readonly #socket: Socket;
   readonly #answers: AsyncGenerator<Uint8Array>;
@@ -224,42 +227,35 @@ class ControlledLog implements RemoteLog {
   async append(event: AuditEvent): Promise<void> {
     await this.#inTurn({ append: event }, "The running server could not record this, so it was not done.", (answer) => {
       if ("recorded" in answer && answer.recorded) return;
-      throw new Error("recorded" in answer ? answer.message : "the server answered something else");
+      throw "recorded" in answer ? new Error(answer.message) : somethingElse();
     });
   }
 
   siteState(): Promise<SiteState | undefined> {
-    return this.#inTurn(
-      { ask: "site-state" },
-      "The running server does not say what its record has of the site database. If it is of an earlier version, restart it.",
-      (answer) => {
-        if ("recorded" in answer || "recordState" in answer || "collection" in answer)
-          throw new Error("the server answered something else");
-        return answer.siteState;
-      },
-    );
+    return this.#ask("site-state", "what its record has of the site database", (answer) => {
+      if ("recorded" in answer || "recordState" in answer || "collection" in answer) throw somethingElse();
+      return answer.siteState;
+    });
   }
 
   collection(): Promise<Collection | undefined> {
-    return this.#inTurn(
-      { ask: "collection" },
-      "The running server does not say when the keys were collected last. If it is of an earlier version, restart it.",
-      (answer) => {
-        if (!("collection" in answer)) throw new Error("the server answered something else");
-        return answer.collection ?? undefined;
-      },
-    );
+    return this.#ask("collection", "when the keys were collected last", (answer) => {
+      if (!("collection" in answer)) throw somethingElse();
+      return answer.collection ?? undefined;
+    });
   }
 
   recordState(): Promise<RecordState> {
-    return this.#inTurn(
-      { ask: "record-state" },
-      "The running server does not say whether its record holds. If it is of an earlier version, restart it.",
-      (answer) => {
-        if (!("recordState" in answer)) throw new Error("the server answered something else");
-        return answer.recordState;
-      },
-    );
+    return this.#ask("record-state", "whether its record holds", (answer) => {
+      if (!("recordState" in answer)) throw somethingElse();
+      return answer.recordState;
+    });
+  }
+
+  /** @param unsaid in words, what a server that does not know the question leaves unsaid */
+  #ask<Result>(ask: Question, unsaid: string, take: (answer: Answer) => Result): Promise<Result> {
+    const failure = `The running server does not say ${unsaid}. If it is of an earlier version, restart it.`;
+    return this.#inTurn({ ask }, failure, take);
   }
 
   #inTurn<Result>(request: Request, failure: string, take: (answer: Answer) => Result): Promise<Result> {

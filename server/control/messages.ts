@@ -34,9 +34,12 @@ const recordState = z.strictObject({
 
 export type RecordState = z.infer<typeof recordState>;
 
+const question = z.enum(["site-state", "record-state", "collection"]);
+export type Question = z.infer<typeof question>;
+
 const request = z.union([
   z.strictObject({ append: auditEvent.refine(isLocal, "not an event of a local command") }),
-  z.strictObject({ ask: z.enum(["site-state", "record-state", "collection"]) }),
+  z.strictObject({ ask: question }),
 ]);
 const answer = z.union([
   /** Sent only after the event is durable, or refused. */
@@ -51,7 +54,7 @@ const answer = z.union([
   z.strictObject({ collection: collection.nullable() }),
 ]);
 
-export type Request = { readonly append: AuditEvent } | { readonly ask: "site-state" | "record-state" | "collection" };
+export type Request = { readonly append: AuditEvent } | { readonly ask: Question };
 export type Answer =
   | { readonly recorded: true }
   | { readonly recorded: false; readonly message: string }
