@@ -36,7 +36,7 @@ export class LogInProgress {
   }
 
   get isLoggedIn(): boolean {
-    return this.#stage.kind === "logged-in" || this.#stage.kind === "sent-away";
+    return this.identity !== undefined;
   }
 
   /** A log-in was asked for and refused, and that was the client's doing. */

@@ -67,15 +67,10 @@ class KeyExchanges {
     options.connection.on("handshake", (negotiated: NegotiatedAlgorithms) => this.#finished(negotiated));
   }
 
-  /** The first exchange is under the log-in grace. */
-  get hasFinished(): boolean {
-    return this.#finishedAt !== undefined;
-  }
-
   /** Looks whether one has stalled, or is due. */
   look(now: number): void {
     const { client, limits, transport } = this.#options;
-    if (this.#finishedAt === undefined) return;
+    if (this.#finishedAt === undefined) return; // the first is under the log-in grace
     if (transport.exchangingKeys()) {
       this.#since ??= now;
       if (now - this.#since > limits.keyExchangeMs) client.drop("key-exchange-stalled");
@@ -124,7 +119,6 @@ export const guardTransport = (options: TransportOptions): void => {
   let idleSince: number | undefined;
   const tick = setInterval(
     () => {
-      if (!exchanges.hasFinished) return;
       const now = Date.now();
       if (!client.logIn.isLoggedIn || options.inUse()) idleSince = undefined;
       else idleSince ??= now;
