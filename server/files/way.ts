@@ -76,5 +76,5 @@ const refuseFolders = (links: number, folders: ReadonlyMap<string, Stats>): void
 /** Whether a path is this directory, or names something in it. */
 export const liesIn = (directory: string, path: string): boolean => {
   const way = relative(directory, path);
-  return way === "" || (way !== ".." && !way.startsWith("../") && !isAbsolute(way));
+  return way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way));
 };

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { lstat, open, readFile, realpath, rm } from "node:fs/promises";
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { EndpointError } from "../errors.ts";
 import { ownFile, ownSecret } from "../files/judge.ts";
 import { synchronizeDirectory } from "../files/replace-file.ts";
 import { readTrusted, UntrustedFile } from "../files/trusted-file.ts";
+import { liesIn } from "../files/way.ts";
 import type { CertificateBackup } from "../command/site-database.ts";
 
 export interface BackupFile {
@@ -43,9 +44,7 @@ const realPathOf = async (path: string): Promise<string> => {
  */
 export const checkIsOutside = async (backupDirectory: string, dataDirectory: string): Promise<void> => {
   const [backup, own] = await Promise.all([realPathOf(backupDirectory), realPathOf(dataDirectory)]);
-  const way = relative(own, backup);
-  const inside = way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way));
-  if (inside)
+  if (liesIn(own, backup))
     throw new EndpointError("ResourceUnavailable", "The backup directory must lie outside the data directory.", {
       cause: new Error(`${backup} lies in ${own}`),
     });
