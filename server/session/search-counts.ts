@@ -2,8 +2,6 @@ import { EndpointError } from "../errors.ts";
 import { identitiesOf, type Party, type RecordedParty } from "../identity/party.ts";
 
 const hourMs = 60 * 60_000;
-/** The largest `perHour` (roles-schema.ts): who searched so often is over any limit. */
-const mostRemembered = 10_000;
 
 /** A search that is on the record. */
 export interface DoneSearch {
@@ -58,7 +56,6 @@ export class SearchCounts {
     for (const identity of identitiesOf(party)) {
       const times = this.#times.get(identity) ?? [];
       times.push(atMs);
-      if (times.length > mostRemembered) times.shift();
       this.#times.set(identity, times);
     }
   }
