@@ -49,3 +49,6 @@ const picture = (character: string): string => {
  * to the site). Control characters become their pictures (U+2400 block), other invisible ones `\u{…}`.
  */
 export const printable = (text: string): string => text.replace(obeyed, picture);
+
+/** The same of a text whose line ends are ours. */
+export const printableLines = (text: string): string => text.split("\n").map(printable).join("\n");

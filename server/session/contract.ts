@@ -35,20 +35,22 @@ export interface SessionChannel {
   end(exitStatus: number): Promise<void>;
 }
 
+export interface ExecRequest {
+  readonly kind: "exec";
+  /** UTF-8, as sent. */
+  readonly commandLine: string;
+  readonly terminal: PseudoTerminal | undefined;
+}
+
+export interface ShellRequest {
+  readonly kind: "shell";
+  readonly terminal: PseudoTerminal | undefined;
+  /** Window changes, newest only; the listener is set at most once. */
+  onResize(listener: (size: TerminalSize) => void): void;
+}
+
 /** What a client asked a session channel to be. */
-export type SessionRequest =
-  | {
-      readonly kind: "exec";
-      /** UTF-8, as sent. */
-      readonly commandLine: string;
-      readonly terminal: PseudoTerminal | undefined;
-    }
-  | {
-      readonly kind: "shell";
-      readonly terminal: PseudoTerminal | undefined;
-      /** Window changes, newest only; the listener is set at most once. */
-      onResize(listener: (size: TerminalSize) => void): void;
-    };
+export type SessionRequest = ExecRequest | ShellRequest;
 
 /** What `ssh/` calls once a client is authenticated and asks for a session. Resolves when the session is over; never rejects. */
 export interface SessionHost {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { EndpointError, stopped } from "../errors.ts";
+import { EndpointError, failures, stopped } from "../errors.ts";
 import { Secret } from "../secret.ts";
-import type { PseudoTerminal, SessionChannel, SessionRequest } from "./contract.ts";
+import type { ExecRequest, PseudoTerminal, SessionChannel } from "./contract.ts";
 import { given } from "../command/given.ts";
 import type { Answer, Delivery, Invoke, Outcome } from "./delivery.ts";
 import { encodeAnswer, notForTerminal } from "./format/encode.ts";
@@ -10,7 +10,7 @@ import { transcriptPieces } from "./format/transcript-pieces.ts";
 import { takePassword } from "./ask-password.ts";
 import { LineReader, type Typed } from "./interactive/line-reader.ts";
 import { orStopped } from "../or-stopped.ts";
-import { printable } from "../model/harmless-text.ts";
+import { printableLines } from "../model/harmless-text.ts";
 
 /** Rows disclosed by one event of the record: large enough that an export is not bound by fsync, small enough to stop. */
 const bulkRows = 1024;
@@ -18,8 +18,6 @@ const bulkRows = 1024;
 const unlimitedWidth = 10_000;
 
 const text = new TextEncoder();
-
-type ExecRequest = Extract<SessionRequest, { readonly kind: "exec" }>;
 
 /** A terminal's client is in raw mode: it gets CR LF (`ssh -tt host command`). */
 const toLines = (value: string, terminal: PseudoTerminal | undefined): Uint8Array =>
@@ -57,9 +55,12 @@ const noPassword = (): EndpointError =>
     "This command needs a password: give it as the first line of standard input, or log in without a command to be asked for it.",
   );
 
-/** What ended all sessions, where that ended this one. */
-const stopperOf = ({ failure }: Outcome, { reason }: AbortSignal): EndpointError | undefined =>
-  failure?.category === "OperationStopped" && reason instanceof EndpointError ? reason : undefined;
+/** What is told of a failure. Who stopped the command says why: a shutdown, or rights that went away. */
+const failureOf = ({ failure }: Outcome, { reason }: AbortSignal): Outcome["failure"] => {
+  if (failure?.category !== "OperationStopped") return failure;
+  if (typeof reason === "string") return { ...failure, message: reason };
+  return reason instanceof EndpointError ? reason : failure;
+};
 
 /**
  * Runs one command line for a script: data on standard output, everything else on standard error.
@@ -125,23 +126,19 @@ export const serveExec = async (
       // A script names what it wants; its role limits how much that may be.
       confirmBulk: async () => true,
       confirm: async () => false,
-      tell: (message) => channel.writeError(toLines(`${message.split("\n").map(printable).join("\n")}\n`, terminal)),
+      tell: (message) => channel.writeError(toLines(`${printableLines(message)}\n`, terminal)),
       askPassword,
       show,
     },
     signal,
   );
-  const stoppedBy = stopperOf(outcome, shutdown);
-  if (outcome.failure !== undefined && !channel.closed.aborted) {
-    const { category } = outcome.failure;
-    // Who stopped it says why: a shutdown, or rights that went away.
-    const why: unknown = category === "OperationStopped" && shutdown.aborted ? shutdown.reason : undefined;
-    const message = typeof why === "string" ? why : (stoppedBy?.message ?? outcome.failure.message);
-    const line = `${stoppedBy?.category ?? category}: ${message.split("\n").map(printable).join("\n")}\n`;
+  const failure = failureOf(outcome, shutdown);
+  if (failure !== undefined && !channel.closed.aborted) {
+    const line = `${failure.category}: ${printableLines(failure.message)}\n`;
     await channel.writeError(toLines(line, terminal)).catch(() => undefined); // who hung up needs no message
   }
   return {
-    exitStatus: stoppedBy?.exitStatus ?? outcome.exitStatus,
-    ...given({ collected: stoppedBy === undefined ? outcome.collected : undefined }),
+    exitStatus: failure === undefined ? outcome.exitStatus : failures[failure.category].exitStatus,
+    ...given({ collected: outcome.collected }),
   };
 };

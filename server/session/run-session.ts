@@ -12,14 +12,19 @@ import type { SecondFactor, AuthenticatedConnection } from "../identity/log-in.t
 import type { Party } from "../identity/party.ts";
 import type { Runtime } from "../runtime.ts";
 import type { CommandTurns } from "./command-turns.ts";
-import type { SessionChannel, SessionRequest } from "./contract.ts";
+import {
+  noticeDigest,
+  type ExecRequest,
+  type SessionChannel,
+  type SessionRequest,
+  type ShellRequest,
+} from "./contract.ts";
 import type { Invoke, SentCollection } from "./delivery.ts";
 import type { DisclosureCounts } from "./disclosure-counts.ts";
 import type { InteractiveDependencies } from "./interactive/serve-interactive.ts";
 import type { UiPool } from "./interactive/ui-pool.ts";
 import { createInvoke } from "./invoke.ts";
 import type { LiveSessions, SessionTies } from "./live-sessions.ts";
-import { noticeDigest } from "./contract.ts";
 import type { SearchCounts } from "./search-counts.ts";
 import type { ClosedPorts } from "./open-ports.ts";
 import { createSessionLock } from "./session-lock.ts";
@@ -76,9 +81,6 @@ interface Ended {
   readonly reason?: string | undefined;
   readonly collected?: SentCollection | undefined;
 }
-
-type ExecRequest = Extract<SessionRequest, { readonly kind: "exec" }>;
-type ShellRequest = Extract<SessionRequest, { readonly kind: "shell" }>;
 
 // Not at the top: string-width makes a regular expression of every emoji sequence when it is loaded, 80 ms before anybody can log in.
 const loadExec = () => import("./exec.ts");

@@ -2,7 +2,7 @@ import { stringify } from "csv-stringify/sync";
 import { isForPeople, type Column } from "../../command/define-command.ts";
 import { EndpointError } from "../../errors.ts";
 import type { Answer, DisclosedCell } from "../delivery.ts";
-import { printable } from "../../model/harmless-text.ts";
+import { printable, printableLines } from "../../model/harmless-text.ts";
 import { listEncoder, tableEncoder } from "./for-people.ts";
 import type { DisclosedRow, RowEncoder } from "./for-people.ts";
 
@@ -118,7 +118,7 @@ export async function* encodeAnswer(answer: Answer, options: EncodeOptions): Asy
   if (answer.kind === "bytes" || answer.kind === "transcript") throw notForTerminal();
   if (answer.kind === "text") {
     const text = answer.text.endsWith("\n") || answer.text === "" ? answer.text : `${answer.text}\n`;
-    yield options.terminal ? text.split("\n").map(printable).join("\n") : text;
+    yield options.terminal ? printableLines(text) : text;
     return;
   }
   const encoder = encoderFor(answer, answer.columns, options);

@@ -4,9 +4,9 @@ import type { TerminalSize } from "../contract.ts";
 import type { Answer, Delivery, DisclosedCell } from "../delivery.ts";
 import { encodeAnswer, notForTerminal } from "../format/encode.ts";
 import { isForPeople } from "../../command/define-command.ts";
-import { printable, withoutPrivateUse } from "../../model/harmless-text.ts";
+import { printable } from "../../model/harmless-text.ts";
 import { refuseTooManyKeys } from "./glyphs.ts";
-import { disclosureLabel, screenText } from "./screen-text.ts";
+import { disclosureLabel, label, screenText } from "./screen-text.ts";
 import type { ScreenFace } from "./screen.ts";
 import { type TranscriptTurns, feedTranscript } from "./transcript-turns.ts";
 import type { TrustedPath } from "./trusted-path.ts";
@@ -66,7 +66,7 @@ const partsOf = (rows: readonly (readonly string[])[]): (readonly string[])[][] 
 /** How the rows of one answer lie on a screen. */
 const layOut = (answer: RowsAnswer, size: () => TerminalSize) => {
   const columns: UiColumn[] = answer.columns.map(({ name, width, secret }) => ({
-    name: printable(withoutPrivateUse(name)),
+    name: label(name),
     width: Math.max(width, name.length),
     secret: secret === true,
   }));

@@ -1,7 +1,7 @@
 import type { ClosedTranscript, OpenTranscript, Transcript } from "../../audit/contract.ts";
 import type { CommandDescription } from "../../command/define-command.ts";
 import { EndpointError, failures } from "../../errors.ts";
-import type { PseudoTerminal, SessionChannel, SessionRequest, TerminalSize } from "../contract.ts";
+import type { PseudoTerminal, SessionChannel, ShellRequest, TerminalSize } from "../contract.ts";
 import type { AuthenticatedConnection } from "../../identity/log-in.ts";
 import type { Invoke } from "../delivery.ts";
 import type { SessionLock } from "../session-lock.ts";
@@ -57,8 +57,6 @@ export interface InteractiveResult {
   readonly transcript?: ClosedTranscript;
   readonly reason?: string;
 }
-
-type ShellRequest = Extract<SessionRequest, { kind: "shell" }>;
 
 const defaultDrainMs = 8_000;
 /** How long a client that doesn't read may hold up the end of its session. */
