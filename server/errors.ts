@@ -112,6 +112,10 @@ export class Ambiguous extends EndpointError {
   }
 }
 
+/** What the system calls an error, as `ENOENT`; undefined where it is none of its errors. */
+export const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && "code" in error ? String(error.code) : undefined;
+
 /** Somebody or something stopped it: Ctrl-C, a hang-up, the end of a session. */
 export const stopped = (message = "Stopped.", cause?: unknown): EndpointError =>
   new EndpointError("OperationStopped", message, { cause });

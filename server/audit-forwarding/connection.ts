@@ -2,6 +2,7 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import { mountedSecret, openFile, type FileRule } from "../files/judge.ts";
 import { readTrustedSync } from "../files/trusted-file.ts";
 import type { SyslogReceiver } from "./configuration.ts";
+import { codeOf } from "../errors.ts";
 
 export interface Credentials {
   readonly ca: string;
@@ -34,7 +35,7 @@ const causes: Readonly<Record<string, string>> = {
 
 const inWords = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error);
-  const code = "code" in error ? String(error.code) : "";
+  const code = codeOf(error) ?? "";
   return causes[code] ?? `${code === "" ? "" : `${code}: `}${error.message}`.replace(/\s+/g, " ").slice(0, 300);
 };
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { openFileOfRecord } from "../audit/open-of-record.ts";
 import { castLinesV2InTurns } from "./cast-v2.ts";
 import type { OpenedTranscript, TranscriptPort } from "../command/transcript-port.ts";
+import { codeOf } from "../errors.ts";
 
 /** As the server makes them. Checked here too, because the id names a file. */
 const sessionIdShape = /^S-[0-9a-f]{16}$/;
@@ -37,8 +38,7 @@ export const transcriptPort = (directory: string): TranscriptPort => ({
       // A link here was not made by the server.
       file = await openFileOfRecord(path);
     } catch (error) {
-      if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ELOOP"))
-        return undefined;
+      if (["ENOENT", "ELOOP"].includes(codeOf(error) ?? "")) return undefined;
       throw error;
     }
     try {

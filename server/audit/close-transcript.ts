@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { failures, stopped } from "../errors.ts";
+import { codeOf, failures, stopped } from "../errors.ts";
 import type { ClosedTranscript } from "./contract.ts";
 import { longestLine } from "./log-lines.ts";
 import { blocksInTurns, isIrregular, largestFile, openFileOfRecord } from "./open-of-record.ts";
@@ -77,7 +77,7 @@ export const closeTranscript = async (
   try {
     file = await openFileOfRecord(path, constants.O_RDWR);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return { why: "is gone" };
+    if (codeOf(error) === "ENOENT") return { why: "is gone" };
     if (isIrregular(error)) return { why: "is no regular file" };
     throw error;
   }

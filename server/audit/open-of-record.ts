@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
-import { stopped } from "../errors.ts";
+import { codeOf, stopped } from "../errors.ts";
 
 /** A link is not followed, and a FIFO that nobody writes to is not waited for. */
 const ofRecord = constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -19,8 +19,7 @@ export const largestFile = 5 * 1024 ** 3;
 const irregular = (path: string): Error => Object.assign(new Error(`${path} is no regular file`), { code: "EFTYPE" });
 
 /** Whether opening failed because something else than a regular file stands there. */
-export const isIrregular = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && /^(?:EFTYPE|ELOOP|EISDIR|ENXIO)$/.test(String(error.code));
+export const isIrregular = (error: unknown): boolean => /^(?:EFTYPE|ELOOP|EISDIR|ENXIO)$/.test(codeOf(error) ?? "");
 
 /**
  * Opens a file of the record for reading. What the server writes is a regular file: a link may lead to a device that never ends,

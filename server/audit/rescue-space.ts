@@ -2,6 +2,7 @@ import { randomFillSync } from "node:crypto";
 import { closeSync, lstatSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { openFreshSync } from "../files/new-file.ts";
+import { codeOf } from "../errors.ts";
 
 const blockBytes = 1024 * 1024;
 const mostBytes = 16 * 1024 * 1024;
@@ -49,5 +50,4 @@ export const rescueSpaceIn = (auditDirectory: string): RescueSpace => {
 };
 
 /** No space left, or the account's quota of it. */
-export const isFull = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
+export const isFull = (error: unknown): boolean => ["ENOSPC", "EDQUOT"].includes(codeOf(error) ?? "");

@@ -3,7 +3,7 @@ import { chmod, lstat, mkdir, rename, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import type { AuditEvent, EventLog } from "../audit/event.ts";
-import { EndpointError } from "../errors.ts";
+import { codeOf, EndpointError } from "../errors.ts";
 import type { Collection } from "../audit/collections.ts";
 import type { SiteState } from "../audit/site-events.ts";
 import {
@@ -26,9 +26,6 @@ const answerWithinMs = 30_000;
 const answerTakenWithinMs = 5_000;
 const mostProblems = 10;
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-
 /** @returns undefined when no server answers there */
 const openConnection = async (path: string): Promise<Socket | undefined> => {
   const socket = connect(path);
@@ -37,7 +34,7 @@ const openConnection = async (path: string): Promise<Socket | undefined> => {
     return socket;
   } catch (error) {
     socket.destroy();
-    if (["ENOENT", "ECONNREFUSED"].includes(codeOf(error))) return undefined;
+    if (["ENOENT", "ECONNREFUSED"].includes(codeOf(error) ?? "")) return undefined;
     throw error;
   }
 };
@@ -192,9 +189,13 @@ export const startControlSocket = async (options: ControlSocketOptions): Promise
     return control;
   } catch (error) {
     if (error instanceof EndpointError) throw error;
-    throw new EndpointError("ResourceUnavailable", `The control socket can't be opened (${codeOf(error)}).`, {
-      cause: error,
-    });
+    throw new EndpointError(
+      "ResourceUnavailable",
+      `The control socket can't be opened (${codeOf(error) ?? "unknown error"}).`,
+      {
+        cause: error,
+      },
+    );
   }
 };
 
@@ -306,7 +307,7 @@ export const connectControl = async (path: string): Promise<RemoteLog | undefine
   } catch (error) {
     throw new EndpointError(
       "AuditUnavailable",
-      `The running server's control socket can't be used (${codeOf(error)}): run this as the server's own account.`,
+      `The running server's control socket can't be used (${codeOf(error) ?? "unknown error"}): run this as the server's own account.`,
       { cause: error },
     );
   }

@@ -5,7 +5,7 @@ import { auditEventTypes } from "../audit/event.ts";
 import { transcriptsIn } from "../audit/transcript.ts";
 import { pathsIn, type Configuration } from "../configuration.ts";
 import { startControlSocket } from "../control/control-socket.ts";
-import { EndpointError } from "../errors.ts";
+import { codeOf, EndpointError } from "../errors.ts";
 import type { Runtime } from "../runtime.ts";
 import { createSessionHost, loadSessions, type RunningSessionHost } from "../session/serve-session.ts";
 import { createSessionPace } from "../session/session-pace.ts";
@@ -45,14 +45,13 @@ const drainMs = 10_000;
 
 /** Why an address can't be listened on, in words; anything else stays as it is. */
 const explainListening = (error: unknown, address: string): unknown => {
-  if (!(error instanceof Error && "code" in error)) return error;
   const reasons: Record<string, string> = {
     EADDRINUSE: "another program uses it",
     EACCES: "this account may not listen there",
     EADDRNOTAVAIL: "this machine has no such address",
     ENOTFOUND: "there is no such host",
   };
-  const reason = reasons[String(error.code)];
+  const reason = reasons[codeOf(error) ?? ""];
   return reason === undefined
     ? error
     : new EndpointError("ResourceUnavailable", `Can't listen on ${address}: ${reason}.`);

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { open, unlink, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { codeOf } from "../errors.ts";
 
 /**
  * An empty file of ours under a name of ours, for what counts only once it is renamed, or not at all. What has the name, after a
@@ -33,7 +34,7 @@ export const openFreshSync = (path: string): number => {
 };
 
 const ignoreMissing = (error: unknown): void => {
-  if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+  if (codeOf(error) !== "ENOENT") throw error;
 };
 
 /** A crash between the two names of `writeNewFile` leaves both, and a key with a second name is refused. */
@@ -72,7 +73,7 @@ export const writeNewFile = (path: string, content: string | Uint8Array, mode: n
     linkSync(partial, path);
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    if (codeOf(error) === "EEXIST") return false;
     throw error;
   } finally {
     rmSync(partial, { force: true });

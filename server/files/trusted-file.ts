@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { lstat, open, readlink } from "node:fs/promises";
 import { resolve } from "node:path";
-import { EndpointError } from "../errors.ts";
+import { codeOf, EndpointError } from "../errors.ts";
 import { hasOwners, whyFolderOpen, whyNoFile, whyUntrusted, type FileRule } from "./judge.ts";
 import { walk, type Look, type Way } from "./way.ts";
 
@@ -35,9 +35,6 @@ export class UntrustedFile extends EndpointError {
     this.isMissing = isMissing;
   }
 }
-
-const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error ? String(error.code) : undefined;
 
 const pathOf = (error: unknown): string | undefined =>
   error instanceof Error && "path" in error ? String(error.path) : undefined;
@@ -186,6 +183,7 @@ export const refuseOpenFolder = (path: string, { what, links }: Pick<FileRule, "
 /** Why a file or a line can't be used, for the operator. */
 export const whyUnusable = (error: unknown): string => {
   if (error instanceof UntrustedFile) return error.why;
-  if (!(error instanceof Error)) return String(error);
-  return "code" in error ? `it can't be read (${String(error.code)})` : error.message;
+  const code = codeOf(error);
+  if (code !== undefined) return `it can't be read (${code})`;
+  return error instanceof Error ? error.message : String(error);
 };

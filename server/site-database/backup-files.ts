@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { lstat, open, readFile, realpath, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { EndpointError } from "../errors.ts";
+import { codeOf, EndpointError } from "../errors.ts";
 import { ownFile, ownSecret } from "../files/judge.ts";
 import { synchronizeDirectory } from "../files/replace-file.ts";
 import { readTrusted, UntrustedFile } from "../files/trusted-file.ts";
@@ -32,8 +32,7 @@ const realPathOf = async (path: string): Promise<string> => {
   try {
     return await realpath(absolute);
   } catch (error) {
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    if (!missing || dirname(absolute) === absolute) throw error;
+    if (codeOf(error) !== "ENOENT" || dirname(absolute) === absolute) throw error;
     return join(await realPathOf(dirname(absolute)), basename(absolute));
   }
 };
@@ -83,8 +82,7 @@ export const checkAreFree = async (directory: string, fileNames: readonly string
 /** `wx` is O_CREAT | O_EXCL: it fails on anything that has the name, a symbolic link that leads nowhere included. */
 const writeNew = async (path: string, file: BackupFile, onCreated: () => void): Promise<void> => {
   const handle = await open(path, "wx", 0o600).catch((error: unknown) => {
-    const exists = error instanceof Error && "code" in error && error.code === "EEXIST";
-    throw exists ? alreadyThere(file.fileName, error) : notWritable(error);
+    throw codeOf(error) === "EEXIST" ? alreadyThere(file.fileName, error) : notWritable(error);
   });
   onCreated();
   try {

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { devNull } from "node:os";
+import { codeOf } from "../../errors.ts";
 
 const closeOnExec = 0o2_000_000; // O_CLOEXEC, from Linux's asm-generic/fcntl.h; the same on x64 and arm64
 
@@ -14,7 +15,7 @@ export const findInheritableDescriptors = (): readonly number[] => {
   try {
     names = readdirSync("/proc/self/fdinfo");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    if (codeOf(error) === "ENOENT") return [];
     throw error;
   }
   return names.map(Number).filter((descriptor) => {

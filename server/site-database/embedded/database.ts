@@ -2,7 +2,7 @@ import { open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
-import { EndpointError } from "../../errors.ts";
+import { codeOf, EndpointError } from "../../errors.ts";
 import { checkIsOutside } from "../backup-files.ts";
 import type { KeysStored, SiteDatabase } from "../../command/site-database.ts";
 import { cameAfter } from "../uncollected.ts";
@@ -66,8 +66,7 @@ export const createEmbeddedSiteDatabase = async ({
   try {
     // Made empty by us first: exclusively, and 0600 from the first moment. SQLite gives the -wal and -shm files its mode.
     const handle = await open(file, "wx", 0o600).catch((error: unknown) => {
-      const exists = error instanceof Error && "code" in error && error.code === "EEXIST";
-      throw exists
+      throw codeOf(error) === "EEXIST"
         ? new EndpointError("ResourceExists", "The site database is already there.", { cause: error })
         : unavailable("The site database can't be made.", error instanceof Error ? error : String(error));
     });

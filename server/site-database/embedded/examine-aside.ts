@@ -1,4 +1,4 @@
-import { EndpointError } from "../../errors.ts";
+import { codeOf, EndpointError } from "../../errors.ts";
 import { startThread, threadEntry } from "../../start-thread.ts";
 import { examineSet } from "./examine-set.ts";
 import type { SetExamination, SetExamined } from "./examine-set.ts";
@@ -21,8 +21,7 @@ const askThread = async (
     return await new Promise<FromExamineWorker | undefined>((resolve, reject) => {
       worker.on("message", resolve); // the worker posts nothing else
       worker.on("error", (error) => {
-        const code = error instanceof Error && "code" in error ? String(error.code) : "";
-        if (code.endsWith("MODULE_NOT_FOUND")) resolve(undefined);
+        if (codeOf(error)?.endsWith("MODULE_NOT_FOUND") === true) resolve(undefined);
         else reject(unavailable("The site database is not available.", error instanceof Error ? error : String(error)));
       });
       worker.on("exit", (code) =>

@@ -2,7 +2,7 @@ import { createHmac, createHash, createSecretKey, hkdfSync, randomBytes, scrypt,
 import type { KeyObject } from "node:crypto";
 import { open } from "node:fs/promises";
 import * as z from "zod";
-import { EndpointError } from "../../errors.ts";
+import { codeOf, EndpointError } from "../../errors.ts";
 import { ownSecret } from "../../files/judge.ts";
 import { readTrusted } from "../../files/trusted-file.ts";
 import { revealSecret } from "../../secret.ts";
@@ -73,8 +73,7 @@ export const createMasterKeyFile = async (path: string): Promise<void> => {
   const key = randomBytes(keyBytes);
   try {
     const file = await open(path, "wx", 0o600).catch((error: unknown) => {
-      const exists = error instanceof Error && "code" in error && error.code === "EEXIST";
-      throw exists
+      throw codeOf(error) === "EEXIST"
         ? new EndpointError("ResourceExists", "The master key file is already there.", { cause: error })
         : new EndpointError("ResourceUnavailable", "The master key file can't be written.", { cause: error });
     });

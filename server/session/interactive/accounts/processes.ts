@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
+import { codeOf } from "../../../errors.ts";
 
 /** One process, as /proc/PID/status has it (proc_pid_status(5)). */
 export interface RunningProcess {
@@ -35,8 +36,7 @@ const decodeStatus = (pid: number, status: string): RunningProcess | undefined =
   return { pid, parent: Number(parent), uid: Number(uid) };
 };
 
-const hasEnded = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH");
+const hasEnded = (error: unknown): boolean => ["ENOENT", "ESRCH"].includes(codeOf(error) ?? "");
 
 /**
  * Processes of these accounts. One at a time: so many reads at once would keep the log's writes waiting.
