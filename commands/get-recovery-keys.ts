@@ -198,6 +198,18 @@ const findWanted = async (asked: RecoveryKeyQuery, strict: boolean, context: Est
   return { query, count: countAll, missing: sentence, notes: found?.notes ?? [] };
 };
 
+/**
+ * Close names for the one that has no keys. Several come from a list, and a name that is narrowed may be the right one; neither is worth
+ * the searches that this takes.
+ */
+const didYouMean = async ({ computerNames, ...others }: RecoveryKeyQuery, context: CommandContext): Promise<string> => {
+  const [name, ...more] = computerNames ?? [];
+  const isNarrowed = Object.keys(others).some((part) => part !== "withState");
+  if (context.closeComputers === undefined || name === undefined || more.length > 0 || isNarrowed) return "";
+  const close = looksLikeKeyId(name) ? [] : await context.closeComputers(name);
+  return close.length === 0 ? "" : ` Did you mean ${listInWords(close, " or ")}?`;
+};
+
 const narrowingFor = (context: CommandContext, given: Values<typeof parameters>): readonly string[] => {
   const own = context.visibleCommands.find(({ name }) => name === "Get-RecoveryKeys")?.parameters ?? [];
   return (["RecoveryKeyId", "VolumeType", "Since", "Latest"] as const)
@@ -263,10 +275,13 @@ export const getRecoveryKeys = rowsCommand({
   rows: async (values, context) => {
     if (values.Search !== undefined) return searchFor(values.Search, context);
     const { siteDatabase, signal } = context;
-    const { query, count, missing, notes } = await findWanted(
-      queryOf(values, context.now()),
-      values.Strict === true,
-      context,
+    const asked = queryOf(values, context.now());
+    const { query, count, missing, notes } = await findWanted(asked, values.Strict === true, context).catch(
+      async (error: unknown) => {
+        const isMissing = error instanceof EndpointError && error.category === "ObjectNotFound";
+        if (!isMissing || error instanceof Ambiguous) throw error;
+        throw new EndpointError("ObjectNotFound", error.message + (await didYouMean(asked, context)));
+      },
     );
     for (const text of [...(missing === undefined ? [] : [missing]), ...notes]) await context.tell(text);
     // What is read on a screen is gone with it.

@@ -1,3 +1,5 @@
+import { shortComputerName } from "../model/computer-name.ts";
+
 /** Longer words are no misspelt names; nor are others than these: a look-alike letter is no slip of a finger. */
 const typedName = /^[a-z0-9-]{3,40}$/;
 /** Somebody who types the beginning means the rest. */
@@ -30,18 +32,41 @@ const distance = (left: string, right: string): number => {
 /** A slip in four letters, two slips at most. */
 const slips = (typed: string): number => Math.min(2, Math.floor(typed.length / 4));
 
-/** The names that a typed one may be a slip or the beginning of, the closest first. */
-export const closestNames = (typed: string, names: readonly string[]): readonly string[] => {
+interface CloseName {
+  readonly name: string;
+  readonly slips: number;
+}
+
+/** The closest first. */
+const closeTo = (
+  typed: string,
+  names: readonly string[],
+  typedFormOf = (name: string): string => name,
+): readonly CloseName[] => {
   const word = typed.toLowerCase();
   if (!typedName.test(word)) return [];
   return names
     .map((name) => {
-      const lower = name.toLowerCase();
+      const lower = typedFormOf(name).toLowerCase();
       const begins = word.length >= shortestBeginning && lower.startsWith(word);
       return { name, slips: begins ? 0 : distance(word, lower) };
     })
     .filter((one) => one.slips <= slips(word))
-    .sort((a, b) => a.slips - b.slips)
+    .sort((a, b) => a.slips - b.slips);
+};
+
+/** The names that a typed one may be a slip or the beginning of, the closest first. */
+export const closestNames = (typed: string, names: readonly string[]): readonly string[] =>
+  closeTo(typed, names)
     .slice(0, most)
     .map(({ name }) => name);
+
+/**
+ * The same for names of computers, whose domains nobody types. Numbered computers are all alike: where more than three are as close as the
+ * closest, to name some of them would be a guess.
+ */
+export const closestComputers = (typed: string, names: readonly string[]): readonly string[] => {
+  const close = closeTo(typed, names, (name) => shortComputerName(name) ?? name);
+  const asClose = close.length > most ? close.filter((one) => one.slips === close[0]?.slips) : close;
+  return asClose.length > most ? [] : asClose.map(({ name }) => name);
 };

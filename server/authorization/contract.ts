@@ -31,7 +31,7 @@ export interface BoundLine {
   readonly disclosureLimit: { readonly most: number; readonly roleCapability: string } | undefined;
   /** Set where a rule of the entry bounds the keys that are there: what is outside does not exist for this line. */
   readonly keyBounds: LineBounds | undefined;
-  /** Set where the line searches: its limits, and whose they are. */
+  /** Set where the entry has the rule for it: its limits, and whose they are. */
   readonly search: (SearchRule & { readonly roleCapability: string }) | undefined;
   /** More keys than this in the answer: `LimitsExceeded`, and none is shown. */
   readonly maxRows: number | undefined;

@@ -79,7 +79,7 @@ const rowRules = ({ maxRows, maxListed }: RoleEntry): string[] => {
 const searchInWords = ({ rows, perHour, minimumNameCharacters, minimumIdCharacters }: SearchRule): string =>
   `A search lists at most ${plural(rows, "key")} and shows no recovery key. ` +
   `It needs ${minimumNameCharacters} letters or digits of a name, or ${minimumIdCharacters} of a key id. ` +
-  `${perHour} ${perHour === 1 ? "search" : "searches"} an hour.`;
+  `${perHour} ${perHour === 1 ? "search" : "searches"} an hour. A name without keys is answered with close ones, which takes one or two of them.`;
 
 /** Each rule of an entry in words. Value rules stand with their parameter, unless entries differ. */
 export const entryRules = (entry: RoleEntry, withValueRules: boolean): string[] => [

@@ -54,7 +54,7 @@ export const searchParameterOf = ({ parameters }: Pick<AnyDefinition, "parameter
   [...parameters].find(([, { searches }]) => searches === true)?.[0];
 
 /** What a line searches for and by which rule, where it does. */
-export const searchIn = (
+const searchIn = (
   { definition, search: rule }: RoleEntry,
   texts: CheckedTexts,
 ): { readonly piece: string; readonly rule: SearchRule } | undefined => {

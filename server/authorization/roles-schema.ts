@@ -99,7 +99,7 @@ const limitedCommand = z
       })
       .optional()
       .describe(
-        "Grants -Search: keys listed by a part of a name or id, never shown. Left out: none. Not with requireApproval.",
+        "Grants -Search: keys listed by a part of a name or id, never shown. A name without keys is answered with close ones. Left out: none. Not with requireApproval.",
       ),
     requireReason: z
       .union([z.boolean(), z.literal("listed")])

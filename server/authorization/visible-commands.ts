@@ -11,7 +11,7 @@ import { closestNames } from "./closest-names.ts";
 import { canonicalInvocation } from "./canonical-invocation.ts";
 import type { BoundLine, VisibleCommands } from "./contract.ts";
 import { describeCommand, narrowedValues, visibleParameters } from "./describe.ts";
-import { findAcceptingEntry, keyBoundsOf, searchIn } from "./role-entry.ts";
+import { findAcceptingEntry, keyBoundsOf } from "./role-entry.ts";
 import type { RoleEntry } from "./role-entry.ts";
 import { withSecondReading } from "./second-reading.ts";
 
@@ -113,9 +113,8 @@ const termsOf = (
   asked: AskedApproval | undefined,
 ): Omit<BoundLine, "command" | "shaping"> => {
   if (entry === undefined) return everyonesTerms;
-  const { roleCapability, disclosuresPerHour } = entry;
+  const { roleCapability, disclosuresPerHour, search } = entry;
   const keyBounds = keyBoundsOf(entry);
-  const search = searchIn(entry, texts);
   const approvalOf = (): BoundLine["approval"] => ({
     ...canonicalInvocation(command, texts, shaping, { roleCapability, keyBounds }),
     requestId: asked?.requestId,
@@ -125,7 +124,7 @@ const termsOf = (
     roleCapability,
     approval: entry.requireApproval ? approvalOf() : undefined,
     keyBounds,
-    search: search && { ...search.rule, roleCapability },
+    search: search && { ...search, roleCapability },
     maxRows: entry.maxRows,
     maxListed: entry.maxListed,
     namesWhatItWants: entry.requireOneOf !== undefined,

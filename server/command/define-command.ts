@@ -127,8 +127,10 @@ export interface CommandContext extends EstimateContext {
   readonly askPassword: (prompt: string, purpose: PasswordPurpose) => Promise<Secret>;
   /** Asks a person a question of consequence, on the trusted path. Always `false` in exec: a script says it by a switch. */
   readonly confirm: (question: string) => Promise<boolean>;
-  /** Lists keys by a part of a name or id; present where the line searches. Each search is on the record first, and counts. */
+  /** Lists keys by a part of a name or id; present where the role has a rule for it. Each search is on the record first, and counts. */
   readonly search: ((piece: string) => Promise<SearchResult>) | undefined;
+  /** Names up to three computers with keys that are close to a name without; present and counted as `search` is. */
+  readonly closeComputers: ((name: string) => Promise<readonly string[]>) | undefined;
   /** Approval by a second person, as far as the connected user has a part in it. */
   readonly elevation: ElevationPort;
   /** Says something beside the answer while the command runs: how far it is. */

@@ -13,7 +13,7 @@ import type { DisclosureCounts } from "./disclosure-counts.ts";
 import { asTheyCome, inBatchesOf, limitRows, rowLimitOf, tooManyRows, withinReach } from "./limit-rows.ts";
 import type { RowLimit, Surplus } from "./limit-rows.ts";
 import type { ClosedPorts } from "./open-ports.ts";
-import { searchWith } from "./search.ts";
+import { closeComputersWith, searchWith } from "./search.ts";
 import type { SearchCounts } from "./search-counts.ts";
 import { watchTranscript } from "./watch-transcript.ts";
 
@@ -54,6 +54,8 @@ interface Ran {
 const contextOf = (dependencies: RunDependencies, started: Started): CommandContext => {
   const { ports, elevation, visibleCommands, connectedUser, origin } = dependencies;
   const { admitted, opening, delivery, signal } = started;
+  const { search: rule } = admitted.bound;
+  const searching = rule && { ...dependencies, started, rule };
   return {
     ...ports.forCommand(opening, {
       keyBounds: admitted.bound.keyBounds?.allows,
@@ -67,7 +69,8 @@ const contextOf = (dependencies: RunDependencies, started: Started): CommandCont
     interactive: delivery.how !== "exec",
     askPassword: (prompt, purpose) => delivery.askPassword(prompt, purpose),
     confirm: (question) => delivery.confirm(question),
-    search: admitted.bound.search && searchWith(dependencies, started, admitted.bound.search),
+    search: searching && searchWith(searching),
+    closeComputers: searching && closeComputersWith(searching),
     elevation: elevation.portFor(signal),
     tell: (text) => delivery.tell(text),
   };

@@ -29,6 +29,7 @@ const helpOf = async (roles: CheckedRoles, user: string, line: string): Promise<
     askPassword: () => Promise.reject(new Error("help asks for no password")),
     confirm: async () => true,
     search: undefined,
+    closeComputers: undefined,
     elevation: noElevationPort,
     tell: async () => undefined,
   };

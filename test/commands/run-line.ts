@@ -52,6 +52,7 @@ export const runLine = async (
       return new Secret("correct horse battery staple");
     },
     search: undefined,
+    closeComputers: undefined,
     elevation: noElevationPort,
     tell: async (text) => void asked.told?.push(text),
   });
