@@ -104,6 +104,7 @@ const rows: Partial<Record<AuditEvent["type"], CodesOfType>> = {
   "record-verification": weighing("record-verification", 10),
   "site-refused": weighing("site-refused", 10),
   "site-restore-accepted": weighing("site-restore-accepted", 8),
+  "certificate-renewal": weighing("certificate-renewal", 8),
   "master-key-renewed": weighing("master-key-renewed", 8),
   "site-collected": weighing("site-collected", 5),
   storage: weighing("storage", 8),

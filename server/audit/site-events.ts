@@ -75,6 +75,25 @@ export const siteEvents = [
       .int()
       .register(...saying("Rows whose own digest is wrong: they stay refused.")),
   }),
+  event(
+    "certificate-renewal",
+    "The certificate of the embedded site database is renewed by an administrator of the machine.",
+    {
+      localUser: z.string(),
+      step: z
+        .enum(["began", "resumed", "moved", "retired"])
+        .describe(
+          "The new one is there; a renewal that ended early goes on; its keys have moved; the old one was taken out.",
+        ),
+      thumbprint: z.string().describe("Of the new certificate: SHA-256, hexadecimal."),
+      oldThumbprint: z.string(),
+      moved: z.number().int().describe("Encrypted cells that were moved to the new one by this run."),
+      closed: z
+        .number()
+        .int()
+        .describe("Encrypted cells that open with no certificate, or are not those that were imported."),
+    },
+  ),
   event("master-key-renewed", "A lost master key was replaced, with the certificate from a backup.", {
     localUser: z.string(),
     thumbprint: z.string().describe("Of the certificate: SHA-256, hexadecimal."),

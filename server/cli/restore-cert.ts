@@ -3,9 +3,9 @@ import { pathsIn, readConfiguration } from "../configuration.ts";
 import type { CertificateRestoreRequest } from "../command/site-database.ts";
 import { connectControl } from "../control/control-socket.ts";
 import { EndpointError } from "../errors.ts";
-import { Secret } from "../secret.ts";
 import { createMasterKeyFile, opensWith, renewMasterKey } from "../site-database/embedded/index.ts";
 import type { LostMasterKey } from "../site-database/embedded/index.ts";
+import { askBackupPassword } from "./backup-password.ts";
 import { confirmAccept } from "./confirm-accept.ts";
 import type { Io } from "./io.ts";
 import { openLocalRecord } from "./local-record.ts";
@@ -41,16 +41,6 @@ const inWords = ({ thumbprint, keys, links, unreadableCells }: LostMasterKey, is
       : "The configured master key is not the lost one. It becomes the master key of this database.\n",
   ].join("");
 
-const askPassword = async ({ stdin, stderr }: Io): Promise<Secret> => {
-  if (stdin.isTTY) stderr.write("Password of the backup: ");
-  const text = await stdin.readHidden();
-  if (stdin.isTTY) stderr.write("\n");
-  else stdin.close();
-  if (text === undefined || text === "")
-    throw new EndpointError("InvalidArgument", "The password of the backup is the first line of standard input.");
-  return new Secret(text);
-};
-
 /** `pep restore-cert`: for a lost master key. A new one, the certificate from a backup, and the rows as they stand, on the record. */
 export const restoreCertCommand = async (
   { dataDirectory, name, form, yes }: RestoreCert,
@@ -68,7 +58,7 @@ export const restoreCertCommand = async (
       "ResourceExists",
       "The master key opens this database, so it is not lost. Start the server, and restore the certificate in a session: restore-cert.",
     );
-  const password = await askPassword(io);
+  const password = await askBackupPassword(io, false);
   const record = await openLocalRecord(paths, io, stop);
   try {
     const done = await renewMasterKey(

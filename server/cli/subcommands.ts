@@ -238,6 +238,40 @@ If the master key works, use restore-cert in a session instead.
   },
 });
 
+const renewCert = subcommand({
+  summary: "pep renew-cert --name NAME [--form Pkcs8|Pfx] [--dry-run] [--retire-old] [--data-dir DIR] [--yes]",
+  usage: `pep renew-cert --name NAME [--form Pkcs8|Pfx] [--dry-run] [--data-dir DIR] [--yes]
+pep renew-cert --retire-old --name NAME [--form Pkcs8|Pfx] [--data-dir DIR] [--yes]
+
+Makes a new certificate beside the old one in the embedded site database, and moves every key to it. The server may run.
+It shows the steps and asks; then everything is on the record. Run it again when it ended early: it goes on.
+The new certificate comes from its own backup, which is made first, or was made at another site. It asks for the backup's
+password, or reads it from the first line of standard input.
+
+  --name NAME      base name of the files of the new certificate's backup
+  --form FORM      Pkcs8: certificate and private key in two files (the default); Pfx: both in one
+  --dry-run        says what would be done, and how many keys there are; changes nothing
+  --retire-old     takes the old certificate out. Refused unless every key opens with the new one and with its backup
+  --data-dir DIR   the directory made by pep init (${defaultDataDirectory})
+  --yes            does not ask
+`,
+  options: {
+    ...common,
+    name: text,
+    form: { type: "string", default: "Pkcs8" },
+    "dry-run": flag,
+    "retire-old": flag,
+    yes: flag,
+  },
+  run: async ({ values, positionals }, io, { stop }) => {
+    noPositionals(positionals);
+    const { name, form, yes = false, "dry-run": dryRun = false, "retire-old": retireOld = false } = values;
+    if (form !== "Pkcs8" && form !== "Pfx") throw new EndpointError("InvalidArgument", "--form is Pkcs8 or Pfx.");
+    const { renewCertCommand } = await import("./renew-cert.ts");
+    return renewCertCommand({ dataDirectory: directoryOf(values), name, form, dryRun, retireOld, yes }, stop, io);
+  },
+});
+
 const doctor = subcommand({
   summary: "pep doctor  [--data-dir DIR] [--whole]",
   usage: `pep doctor [--data-dir DIR] [--whole]
@@ -317,6 +351,7 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
   audit,
   site,
   "restore-cert": restoreCert,
+  "renew-cert": renewCert,
   doctor,
   roles,
   users,

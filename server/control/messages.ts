@@ -12,6 +12,7 @@ const openTypes: ReadonlySet<AuditEvent["type"]> = new Set([
   "import-finished",
   "site-written",
   "site-restore-accepted",
+  "certificate-renewal",
   "log-pruned",
   "second-factor",
   "user-added",

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { revealSecret } from "../../secret.ts";
+import { EndpointError } from "../../errors.ts";
 import { checkAreFree, checkBackupName, writeBackupFiles } from "../backup-files.ts";
 import type { BackupFile } from "../backup-files.ts";
 import { decodeKeyFile, decodePfx, encodeKeyFile, encodePfx, isKeyOf, thumbprintOf } from "../key-files.ts";
@@ -23,11 +24,11 @@ interface BackupParts {
   readonly lockWaitMs: number;
 }
 
-const fileNamesOf = ({ name, form }: CertificateBackupRequest): readonly string[] =>
+const fileNamesOf = ({ name, form }: Pick<CertificateBackupRequest, "name" | "form">): readonly string[] =>
   form === "Pfx" ? [`${name}.pfx`] : [`${name}.cer`, `${name}.key`];
 
 const encode = async (
-  { certificate, privateKey }: OwnedCertificate,
+  { certificate, privateKey }: Pick<OwnedCertificate, "certificate" | "privateKey">,
   { name, form }: CertificateBackupRequest,
   password: Uint8Array,
 ): Promise<readonly BackupFile[]> =>
@@ -40,7 +41,7 @@ const encode = async (
 
 /** Would these files bring back this certificate and a key that opens its cells? Read as a restore would read them. */
 const bringsBack = async (
-  owned: OwnedCertificate,
+  owned: Pick<OwnedCertificate, "certificate" | "privateKey">,
   request: CertificateBackupRequest,
   password: Uint8Array,
   written: readonly Uint8Array[],
@@ -58,16 +59,16 @@ const bringsBack = async (
   );
 };
 
-/** Writes the certificate and its private key as files, checks them, and only then notes the time of the backup. */
-export const backupCertificate = async (
-  { database, access, backupDirectory, lockWaitMs }: BackupParts,
+/** Writes a certificate and its private key as files, checks them, and only then notes that there is a backup. */
+export const writeOwnBackup = async (
+  owned: Pick<OwnedCertificate, "certificate" | "privateKey">,
   request: CertificateBackupRequest,
+  { backupDirectory, noted }: { readonly backupDirectory: string; readonly noted: () => Promise<void> },
   signal: AbortSignal,
 ): Promise<CertificateBackup> => {
   checkBackupName(request.name);
   const text = revealSecret(request.password);
   refuseWeakPassword(text);
-  const owned = await withLockPatience({ signal, lockWaitMs }, () => access.ownedCertificate());
   const password = Buffer.from(text, "latin1");
   try {
     await checkAreFree(backupDirectory, fileNamesOf(request));
@@ -76,18 +77,47 @@ export const backupCertificate = async (
     const files = await writeBackupFiles(backupDirectory, encoded, async (written) => {
       if (!(await bringsBack(owned, request, password, written)))
         throw new Error("what was read back is not what was backed up");
-      await withLockPatience({ signal, lockWaitMs }, () =>
-        writeTransaction(database, () =>
-          database
-            .prepare("UPDATE sys_certificates SET pvt_key_last_backup_date = ? WHERE certificate_id = ?")
-            .run(Date.now(), owned.certificateId),
-        ),
-      );
+      await noted();
     });
     return { thumbprint: thumbprintOf(owned.certificate), files };
   } finally {
     password.fill(0);
   }
+};
+
+/** Whether a file of this backup is there already. */
+export const isThere = async (
+  directory: string,
+  request: Pick<CertificateBackupRequest, "name" | "form">,
+): Promise<boolean> => {
+  checkBackupName(request.name);
+  try {
+    await checkAreFree(directory, fileNamesOf(request));
+    return false;
+  } catch (error) {
+    if (error instanceof EndpointError && error.category === "ResourceExists") return true;
+    throw error;
+  }
+};
+
+/** Backs up the certificate that is there. */
+export const backupCertificate = async (
+  { database, access, backupDirectory, lockWaitMs }: BackupParts,
+  request: CertificateBackupRequest,
+  signal: AbortSignal,
+): Promise<CertificateBackup> => {
+  checkBackupName(request.name);
+  refuseWeakPassword(revealSecret(request.password));
+  const owned = await withLockPatience({ signal, lockWaitMs }, () => access.ownedCertificate());
+  const noted = (): Promise<void> =>
+    withLockPatience({ signal, lockWaitMs }, () =>
+      writeTransaction(database, () => {
+        database
+          .prepare("UPDATE sys_certificates SET pvt_key_last_backup_date = ? WHERE certificate_id = ?")
+          .run(Date.now(), owned.certificateId);
+      }),
+    );
+  return writeOwnBackup(owned, request, { backupDirectory, noted }, signal);
 };
 
 /** Opens what was written above. Here, because this file opens passwords of backups already, and few files do. */

@@ -2,7 +2,7 @@ import { cellColumns } from "./schema.ts";
 
 export interface CellKind {
   readonly place: { readonly table: string; readonly column: string };
-  /** Id, what the cell is about (the subject of its address) and the cell, of a page behind an id. */
+  /** Id, what the cell is about (the subject of its address), the cell and its fingerprint, of a page behind an id. */
   readonly page: string;
   /** What its fingerprint is about. */
   readonly marked: (about: string) => string;
@@ -16,21 +16,21 @@ const keys = cellColumns.recoveryKey.table;
 export const cellKinds = {
   recoveryKey: {
     place: cellColumns.recoveryKey,
-    page: `SELECT Id, RecoveryKeyId, RecoveryKey FROM ${keys}
+    page: `SELECT Id, RecoveryKeyId, RecoveryKey, hex(Fingerprint) FROM ${keys}
       WHERE Id > ? AND RecoveryKey IS NOT NULL ORDER BY Id LIMIT ?`,
     marked: (keyId) => keyId,
     encoding: "latin1",
   },
   recoveryPackage: {
     place: cellColumns.recoveryPackage,
-    page: `SELECT p.Id, k.RecoveryKeyId, p.RecoveryPackage FROM ${cellColumns.recoveryPackage.table} p
+    page: `SELECT p.Id, k.RecoveryKeyId, p.RecoveryPackage, hex(p.Fingerprint) FROM ${cellColumns.recoveryPackage.table} p
        LEFT JOIN ${keys} k ON k.Id = p.KeyId WHERE p.Id > ? ORDER BY p.Id LIMIT ?`,
     marked: (keyId) => `package ${keyId}`,
     encoding: "base64",
   },
   tpmPasswordHash: {
     place: cellColumns.tpmPasswordHash,
-    page: `SELECT t.Id, m.NameFolded, t.TpmPasswordHash FROM ${cellColumns.tpmPasswordHash.table} t
+    page: `SELECT t.Id, m.NameFolded, t.TpmPasswordHash, hex(t.Fingerprint) FROM ${cellColumns.tpmPasswordHash.table} t
        LEFT JOIN RecoveryAndHardwareCore_Machines m ON m.Id = t.MachineId WHERE t.Id > ? ORDER BY t.Id LIMIT ?`,
     marked: (folded) => `tpm ${folded}`,
     encoding: "utf8",

@@ -21,6 +21,9 @@ const headerBytes = 1 + nonceBytes;
 const additionalData = (address: CellAddress): Buffer =>
   Buffer.from(JSON.stringify(["pep cell 1", address.table, address.column, address.rowId, address.subject]), "utf8");
 
+/** What may open a cell, the newest first. */
+export type DataKeys = readonly KeyObject[];
+
 /** Encrypts one cell: version, nonce, ciphertext, tag. */
 export const sealCell = (dataKey: KeyObject, address: CellAddress, plain: Uint8Array): Uint8Array => {
   // Random nonces are safe for 2^32 cells under one key (NIST SP 800-38D §8.3), far beyond a site's 10^7.
@@ -48,6 +51,20 @@ export const openCell = (dataKey: KeyObject, address: CellAddress, cell: Uint8Ar
     plain.fill(0);
     throw new UnreadableCell(`${where()} was changed, moved or encrypted with another key`, { cause: error });
   }
+};
+
+/** As `openCell`, also for a cell that has not been moved to the newest data key yet. */
+export const openCellByAny = (dataKeys: DataKeys, address: CellAddress, cell: Uint8Array): Buffer => {
+  let failure: unknown = new UnreadableCell("no data key is there");
+  for (const dataKey of dataKeys) {
+    try {
+      return openCell(dataKey, address, cell);
+    } catch (error) {
+      if (!(error instanceof UnreadableCell)) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
 };
 
 /** Equal for equal values under one subject, and says nothing else to anyone without the key. */

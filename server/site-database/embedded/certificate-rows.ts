@@ -23,7 +23,7 @@ const principalId = (database: DatabaseSync, name: string): number => {
   return decodeInteger(row?.[0], "principal_id");
 };
 
-interface CertificateRow {
+export interface CertificateRow {
   readonly certificateId: number;
   readonly certificate: Uint8Array;
 }
@@ -65,28 +65,55 @@ SELECT coalesce(min(data_key_id), 0) + 1 FROM data_keys before
  WHERE data_key_id BETWEEN 1 AND ${Number.MAX_SAFE_INTEGER - 1}
    AND NOT EXISTS (SELECT 1 FROM data_keys WHERE data_key_id = before.data_key_id + 1)`;
 
+/** Puts a data key under a certificate; of several under one, the one that was put there last is the newest. */
+const wrapFor = (
+  database: DatabaseSync,
+  keys: KeySource,
+  { certificateId, certificate }: CertificateRow,
+  dataKey: Uint8Array,
+): void => {
+  const wrapped = wrapDataKey(certificate, dataKey);
+  database
+    .prepare(
+      `INSERT INTO data_keys (data_key_id, certificate_id, wrapped_key, key_check) VALUES ((${freeDataKeyId}), ?, ?, ?)`,
+    )
+    .run(certificateId, wrapped, checkOfDataKey(keys, wrapped));
+};
+
+/** Lets another certificate open a data key, too. */
+export const addOpener = (database: DatabaseSync, keys: KeySource, row: CertificateRow, dataKey: KeyObject): void => {
+  const bytes = dataKey.export();
+  try {
+    wrapFor(database, keys, row, bytes);
+  } finally {
+    bytes.fill(0);
+  }
+};
+
 /**
  * Makes the key of the cells, wrapped by the certificate.
  *
  * @returns the very key: whoever looked for it in the file might find one that somebody else put there
  */
-export const addDataKey = (
-  database: DatabaseSync,
-  keys: KeySource,
-  { certificateId, certificate }: CertificateRow,
-): KeyObject => {
+export const addDataKey = (database: DatabaseSync, keys: KeySource, row: CertificateRow): KeyObject => {
   const dataKey = randomBytes(32);
   try {
-    const wrapped = wrapDataKey(certificate, dataKey);
-    database
-      .prepare(
-        `INSERT INTO data_keys (data_key_id, certificate_id, wrapped_key, key_check) VALUES ((${freeDataKeyId}), ?, ?, ?)`,
-      )
-      .run(certificateId, wrapped, checkOfDataKey(keys, wrapped));
+    wrapFor(database, keys, row, dataKey);
     return createSecretKey(dataKey);
   } finally {
     dataKey.fill(0);
   }
+};
+
+/** Takes a certificate out of the catalogue, with its owner's copy of the key and its permissions. */
+export const removeCertificate = (database: DatabaseSync, name: string): void => {
+  database
+    .prepare(
+      `DELETE FROM sys_database_permissions
+        WHERE class = 25 AND major_id IN (SELECT certificate_id FROM sys_certificates WHERE name = ?)`,
+    )
+    .run(name);
+  database.prepare("DELETE FROM sys_certificates WHERE name = ?").run(name);
 };
 
 /** A data key with what its row holds: its id says nothing, as anybody may have given it. */
@@ -109,24 +136,16 @@ const nextCertificateId = (database: DatabaseSync): number =>
 
 /**
  * Writes certificate, owner and both permissions in place of whatever has the name, under an id that nothing refers to yet.
- *
- * @param keep with the data key it is to open from now on; without that a new one is made
- * @returns the data key
+ * It has no data key then.
  */
-export const placeCertificate = (
+export const placeRow = (
   database: DatabaseSync,
   keys: KeySource,
   { certificate, privateKey }: NewCertificate,
-  keep?: { readonly opened?: OpenedDataKey | undefined; readonly backedUpAt: number | null },
-): KeyObject => {
+  backedUpAt: number | null,
+): CertificateRow => {
   const row = { certificateId: nextCertificateId(database), certificate, pkcs8: privateKey };
-  database
-    .prepare(
-      `DELETE FROM sys_database_permissions
-        WHERE class = 25 AND major_id IN (SELECT certificate_id FROM sys_certificates WHERE name = ?)`,
-    )
-    .run(certificateName);
-  database.prepare("DELETE FROM sys_certificates WHERE name = ?").run(certificateName);
+  removeCertificate(database, certificateName);
   database
     .prepare(
       `INSERT INTO sys_certificates
@@ -139,15 +158,30 @@ export const placeCertificate = (
       principalId(database, ownerName),
       certificate,
       sealedCopy(keys, ownerName, row),
-      keep?.backedUpAt ?? null,
+      backedUpAt,
     );
   for (const grantee of grantees) grantControl(database, keys, grantee, row);
-  if (keep?.opened === undefined) return addDataKey(database, keys, row);
-  const { dataKey, wrapped, check } = keep.opened;
-  database
-    .prepare("UPDATE data_keys SET certificate_id = ? WHERE wrapped_key = ? AND key_check = ?")
-    .run(row.certificateId, wrapped, check);
-  return dataKey;
+  return row;
+};
+
+/**
+ * Places a certificate, and what it opens.
+ *
+ * @param keep with the data keys it is to open from now on, the newest first; without one a new one is made
+ * @returns the newest data key
+ */
+export const placeCertificate = (
+  database: DatabaseSync,
+  keys: KeySource,
+  made: NewCertificate,
+  keep?: { readonly opened?: readonly OpenedDataKey[]; readonly backedUpAt: number | null },
+): KeyObject => {
+  const row = placeRow(database, keys, made, keep?.backedUpAt ?? null);
+  const [newest] = keep?.opened ?? [];
+  if (newest === undefined) return addDataKey(database, keys, row);
+  const take = database.prepare("UPDATE data_keys SET certificate_id = ? WHERE wrapped_key = ? AND key_check = ?");
+  for (const { wrapped, check } of keep?.opened ?? []) take.run(row.certificateId, wrapped, check);
+  return newest.dataKey;
 };
 
 /** The private key as it is sealed: PKCS #8, not encrypted. The caller zeroes it. */

@@ -1,4 +1,7 @@
-import { asEndpointError, UnreadableCell } from "./failures.ts";
+import { given } from "../../command/given.ts";
+import { EndpointError } from "../../errors.ts";
+import type { DataKeys } from "./cells.ts";
+import { asEndpointError, UnreadableCell, works } from "./failures.ts";
 import type { SiteState } from "../../audit/site-events.ts";
 import type { CertificateVerification } from "../../command/site-database.ts";
 import { withLockPatience } from "./connection.ts";
@@ -9,12 +12,17 @@ import { examineSet } from "./examine-set.ts";
 import { judgeRows, judgeSet } from "./judge-set.ts";
 import type { SetRefusal } from "./judge-set.ts";
 import type { MasterKeySource } from "./master-key.ts";
+import { readerName } from "./principals.ts";
 import { prepareSealed } from "./row-set.ts";
+import { countCells } from "./unreadable-cells.ts";
+import type { CellCounts } from "./unreadable-cells.ts";
 import { createCertificateVerifier } from "./verify-certificate.ts";
 import type { RowsExamined } from "./walk-rows.ts";
 
 export interface SiteInspection {
   readonly certificate: CertificateVerification;
+  /** What opens its encrypted cells; absent where nothing can. */
+  readonly cells?: CellCounts;
   /** Absent where the file is too damaged to look at its rows. */
   readonly rows?: RowsExamined;
   readonly set: { readonly refusal: SetRefusal } | { readonly state: SiteState; readonly isRecorded: boolean };
@@ -35,7 +43,7 @@ const inspectSet = async (
   { database, set, rowDigestKey }: UnlockedDatabase,
   { file, recorded, whole }: Inspection,
   signal: AbortSignal,
-): Promise<Omit<SiteInspection, "certificate">> => {
+): Promise<Omit<SiteInspection, "certificate" | "cells">> => {
   const patience = { signal, lockWaitMs };
   const verdict = judgeSet(set, await withLockPatience(patience, prepareSealed(database)), recorded);
   const sealed =
@@ -54,6 +62,28 @@ const inspectSet = async (
   }
 };
 
+/** Every cell, also where only a sample of the rows is looked at: keys that nothing opens are lost in silence until somebody counts them. */
+const inspectCells = async (
+  { database, access }: UnlockedDatabase,
+  signal: AbortSignal,
+): Promise<CellCounts | undefined> => {
+  const patience = { signal, lockWaitMs };
+  let dataKeys: DataKeys | undefined;
+  // Where the certificate can't be used, its findings say so, and every cell is closed.
+  const canUse = await withLockPatience(patience, () =>
+    works(() => {
+      dataKeys = access.dataKeysFor(readerName);
+    }),
+  );
+  const opener = { dataKeys: canUse && dataKeys !== undefined ? dataKeys : [], fingerprintKey: access.fingerprintKey };
+  try {
+    return await countCells(database, opener, patience);
+  } catch (error) {
+    if (error instanceof EndpointError && error.cause instanceof UnreadableCell) return undefined;
+    throw error;
+  }
+};
+
 /** Looks at a site database without serving it, for `pep doctor`. Changes nothing but an older version. */
 export const inspectEmbeddedSite = async (inspection: Inspection, signal: AbortSignal): Promise<SiteInspection> => {
   const unlocked = await unlockDatabase(inspection.file, inspection.masterKey, { signal, lockWaitMs });
@@ -61,7 +91,11 @@ export const inspectEmbeddedSite = async (inspection: Inspection, signal: AbortS
     const { database, access } = unlocked;
     const verify = createCertificateVerifier(database, access);
     const certificate = await withLockPatience({ signal, lockWaitMs }, () => verify(new Date()));
-    return { certificate, ...(await inspectSet(unlocked, inspection, signal)) };
+    return {
+      certificate,
+      ...given({ cells: await inspectCells(unlocked, signal) }),
+      ...(await inspectSet(unlocked, inspection, signal)),
+    };
   } catch (error) {
     throw asEndpointError(error);
   } finally {

@@ -2,7 +2,8 @@ import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import type { KeyState, ListedKey, RecoveryKey, RecoveryKeyQuery, VolumeType } from "../../command/site-database.ts";
 import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
-import { fingerprint, openCell } from "./cells.ts";
+import { fingerprint, openCellByAny } from "./cells.ts";
+import type { DataKeys } from "./cells.ts";
 import { decodeInteger, decodeText, decodeTime } from "./columns.ts";
 import type { RawRow } from "./columns.ts";
 import { foldComputerName } from "../../model/computer-name.ts";
@@ -48,7 +49,7 @@ interface StoredPassword {
  */
 export const readRecoveryPassword = (
   { plainTextAllowed, fingerprintKey }: StoragePolicy,
-  dataKey: KeyObject | undefined,
+  dataKeys: DataKeys,
   { rowId, keyId, raw, fingerprint: stored }: StoredPassword,
 ): string => {
   if (typeof raw === "string") {
@@ -65,12 +66,12 @@ export const readRecoveryPassword = (
     return text;
   }
   if (!(raw instanceof Uint8Array)) throw new UnreadableCell(`RecoveryKey of row ${rowId} (${keyId}) is missing`);
-  if (dataKey === undefined)
+  if (dataKeys.length === 0)
     throw unavailable(
       "The certificate that protects the recovery keys is missing.",
       `RecoveryKey of row ${rowId} is encrypted, but there is no certificate`,
     );
-  const plain = openCell(dataKey, { ...cellColumns.recoveryKey, rowId, subject: keyId }, raw);
+  const plain = openCellByAny(dataKeys, { ...cellColumns.recoveryKey, rowId, subject: keyId }, raw);
   try {
     const text = canonicalRecoveryPassword(plain.toString("latin1"));
     if (text === undefined)
@@ -143,13 +144,13 @@ export const decodeKeyRow = (
   row: RawRow,
   { stateOf }: Pick<RowJudge, "stateOf">,
   policy: StoragePolicy,
-  dataKey: KeyObject | undefined,
+  dataKeys: DataKeys,
 ): FoundKey => {
   const rowId = decodeInteger(row[at.keyId], "Keys.Id");
   const passwordId = decodeText(row[at.recoveryKeyId], "RecoveryKeyId");
   return {
     passwordId,
-    recoveryPassword: readRecoveryPassword(policy, dataKey, {
+    recoveryPassword: readRecoveryPassword(policy, dataKeys, {
       rowId,
       keyId: passwordId,
       raw: row[at.recoveryKey],

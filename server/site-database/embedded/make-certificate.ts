@@ -20,7 +20,7 @@ import { isOurDataKey, unwrapDataKey } from "./data-key.ts";
 import { throwIfStopped, unavailable, works } from "./failures.ts";
 import type { KeySource } from "./master-key.ts";
 import type { CertificateAccess, Grantee } from "./principals.ts";
-import { certificateName } from "./schema.ts";
+import { certificateName, oldCertificateName } from "./schema.ts";
 import { countUnreadableCells } from "./unreadable-cells.ts";
 import { plural } from "../../model/plural.ts";
 
@@ -39,11 +39,11 @@ interface Present {
   readonly backedUpAt: number | null;
 }
 
-const findPresent = (database: DatabaseSync): readonly Present[] =>
+const findPresent = (database: DatabaseSync, name: string = certificateName): readonly Present[] =>
   prepareArrays(
     database,
     "SELECT certificate, pvt_key_last_backup_date FROM sys_certificates WHERE name = ?",
-  )(certificateName).map(([certificate, backedUpAt]) => ({
+  )(name).map(([certificate, backedUpAt]) => ({
     certificate: decodeBytes(certificate, "certificate"),
     backedUpAt: backedUpAt === null ? null : decodeInteger(backedUpAt, "pvt_key_last_backup_date"),
   }));
@@ -150,8 +150,8 @@ export const createCertificate = async (
   }
 };
 
-/** The newest of our data keys that this private key opens: what proves that a certificate is the one the cells belong to. */
-const findDataKey = ({ database, keys }: MakeParts, privateKey: KeyObject): OpenedDataKey | undefined => {
+/** Those of our data keys that this private key opens, the newest first: what proves that a certificate is the one the cells belong to. */
+const findDataKeys = ({ database, keys }: MakeParts, privateKey: KeyObject): readonly OpenedDataKey[] => {
   const rows = prepareArrays(database, "SELECT wrapped_key, key_check FROM data_keys ORDER BY data_key_id DESC")();
   const ours = rows
     .map(([wrapped, check]) => ({
@@ -159,19 +159,19 @@ const findDataKey = ({ database, keys }: MakeParts, privateKey: KeyObject): Open
       check: decodeBytes(check, "key_check"),
     }))
     .filter(({ wrapped, check }) => isOurDataKey(keys, wrapped, check));
-  for (const { wrapped, check } of ours) {
+  return ours.flatMap(({ wrapped, check }) => {
     let dataKey: KeyObject | undefined;
-    if (works(() => (dataKey = unwrapDataKey(privateKey, wrapped))) && dataKey !== undefined)
-      return { wrapped, check, dataKey };
-  }
-  return undefined;
+    return works(() => (dataKey = unwrapDataKey(privateKey, wrapped))) && dataKey !== undefined
+      ? [{ wrapped, check, dataKey }]
+      : [];
+  });
 };
 
 /** Writes the backup's certificate over what is broken, or finds that nothing is. Inside a transaction. */
 const bringBack = (
   { database, access, keys }: MakeParts,
   backup: OpenedBackup,
-  opened: OpenedDataKey | undefined,
+  opened: readonly OpenedDataKey[],
 ): CertificateMade => {
   const present = findPresent(database);
   const same = present.filter(({ certificate }) => Buffer.from(certificate).equals(backup.certificate));
@@ -204,18 +204,28 @@ export const restoreCertificate = async (
   const patience = { signal, lockWaitMs };
   const backup = await openOwnBackup(parts.backupDirectory, request);
   throwIfStopped(signal);
-  const { version, opened, another } = await withLockPatience(patience, () => ({
+  const { version, opened, another, isOld } = await withLockPatience(patience, () => ({
     version: dataVersion(database),
-    opened: findDataKey(parts, backup.privateKey),
+    opened: findDataKeys(parts, backup.privateKey),
     another: findPresent(database).some(({ certificate }) => !Buffer.from(certificate).equals(backup.certificate)),
+    isOld: findPresent(database, oldCertificateName).some(({ certificate }) =>
+      Buffer.from(certificate).equals(backup.certificate),
+    ),
   }));
+  if (another && isOld)
+    throw new EndpointError(
+      "ResourceExists",
+      `This is the backup of the old certificate. A renewal put another ${certificateName} in its place, which was left as it is. ` +
+        "Restore the backup of the new one, or finish the renewal on the server: pep renew-cert.",
+    );
   // One that opens the data key is the right one, whatever stands in its place meanwhile.
-  if (another && opened === undefined)
+  if (another && opened.length === 0)
     throw new EndpointError(
       "ResourceExists",
       `Another ${certificateName} is there, and the backup's does not open the encrypted keys. It was left as it is.`,
     );
-  checkLoss(await countUnreadableCells(database, opened === undefined ? [] : [opened.dataKey], patience), request);
+  const dataKeys = opened.map(({ dataKey }) => dataKey);
+  checkLoss(await countUnreadableCells(database, dataKeys, patience), request);
   return withLockPatience(patience, () =>
     writeTransaction(database, () => {
       if (dataVersion(database) !== version) throw changedMeanwhile();

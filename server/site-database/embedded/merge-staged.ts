@@ -240,6 +240,8 @@ interface MergeParts {
   readonly set: RowSet;
   /** The state that the record knows: with another one in the file nothing is written. */
   readonly recorded: SiteState;
+  /** @throws where what is staged would not open any more */
+  readonly checkOpens: () => void;
 }
 
 const run = (database: DatabaseSync, step: string | ByPortions): void => {
@@ -258,8 +260,9 @@ const run = (database: DatabaseSync, step: string | ByPortions): void => {
  *
  * @returns undefined when the state is not the record's any more: another import was first, or worse
  */
-export const mergeStaged = ({ database, set, recorded }: MergeParts): Merged | undefined =>
+export const mergeStaged = ({ database, set, recorded, checkOpens }: MergeParts): Merged | undefined =>
   writeTransaction(database, () => {
+    checkOpens();
     const verdict = judgeSet(set, prepareSealed(database)(), recorded);
     if (verdict.kind !== "recorded") return undefined;
     database.exec(placeKnownSql);

@@ -4,7 +4,7 @@ import type { EndpointError } from "../../errors.ts";
 import { isKeyOf, thumbprintOf } from "../key-files.ts";
 import { parsePrivateKey } from "./certificate.ts";
 import { openCell } from "./cells.ts";
-import type { CellAddress } from "./cells.ts";
+import type { CellAddress, DataKeys } from "./cells.ts";
 import { decodeBytes, decodeInteger } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";
 import type { ArrayQuery } from "./connection.ts";
@@ -38,6 +38,9 @@ export interface OwnedCertificate {
   readonly privateKey: KeyObject;
 }
 
+/** While keys move to a new certificate there are two. More than this can only have been put there by somebody without the master key. */
+const mostDataKeys = 8;
+
 const grantSql = `
 SELECT c.certificate_id, c.certificate, p.private_key, d.wrapped_key, d.key_check
   FROM sys_certificates c
@@ -48,7 +51,11 @@ SELECT c.certificate_id, c.certificate, p.private_key, d.wrapped_key, d.key_chec
    AND NOT EXISTS (SELECT 1 FROM sys_database_permissions deny
                     WHERE deny.class = 25 AND deny.major_id = c.certificate_id AND deny.state = 'D'
                       AND deny.permission_name = 'CONTROL' AND deny.grantee_principal_id = u.principal_id)
- ORDER BY d.data_key_id DESC LIMIT 1`;
+ ORDER BY d.data_key_id DESC LIMIT ${mostDataKeys}`;
+
+/** A permission that is there twice gives each data key twice. */
+const distinct = (wrapped: readonly Uint8Array[]): readonly Uint8Array[] =>
+  wrapped.filter((one, index) => wrapped.findIndex((other) => Buffer.compare(one, other) === 0) === index);
 
 const ownerSql = `
 SELECT c.certificate_id, c.certificate, c.private_key
@@ -71,7 +78,7 @@ export class CertificateAccess {
   readonly #findGrant: ArrayQuery;
   readonly #findOwned: ArrayQuery;
   readonly #countCertificates: ArrayQuery;
-  readonly #opened = new Map<Grantee, { readonly wrapped: Buffer; readonly dataKey: KeyObject }>();
+  readonly #opened = new Map<Grantee, { readonly wrapped: Buffer; readonly dataKeys: DataKeys }>();
   /** May recovery data stand in plain text? Chosen when the database was made, checked with the master key. */
   readonly plainTextAllowed: boolean;
   /** Of what is imported: tells "same" from "another", and opens nothing. */
@@ -86,9 +93,18 @@ export class CertificateAccess {
     this.#countCertificates = prepareArrays(database, "SELECT 1 FROM sys_certificates WHERE name = ?");
   }
 
-  /** Undefined only where there is no certificate and plain text is allowed; throws when the principal has no right. */
+  /** What a cell is encrypted with now: the newest of `dataKeysFor`. */
   dataKeyFor(grantee: Grantee): KeyObject | undefined {
-    const row = this.#findGrant(certificateName, grantee)[0];
+    return this.dataKeysFor(grantee)[0];
+  }
+
+  /**
+   * Everything that opens cells, the newest first; a second one is there while keys move to a new certificate.
+   * None only where there is no certificate and plain text is allowed; throws when the principal has no right.
+   */
+  dataKeysFor(grantee: Grantee): DataKeys {
+    const rows = this.#findGrant(certificateName, grantee);
+    const [row] = rows;
     if (row === undefined) {
       this.#opened.delete(grantee);
       if (this.#countCertificates(certificateName).length > 0)
@@ -96,7 +112,7 @@ export class CertificateAccess {
           "The site database lacks a permission on the certificate that protects the recovery keys.",
           `${grantee} has no CONTROL on ${certificateName}, or the certificate has no data key`,
         );
-      if (this.plainTextAllowed) return undefined;
+      if (this.plainTextAllowed) return [];
       throw unavailable(
         "The certificate that protects the recovery keys is missing.",
         `${grantee} needs ${certificateName}, which is not there`,
@@ -105,30 +121,34 @@ export class CertificateAccess {
     const certificateId = decodeInteger(row[0], "certificate_id");
     const certificate = decodeBytes(row[1], "certificate");
     const copy = decodeBytes(row[2], "private_key");
-    const wrappedKey = decodeBytes(row[3], "wrapped_key");
-    const check = decodeBytes(row[4], "key_check");
-    const wrapped = Buffer.concat([certificate, copy, wrappedKey, check]);
+    const keys = rows.map((each) => ({
+      wrapped: decodeBytes(each[3], "wrapped_key"),
+      check: decodeBytes(each[4], "key_check"),
+    }));
+    const wrapped = Buffer.concat([certificate, copy, ...keys.flatMap(({ wrapped: key, check }) => [key, check])]);
     const known = this.#opened.get(grantee);
-    if (known?.wrapped.equals(wrapped)) return known.dataKey;
+    if (known?.wrapped.equals(wrapped)) return known.dataKeys;
     this.#opened.delete(grantee);
-    if (!isOurDataKey(this.#masterKey, wrappedKey, check))
+    // Older ones that somebody else put there open nothing; as the newest, one would encrypt what is imported.
+    const ours = keys.filter(({ wrapped: key, check }) => isOurDataKey(this.#masterKey, key, check));
+    if (ours[0] !== keys[0])
       throw unavailable(
         "The certificate that protects the recovery keys can't be used.",
         `the newest data key of ${certificateName} was put there by somebody without the master key, or is damaged`,
       );
     const privateKey = this.#openCopy(grantee, certificateId, certificate, copy);
-    const dataKey = unwrapDataKey(privateKey, wrappedKey);
-    this.#opened.set(grantee, { wrapped, dataKey });
-    return dataKey;
+    const dataKeys = distinct(ours.map((each) => each.wrapped)).map((key) => unwrapDataKey(privateKey, key));
+    this.#opened.set(grantee, { wrapped, dataKeys });
+    return dataKeys;
   }
 
   /** The certificate and its private key, opened as their owner. */
-  ownedCertificate(): OwnedCertificate {
-    const row = this.#findOwned(certificateName, ownerName)[0];
+  ownedCertificate(name: string = certificateName): OwnedCertificate {
+    const row = this.#findOwned(name, ownerName)[0];
     if (row === undefined)
       throw unavailable(
         "The certificate that protects the recovery keys is missing.",
-        `${certificateName} owned by ${ownerName} is not there`,
+        `${name} owned by ${ownerName} is not there`,
       );
     const certificateId = decodeInteger(row[0], "certificate_id");
     const certificate = decodeBytes(row[1], "certificate");

@@ -1,9 +1,9 @@
-import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { EndpointError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import type { RecoveryKey, RecoveryKeyQuery, SiteDatabase } from "../../command/site-database.ts";
+import type { DataKeys } from "./cells.ts";
 import type { RawRow } from "./columns.ts";
 import { withLockPatience } from "./connection.ts";
 import type { LockPatience } from "./connection.ts";
@@ -109,11 +109,11 @@ export const createKeyReader = ({
   async function* decode(rows: readonly RawRow[], judge: RowJudge, signal: AbortSignal) {
     for (let at = 0; at < rows.length; at += decodedRows) {
       const found = await withLockPatience(patience(signal), () => {
-        const dataKey = access.dataKeyFor(readerName);
+        const dataKeys = access.dataKeysFor(readerName);
         return rows
           .slice(at, at + decodedRows)
           .filter(judge.matches)
-          .map((row) => decodeKeyRow(row, judge, access, dataKey));
+          .map((row) => decodeKeyRow(row, judge, access, dataKeys));
       });
       if (found.length > 0) yield found;
       await nextTurn();
@@ -142,13 +142,13 @@ export const createKeyReader = ({
       await ready(signal);
       const judge = judgeFor(query);
       const { next, position } = pages.start(query, true);
-      const dataKeyNow = (): Promise<KeyObject | undefined> => look(signal, () => access.dataKeyFor(readerName));
+      const dataKeysNow = (): Promise<DataKeys> => look(signal, () => access.dataKeysFor(readerName));
       let thread: ReadingThread | undefined;
       try {
         for (let looked = 0; ;) {
           if (looked >= inLine.least) thread ??= threads.start(query);
           if (thread !== undefined && (thread.isReady || looked >= inLine.most)) {
-            for await (const keys of thread.read(position(), dataKeyNow, signal)) yield fromColumns(keys);
+            for await (const keys of thread.read(position(), dataKeysNow, signal)) yield fromColumns(keys);
             return;
           }
           // Two steps: a lock met while filtering must not ask for the page again, whose position has moved on by then.

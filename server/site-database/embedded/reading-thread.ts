@@ -1,20 +1,14 @@
-import type { KeyObject } from "node:crypto";
 import { availableParallelism } from "node:os";
 import type { Worker } from "node:worker_threads";
 import { EndpointError } from "../../errors.ts";
+import type { DataKeys } from "./cells.ts";
 import { startThread, threadEntry } from "../../start-thread.ts";
 import { throwIfStopped, unavailable } from "./failures.ts";
 import type { KeyPosition } from "./key-pages.ts";
 import type { FoundKeys, FromReadingWorker, PageRequest, ReadingTask } from "./reading-worker.ts";
-import { threadLimits } from "./thread-limits.ts";
+import { pagesAhead, threadLimits } from "./thread-limits.ts";
 
 const ownEntry = threadEntry("./reading-worker", import.meta.url);
-
-/**
- * Pages asked for ahead of who reads, so that the thread works on while a batch is put on the record and sent. Decrypted keys that
- * wait for a slow client are at most so many pages.
- */
-const pagesAhead = 4;
 
 /** A page takes milliseconds. */
 const defaultAnswerWithinMs = 30_000;
@@ -61,23 +55,23 @@ class ReadingThread {
   /**
    * Goes on from a position, a page at a time.
    *
-   * @param dataKeyNow asked right before each page is handed over: a right that was taken away meanwhile ends the walk
+   * @param dataKeysNow asked right before each page is handed over: a right that was taken away meanwhile ends the walk
    */
   async *read(
     from: KeyPosition,
-    dataKeyNow: () => Promise<KeyObject | undefined>,
+    dataKeysNow: () => Promise<DataKeys>,
     signal: AbortSignal,
   ): AsyncGenerator<FoundKeys, void, void> {
-    const dataKey = await dataKeyNow();
-    this.#ask({ dataKey, from });
-    for (let asked = 1; asked < pagesAhead; asked += 1) this.#ask({ dataKey });
+    const dataKeys = await dataKeysNow();
+    this.#ask({ dataKeys, from });
+    for (let asked = 1; asked < pagesAhead; asked += 1) this.#ask({ dataKeys });
     for (;;) {
       const message = await this.#next(signal);
       if (message.kind === "end") return;
       if (message.kind === "failed")
         throw new EndpointError(message.category, message.message, { cause: message.cause });
       if (message.kind === "ready") continue;
-      this.#ask({ dataKey: await dataKeyNow() });
+      this.#ask({ dataKeys: await dataKeysNow() });
       if (message.keys.passwordId.length > 0) yield message.keys;
     }
   }

@@ -1,16 +1,20 @@
 import type { KeyObject } from "node:crypto";
 import { on } from "node:events";
 import { parentPort, workerData } from "node:worker_threads";
+import { EndpointError } from "../../errors.ts";
 import type { FailureCategory } from "../../errors.ts";
 import type { RecoveryKeyQuery } from "../../command/site-database.ts";
+import type { DataKeys } from "./cells.ts";
+import type { RawRow } from "./columns.ts";
 import { fileIdentity, openExistingConnection, withLockPatience } from "./connection.ts";
-import { asEndpointError, unavailable } from "./failures.ts";
+import { asEndpointError, unavailable, UnreadableCell } from "./failures.ts";
 import { goBehindOthers } from "./go-behind-others.ts";
 import { pageRows, prepareKeyPages } from "./key-pages.ts";
 import type { KeyPosition, KeyWalk } from "./key-pages.ts";
 import { decodeKeyRow, prepareRowJudge } from "./key-rows.ts";
 import type { FoundKey, StoragePolicy } from "./key-rows.ts";
 import { createRowDigests } from "./row-digests.ts";
+import { pagesAhead } from "./thread-limits.ts";
 
 /** What a thread reads: one query, over a connection of its own. */
 export interface ReadingTask extends StoragePolicy {
@@ -22,9 +26,9 @@ export interface ReadingTask extends StoragePolicy {
   readonly lockWaitMs: number;
 }
 
-/** Asks for one page. The data key comes with each: the thread holds no right of its own, and none that has gone. */
+/** Asks for one page. The data keys come with each: the thread holds no right of its own, and none that has gone. */
 export interface PageRequest {
-  readonly dataKey: KeyObject | undefined;
+  readonly dataKeys: DataKeys;
   /** With the first: where to go on. */
   readonly from?: KeyPosition;
 }
@@ -78,14 +82,36 @@ const work = async (task: ReadingTask, requests: AsyncIterable<PageRequest>): Pr
   const pages = prepareKeyPages(database);
   const judge = prepareRowJudge(database, createRowDigests(task.rowDigestKey))(task.query);
   post({ kind: "ready" });
+
+  /** @returns undefined where a cell did not open, as long as data keys of another time may be on their way */
+  const openPage = async (page: readonly RawRow[], dataKeys: DataKeys): Promise<readonly FoundKey[] | undefined> => {
+    try {
+      return await withLockPatience(patience, () =>
+        page.filter(judge.matches).map((row) => decodeKeyRow(row, judge, task, dataKeys)),
+      );
+    } catch (error) {
+      if (refused >= pagesAhead || !(error instanceof EndpointError && error.cause instanceof UnreadableCell))
+        throw error;
+      return undefined;
+    }
+  };
+
   let walk: KeyWalk | undefined;
-  for await (const { from, dataKey } of requests) {
+  let rows: readonly RawRow[] | undefined;
+  let refused = 0;
+  for await (const { from, dataKeys } of requests) {
     const { next } = (walk ??= pages.start(task.query, true, from));
-    const rows = await withLockPatience(patience, () => next(pageRows));
-    if (rows.length === 0) break;
-    const keys = await withLockPatience(patience, () =>
-      rows.filter(judge.matches).map((row) => decodeKeyRow(row, judge, task, dataKey)),
-    );
+    const page = (rows ??= await withLockPatience(patience, () => next(pageRows)));
+    if (page.length === 0) break;
+    const keys = await openPage(page, dataKeys);
+    if (keys === undefined) {
+      // Asked for before the certificate was renewed, with what was right then: whoever asks again brings what is right now.
+      refused += 1;
+      post({ kind: "page", keys: toColumns([]) });
+      continue;
+    }
+    rows = undefined;
+    refused = 0;
     post({ kind: "page", keys: toColumns(keys) });
   }
   database.close();

@@ -8,7 +8,7 @@ import type { OpenedBackup } from "../open-backup.ts";
 import { openOwnBackup } from "./backup-certificate.ts";
 import { cellKinds } from "./cell-kinds.ts";
 import { fingerprint, sealCell } from "./cells.ts";
-import { exportKey, placeCertificate } from "./certificate-rows.ts";
+import { exportKey, placeCertificate, removeCertificate } from "./certificate-rows.ts";
 import { decodeBytes, decodeInteger } from "./columns.ts";
 import { openExistingConnection, prepareArrays, versionOf, withLockPatience } from "./connection.ts";
 import { unwrapDataKey } from "./data-key.ts";
@@ -20,7 +20,7 @@ import { createMasterKey, deriveKeyObject } from "./master-key.ts";
 import type { MasterKey, MasterKeyRecord, MasterKeySource } from "./master-key.ts";
 import { addDigestFunctions, createRowDigests, rowDigestKey } from "./row-digests.ts";
 import { createRowSet, writeSealed } from "./row-set.ts";
-import { cellColumns, masterKeyName, schemaVersion } from "./schema.ts";
+import { cellColumns, masterKeyName, oldCertificateName, schemaVersion } from "./schema.ts";
 import { countUnreadableCells, openRow, pagesOfCells } from "./unreadable-cells.ts";
 import { walkRowsInTurns } from "./walk-rows.ts";
 
@@ -92,6 +92,8 @@ const placeKeys = (
   database
     .prepare("UPDATE sys_symmetric_keys SET key_derivation = ?, key_check = ? WHERE name = ?")
     .run(record.keyDerivation, record.keyCheck, masterKeyName);
+  // Of a renewal under way. Its copies were sealed with the lost key, and no cell needs it: each is encrypted anew.
+  removeCertificate(database, oldCertificateName);
   const privateKey = exportKey(backup.privateKey);
   try {
     return placeCertificate(

@@ -20,6 +20,8 @@ export const knownVersions: readonly unknown[] = [
 
 export const masterKeyName = "##MS_DatabaseMasterKey##";
 export const certificateName = "BitLockerManagement_CERT";
+/** While keys move to a new one, and until it is retired. Microsoft gives the old one this name, too. */
+export const oldCertificateName = "BitLockerManagement_CERT_OLD";
 
 /** As the model stores a protector's kind (ours: Microsoft's table holds numerical passwords only). */
 export const protectorKinds = { NumericalPassword: 0, ExternalKey: 1, DataRecoveryAgent: 2 } as const;

@@ -9,6 +9,7 @@ import type { ArrayQuery } from "./connection.ts";
 import { works } from "./failures.ts";
 import { ownerName, readerName, writerName } from "./principals.ts";
 import type { CertificateAccess } from "./principals.ts";
+import { judgeRenewal } from "./judge-renewal.ts";
 import { readRecoveryPassword } from "./key-rows.ts";
 import { certificateName, protectorKinds } from "./schema.ts";
 import { plural } from "../../model/plural.ts";
@@ -78,7 +79,7 @@ const isReadable = (row: RawRow, access: CertificateAccess): boolean =>
   works(() => {
     const rowId = decodeInteger(row[0], "Keys.Id");
     const keyId = decodeText(row[1], "RecoveryKeyId");
-    readRecoveryPassword(access, access.dataKeyFor(readerName), { rowId, keyId, raw: row[2], fingerprint: row[3] });
+    readRecoveryPassword(access, access.dataKeysFor(readerName), { rowId, keyId, raw: row[2], fingerprint: row[3] });
   });
 
 const judgeSample = (findings: CertificateFindings, rows: readonly RawRow[], access: CertificateAccess): void => {
@@ -147,6 +148,7 @@ export const createCertificateVerifier = (
       judgeSample(findings, newestKeys(), access);
       if (certificate !== undefined)
         judgeExpiry(findings, parseCertificate(certificate).validToDate, now, ", as in SQL Server; plan a new one.");
+      judgeRenewal(findings, database, access);
       judgeBackup(findings, backedUpAt === null ? undefined : decodeTime(backedUpAt, "pvt_key_last_backup_date"));
     }
     judgePlainText(findings, decodeInteger(plainTextCount()[0]?.[0], "count"), access.plainTextAllowed);

@@ -69,10 +69,10 @@ const settle = async ({ database, set, record }: Writing, patience: LockPatience
 };
 
 /** Another import may be first, again and again: each time there is one less. */
-const mergeInTurn = async (writing: Writing, patience: LockPatience): Promise<number> => {
+const mergeInTurn = async (writing: Writing, patience: LockPatience, checkOpens: () => void): Promise<number> => {
   for (;;) {
     const recorded = await settle(writing, patience);
-    const merged = await withLockPatience(patience, () => mergeStaged({ ...writing, recorded }));
+    const merged = await withLockPatience(patience, () => mergeStaged({ ...writing, recorded, checkOpens }));
     if (merged === undefined) continue;
     if (merged.written !== undefined) await writing.record.written(merged.written);
     return merged.added;
@@ -88,11 +88,12 @@ const importInto = async (
   const patience = { signal, lockWaitMs };
   try {
     await settle(unlocked, patience);
-    const stage = await withLockPatience(patience, () => {
+    const { stage, dataKey } = await withLockPatience(patience, () => {
       // Everything is made anew when a lock makes this run again.
       dropStaging(database);
-      const dataKey = access.dataKeyFor(writerName);
-      return createStaging({ database, dataKey, fingerprintKey: access.fingerprintKey, importedAt: Date.now() });
+      const key = access.dataKeyFor(writerName);
+      const { fingerprintKey } = access;
+      return { stage: createStaging({ database, dataKey: key, fingerprintKey, importedAt: Date.now() }), dataKey: key };
     });
     let count = 0;
     let batch: RecoveryRecord[] = [];
@@ -108,9 +109,15 @@ const importInto = async (
       if (batch.length === batchRecords) await stageBatch();
     }
     await stageBatch();
-    // Asked again: a right taken away while the file was read must not write.
-    await withLockPatience(patience, () => access.dataKeyFor(writerName));
-    const added = await mergeInTurn(unlocked, patience);
+    // Asked again: a right taken away while the file was read must not write, nor a key that no cell is encrypted with any more.
+    const added = await mergeInTurn(unlocked, patience, () => {
+      const now = access.dataKeyFor(writerName);
+      if (now !== dataKey && !(now !== undefined && dataKey?.equals(now)))
+        throw unavailable(
+          "The certificate was renewed while this file was read. Nothing was imported; import it again.",
+          "staged with another data key",
+        );
+    });
     return { added, unchanged: count - added };
   } finally {
     dropStaging(database);
