@@ -86,7 +86,9 @@ describe.each(waysToRead)("while keys are read, %s", (_way, options) => {
     await renewed(site);
     const read = [...(first.value ?? [])];
     for (let next = await batches.next(); next.done !== true; next = await batches.next()) read.push(...next.value);
-    expect(read.map((found) => textOf(found) ?? "").toSorted()).toEqual(Array.from({ length: count }, (_, n) => passwordOf(n)).toSorted());
+    expect(read.map((found) => textOf(found) ?? "").toSorted()).toEqual(
+      Array.from({ length: count }, (_, n) => passwordOf(n)).toSorted(),
+    );
   });
 });
 

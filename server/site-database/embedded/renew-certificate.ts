@@ -278,7 +278,8 @@ const renewIn = async (
     });
   } else if (found.counts.older > 0)
     await asked.record({ step: "resumed", thumbprint, oldThumbprint, moved: 0, closed });
-  const moved = await moveCells(unlocked, asked.onProgress, patience);
+  const hasMoved = found.oldThumbprint !== undefined && found.counts.older === 0;
+  const moved = hasMoved ? 0 : await moveCells(unlocked, asked.onProgress, patience);
   const { counts } = await find(unlocked, patience);
   if (moved > 0 || found.oldThumbprint === undefined)
     await asked.record({ step: "moved", thumbprint, oldThumbprint, moved, closed: counts.closed });

@@ -2,6 +2,7 @@ import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { given } from "../../command/given.ts";
+import { isCanonicalGuid } from "../../model/guid.ts";
 import { cellKinds } from "./cell-kinds.ts";
 import type { CellKind } from "./cell-kinds.ts";
 import { fingerprint, openCell } from "./cells.ts";
@@ -114,7 +115,8 @@ export const countCells = async (
           counts.closed += 1;
           if (kind === cellKinds.recoveryKey) {
             counts.closedKeys += 1;
-            firstClosed ??= String(row[1]);
+            // Whoever wrote the file may have put anything there.
+            if (typeof row[1] === "string" && isCanonicalGuid(row[1])) firstClosed ??= row[1];
           }
         }
       }
