@@ -58,8 +58,8 @@ export const searchWith =
     return searchOnRecord(searching, { piece, search: readSearchPiece(piece, rule), most: rule.rows });
   };
 
-/** Of one half of a name: where more have it, the closest may be beyond, so none is named. */
-const mostLookedAt = 2000;
+/** Of one half of a name: where more have it, the closest may be beyond, so none is named. So many cost a site little more than a search. */
+const mostLookedAt = 500;
 
 /**
  * A slip leaves one half of a name whole: the end is asked for first, as fewer computers share it. Rejected: to look at every name, which

@@ -111,13 +111,17 @@ test.each([
 });
 
 test("no more than three are told, and none where more are as close", async () => {
-  const fleet = makeKeys(60).map((key) => ({ ...key, computerName: `FLEET-${key.computerName}` })); // 0001 to 0020
-  const tell = async (name: string) => {
+  const fleetOf = (size: number) =>
+    makeKeys(size).map((key) => ({ ...key, computerName: `FLEET-${key.computerName}` })); // three keys each
+  const tell = async (name: string, fleet = fleetOf(60)) => {
     const roles = rolesWith({ ...plain, search: rule });
     return (await runLine(`Get-RecoveryKeys ${name}`, { roles, siteDatabase: createMemorySite(fleet) })).outcome.failure
       ?.message;
   };
   expect(await tell("FLEET-PC-0101")).toContain("Did you mean FLEET-PC-0001 or FLEET-PC-0011?");
+  expect(await tell("FLEET-PC-0201")).toContain("Did you mean FLEET-PC-0001?");
+  // One half of the name is that of too many to look at.
+  expect(await tell("FLEET-PC-0201", fleetOf(501))).toBe("No recovery key was found for computer FLEET-PC-0201.");
   for (const name of ["FLEET-PC-001X", "FLEET-PC-00"])
     expect(await tell(name)).toBe(`No recovery key was found for computer ${name}.`);
 });
