@@ -1,6 +1,7 @@
 import { EndpointError } from "../errors.ts";
 import type { AuditEvent } from "./event.ts";
 import { describeLoss, type RecordLoss } from "./record-loss.ts";
+import { firstOf } from "../model/list-in-words.ts";
 
 /**
  * Whether a start must not go on. A transcript without a digest in the log was never closed: a crash of the machine can lose it,
@@ -16,10 +17,10 @@ export const refusesToStart = ({ checkpoints, altered, segments, missing, extra 
 /** @throws EndpointError AuditUnavailable when something is lost that nobody accepted */
 export const refuseLoss = (loss: RecordLoss, accepted: RecordLoss | undefined): void => {
   if (accepted === undefined ? !refusesToStart(loss) : JSON.stringify(accepted) === JSON.stringify(loss)) return;
-  const [first = "it is not what was accepted", ...more] = describeLoss(loss);
+  const what = firstOf(describeLoss(loss)) || "it is not what was accepted";
   throw new EndpointError(
     "AuditUnavailable",
-    `The record is not whole: ${first}${more.length === 0 ? "" : `, and ${more.length} more`}. The endpoint does not go on with such a record. Keep a copy of the audit directory, then put back what is missing, or accept the loss on the record: pep audit accept-loss`,
+    `The record is not whole: ${what}. The endpoint does not go on with such a record. Keep a copy of the audit directory, then put back what is missing, or accept the loss on the record: pep audit accept-loss`,
   );
 };
 

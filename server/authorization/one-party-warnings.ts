@@ -1,6 +1,6 @@
 import type { CheckedRoles } from "./decode-roles.ts";
 import type { RoleEntry } from "./role-entry.ts";
-import { inFew } from "../model/user-name.ts";
+import { inFew } from "../model/list-in-words.ts";
 
 /** The users who could log in, with their proofs. Two users with the same proof may be one person. */
 export interface LogIns {

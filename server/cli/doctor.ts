@@ -28,7 +28,7 @@ import type { Io } from "./io.ts";
 import { findKnownUsers } from "./known-users.ts";
 import { readLogKey, readPrivateKey } from "../endpoint/private-key.ts";
 import { freeBytesIn } from "../endpoint/storage.ts";
-import { inFew } from "../model/user-name.ts";
+import { firstOf, inFew } from "../model/list-in-words.ts";
 import { plural } from "../model/plural.ts";
 
 type Paths = ReturnType<typeof pathsIn>;
@@ -222,12 +222,11 @@ const heldInWords = ({ held, heldAt }: RecordState): string =>
     : `All of it was verified ${held === 1 ? "once" : `${held} times`} since the start, and held. The last time was ${heldAt}`;
 
 const examineRecord = ({ state }: RecordSays): CertificateFinding => {
-  const [first, ...more] = state.problems;
-  return first === undefined
+  return state.problems.length === 0
     ? passed("record", heldInWords(state))
     : failedCheck(
         "record",
-        `It does not hold, and no session starts: ${first}${more.length === 0 ? "" : `, and ${more.length} more`}. Run: pep audit verify`,
+        `It does not hold, and no session starts: ${firstOf(state.problems)}. Run: pep audit verify`,
       );
 };
 

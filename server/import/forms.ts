@@ -22,7 +22,9 @@ const firstLdifLine = (head: string): string =>
 interface File {
   /** The beginning of the text. */
   readonly head: string;
-  /** The head without what stands before markup's first element. */
+  /** The same without blanks before it. */
+  readonly start: string;
+  /** The same without what stands before markup's first element. */
   readonly markup: string;
   readonly given: GivenColumns;
 }
@@ -31,8 +33,8 @@ type Reader = (text: AsyncIterable<string>, reading: Reading) => AsyncIterable<R
 
 /** Every form but running text: how its content tells it, and what reads it. The first that recognises a file reads it. */
 const forms: readonly ((file: File) => Reader | undefined)[] = [
-  ({ head, given }) =>
-    json.test(head.trimStart()) && !log.test(head.trimStart())
+  ({ start, given }) =>
+    json.test(start) && !log.test(start)
       ? (text, reading) => readObjects(readJsonObjects(text), reading, given)
       : undefined,
   ({ markup, given }) =>
@@ -41,8 +43,8 @@ const forms: readonly ((file: File) => Reader | undefined)[] = [
     /^<(?:!DOCTYPE html|html|head|body|table|style|meta)\b/i.test(markup)
       ? (text, reading) => readObjects(readHtmlObjects(text), reading, given)
       : undefined,
-  ({ head, markup }) => {
-    if (markup === head.trimStart()) return undefined;
+  ({ start, markup }) => {
+    if (markup === start) return undefined;
     throw new BrokenFile(undefined, "this is XML of another program. Make CSV or JSON of it, and import that.");
   },
   ({ head }) => (ldif.test(firstLdifLine(head)) ? readLdif : undefined),
@@ -61,7 +63,7 @@ const forms: readonly ((file: File) => Reader | undefined)[] = [
 export const findReader = (head: string, given: GivenColumns): Reader => {
   const start = head.trimStart();
   if (start === "") throw new BrokenFile(undefined, "nothing to import: it is empty.");
-  const file: File = { head, markup: start.replace(/^(?:<\?xml[^>]*>|#< CLIXML)\s*/i, ""), given };
+  const file: File = { head, start, markup: start.replace(/^(?:<\?xml[^>]*>|#< CLIXML)\s*/i, ""), given };
   for (const recognise of forms) {
     const reader = recognise(file);
     if (reader !== undefined) return reader;

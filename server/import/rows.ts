@@ -129,11 +129,11 @@ const computerIn = (read: Read, around: Surroundings): string | undefined => {
 };
 
 /**
- * Reads one row. Several protectors of one computer may share a row.
+ * Reads one row; several protectors of one computer may share it.
  *
- * @returns no record for a row without id and password (reports list computers that have none), or when it was refused
+ * @returns no record where it was refused, or has neither id nor password: reports list computers that have none
  */
-export type ReadRow = (
+type ReadRow = (
   layout: Layout,
   cells: readonly string[],
   line: number,
@@ -143,8 +143,9 @@ export type ReadRow = (
 const nothingAround: Surroundings = {};
 
 /** What reads the rows of one file. */
-export const rowReader = (reading: Reading): ReadRow => {
-  return (layout, cells, line, around = nothingAround) => {
+export const rowReader =
+  (reading: Reading): ReadRow =>
+  (layout, cells, line, around = nothingAround) => {
     const read: Read = (role) => {
       for (const index of layout.columns.get(role) ?? []) {
         const text = cellText(cells[index] ?? "");
@@ -159,7 +160,7 @@ export const rowReader = (reading: Reading): ReadRow => {
     const common = {
       line,
       // Where no column is known to name it, what is made like the given name may be another computer's.
-      computerName: computerIn(read, around) ?? otherNameIn(cells.join("\n"), reading.computerName),
+      computerName: computerIn(read, around) ?? otherNameIn(holds(), reading.computerName),
       keyId: ids[0],
       isOneComputer: layout.isOneComputer || around.isOneComputer === true,
       table: around.table,
@@ -199,4 +200,3 @@ export const rowReader = (reading: Reading): ReadRow => {
       return checkRecord({ ...common, keyId, protector: { kind: "NumericalPassword", password } }, reading) ?? [];
     });
   };
-};

@@ -5,7 +5,3 @@ export const isUserName = (text: string): boolean => userName.test(text);
 
 /** The form that names files: lower case. Temporary files begin with a dot, which no name does. */
 export const isCanonicalUserName = (text: string): boolean => isUserName(text) && text === text.toLowerCase();
-
-/** Three users by name, and how many others there are. */
-export const inFew = (users: readonly string[]): string =>
-  users.length <= 3 ? users.join(", ") : `${users.slice(0, 3).join(", ")} and ${users.length - 3} others`;
