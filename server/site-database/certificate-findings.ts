@@ -6,6 +6,14 @@ import { thumbprintsOf } from "./key-files.ts";
 export class CertificateFindings {
   readonly #all: CertificateFinding[] = [];
 
+  get all(): readonly CertificateFinding[] {
+    return this.#all;
+  }
+
+  add(...findings: readonly CertificateFinding[]): void {
+    this.#all.push(...findings);
+  }
+
   required(check: string, passed: boolean, good: string, bad: string): void {
     this.#all.push({ check, weight: "required", passed, finding: passed ? good : bad });
   }

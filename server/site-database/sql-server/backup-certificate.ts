@@ -26,7 +26,6 @@ import { throwIfStopped, unavailable } from "./errors.ts";
 import { decodePvk } from "./pvk.ts";
 import { identifiers } from "./quoting.ts";
 import type { SiteConnections } from "./site-connections.ts";
-import type { Statement } from "./statement.ts";
 
 export interface BackupPlaces {
   /** The endpoint's own, for a copy. */
@@ -42,12 +41,6 @@ interface Exported {
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-const firstCells = async (
-  connection: SqlConnection,
-  statement: Statement,
-  signal: AbortSignal,
-): Promise<readonly unknown[]> => (await connection.all(statement, { signal }))[0]?.rows[0] ?? [];
-
 const notExported = (cause: string): EndpointError =>
   unavailable("The certificate could not be read with its private key; the log says more.", cause);
 
@@ -59,7 +52,7 @@ const notExported = (cause: string): EndpointError =>
 const exportPair = async (connection: SqlConnection, signal: AbortSignal): Promise<Exported> => {
   // The prefix satisfies a password policy, in case the server applies one here.
   const password = `Aa1-${randomBytes(24).toString("base64url")}`;
-  const cells = await firstCells(connection, exportCertificate(password), signal);
+  const cells = await connection.firstRow(exportCertificate(password), { signal });
   const certificate = decodeBytes(cells[0]);
   const pvk = decodeBytes(cells[1]);
   if (certificate === undefined)
@@ -148,7 +141,7 @@ const writeOnServer = async (
   const names = request.form === "Pfx" ? [`${request.name}.pfx`] : [`${request.name}.cer`, `${request.name}.pvk`];
   const paths = names.map((name) => joinServerPath(directory, name));
   const read = async (path: string): Promise<Uint8Array | undefined> =>
-    decodeBytes((await firstCells(connection, readServerFile(path), signal))[0]);
+    decodeBytes((await connection.firstRow(readServerFile(path), { signal }))[0]);
   for (const [i, path] of paths.entries()) {
     const found = await read(path).then(
       () => true,
@@ -159,7 +152,7 @@ const writeOnServer = async (
     );
     if (found) throw new EndpointError("ResourceExists", `${names[i]} is already there. Choose another name.`);
   }
-  const certificate = decodeBytes((await firstCells(connection, readCertificate(), signal))[0]);
+  const certificate = decodeBytes((await connection.firstRow(readCertificate(), { signal }))[0]);
   if (certificate === undefined)
     throw notExported("CERTENCODED gave NULL: no certificate, or the login may not see it");
   const [certificatePath = "", keyPath = ""] = paths;

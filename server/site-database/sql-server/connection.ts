@@ -100,4 +100,14 @@ export class SqlConnection {
     await result.settled;
     return batches;
   }
+
+  /** All of its rows, whatever batches they came in. */
+  async rows(statement: Statement, options: RequestOptions): Promise<RowBatch["rows"]> {
+    return (await this.all(statement, options)).flatMap(({ rows }) => rows);
+  }
+
+  /** Empty where there is none. */
+  async firstRow(statement: Statement, options: RequestOptions): Promise<readonly unknown[]> {
+    return (await this.rows(statement, options))[0] ?? [];
+  }
 }

@@ -1,13 +1,12 @@
 import { EndpointError } from "../../errors.ts";
 import type { CertificateFinding } from "../../command/site-database.ts";
+import { CertificateFindings } from "../certificate-findings.ts";
+import { failedCheck, passed } from "../findings.ts";
 import type { SqlServerSiteDatabase } from "./database.ts";
 import { introspectPermissions } from "./introspection-statements.ts";
 import type { Site } from "./introspection.ts";
-import type { Lease } from "./pool.ts";
+import type { RowBatch } from "./row-feed.ts";
 import type { SiteConnections } from "./site-connections.ts";
-
-/** As a finding of the certificate; for the administrator of the machine, so it may name servers and logins. */
-export type DoctorFinding = CertificateFinding;
 
 const farthestClockSkewMs = 60_000;
 
@@ -35,76 +34,54 @@ const hints: readonly (readonly [pattern: RegExp, hint: string])[] = [
   [/ETIMEOUT/, "No answer in time: check the port and the firewall."],
 ];
 
-const connectionFinding = (name: string, error: unknown): DoctorFinding => {
+const connectionFinding = (name: string, error: unknown): CertificateFinding => {
   const reason = error instanceof EndpointError ? reasonOf(error) : String(error);
   const hint = hints.find(([pattern]) => pattern.test(reason))?.[1] ?? "";
-  return { check: name, weight: "required", passed: false, finding: `No connection. ${hint} (${reason})` };
+  return failedCheck(name, `No connection. ${hint} (${reason})`);
 };
 
-const judgeSite = ({ session, missing }: Site, database: string, clockSkewMs: number): readonly DoctorFinding[] => {
-  const skewSeconds = Math.round(Math.abs(clockSkewMs) / 1000);
-  const sameDatabase = session.databaseName.toLowerCase() === database.toLowerCase();
-  return [
-    {
-      check: "login",
-      weight: "required",
-      passed: true,
-      finding: `Logged in as ${session.loginName}, in the database as ${session.userName}.`,
-    },
-    {
-      check: "database",
-      weight: "required",
-      passed: sameDatabase,
-      finding: sameDatabase
-        ? `In the database ${session.databaseName}, SQL Server version ${session.majorVersion}.`
-        : `In the database ${session.databaseName} instead of ${database}.`,
-    },
-    {
-      check: "primary",
-      weight: "required",
-      passed: session.isWritable,
-      finding: session.isWritable
-        ? "The database is writable here."
-        : "The database is read-only here: keys can't be marked as disclosed. Connect to the listener or the primary.",
-    },
-    ...(missing.length === 0
-      ? [
-          {
-            check: "objects",
-            weight: "required",
-            passed: true,
-            finding: "Every table, function and procedure is there.",
-          } as const,
-        ]
-      : missing.map((finding) => ({ check: "objects", weight: "required", passed: false, finding }) as const)),
-    {
-      check: "clock",
-      weight: "advice",
-      passed: Math.abs(clockSkewMs) <= farthestClockSkewMs,
-      finding:
-        Math.abs(clockSkewMs) <= farthestClockSkewMs
-          ? `The clocks differ by ${skewSeconds} s.`
-          : `The server's clock is ${skewSeconds} s ${clockSkewMs > 0 ? "ahead" : "behind"}: times on the record and in the database won't match.`,
-    },
-  ];
+const judgeSite = (findings: CertificateFindings, { session, missing }: Site, database: string): void => {
+  const { databaseName, majorVersion, isWritable, loginName, userName } = session;
+  findings.add(passed("login", `Logged in as ${loginName}, in the database as ${userName}.`));
+  findings.required(
+    "database",
+    databaseName.toLowerCase() === database.toLowerCase(),
+    `In the database ${databaseName}, SQL Server version ${majorVersion}.`,
+    `In the database ${databaseName} instead of ${database}.`,
+  );
+  findings.required(
+    "primary",
+    isWritable,
+    "The database is writable here.",
+    "The database is read-only here: keys can't be marked as disclosed. Connect to the listener or the primary.",
+  );
+  if (missing.length === 0) findings.add(passed("objects", "Every table, function and procedure is there."));
+  findings.add(...missing.map((finding) => failedCheck("objects", finding)));
 };
 
-const askPermissions = async ({ connection }: Lease, signal: AbortSignal): Promise<readonly DoctorFinding[]> => {
-  const rows = (await connection.all(introspectPermissions(), { signal })).flatMap((batch) => batch.rows);
-  return rows.map(([permission, wanted, held]) => {
-    const passed = (held === 1) === (wanted === 1);
+const judgeClock = (findings: CertificateFindings, { session: { serverTime } }: Site): void => {
+  const skewMs = new Date(`${serverTime.slice(0, 23)}Z`).getTime() - Date.now();
+  const skewSeconds = Math.round(Math.abs(skewMs) / 1000);
+  findings.advice(
+    "clock",
+    Math.abs(skewMs) <= farthestClockSkewMs,
+    `The clocks differ by ${skewSeconds} s.`,
+    `The server's clock is ${skewSeconds} s ${skewMs > 0 ? "ahead" : "behind"}: times on the record and in the database won't match.`,
+  );
+};
+
+const judgePermissions = (findings: CertificateFindings, rows: RowBatch["rows"]): void => {
+  for (const [permission, wanted, held] of rows) {
     const name = String(permission);
-    const finding =
-      wanted === 1
-        ? passed
-          ? `Has ${name}.`
-          : `Lacks ${name}: see server/site-database/sql/run-as-login.sql.`
-        : passed
-          ? `Has no ${name}, as it should be.`
-          : `Has ${name}. Reading and disclosing keys does not need it; administering the certificate may.`;
     // Too much is advice: the endpoint works. Too little is not.
-    return { check: "permission", weight: wanted === 1 ? "required" : "advice", passed, finding } as const;
-  });
+    if (wanted === 1) {
+      const lacks = `Lacks ${name}: see server/site-database/sql/run-as-login.sql.`;
+      findings.required("permission", held === 1, `Has ${name}.`, lacks);
+    } else {
+      const has = `Has ${name}. Reading and disclosing keys does not need it; administering the certificate may.`;
+      findings.advice("permission", held !== 1, `Has no ${name}, as it should be.`, has);
+    }
+  }
 };
 
 /** What the configuration says of the server. */
@@ -119,20 +96,16 @@ const examineServer = async (
   connections: SiteConnections,
   { database, encrypt }: Expected,
   signal: AbortSignal,
-): Promise<readonly DoctorFinding[]> => {
+): Promise<readonly CertificateFinding[]> => {
   try {
-    return await connections.use(signal, async (lease, site) => {
-      const clockSkewMs = new Date(`${site.session.serverTime.slice(0, 23)}Z`).getTime() - Date.now();
-      return [
-        {
-          check: name,
-          weight: "required",
-          passed: true,
-          finding: `Connected with ${encrypt === "strict" ? "TLS before the first byte (TDS 8.0)" : "TLS 1.2"}; the certificate's chain and name are right.`,
-        } as const,
-        ...judgeSite(site, database, clockSkewMs),
-        ...(await askPermissions(lease, signal)),
-      ];
+    return await connections.use(signal, async ({ connection }, site) => {
+      const findings = new CertificateFindings();
+      const tls = encrypt === "strict" ? "TLS before the first byte (TDS 8.0)" : "TLS 1.2";
+      findings.add(passed(name, `Connected with ${tls}; the certificate's chain and name are right.`));
+      judgeSite(findings, site, database);
+      judgeClock(findings, site);
+      judgePermissions(findings, await connection.rows(introspectPermissions(), { signal }));
+      return findings.all;
     });
   } catch (error) {
     return [connectionFinding(name, error)];
@@ -144,7 +117,7 @@ export const examineSqlServer = async (
   site: SqlServerSiteDatabase,
   expected: Expected,
   signal: AbortSignal,
-): Promise<readonly DoctorFinding[]> => {
+): Promise<readonly CertificateFinding[]> => {
   const { writes, searches } = site.connections;
   const findings = [...(await examineServer("connection", writes, expected, signal))];
   if (searches !== writes) {
@@ -157,12 +130,7 @@ export const examineSqlServer = async (
     findings.push(...(await site.verifyCertificate(signal)).findings);
   } catch (error) {
     if (!(error instanceof EndpointError)) throw error;
-    findings.push({
-      check: "certificate",
-      weight: "required",
-      passed: false,
-      finding: `The certificate could not be looked at (${reasonOf(error)})`,
-    });
+    findings.push(failedCheck("certificate", `The certificate could not be looked at (${reasonOf(error)})`));
   }
   return findings;
 };

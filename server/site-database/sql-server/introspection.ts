@@ -165,7 +165,7 @@ const shapeOf = ({ columns, routines, parameterCounts }: Catalogue, missing: str
 
 /** Asks the catalogue what this site has, over one connection. */
 export const introspect = async (connection: SqlConnection, signal: AbortSignal): Promise<Site> => {
-  const ask: Ask = async (statement) => (await connection.all(statement, { signal })).flatMap((batch) => batch.rows);
+  const ask: Ask = (statement) => connection.rows(statement, { signal });
   const session = await describeSession(ask);
   const catalogue = await readCatalogue(ask);
   const missing: string[] = [];

@@ -70,8 +70,7 @@ async function* searchIn(searches: SiteConnections, search: KeySearch, signal: A
     throwIfStopped(signal);
     const page: Pick<KeyPage, "after" | "pageRows"> = { after, pageRows: searchedRows };
     const { rows, site }: Batch = await searches.read(signal, async ({ connection }, found) => {
-      const batches = await connection.all(searchKeys(shapeForReading(found), search, page), { signal });
-      return { rows: batches.flatMap((batch) => batch.rows), site: found };
+      return { rows: await connection.rows(searchKeys(shapeForReading(found), search, page), { signal }), site: found };
     });
     yield rows.map((row) => decodeFacts(row, site));
     const last = rows.at(-1);
@@ -126,7 +125,7 @@ export const createKeyReader = ({ searches, pageRows: limit = pageRows }: Reader
     searchKeys: (search, signal) => searchIn(searches, search, signal),
     findComputers: (name, signal) =>
       searches.read(signal, async ({ connection }) => {
-        const rows = (await connection.all(findComputers(name), { signal })).flatMap((batch) => batch.rows);
+        const rows = await connection.rows(findComputers(name), { signal });
         const names = (isSame: boolean): readonly string[] =>
           rows.filter((row) => (row[1] === true) === isSame).map(([found]) => decodeText(found, "Machines.Name"));
         return { same: names(true), other: names(false) };
@@ -136,8 +135,8 @@ export const createKeyReader = ({ searches, pageRows: limit = pageRows }: Reader
       let total = 0;
       for (const filter of filtersOf(query, await knownSite(signal))) {
         total += await searches.read(signal, async ({ connection }, site) => {
-          const batches = await connection.all(countKeys(shapeForReading(site), filter), { signal });
-          return decodeNumber(batches[0]?.rows[0]?.[0], "KeyCount");
+          const [count] = await connection.firstRow(countKeys(shapeForReading(site), filter), { signal });
+          return decodeNumber(count, "KeyCount");
         });
       }
       return total;

@@ -66,7 +66,7 @@ interface Found {
 }
 
 const find = async ({ connection }: Lease, signal: AbortSignal): Promise<Found> => {
-  const row = (await connection.all(findStatement(), { signal }))[0]?.rows[0] ?? [];
+  const row = await connection.firstRow(findStatement(), { signal });
   return {
     databaseName: decodeText(row[0], "DatabaseName"),
     hasMasterKey: decodeNumber(row[1], "MasterKeys") > 0,
@@ -76,7 +76,7 @@ const find = async ({ connection }: Lease, signal: AbortSignal): Promise<Found> 
 
 /** The certificate that is there, DER; undefined where there is none or the login may not see it. */
 const readPresent = async ({ connection }: Lease, signal: AbortSignal): Promise<Uint8Array | undefined> =>
-  decodeBytes((await connection.all(readCertificate(), { signal }))[0]?.rows[0]?.[0]);
+  decodeBytes((await connection.firstRow(readCertificate(), { signal }))[0]);
 
 /** SQL Server 2016. Certificates made by older ones do not work from here on. */
 const firstVersionOfNewCertificates = 13;
@@ -108,7 +108,7 @@ const missingGrants = async (
   { connection }: Lease,
   signal: AbortSignal,
 ): Promise<{ readonly hasPrivateKey: boolean; readonly missing: readonly Grantee[] }> => {
-  const row = (await connection.all(inspectCertificate(), { signal }))[0]?.rows[0] ?? [];
+  const row = await connection.firstRow(inspectCertificate(), { signal });
   const grants = [
     [identifiers.reader, decodeNumber(row[4], "ReadGrants")],
     [identifiers.writer, decodeNumber(row[5], "WriteGrants")],
@@ -142,8 +142,8 @@ const checkOpensKeys = async (
   lossIsAccepted: boolean,
   signal: AbortSignal,
 ): Promise<void> => {
-  const batches = await connection.all(countUnreadableKeys(shapeForReading(site)), { signal });
-  const unreadable = decodeNumber(batches[0]?.rows[0]?.[0], "Unreadable");
+  const [count] = await connection.firstRow(countUnreadableKeys(shapeForReading(site)), { signal });
+  const unreadable = decodeNumber(count, "Unreadable");
   if (unreadable === 0 || lossIsAccepted) return;
   throw new EndpointError(
     "ResourceExists",
@@ -164,8 +164,8 @@ const checkVersion = async (lease: Lease, site: Site, signal: AbortSignal): Prom
   if (site.session.majorVersion < firstVersionOfNewCertificates) return;
   const restored = await readPresent(lease, signal);
   if (restored === undefined || (keyBitsOf(restored) ?? oldestKeyBits) > oldestKeyBits) return;
-  const [row] = (await lease.connection.all(countOpenedKeys(shapeForReading(site)), { signal }))[0]?.rows ?? [];
-  if (decodeNumber(row?.[0], "Opened") > 0) return;
+  const [opened] = await lease.connection.firstRow(countOpenedKeys(shapeForReading(site)), { signal });
+  if (decodeNumber(opened, "Opened") > 0) return;
   throw new EndpointError(
     "InvalidArgument",
     `The backup's certificate has a key of ${oldestKeyBits} bits, as SQL Server 2014 and older make it: it does not work on SQL Server ` +
@@ -278,11 +278,13 @@ const certificateOf = async (
   if (from.kind === "bytes") return from.certificate;
   if (from.kind === "pfx") return undefined;
   // A file that can't be read is not the certificate that is there; that one stays as it is.
-  const rows = await connection.all(readServerFile(from.certificatePath), { signal }).catch((error: unknown) => {
-    if (error instanceof EndpointError && error.category === "ObjectNotFound") return [];
-    throw error;
-  });
-  return decodeBytes(rows[0]?.rows[0]?.[0]);
+  const [bytes] = await connection
+    .firstRow(readServerFile(from.certificatePath), { signal })
+    .catch((error: unknown) => {
+      if (error instanceof EndpointError && error.category === "ObjectNotFound") return [];
+      throw error;
+    });
+  return decodeBytes(bytes);
 };
 
 /**

@@ -3,10 +3,8 @@ import { CertificateFindings, judgeBackup, judgeExpiry } from "../certificate-fi
 import { inspectCertificate, readCertificate, sampleKeys, verifyAsMicrosoft } from "./certificate-statements.ts";
 import { decodeBytes, decodeNumber, decodeTime } from "./columns.ts";
 import type { Site } from "./introspection.ts";
-import type { Lease } from "./pool.ts";
 import { identifiers } from "./quoting.ts";
 import type { SiteConnections } from "./site-connections.ts";
-import type { Statement } from "./statement.ts";
 import { plural } from "../../model/plural.ts";
 
 const sampledKeys = 20;
@@ -112,7 +110,7 @@ const judgeSample = (findings: CertificateFindings, sample: Sample | undefined, 
   );
 };
 
-/** CertificateFindings, from what was asked of the server. No question in here: one can read it as the list of rules it is. */
+/** Judges what was asked of the server. No question in here: one can read it as the list of rules it is. */
 const judge = (
   certificates: readonly Inspection[],
   sample: Sample | undefined,
@@ -131,27 +129,20 @@ const judge = (
   return findings;
 };
 
-const rowsOf = async (
-  lease: Lease,
-  statement: Statement,
-  signal: AbortSignal,
-): Promise<readonly (readonly unknown[])[]> =>
-  (await lease.connection.all(statement, { signal })).flatMap((batch) => batch.rows);
-
 /** Is BitLockerManagement_CERT there as Microsoft asks, and does it really open keys? Asked on the primary. */
 export const verifyCertificate = (
   connections: SiteConnections,
   signal: AbortSignal,
   now: Date,
 ): Promise<CertificateVerification> =>
-  connections.read(signal, async (lease, site) => {
-    const microsoftCheck = (await rowsOf(lease, verifyAsMicrosoft(), signal))[0]?.[0] === 1;
-    const certificates = (await rowsOf(lease, inspectCertificate(), signal)).map(decodeInspection);
-    const sampleRow = site.shape && (await rowsOf(lease, sampleKeys(site.shape, sampledKeys), signal))[0];
+  connections.read(signal, async ({ connection }, site) => {
+    const microsoftCheck = (await connection.firstRow(verifyAsMicrosoft(), { signal }))[0] === 1;
+    const certificates = (await connection.rows(inspectCertificate(), { signal })).map(decodeInspection);
+    const sampleRow = site.shape && (await connection.rows(sampleKeys(site.shape, sampledKeys), { signal }))[0];
     const sample = sampleRow && {
       sampled: decodeNumber(sampleRow[0], "Sampled"),
       readable: decodeNumber(sampleRow[1], "Readable"),
     };
-    const certificate = decodeBytes((await rowsOf(lease, readCertificate(), signal))[0]?.[0]);
+    const certificate = decodeBytes((await connection.firstRow(readCertificate(), { signal }))[0]);
     return judge(certificates, sample, site, now).verification(microsoftCheck, certificate);
   });

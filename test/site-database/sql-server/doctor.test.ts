@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { examineSqlServer } from "../../../server/site-database/sql-server/doctor.ts";
-import type { DoctorFinding } from "../../../server/site-database/sql-server/doctor.ts";
+import type { CertificateFinding } from "../../../server/command/site-database.ts";
 import type { SiteShape } from "../../harness/tds-server/model/state.ts";
 import { collect, guid, neverStopped, passwordOf } from "../fixture.ts";
 import { startSite } from "./start-site.ts";
@@ -16,10 +16,10 @@ const start = async (shape: Partial<SiteShape> = {}): Promise<void> => {
   site.model.state.permissions.delete("CONTROL on the database");
 };
 
-const examine = async (changes: object = {}): Promise<readonly DoctorFinding[]> =>
+const examine = async (changes: object = {}): Promise<readonly CertificateFinding[]> =>
   examineSqlServer(await site.open(changes), { database: "CM_PEP", encrypt: "strict" }, neverStopped);
 
-const failed = (findings: readonly DoctorFinding[]): readonly string[] =>
+const failed = (findings: readonly CertificateFinding[]): readonly string[] =>
   findings.filter((one) => !one.passed).map((one) => `${one.weight} ${one.check}: ${one.finding}`);
 
 test("finds nothing wrong with a site that is right, but that there is no backup", async () => {
