@@ -9,7 +9,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { EndpointError } from "../../server/errors.ts";
 import {
   collect,
-  disclosing,
   createSiteMaker,
   guid,
   neverStopped,
@@ -120,9 +119,6 @@ describe.each(waysToRead)("the rows, read %s", (_where, options) => {
     attack(site);
     const database = await site.open(options);
     await expect(collect(database.readRecoveryKeys({}, neverStopped))).rejects.toMatchObject(refusal);
-    await expect(collect(disclosing(database, {}, "x", neverStopped))).rejects.toMatchObject(refusal);
-    // What is not shown is not marked.
-    expect(site.look(`SELECT sum(Disclosed) FROM ${keys}`)).toEqual([[0]]);
   });
 
   test("one changed bit anywhere in a cell is an error", async () => {

@@ -17,7 +17,6 @@ import { openCell, sealCell } from "../../server/site-database/embedded/cells.ts
 import { cellColumns } from "../../server/site-database/embedded/schema.ts";
 import {
   collect,
-  disclosing,
   createSiteMaker,
   guid,
   makeOlder,
@@ -235,9 +234,5 @@ describe.each(waysToRead)("in plain text, read %s", (_where, options) => {
     await expect(collect(database.readRecoveryKeys({}, neverStopped))).rejects.toMatchObject({
       category: "ResourceUnavailable",
     });
-    await expect(collect(disclosing(database, {}, "x", neverStopped))).rejects.toMatchObject({
-      category: "ResourceUnavailable",
-    });
-    expect(site.look(`SELECT sum(Disclosed) FROM ${keys}`)).toEqual([[0]]);
   });
 });

@@ -1,8 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { EndpointError } from "../../errors.ts";
 import type { SiteDatabase } from "../../command/site-database.ts";
-import { isCanonicalGuid } from "../../model/guid.ts";
 import { decodeInteger } from "./columns.ts";
 import { writeTransaction } from "./connection.ts";
 import { unavailable } from "./failures.ts";
@@ -53,8 +51,6 @@ export const createMarker = (
 
   return async (passwordIds, reason, signal) => {
     const distinct = [...new Set(passwordIds)];
-    if (!distinct.every(isCanonicalGuid))
-      throw new EndpointError("InvalidArgument", "Keys are marked by their whole ids.");
     await ready(signal);
     for (let from = 0; from < distinct.length; from += markedAtOnce) {
       await look(signal, () => markAll(distinct.slice(from, from + markedAtOnce), reason));
