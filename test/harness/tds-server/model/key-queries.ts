@@ -112,56 +112,54 @@ const pageRow = (state: SiteState, { key, computerName }: JoinedRow, withState: 
   ];
 };
 
+interface Page {
+  readonly rowsOf: (key: ModelKey) => readonly JoinedRow[];
+  readonly cellsOf: (row: JoinedRow) => readonly SqlValue[];
+}
+
 /** TOP (@pageRows) WITH TIES, in the order of key ids. */
-export const answerKeysById = async (
-  state: SiteState,
-  request: TdsRequest,
-  respond: Respond,
-  signal: AbortSignal,
-): Promise<void> => {
+const answerInOrder =
+  (pageFor: (state: SiteState, request: TdsRequest) => Page) =>
+  async (state: SiteState, request: TdsRequest, respond: Respond, signal: AbortSignal): Promise<void> => {
+    const parameters = parametersOf(request);
+    const { rowsOf, cellsOf } = pageFor(state, request);
+    const after = textOf(parameters("afterKeyId"));
+    let left = Number(parameters("pageRows"));
+    respond.columns(pageColumns);
+    for await (const keys of walk(state, after === undefined ? 0 : state.tables.firstAfter(after), signal))
+      for (const key of keys) {
+        if (left <= 0) return;
+        const rows = rowsOf(key);
+        for (const row of rows) await respond.row(cellsOf(row));
+        left -= rows.length;
+      }
+  };
+
+export const answerKeysById = answerInOrder((state, request) => {
   const parameters = parametersOf(request);
-  const rowsOf = filterFor(state, parameters);
-  const after = textOf(parameters("afterKeyId"));
-  let left = Number(parameters("pageRows"));
   const withState = parameters("withState") === true;
-  respond.columns(pageColumns);
-  for await (const keys of walk(state, after === undefined ? 0 : state.tables.firstAfter(after), signal))
-    for (const key of keys) {
-      if (left <= 0) return;
-      const rows = rowsOf(key);
-      for (const row of rows) await respond.row(pageRow(state, row, withState));
-      left -= rows.length;
-    }
-};
+  return { rowsOf: filterFor(state, parameters), cellsOf: (row) => pageRow(state, row, withState) };
+});
 
-const compare = <Value extends string | number>(a: Value, b: Value): number => (a < b ? -1 : Number(a > b));
-
-/** The same, of keys whose computer or id is like a piece. */
-export const answerSearchKeys = async (
-  state: SiteState,
-  request: TdsRequest,
-  respond: Respond,
-  signal: AbortSignal,
-): Promise<void> => {
+/** Of keys whose computer or id is like a piece. */
+export const answerSearchKeys = answerInOrder((state, request) => {
   const parameters = parametersOf(request);
   const escapes = request.text.includes(String.raw`ESCAPE '\'`);
   const [name, id] = ["namePiece", "idPiece"].map((piece) => {
     const pattern = textOf(parameters(piece));
     return pattern === undefined ? undefined : likePattern(pattern, escapes && piece === "namePiece");
   });
-  const after = textOf(parameters("afterKeyId"));
-  let left = Number(parameters("pageRows"));
-  respond.columns(pageColumns);
-  for await (const keys of walk(state, after === undefined ? 0 : state.tables.firstAfter(after), signal))
-    for (const key of keys) {
-      if (left <= 0) return;
-      for (const computerName of state.tables.computersOf(key.volumeId)) {
-        if (name?.test(computerName) !== true && id?.test(key.keyId) !== true) continue;
-        await respond.row([...pageRow(state, { key, computerName }, true).slice(0, -1), null]);
-        left -= 1;
-      }
-    }
-};
+  return {
+    rowsOf: (key) =>
+      state.tables
+        .computersOf(key.volumeId)
+        .filter((computerName) => name?.test(computerName) === true || id?.test(key.keyId) === true)
+        .map((computerName) => ({ key, computerName })),
+    cellsOf: (row) => [...pageRow(state, row, true).slice(0, -1), null],
+  };
+});
+
+const compare = <Value extends string | number>(a: Value, b: Value): number => (a < b ? -1 : Number(a > b));
 
 /** Newest first. Held in memory to be sorted: one computer's keys are few. */
 export const answerKeysOfComputer = async (
