@@ -1,4 +1,3 @@
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { syslogReceiver, type SyslogReceiver } from "../../server/audit-forwarding/configuration.ts";
@@ -9,15 +8,7 @@ import { emptyRecord, openAt, type MadeRecord } from "../audit-review/record.ts"
 import { makeAuthority, rsyslogdIn, type Driver } from "../harness/rsyslogd.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 import { testRuntime } from "../harness/runtime.ts";
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject()));
-    });
-  });
+import { freePort } from "../harness/free-port.ts";
 
 /** Certificates, and a receiver that is not started yet. */
 export const receiverStage = async (driver: Driver = "ossl") => {

@@ -1,8 +1,9 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { root } from "../harness/endpoint.ts";
+import { freePort } from "../harness/free-port.ts";
 
 /** Debian's openssh-server with a configuration of its own, on a loopback port of its own. */
 export interface Peer {
@@ -21,15 +22,6 @@ export const missingForPeer = (): readonly string[] => [
   ...[sshd, "/usr/bin/sqlite3", "/usr/bin/python3", "/bin/dash"].filter((file) => !existsSync(file)),
   ...(spawnSync("/usr/bin/python3", ["-c", "import cryptography"]).status === 0 ? [] : ["python3-cryptography"]),
 ];
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 
 const listens = (port: number): Promise<boolean> =>
   new Promise((resolve) => {

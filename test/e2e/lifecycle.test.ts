@@ -1,10 +1,10 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { pep, run, startEndpoint } from "../harness/endpoint.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
+import { takePort } from "../harness/free-port.ts";
 
 const initialised = async (): Promise<string> => {
   const dataDirectory = join(temporaryDirectory(), "data");
@@ -68,11 +68,8 @@ test("serve prints one ready line on stdout, and the fingerprint is that of the 
 
 test("a port in use is one clear line and leaves nothing behind", async () => {
   const dataDirectory = await initialised();
-  const taken = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => taken.once("listening", resolve));
-  onTestFinished(() => void taken.close());
-  const address = taken.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const { port, release } = await takePort();
+  onTestFinished(release);
   const { status, stdout, stderr } = await pep(["serve", "--data-dir", dataDirectory, "--listen", `127.0.0.1:${port}`]);
   expect(status).not.toBe(0);
   expect(stdout).toBe("");

@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { pathsIn, readConfiguration, type Configuration } from "../../server/configuration.ts";
 import { openEndpoint, type Endpoint } from "../../server/endpoint/open-endpoint.ts";
 import { pep, root } from "../harness/endpoint.ts";
+import { freePort, takePort } from "../harness/free-port.ts";
 import { testRuntime } from "../harness/runtime.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
@@ -23,16 +24,6 @@ const open = (configuration: Configuration): Promise<Endpoint> =>
     rolesPath: pathsIn(configuration.dataDirectory).roles,
     stop: new AbortController().signal,
   });
-
-/** A port of loopback that somebody else has, or had. */
-const takePort = async (): Promise<{ readonly port: number; readonly release: () => Promise<void> }> => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo; // of a TCP server that listens
-  const release = (): Promise<void> => new Promise((resolve) => void server.close(() => resolve()));
-  onTestFinished(release);
-  return { port, release };
-};
 
 const answers = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -55,6 +46,7 @@ test("an endpoint opens, answers, and is opened again by the same process once i
 test("where the address is taken, everything that was opened before is closed again", async () => {
   const configuration = await demo();
   const taken = await takePort();
+  onTestFinished(taken.release);
   const listen = { host: "127.0.0.1", port: taken.port };
   await expect(open({ ...configuration, listen })).rejects.toThrow("another program uses it");
   await taken.release();
@@ -68,13 +60,12 @@ test("where the control socket can't be made, the port is given back", async () 
   const configuration = await demo();
   const { control } = pathsIn(configuration.dataDirectory);
   mkdirSync(join(control, "in-the-way"), { recursive: true });
-  const free = await takePort();
-  await free.release();
-  const listen = { host: "127.0.0.1", port: free.port };
+  const port = await freePort();
+  const listen = { host: "127.0.0.1", port };
   await expect(open({ ...configuration, listen })).rejects.toThrow("control.sock");
-  expect(await answers(free.port)).toBe(false);
+  expect(await answers(port)).toBe(false);
   rmSync(control, { recursive: true });
   const endpoint = await open({ ...configuration, listen });
-  expect(await answers(free.port)).toBe(true);
+  expect(await answers(port)).toBe(true);
   await endpoint.close();
 });

@@ -1,26 +1,14 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { freePort } from "./free-port.ts";
 
 const keygen = "ssh-keygen";
 const program = "/usr/sbin/sshd";
 
 /** Whether OpenSSH's own server is here to compare with. */
 export const hasSshd = existsSync(program);
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error()),
-      );
-    });
-  });
 
 /** Starts a real sshd on loopback with a configuration of its own; nothing of the machine's is read. Returns its port. */
 export const startSshd = async (directory: string, lines: readonly string[]): Promise<number> => {
