@@ -1,13 +1,12 @@
 import * as z from "zod";
 import { event, saying } from "./define-event.ts";
-import { origin, partyCertificate, provedBy } from "./event-parts.ts";
+import { disclosureEvents } from "./disclosure-events.ts";
+import { origin, partyCertificate } from "./event-parts.ts";
 import { logEvents } from "./log-events.ts";
 import { codeRefusals } from "../identity/log-in.ts";
 import { commandRefusals } from "../errors.ts";
 import { loginRefusals, requestRefusals } from "./refusal-reasons.ts";
 import { siteEvents } from "./site-events.ts";
-
-const disclosedKey = z.strictObject({ keyId: z.string(), computerName: z.string() });
 
 /**
  * What can be on the record: a closed union. Adding an event means adding it here, with its fields.
@@ -209,23 +208,7 @@ export const auditEvent = z.discriminatedUnion("type", [
         ...saying("`R-…`, told to the user when the failure is ours; the details stand here and nowhere else."),
       ),
   }),
-  event("disclosure", "Recovery keys are about to be shown. Durable before their first byte leaves the server.", {
-    ...origin.shape,
-    invocationId: z.string(),
-    command: z.string(),
-    how: z.enum(["exec", "interactive", "line"]),
-    reason: z.string().optional(),
-    ...provedBy(),
-    keys: z.array(disclosedKey),
-  }),
-  event("search", "Keys are about to be searched for. Durable before the site is asked.", {
-    ...origin.shape,
-    invocationId: z.string(),
-    command: z.string(),
-    roleCapability: z.string(),
-    piece: z.string().register(...saying("What is searched for; key-shaped text is refused.")),
-    ...provedBy(),
-  }),
+  ...disclosureEvents,
   event("site-collected", "Every key of the site was exported whole, to a client that closed in order: a collection.", {
     ...origin.shape,
     invocationId: z.string(),
