@@ -1,5 +1,11 @@
 import { Ambiguous, EndpointError } from "../server/errors.ts";
-import type { Collected, ListedKey, RecoveryKey, RecoveryKeyQuery } from "../server/command/site-database.ts";
+import {
+  volumeTypes,
+  type Collected,
+  type ListedKey,
+  type RecoveryKey,
+  type RecoveryKeyQuery,
+} from "../server/command/site-database.ts";
 import {
   isForPeople,
   type CommandContext,
@@ -9,11 +15,11 @@ import {
 } from "../server/command/define-command.ts";
 import { given } from "../server/command/given.ts";
 import { findStored } from "./find-stored.ts";
+import { helpdeskReason } from "./helpdesk-reason.ts";
 import { listInWords } from "../server/model/list-in-words.ts";
 import { newestFirst } from "./newest-first.ts";
 import {
   computerName,
-  freeText,
   keyIdOrPrefix,
   oneOf,
   searchPiece,
@@ -26,19 +32,6 @@ import { momentOf } from "../server/model/moment.ts";
 import { rowsCommand, rowsResult } from "../server/command/rows-command.ts";
 import type { ColumnOf } from "../server/command/rows-command.ts";
 
-/** Configuration Manager's own wording of the helpdesk's drive recovery reasons; any other words are taken too. */
-const driveRecoveryReasons = [
-  "Operating system boot order changed",
-  "BIOS changed",
-  "Operating system files modified",
-  "Lost startup key",
-  "Lost PIN",
-  "TPM reset",
-  "Lost passphrase",
-  "Lost smartcard",
-  "Other",
-] as const;
-
 const parameters = {
   ComputerName: list(computerName, {
     synopsis: "Only keys of these computers.",
@@ -49,7 +42,7 @@ const parameters = {
   RecoveryKeyId: list(keyIdOrPrefix, {
     synopsis: "Only the keys with these ids, as manage-bde and the recovery screen show them.",
   }),
-  VolumeType: list(oneOf(["OperatingSystem", "FixedData", "Removable", "Unknown"]), {
+  VolumeType: list(oneOf(volumeTypes), {
     synopsis: "Only keys of these kinds of volume.",
     bounds: "volumeType",
   }),
@@ -65,15 +58,7 @@ const parameters = {
     searches: true,
   }),
   Strict: flag({ synopsis: "Show nothing if one of the named computers or ids has no key." }),
-  Reason: value(
-    freeText({
-      placeholder: "<text>",
-      expects: "a text of at most 256 characters",
-      longest: 256,
-      suggestions: driveRecoveryReasons,
-    }),
-    { synopsis: "Why the key is needed; it goes on the record." },
-  ),
+  Reason: helpdeskReason("Why the key is needed; it goes on the record."),
   NoRotation: flag({
     synopsis: "Do not mark the keys as disclosed, so that clients keep them.",
     restricted: true,

@@ -13,6 +13,7 @@ import { getCommand } from "./get-command.ts";
 import { getElevation } from "./get-elevation.ts";
 import { getHelp } from "./get-help.ts";
 import { getRecoveryKeys } from "./get-recovery-keys.ts";
+import { getRecoveryPackage } from "./get-recovery-package.ts";
 import { getSession } from "./get-session.ts";
 import { measureObject } from "./measure-object.ts";
 import { restoreCert } from "./restore-cert.ts";
@@ -26,6 +27,7 @@ import { verifyCert } from "./verify-cert.ts";
 /** Every command there is, in the order of help. A command that is not here can't be run, whatever the roles say. */
 export const commands: readonly AnyDefinition[] = [
   getRecoveryKeys,
+  getRecoveryPackage,
   verifyCert,
   backupCert,
   createCert,

@@ -1,10 +1,16 @@
 import { inspect } from "node:util";
 
+/** What is secret beside recovery keys: a package for damaged volumes (`repair-bde -kp`), a TPM's owner password. */
+export const otherSecrets = ["recovery-package"] as const;
+export type OtherSecret = (typeof otherSecrets)[number];
+
 /** What a recovery key belongs to. Not secret: it goes on the record when the key is disclosed. */
 export interface SecretLabel {
   /** GUID of the key protector, upper case, without braces. */
   readonly keyId: string;
   readonly computerName: string;
+  /** What it is, where it is no recovery key. */
+  readonly what?: OtherSecret;
 }
 
 const mask = "•••";

@@ -34,7 +34,7 @@ const words = (type: string): string => type.replace(/(^|-)(\w)/g, (_, __, lette
 
 /** How the events of one type are called: all the same, or by what one of their fields says. */
 interface CodesOfType {
-  readonly by?: "state" | "outcome" | "reason";
+  readonly by?: "state" | "outcome" | "reason" | "what";
   readonly codes?: Readonly<Record<string, EventCode>>;
   /** Whatever `codes` does not name. */
   readonly otherwise: EventCode;
@@ -68,7 +68,11 @@ const rows: Partial<Record<AuditEvent["type"], CodesOfType>> = {
     otherwise: own("elevation", "Elevation", 2),
   },
   search: { otherwise: own("search", "RecoveryKeysSearched", 5) },
-  disclosure: { otherwise: own("disclosure", "RecoveryKeysDisclosed", 5) },
+  disclosure: {
+    by: "what",
+    codes: { "recovery-package": own("disclosure", "RecoveryPackageDisclosed", 5) },
+    otherwise: own("disclosure", "RecoveryKeysDisclosed", 5),
+  },
   authentication: {
     by: "outcome",
     codes: {

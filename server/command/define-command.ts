@@ -1,7 +1,7 @@
 import type { CommandDescription } from "./command-description.ts";
 import { given } from "./given.ts";
 import { Refusal } from "../errors.ts";
-import type { Secret } from "../secret.ts";
+import type { Secret, SecretLabel } from "../secret.ts";
 import type { OnRecord } from "../audit/on-record.ts";
 import type { ReviewPort } from "./review-port.ts";
 import type { ElevationPort } from "./elevation-port.ts";
@@ -66,6 +66,7 @@ export type CommandResult =
   | { readonly kind: "transcript"; readonly transcript: OpenedTranscript; readonly v2: boolean }
   /** A file, for a script: no terminal shows it. */
   | { readonly kind: "bytes"; readonly chunks: AsyncIterable<Uint8Array> }
+  | SecretFile
   /** Something the session itself does. */
   | {
       readonly kind: "session";
@@ -73,6 +74,16 @@ export type CommandResult =
       /** A script's session ends with the status of its first command that failed, not of the last one. */
       readonly firstFailed?: true;
     };
+
+/** A file for a script, which is a secret: taken from the site only when its disclosure is on the record. */
+export interface SecretFile {
+  readonly kind: "secret-file";
+  readonly label: SecretLabel;
+  /** The file in base64. @throws EndpointError ObjectNotFound */
+  readonly take: () => Promise<Secret>;
+  /** Sent as a line of base64, not as it is. */
+  readonly inBase64: boolean;
+}
 
 export type RowsResult = Extract<CommandResult, { kind: "rows" }>;
 export type TextResult = Extract<CommandResult, { kind: "text" }>;

@@ -206,6 +206,21 @@ export interface SiteDatabase {
    * @param passwordIds whole ones
    */
   markDisclosed(passwordIds: readonly string[], reason: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Whether a key has a recovery package. Opens none and marks nothing.
+   *
+   * @param passwordId a whole one
+   * @returns undefined where only giving it tells
+   */
+  hasRecoveryPackage(passwordId: string, signal: AbortSignal): Promise<boolean | undefined>;
+  /**
+   * Gives the newest recovery package of a key in base64, and marks the key as disclosed: GetRecoveryKey can't do one without the other.
+   * The mark is durable once it resolves.
+   *
+   * @param passwordId a whole one
+   * @returns undefined where the key has none; it may be marked nevertheless
+   */
+  takeRecoveryPackage(passwordId: string, reason: string, signal: AbortSignal): Promise<Secret | undefined>;
   verifyCertificate(signal: AbortSignal): Promise<CertificateVerification>;
   /**
    * Writes the certificate and its private key into the configured backup directory, exclusively, 0600, all files or none,

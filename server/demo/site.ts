@@ -1,4 +1,4 @@
-import { createHash, randomInt, randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomInt, randomUUID } from "node:crypto";
 import { Secret } from "../secret.ts";
 import type { VolumeType } from "../command/site-database.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
@@ -9,6 +9,9 @@ const newRecoveryPassword = (): string =>
 
 const dayMs = 24 * 60 * 60 * 1000;
 
+/** About what Windows makes. A demo's are chance: they repair nothing. */
+const packageBytes = 700;
+
 const newKey = (computerName: string, volumeId: string, volumeType: VolumeType, at: Date): RecoveryRecord => {
   const keyId = randomUUID().toUpperCase();
   return {
@@ -17,6 +20,7 @@ const newKey = (computerName: string, volumeId: string, volumeType: VolumeType, 
     volumeId,
     volumeType,
     lastUpdateTime: at.toISOString(),
+    recoveryPackage: randomBytes(packageBytes),
     protector: {
       kind: "NumericalPassword",
       keyId,

@@ -128,6 +128,7 @@ const names = {
   lastKnownParent: ["lastknownparent"],
   volumeId: ["volumeid", "volumeguid", "msfvevolumeguid"],
   volumeType: ["volumetype", "drivetype", "bitlockerdrivetype"],
+  keyPackage: ["msfvekeypackage", "bitlockerrecoverykeypackage", "recoverykeypackage", "keypackage", "recoverypackage"],
   mountPoint: ["mountpoint", "driveletter", "drive", "laufwerk", "lecteur", "unidad", "unita"],
   time: ["lastupdatetime", "whencreated", "createddatetime", "keycreated", "created", "createdat", "backuptime"],
   date: ["date"],

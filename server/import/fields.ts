@@ -72,6 +72,14 @@ const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 export const decodeBase64 = (text: string): Uint8Array | undefined =>
   base64.test(text) ? Buffer.from(text, "base64") : undefined;
 
+/** As csvde, SQL Server's tools and PowerShell write bytes: `X'…'`, `0x…`, base64. */
+export const decodeWrittenBytes = (text: string): Uint8Array | undefined => {
+  const hex = /^(?:X'([0-9A-F]*)'|0x([0-9A-F]*))$/i.exec(text);
+  if (hex === null) return decodeBase64(text);
+  const digits = hex[1] ?? hex[2] ?? "";
+  return digits.length % 2 === 0 ? Buffer.from(digits, "hex") : undefined;
+};
+
 const volumeTypeNames: ReadonlyMap<string, VolumeType> = new Map([
   ["1", "OperatingSystem"],
   ["operatingsystem", "OperatingSystem"],

@@ -15,12 +15,13 @@ const scalar = (value: unknown): string =>
 const isByte = (value: unknown): value is number =>
   typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255;
 
-/** A property as a cell: lists of texts one a line, and the 16 numbers that PowerShell makes of a GUID's bytes. */
+/** A property as a cell: lists of texts one a line, and the numbers that PowerShell makes of bytes. 16 of them are a GUID. */
 const asCell = (value: unknown): string => {
   if (!Array.isArray(value)) return scalar(value);
   const items: readonly unknown[] = value;
   if (items.some((item) => propertiesOf(item) !== undefined)) return "";
   if (items.length === 16 && items.every(isByte)) return guidFromBytes(Uint8Array.from(items)) ?? "";
+  if (items.length > 16 && items.every(isByte)) return `X'${Buffer.from(items).toString("hex")}'`;
   return items.map(scalar).join("\n");
 };
 

@@ -3,7 +3,7 @@ import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 import { computerInName } from "./distinguished-name.ts";
 import type { Role } from "./column-names.ts";
 import { guidInName } from "../model/guid.ts";
-import { decodeTime, decodeVolumeType, decodeWrittenGuid } from "./fields.ts";
+import { decodeTime, decodeVolumeType, decodeWrittenBytes, decodeWrittenGuid } from "./fields.ts";
 import { cellText, isAbsent, type Layout } from "./layout.ts";
 import { recoveryPasswordsIn } from "./password-account.ts";
 import { otherNameIn } from "./other-names.ts";
@@ -113,6 +113,12 @@ const readOther = (
   return [];
 };
 
+/** Of a row with one key. What can't be read is left out: a key is worth more than its package. */
+const packageIn = (read: Read): Pick<RawRecord, "recoveryPackage"> => {
+  const recoveryPackage = decodeWrittenBytes(read("keyPackage") ?? "");
+  return recoveryPackage === undefined || recoveryPackage.length === 0 ? {} : { recoveryPackage };
+};
+
 /** The name of a recovery object of Active Directory ends in its key id. */
 const idInName = (read: Read): string | undefined =>
   guidInName(read("objectName") ?? "") ?? guidInName(read("distinguishedName") ?? "");
@@ -197,6 +203,8 @@ export const rowReader =
         if (isSaid(keyId)) reading.passOver(line);
         return [];
       }
-      return checkRecord({ ...common, keyId, protector: { kind: "NumericalPassword", password } }, reading) ?? [];
+      const protector = { kind: "NumericalPassword", password } as const;
+      const own = pairs.length === 1 ? packageIn(read) : {};
+      return checkRecord({ ...common, ...own, keyId, protector }, reading) ?? [];
     });
   };

@@ -1,9 +1,16 @@
-import { revealSecret, Secret } from "../secret.ts";
+import { revealSecret, Secret, type OtherSecret } from "../secret.ts";
 import { recordOf, type Party } from "../identity/party.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
-import type { Row } from "../command/define-command.ts";
+import type { Row, SecretFile } from "../command/define-command.ts";
+import { given } from "../command/given.ts";
 import type { Delivery, DisclosedCell } from "./delivery.ts";
 import { withoutPrivateUse } from "../model/harmless-text.ts";
+
+/** A key as the record names it. */
+interface ShownKey {
+  readonly keyId: string;
+  readonly computerName: string;
+}
 
 export interface Disclosure {
   readonly log: EventLog;
@@ -19,6 +26,31 @@ export interface Disclosure {
   readonly mark: ((keyIds: readonly string[]) => Promise<void>) | undefined;
 }
 
+/** Puts keys on the record, and waits until that is durable. @throws EndpointError AuditUnavailable, LimitsExceeded */
+const putOnRecord = async (
+  keys: ShownKey[],
+  what: OtherSecret | undefined,
+  { log, origin, party, invocationId, command, reason, delivery, count }: Disclosure,
+): Promise<void> => {
+  const takeBack = count(keys.map(({ keyId }) => keyId));
+  try {
+    await log.append({
+      type: "disclosure",
+      ...origin,
+      invocationId,
+      command,
+      how: delivery.how,
+      ...given({ reason, what }),
+      ...recordOf(party),
+      keys,
+    });
+  } catch (error) {
+    takeBack();
+    throw error;
+  }
+  await delivery.disclosed?.(keys.map(({ keyId }) => keyId));
+};
+
 /**
  * The only way from a recovery key to its text: puts every key of the batch on the record, waits until that is durable,
  * has them marked as disclosed, then opens them.
@@ -27,10 +59,11 @@ export interface Disclosure {
  */
 export const disclose = async (
   rows: readonly Row[],
-  { log, origin, party, invocationId, command, reason, delivery, count, mark }: Disclosure,
+  disclosure: Disclosure,
 ): Promise<readonly (readonly DisclosedCell[])[]> => {
+  const { delivery, mark } = disclosure;
   // A loop, as flatMap over every cell made three arrays a row.
-  const keys: { readonly keyId: string; readonly computerName: string }[] = [];
+  const keys: ShownKey[] = [];
   for (const row of rows) {
     for (const cell of row) {
       if (cell instanceof Secret)
@@ -38,23 +71,7 @@ export const disclose = async (
     }
   }
   if (keys.length > 0) {
-    const takeBack = count(keys.map(({ keyId }) => keyId));
-    try {
-      await log.append({
-        type: "disclosure",
-        ...origin,
-        invocationId,
-        command,
-        how: delivery.how,
-        ...(reason === undefined ? {} : { reason }),
-        ...recordOf(party),
-        keys,
-      });
-    } catch (error) {
-      takeBack();
-      throw error;
-    }
-    await delivery.disclosed?.(keys.map(({ keyId }) => keyId));
+    await putOnRecord(keys, undefined, disclosure);
     await mark?.([...new Set(keys.map(({ keyId }) => keyId))]);
   }
   // A screen's glyphs are private-use code points: none may come from the database.
@@ -65,4 +82,18 @@ export const disclose = async (
       return typeof cell === "string" ? plain(cell) : cell;
     }),
   );
+};
+
+/**
+ * The same for a secret that is a file: it is taken from the site, which marks its key, only when its disclosure is durable.
+ *
+ * @returns the file in base64
+ * @throws EndpointError AuditUnavailable, LimitsExceeded; then nothing was taken
+ */
+export const discloseFile = async (
+  { label: { keyId, computerName, what }, take }: SecretFile,
+  disclosure: Disclosure,
+): Promise<string> => {
+  await putOnRecord([{ keyId, computerName }], what, disclosure);
+  return revealSecret(await take());
 };

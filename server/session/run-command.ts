@@ -1,4 +1,4 @@
-import { isForPeople, type CommandContext, type RowsResult } from "../command/define-command.ts";
+import { isForPeople, type CommandContext, type RowsResult, type SecretFile } from "../command/define-command.ts";
 import type { VisibleCommands } from "../authorization/contract.ts";
 import type { ElevationGate } from "../authorization/elevation-gate.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
@@ -8,7 +8,7 @@ import { given } from "../command/given.ts";
 import { EndpointError, stopped } from "../errors.ts";
 import type { Admitted } from "./admit.ts";
 import type { Answer, Delivery, SentCollection } from "./delivery.ts";
-import { disclose } from "./disclose.ts";
+import { disclose, discloseFile, type Disclosure } from "./disclose.ts";
 import type { DisclosureCounts } from "./disclosure-counts.ts";
 import { asTheyCome, inBatchesOf, limitRows, rowLimitOf, tooManyRows, withinReach } from "./limit-rows.ts";
 import type { RowLimit, Surplus } from "./limit-rows.ts";
@@ -76,22 +76,26 @@ const contextOf = (dependencies: RunDependencies, started: Started): CommandCont
   };
 };
 
+const disclosureOf = (
+  { log, origin, disclosures, party }: RunDependencies,
+  { admitted, invocationId, delivery }: Started,
+  mark: RowsResult["mark"],
+): Disclosure => ({
+  log,
+  origin,
+  party,
+  invocationId,
+  command: admitted.bound.command.name,
+  reason: admitted.bound.command.reason,
+  delivery,
+  mark,
+  count: (keyIds) => disclosures.reserve(party, keyIds, admitted.grantedNow().disclosureLimit),
+});
+
 /** Rows as they are disclosed: a batch is on the record before it is yielded. */
 const disclosedRows = (dependencies: RunDependencies, started: Started, shaped: RowsResult): Answer => {
-  const { log, origin, disclosures, party } = dependencies;
-  const { admitted, invocationId, delivery, signal, progress } = started;
-  const { command } = admitted.bound;
-  const disclosure = {
-    log,
-    origin,
-    party,
-    invocationId,
-    command: command.name,
-    reason: command.reason,
-    delivery,
-    mark: shaped.mark,
-    count: (keyIds: readonly string[]) => disclosures.reserve(party, keyIds, admitted.grantedNow().disclosureLimit),
-  };
+  const { admitted, delivery, signal, progress } = started;
+  const disclosure = disclosureOf(dependencies, started, shaped.mark);
   const cut =
     shaped.live === true
       ? asTheyCome(shaped.batches)
@@ -162,6 +166,21 @@ const showRows = async (dependencies: RunDependencies, started: Started, result:
   return { exitStatus: shaped.exitStatus ?? 0, ...sent, ...given({ collected }) };
 };
 
+/** A secret file as bytes. Disclosed when the first is pulled: a delivery that takes no file pulls none. */
+async function* disclosedFile(
+  dependencies: RunDependencies,
+  started: Started,
+  file: SecretFile,
+): AsyncGenerator<Uint8Array> {
+  const { admitted, signal, progress } = started;
+  signal.throwIfAborted();
+  const limit = rowLimitOf("keys", admitted.bound.maxRows, admitted.approved?.ceiling);
+  if (limit !== undefined && limit.rows < 1) throw tooManyRows(limit);
+  const base64 = await discloseFile(file, disclosureOf(dependencies, started, undefined));
+  progress.rowCount = 1;
+  yield file.inBase64 ? Buffer.from(`${base64}\n`) : Buffer.from(base64, "base64");
+}
+
 /** Runs a command whose start is on the record, and shows its answer. */
 export const runCommand = async (dependencies: RunDependencies, started: Started): Promise<Ran> => {
   const { log, origin, connectedUser } = dependencies;
@@ -176,6 +195,11 @@ export const runCommand = async (dependencies: RunDependencies, started: Started
       return { exitStatus: 0, ...(await watchTranscript(result, log, { ...origin, connectedUser }, delivery)) };
     case "text":
       return { exitStatus: result.exitStatus ?? 0, ...(await delivery.show(result)) };
+    case "secret-file":
+      return {
+        exitStatus: 0,
+        ...(await delivery.show({ kind: "bytes", chunks: disclosedFile(dependencies, started, result) })),
+      };
     case "bytes":
     case "session":
       return { exitStatus: 0, ...(await delivery.show(result)) };

@@ -39,6 +39,14 @@ export const boundKeys = (site: SiteDatabase, bounds: KeyBounds | undefined): Si
     (computerName?.allows(key.computerName) ?? true) && (volumeType?.allows(key.volumeType) ?? true);
   const read = (query: RecoveryKeyQuery, signal: AbortSignal): AsyncGenerator<RecoveryKey[]> =>
     filtered(site.readRecoveryKeys(narrowed(query, bounds), signal), isInside);
+  // Read once more, as an id does not say where its key is. Rejected: to remember what was read, which may be every key of the site.
+  const areInside = async (passwordIds: readonly string[], signal: AbortSignal): Promise<boolean> => {
+    const inside = new Set<string>();
+    for await (const batch of read({ passwordIds }, signal)) {
+      for (const { passwordId } of batch) inside.add(passwordId);
+    }
+    return passwordIds.every((id) => inside.has(id));
+  };
   return {
     ...site,
     // By the stored names: the typed one was judged when its line was bound, and says nothing of what it leads to.
@@ -59,15 +67,14 @@ export const boundKeys = (site: SiteDatabase, bounds: KeyBounds | undefined): Si
     keysStored: () => Promise.resolve(undefined),
     keysSince: () => Promise.resolve({ keys: 0 }),
     readRecoveryKeys: read,
-    // Read once more, as an id does not say where its key is. Rejected: to remember what was read, which may be every key of the site.
     markDisclosed: async (passwordIds, reason, signal) => {
-      const inside = new Set<string>();
-      for await (const batch of read({ passwordIds }, signal)) {
-        for (const { passwordId } of batch) inside.add(passwordId);
-      }
-      if (!passwordIds.every((id) => inside.has(id)))
+      if (!(await areInside(passwordIds, signal)))
         throw new EndpointError("ResourceUnavailable", "A recovery key is not there any longer, so it is not shown.");
       await site.markDisclosed(passwordIds, reason, signal);
     },
+    hasRecoveryPackage: async (passwordId, signal) =>
+      (await areInside([passwordId], signal)) ? site.hasRecoveryPackage(passwordId, signal) : false,
+    takeRecoveryPackage: async (passwordId, reason, signal) =>
+      (await areInside([passwordId], signal)) ? site.takeRecoveryPackage(passwordId, reason, signal) : undefined,
   };
 };

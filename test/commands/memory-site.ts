@@ -22,6 +22,8 @@ interface Asked {
     | "count"
     | "read"
     | "mark"
+    | "has-package"
+    | "take-package"
     | "verify"
     | "backup"
     | "find"
@@ -82,6 +84,7 @@ export const createMemorySite = (
   keys: readonly RecoveryKey[],
   verification: CertificateVerification = { microsoftCheck: true, valid: true, findings: [] },
   state: CertificateState = { hasMasterKey: true },
+  packages: ReadonlyMap<string, Secret> = new Map(),
 ): MemorySite => {
   const asked: Asked[] = [];
   const marked: string[] = [];
@@ -119,6 +122,16 @@ export const createMemorySite = (
     markDisclosed: async (passwordIds, reason) => {
       asked.push({ what: "mark", passwordIds, reason });
       marked.push(...passwordIds);
+    },
+    hasRecoveryPackage: async (passwordId) => {
+      asked.push({ what: "has-package", passwordIds: [passwordId] });
+      return packages.has(passwordId);
+    },
+    takeRecoveryPackage: async (passwordId, reason) => {
+      asked.push({ what: "take-package", passwordIds: [passwordId], reason });
+      const found = packages.get(passwordId);
+      if (found !== undefined) marked.push(passwordId);
+      return found;
     },
     verifyCertificate: async () => {
       asked.push({ what: "verify" });

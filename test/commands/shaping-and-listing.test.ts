@@ -82,6 +82,7 @@ describe("Get-Command", () => {
         "create-cert",
         "restore-cert",
         "Get-RecoveryKeys",
+        "Get-RecoveryPackage",
         "Get-Command",
         "Get-Capability",
         "Select-Object",

@@ -242,3 +242,39 @@ describe("CSV by its header row", () => {
     await expect(readText(`${header}\n"${"x".repeat(1_000_000)}`)).rejects.toThrow("a row is too long");
   });
 });
+
+describe("recovery packages in a column", () => {
+  const bytes = Buffer.from(Array.from({ length: 7000 }, (_, index) => (index * 31) % 256));
+  test.each([
+    ["csvde", "msFVE-KeyPackage", `X'${bytes.toString("hex")}'`],
+    ["SQL Server's tools", "BitLockerRecoveryKeyPackage", `0x${bytes.toString("hex").toUpperCase()}`],
+    ["base64", "Key Package", bytes.toString("base64")],
+  ])("as %s writes them", async (_, column, cell) => {
+    const [record] = await readText([`${header},${column}`, `${row},${cell}`].join("\n"));
+    expect(pairs(record === undefined ? [] : [record])).toEqual([[id, password]]);
+    expect(record?.recoveryPackage && Buffer.from(record.recoveryPackage).equals(bytes)).toBe(true);
+  });
+
+  test.each(["", "System.Byte[]", "N/A", "X'123'", "X'zz'", "0x", "not base64!"])(
+    "a cell that holds none (%s) costs no key",
+    async (cell) => {
+      const records = await readText([`${header},msFVE-KeyPackage`, `${row},${cell}`].join("\n"));
+      expect(pairs(records)).toEqual([[id, password]]);
+      expect(records[0]).not.toHaveProperty("recoveryPackage");
+    },
+  );
+
+  test("a row of two keys has a package of nobody knows which", async () => {
+    const cells = [`"${id}\n${other.id}"`, `"${password}\n${other.password}"`, "AQIDBA=="];
+    const records = await readText([`${header},KeyPackage`, ["PC-1", ...cells].join(",")].join("\n"));
+    expect(records).toHaveLength(2);
+    for (const record of records) expect(record).not.toHaveProperty("recoveryPackage");
+  });
+
+  test("one that is too large is told with its line", async () => {
+    const large = Buffer.alloc(7001).toString("base64");
+    await expect(readText([`${header},KeyPackage`, `${row},${large}`].join("\n"))).rejects.toThrow(
+      "line 2: the recovery package is larger than 7000 bytes.",
+    );
+  });
+});

@@ -291,3 +291,12 @@ describe("any JSON", () => {
     expect(String(error)).not.toContain("490270");
   });
 });
+
+test("a recovery package that PowerShell made a list of numbers is read as bytes", async () => {
+  const bytes = Array.from({ length: 600 }, (_, index) => (index * 7) % 256);
+  const [record] = await read([
+    { ComputerName: "PC-1", "msFVE-RecoveryPassword": password, KeyId: id, "msFVE-KeyPackage": bytes },
+  ]);
+  expect(passwordOf(record)).toBe(password);
+  expect([...(record?.recoveryPackage ?? [])]).toEqual(bytes);
+});

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { ListedKey, RecoveryKeyQuery } from "../../server/command/site-database.ts";
+import { revealSecret } from "../../server/secret.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
 import { testCertificate } from "./certificate.contract.ts";
 import type { MakeSiteDatabase, SiteDatabaseUnderTest } from "./certificate.contract.ts";
@@ -363,6 +364,49 @@ export const describeSiteDatabase = (name: string, make: MakeSiteDatabase): void
         });
       const all = await collect(database.readRecoveryKeys({}, neverStopped));
       expect(all.some((one) => one.disclosed)).toBe(false);
+    });
+
+    describe("recovery packages", () => {
+      const bytes = Buffer.from(Array.from({ length: 600 }, (_, index) => (index * 7) % 256));
+      const withPackage = [
+        passwordRecord(0, { keyId: key.old, computerName: "PC-ALPHA", recoveryPackage: bytes }),
+        passwordRecord(1, { keyId: key.middle, computerName: "PC-ALPHA" }),
+      ];
+
+      test("gives a key's package byte for byte, labelled with its key, and marks that key alone", async () => {
+        const { database } = await start(withPackage);
+        const taken = await database.takeRecoveryPackage(key.old, "damaged drive", neverStopped);
+        expect(taken && Buffer.from(revealSecret(taken), "base64").equals(bytes)).toBe(true);
+        expect(taken?.label).toEqual({ keyId: key.old, computerName: "PC-ALPHA", what: "recovery-package" });
+        const after = await collect(database.readRecoveryKeys({}, neverStopped));
+        expect(after.filter((one) => one.disclosed).map((one) => one.passwordId)).toEqual([key.old]);
+      });
+
+      test("says of no key with a package that it has none, and marks nothing by the question", async () => {
+        const { database } = await start(withPackage);
+        expect(await database.hasRecoveryPackage(key.old, neverStopped)).not.toBe(false);
+        expect(await database.hasRecoveryPackage(key.middle, neverStopped)).not.toBe(true);
+        const after = await collect(database.readRecoveryKeys({}, neverStopped));
+        expect(after.some((one) => one.disclosed)).toBe(false);
+      });
+
+      test("gives nothing for a key without a package", async () => {
+        const { database } = await start(withPackage);
+        await expect(database.takeRecoveryPackage(key.middle, "x", neverStopped)).resolves.toBeUndefined();
+      });
+
+      test("gives nothing for a part of an id, and nothing for a key that is not there", async () => {
+        const { database } = await start(withPackage);
+        for (const id of [key.old.slice(0, 8), `${key.old.slice(0, 35)}%`, "%", ""])
+          await expect(database.takeRecoveryPackage(id, "x", neverStopped), id).rejects.toMatchObject({
+            category: "InvalidArgument",
+          });
+        await expect(database.takeRecoveryPackage(guid("nobody's"), "x", neverStopped)).rejects.toMatchObject({
+          category: "ResourceUnavailable",
+        });
+        const after = await collect(database.readRecoveryKeys({}, neverStopped));
+        expect(after.some((one) => one.disclosed)).toBe(false);
+      });
     });
 
     test("reads in batches of at most a few hundred, every key once", async () => {

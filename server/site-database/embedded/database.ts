@@ -26,6 +26,7 @@ import { computeCheck, createMasterKey, openMasterKey } from "./master-key.ts";
 import type { MasterKeySource } from "./master-key.ts";
 import { CertificateAccess } from "./principals.ts";
 import { createKeyReader } from "./read-keys.ts";
+import { createPackageReader } from "./read-package.ts";
 import type { InLine } from "./read-keys.ts";
 import { ReadingThreads } from "./reading-thread.ts";
 import type { ThreadOptions } from "./reading-thread.ts";
@@ -207,7 +208,8 @@ const serve = (
     ...(reading?.inLine === undefined ? {} : { inLine: reading.inLine }),
   });
   const mark = createMarker(database, access, lookUp);
-  return { reader, mark, guard, threads, verify: createCertificateVerifier(database, access) };
+  const packages = createPackageReader(database, access, lookUp, mark);
+  return { reader, mark, packages, guard, threads, verify: createCertificateVerifier(database, access) };
 };
 
 /** Opens the embedded site database for the server. Close it to zero its keys and empty the write-ahead log. */
@@ -217,7 +219,7 @@ export const openEmbeddedSiteDatabase = async (options: OpenDatabase): Promise<S
   const unlocked = await unlockDatabase(file, masterKey, { signal: new AbortController().signal, lockWaitMs });
   const { database, access } = unlocked;
   try {
-    const { reader, mark, guard, threads, verify } = serve(unlocked, await fileIdentity(file), options);
+    const { reader, mark, packages, guard, threads, verify } = serve(unlocked, await fileIdentity(file), options);
     await guard.open();
     const parts = { database, access, keys: unlocked, lockWaitMs };
     const checkedBackupDirectory = async (): Promise<string> => {
@@ -244,6 +246,7 @@ export const openEmbeddedSiteDatabase = async (options: OpenDatabase): Promise<S
       keysSince: async (before, signal) => cameAfter(await stored(signal), before),
       readRecoveryKeys: reader.read,
       markDisclosed: mark,
+      ...packages,
       verifyCertificate: (signal) => withLockPatience({ signal, lockWaitMs }, () => verify(new Date())),
       backupCertificate: async (request, signal) =>
         backupCertificate({ ...parts, backupDirectory: await checkedBackupDirectory() }, request, signal),

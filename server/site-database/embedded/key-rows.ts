@@ -1,19 +1,19 @@
-import type { KeyObject } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import type { KeyState, ListedKey, RecoveryKey, RecoveryKeyQuery, VolumeType } from "../../command/site-database.ts";
 import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
-import { fingerprint, openCellByAny } from "./cells.ts";
+import { cellKinds } from "./cell-kinds.ts";
 import type { DataKeys } from "./cells.ts";
 import { decodeInteger, decodeText, decodeTime } from "./columns.ts";
 import type { RawRow } from "./columns.ts";
 import { foldComputerName } from "../../model/computer-name.ts";
-import { UnreadableCell, unavailable } from "./failures.ts";
+import { UnreadableCell } from "./failures.ts";
 import { at } from "./key-pages.ts";
 import { prepareRowCheck } from "./row-check.ts";
 import type { RowCheck } from "./row-check.ts";
-import { isDigest } from "./row-digests.ts";
 import type { RowDigests } from "./row-digests.ts";
-import { cellColumns, protectorKinds, volumeTypeIds } from "./schema.ts";
+import { protectorKinds, volumeTypeIds } from "./schema.ts";
+import { openStored } from "./stored-secrets.ts";
+import type { StoragePolicy, StoredSecret } from "./stored-secrets.ts";
 
 const volumeTypeNames: ReadonlyMap<number, VolumeType> = new Map<number, VolumeType>([
   [volumeTypeIds.Unknown, "Unknown"],
@@ -28,56 +28,13 @@ const decodeVolumeType = (raw: unknown): VolumeType => {
   return name;
 };
 
-/** What the database allows, as the check of its master key says. */
-export interface StoragePolicy {
-  readonly plainTextAllowed: boolean;
-  /** Of recovery passwords: it says which one was imported under a key id, and opens nothing. */
-  readonly fingerprintKey: KeyObject;
-}
-
-/** As it stands in the table; none of it is trusted. */
-interface StoredPassword {
-  readonly rowId: number;
-  readonly keyId: string;
-  readonly raw: unknown;
-  readonly fingerprint: unknown;
-}
-
-/**
- * The text of one RecoveryKey cell: a valid password in plain text where that is allowed, and which was imported under this id; or one that
- * decrypts to a valid password. Anything else is an error, never a missing value: DecryptString's NULL has cost real sites their evidence.
- */
-export const readRecoveryPassword = (
-  { plainTextAllowed, fingerprintKey }: StoragePolicy,
-  dataKeys: DataKeys,
-  { rowId, keyId, raw, fingerprint: stored }: StoredPassword,
-): string => {
-  if (typeof raw === "string") {
-    if (!plainTextAllowed)
-      throw new UnreadableCell(
-        `RecoveryKey of row ${rowId} (${keyId}) is plain text, which this database does not allow`,
-      );
-    const text = canonicalRecoveryPassword(raw);
-    if (text === undefined)
-      throw new UnreadableCell(`RecoveryKey of row ${rowId} (${keyId}) is not a recovery password`);
-    // An encrypted one needs no such check: it opens in its own row only.
-    if (!isDigest(stored, fingerprint(fingerprintKey, keyId, Buffer.from(text, "latin1")).toString("hex")))
-      throw new UnreadableCell(`RecoveryKey of row ${rowId} (${keyId}) is not the one that was imported`);
-    return text;
-  }
-  if (!(raw instanceof Uint8Array)) throw new UnreadableCell(`RecoveryKey of row ${rowId} (${keyId}) is missing`);
-  if (dataKeys.length === 0)
-    throw unavailable(
-      "The certificate that protects the recovery keys is missing.",
-      `RecoveryKey of row ${rowId} is encrypted, but there is no certificate`,
-    );
-  const plain = openCellByAny(dataKeys, { ...cellColumns.recoveryKey, rowId, subject: keyId }, raw);
+/** The text of one RecoveryKey cell: a valid password, or an error. */
+export const readRecoveryPassword = (policy: StoragePolicy, dataKeys: DataKeys, stored: StoredSecret): string => {
+  const plain = openStored(policy, dataKeys, cellKinds.recoveryKey, stored);
   try {
     const text = canonicalRecoveryPassword(plain.toString("latin1"));
     if (text === undefined)
-      throw new UnreadableCell(
-        `RecoveryKey of row ${rowId} (${keyId}) decrypts to something else than a recovery password`,
-      );
+      throw new UnreadableCell(`RecoveryKey of row ${stored.rowId} (${stored.subject}) is not a recovery password`);
     return text;
   } finally {
     plain.fill(0);
@@ -152,7 +109,7 @@ export const decodeKeyRow = (
     passwordId,
     recoveryPassword: readRecoveryPassword(policy, dataKeys, {
       rowId,
-      keyId: passwordId,
+      subject: passwordId,
       raw: row[at.recoveryKey],
       fingerprint: row[at.fingerprint],
     }),

@@ -12,8 +12,9 @@ import { goBehindOthers } from "./go-behind-others.ts";
 import { pageRows, prepareKeyPages } from "./key-pages.ts";
 import type { KeyPosition, KeyWalk } from "./key-pages.ts";
 import { decodeKeyRow, prepareRowJudge } from "./key-rows.ts";
-import type { FoundKey, StoragePolicy } from "./key-rows.ts";
+import type { FoundKey } from "./key-rows.ts";
 import { createRowDigests } from "./row-digests.ts";
+import type { StoragePolicy } from "./stored-secrets.ts";
 import { pagesAhead } from "./thread-limits.ts";
 
 /** What a thread reads: one query, over a connection of its own. */

@@ -79,7 +79,12 @@ const isReadable = (row: RawRow, access: CertificateAccess): boolean =>
   works(() => {
     const rowId = decodeInteger(row[0], "Keys.Id");
     const keyId = decodeText(row[1], "RecoveryKeyId");
-    readRecoveryPassword(access, access.dataKeysFor(readerName), { rowId, keyId, raw: row[2], fingerprint: row[3] });
+    readRecoveryPassword(access, access.dataKeysFor(readerName), {
+      rowId,
+      subject: keyId,
+      raw: row[2],
+      fingerprint: row[3],
+    });
   });
 
 const judgeSample = (findings: CertificateFindings, rows: readonly RawRow[], access: CertificateAccess): void => {

@@ -1,6 +1,7 @@
 import type { CertificateVerification, KeysStored, SiteDatabase } from "../../command/site-database.ts";
 import { cameAfter } from "../uncollected.ts";
 import { backupCertificate } from "./backup-certificate.ts";
+import { createKeyAsker } from "./ask-for-key.ts";
 import type { BackOffOptions } from "./back-off.ts";
 import type { Places, SqlServerConfiguration } from "./configuration.ts";
 import { SqlConnection } from "./connection.ts";
@@ -9,7 +10,6 @@ import { loadDriver } from "./driver.ts";
 import type { Driver } from "./driver.ts";
 import { createKeyReader } from "./key-reader.ts";
 import { createCertificate, findCertificate } from "./make-certificate.ts";
-import { createMarker } from "./mark-disclosed.ts";
 import { ConnectionPool } from "./pool.ts";
 import { describeMade, restoreBackup } from "./restore-backup.ts";
 import { SiteConnections } from "./site-connections.ts";
@@ -89,7 +89,7 @@ export const openSqlServerSiteDatabase = async (options: OpenSqlServer): Promise
       const later = await reader.countRecoveryKeys({ since: new Date(since) }, signal);
       return { keys: Math.max(keys, later), since };
     },
-    markDisclosed: createMarker(writes),
+    ...createKeyAsker(writes),
     verifyCertificate: (signal): Promise<CertificateVerification> => verifyCertificate(writes, signal, new Date()),
     backupCertificate: (request, signal) => backupCertificate(writes, places, request, signal),
     findCertificate: (signal) => findCertificate(writes, signal),

@@ -41,6 +41,7 @@ const usualShape: SiteShape = {
   hasTypeName: true,
   decryptParameters: 2,
   hasGetRecoveryKey: true,
+  hasPackages: true,
   hasGetTpm: true,
   majorVersion: 16,
 };

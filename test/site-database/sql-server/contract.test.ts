@@ -17,6 +17,7 @@ const add = (model: ModelSite, { protector, ...record }: RecoveryRecord): void =
     recoveryKey: revealSecret(protector.recoveryPassword),
     computerName: record.computerName,
     volumeTypeId: typeIds[record.volumeType],
+    recoveryPackage: record.recoveryPackage,
     ...(record.volumeId === undefined ? {} : { volumeGuid: record.volumeId }),
     ...(record.lastUpdateTime === undefined ? {} : { lastUpdateTime: record.lastUpdateTime }),
   });

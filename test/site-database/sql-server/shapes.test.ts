@@ -28,6 +28,11 @@ const start = async (shape: Partial<SiteShape>, storage?: "plain") => {
   return site.open({}, { pageRows: 3 });
 };
 
+test("a site whose GetRecoveryKey gives no packages has none", async () => {
+  const database = await start({ hasPackages: false });
+  await expect(database.takeRecoveryPackage(guid("key 1"), "x", neverStopped)).resolves.toBeUndefined();
+});
+
 /** What public sources leave open about a site: whatever it is, each key comes once, however the pages fall. */
 const shapes: readonly (readonly [string, Partial<SiteShape>])[] = [
   ["texts and datetime", {}],

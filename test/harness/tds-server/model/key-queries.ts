@@ -296,8 +296,15 @@ export const answerGetRecoveryKey = async (state: SiteState, request: TdsRequest
     { name: "RecoveryKey", type: "nvarchar(55)" },
     { name: "LastUpdateTime", type: state.shape.timeType === "datetime" ? "datetime" : "datetime2(7)" },
     { name: "MachineName", type: "nvarchar(63)" },
+    ...(state.shape.hasPackages ? ([{ name: "BitLockerRecoveryKeyPackage", type: "varbinary(7000)" }] as const) : []),
   ]);
   if (key === undefined) return;
   const text = key.encryptedBy === undefined ? key.recoveryKey : decrypted(state, key);
-  await respond.row([key.keyId, text, key.lastUpdateTime, state.tables.computersOf(key.volumeId)[0] ?? null]);
+  await respond.row([
+    key.keyId,
+    text,
+    key.lastUpdateTime,
+    state.tables.computersOf(key.volumeId)[0] ?? null,
+    ...(state.shape.hasPackages ? [key.recoveryPackage ?? null] : []),
+  ]);
 };

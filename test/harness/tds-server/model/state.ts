@@ -25,6 +25,8 @@ export interface SiteShape {
   /** Parameters of DecryptString; 0 where there is no such function. */
   readonly decryptParameters: 0 | 1 | 2;
   readonly hasGetRecoveryKey: boolean;
+  /** GetRecoveryKey gives recovery packages: MBAM's does. */
+  readonly hasPackages: boolean;
   readonly hasGetTpm: boolean;
   /** 16 is SQL Server 2022. */
   readonly majorVersion: number;

@@ -12,6 +12,7 @@ export interface ModelKey {
   readonly lastUpdateTime: string;
   /** Thumbprint of the certificate it is encrypted by; absent for plain text. */
   readonly encryptedBy: string | undefined;
+  readonly recoveryPackage?: Uint8Array | undefined;
 }
 
 export interface ModelVolume {
@@ -68,6 +69,7 @@ export interface ModelRecord {
   readonly volumeTypeId?: number | null;
   readonly lastUpdateTime?: string;
   readonly encryptedBy?: string | undefined;
+  readonly recoveryPackage?: Uint8Array | undefined;
 }
 
 export interface StoredShape {
@@ -106,6 +108,7 @@ export class StoredTables implements SiteTables {
       recoveryKey: record.recoveryKey,
       lastUpdateTime: storedTime(record.lastUpdateTime ?? "2026-01-01T00:00:00.000", this.#shape.timeType),
       encryptedBy: record.encryptedBy,
+      recoveryPackage: record.recoveryPackage,
     };
     this.#byKeyId.set(sortKey(key.keyId, this.#shape.keyIdType), key);
     const newest = this.#newest.get(volumeId);

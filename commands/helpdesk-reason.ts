@@ -1,0 +1,27 @@
+import { freeText } from "../server/command/parameter-kinds.ts";
+import { value, type Parameter } from "../server/command/parameters.ts";
+
+/** Configuration Manager's own wording of the helpdesk's drive recovery reasons; any other words are taken too. */
+const driveRecoveryReasons = [
+  "Operating system boot order changed",
+  "BIOS changed",
+  "Operating system files modified",
+  "Lost startup key",
+  "Lost PIN",
+  "TPM reset",
+  "Lost passphrase",
+  "Lost smartcard",
+  "Other",
+] as const;
+
+/** Why something secret is needed. */
+export const helpdeskReason = (synopsis: string): Parameter<string> =>
+  value(
+    freeText({
+      placeholder: "<text>",
+      expects: "a text of at most 256 characters",
+      longest: 256,
+      suggestions: driveRecoveryReasons,
+    }),
+    { synopsis },
+  );
