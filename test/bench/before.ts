@@ -77,6 +77,9 @@ const prompting = (endpoint: Endpoint) => {
 const loggingIn = (endpoint: Endpoint) => {
   const one = open(endpoint);
   return async (): Promise<number> => {
+    // Either side replaces its spare UI processes two seconds after they were taken, which would slow the other's round.
+    await untilIdle(after.pid);
+    await untilIdle(before.pid);
     const startedAt = performance.now();
     const sessions = await Promise.all(Array.from({ length: 20 }, one));
     const ms = performance.now() - startedAt;
