@@ -157,29 +157,25 @@ test("a second writer is refused by name, and may append once the first is done"
   await next.close();
 });
 
-test(
-  "of many processes that want the lock of a killed one, exactly one gets it at a time",
-  { timeout: 60_000 },
-  async () => {
-    const directory = temporaryDirectory();
-    const contender = join(import.meta.dirname, "lock-contender.mts");
-    for (let round = 0; round < 5; round += 1) {
-      const contenders = Array.from({ length: 6 }, () =>
-        spawn(process.execPath, [contender, join(directory, "log.lock")], { stdio: ["pipe", "pipe", "inherit"] }),
-      );
-      const answers = await Promise.all(
-        contenders.map(
-          (child) => new Promise<string>((resolve) => child.stdout.once("data", (bytes) => resolve(String(bytes)))),
-        ),
-      );
-      expect(answers.filter((answer) => answer === "holds")).toHaveLength(1);
-      // Killed while holding it: the next round finds it free.
-      await Promise.all(
-        contenders.map((child) => new Promise((resolve) => child.once("exit", resolve) && child.kill("SIGKILL"))),
-      );
-    }
-  },
-);
+test("of many processes that want the lock of a killed one, exactly one gets it at a time", async () => {
+  const directory = temporaryDirectory();
+  const contender = join(import.meta.dirname, "lock-contender.mts");
+  for (let round = 0; round < 5; round += 1) {
+    const contenders = Array.from({ length: 6 }, () =>
+      spawn(process.execPath, [contender, join(directory, "log.lock")], { stdio: ["pipe", "pipe", "inherit"] }),
+    );
+    const answers = await Promise.all(
+      contenders.map(
+        (child) => new Promise<string>((resolve) => child.stdout.once("data", (bytes) => resolve(String(bytes)))),
+      ),
+    );
+    expect(answers.filter((answer) => answer === "holds")).toHaveLength(1);
+    // Killed while holding it: the next round finds it free.
+    await Promise.all(
+      contenders.map((child) => new Promise((resolve) => child.once("exit", resolve) && child.kill("SIGKILL"))),
+    );
+  }
+});
 
 test("the log's files are for their owner only", async () => {
   const directory = temporaryDirectory();
