@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { examineDumps } from "../../server/cli/doctor.ts";
 import { launch, pep, root, startEndpointWith } from "../harness/endpoint.ts";
+import { shareOf } from "../harness/share.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 /** The status of a process that runs, read at once: whoever asks twice may meet its end in between. */
@@ -63,8 +64,10 @@ const children = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
 
 const linux = existsSync("/proc/self/limits");
+const { SIGUSR1, SIGQUIT, SIGABRT, SIGTERM, SIGHUP } = constants.signals;
 /** SIGKILL and SIGSTOP reach no program; the others are all sent, real-time signals too. */
 const signals = [...new Set(Object.values(constants.signals))].filter((signal) => signal !== 9 && signal !== 19);
+const sent = [...new Set([SIGUSR1, SIGQUIT, SIGABRT, SIGTERM, SIGHUP, ...shareOf(signals, 6)])];
 
 /** Ended, or as many listening sockets as before: looked at until one of both is certain. */
 const settles = async (pid: number, signal: number, before: number): Promise<void> => {
@@ -82,7 +85,7 @@ const settles = async (pid: number, signal: number, before: number): Promise<voi
 };
 
 describe.runIf(linux)("whatever signal comes", () => {
-  test.each(signals)("signal %i opens no debugger and dumps nothing of server and UI process", async (signal) => {
+  test.each(sent)("signal %i opens no debugger and dumps nothing of server and UI process", async (signal) => {
     const endpoint = await startEndpointWith({ spareUiProcesses: 1 });
     await expect.poll(() => children(endpoint.pid).length).toBeGreaterThan(0);
     const [ui = 0] = children(endpoint.pid);

@@ -18,6 +18,7 @@ import { prune, prunedEvents } from "../../server/audit/prune.ts";
 import { emptyRecord, openAt, recordSession, smallRecord, type MadeRecord } from "../audit-review/record.ts";
 import { pep, root } from "../harness/endpoint.ts";
 import { openTerminal } from "../harness/terminal.ts";
+import { shareOf } from "../harness/share.ts";
 
 /*
  * ATTACK   While the server is down, delete the transcript of what was seen, cut or lengthen it, put one in, or delete every checkpoint, so
@@ -96,7 +97,7 @@ const losses: readonly (readonly [string, (made: MadeRecord) => void, string])[]
   ["every checkpoint is gone", loseCheckpoints, "audit/checkpoint and audit/checkpoint-history are gone"],
 ];
 
-for (const [what, lose, words] of losses) {
+for (const [what, lose, words] of shareOf(losses, 3)) {
   test(`a start refuses a record where ${what}, until the loss is accepted on the record`, async () => {
     const made = withKeyFile(await startedTwice());
     lose(made);

@@ -25,6 +25,7 @@ import {
   waysToRead,
 } from "../site-database/fixture.ts";
 import type { SiteMaker, TestSite } from "../site-database/fixture.ts";
+import { shareOf } from "../harness/share.ts";
 
 const machines = "RecoveryAndHardwareCore_Machines";
 const links = "RecoveryAndHardwareCore_Machines_Volumes";
@@ -156,7 +157,7 @@ const attacks: readonly (readonly [string, readonly string[], readonly RecoveryK
 
 describe.each(storages.map(([name], storage) => [name, storage] as const))("%s", (_storage, storage) => {
   describe.each(waysToRead)("read %s", (_where, options) => {
-    test.each(attacks)("%s: no answer, no count, no mark", async (_name, changes, queries) => {
+    test.each(shareOf(attacks, 3))("%s: no answer, no count, no mark", async (_name, changes, queries) => {
       const site = await siteWithKeys(storage);
       const database = await site.open(options);
       for (const query of queries) await database.countRecoveryKeys(query, neverStopped);
@@ -172,7 +173,7 @@ describe.each(storages.map(([name], storage) => [name, storage] as const))("%s",
     });
   });
 
-  test.each(attacks)("%s: doctor finds it", async (_name, changes) => {
+  test.each(shareOf(attacks, 3))("%s: doctor finds it", async (_name, changes) => {
     const site = await siteWithKeys(storage);
     for (const whole of [false, true]) await expect(site.inspect(whole)).resolves.toMatchObject({ rows: { wrong: 0 } });
     for (const change of changes) site.tamper(change);
@@ -185,7 +186,12 @@ describe.each(storages.map(([name], storage) => [name, storage] as const))("%s",
 });
 
 describe("an import puts no good digest on a change", () => {
-  test.each(attacks.filter(([name]) => name !== "a volume tied to a second computer"))("%s", async (_name, changes) => {
+  test.each(
+    shareOf(
+      attacks.filter(([name]) => name !== "a volume tied to a second computer"),
+      3,
+    ),
+  )("%s", async (_name, changes) => {
     const site = await siteWithKeys(0);
     for (const change of changes) site.tamper(change);
     const before = site.look(`SELECT Id, VolumeId, RowDigest FROM ${keys}`);

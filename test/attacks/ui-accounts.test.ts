@@ -18,6 +18,7 @@ import type { UiProcessEnd, UiScreenListener } from "../../server/session/intera
 import { pep, startEndpoint, startEndpointWith } from "../harness/endpoint.ts";
 import { childrenOf, isRunning, statusOf, uidOf } from "../harness/processes.ts";
 import { isolation, processOptions } from "../harness/ui-isolation.ts";
+import { rounds } from "../harness/share.ts";
 import { fixture, poolFor, type Shell, startShell } from "../session/interactive/shell.ts";
 
 /** A program in the account of a process, as code that broke out of it would be. */
@@ -164,7 +165,7 @@ describe.runIf(isolation.kind === "own-accounts")("a user's UI process", () => {
     const random = seeded(20_261_129);
     const open: Shell[] = [];
     const had = new Set<number>();
-    for (let opened = 0; opened < 64;) {
+    for (let opened = 0; opened < rounds(20, 64);) {
       if (open.length < 6 && (open.length === 0 || random() < 0.6)) {
         opened += 1;
         const shell = startShell({ pool, connectedUser: `user${opened}` });
@@ -181,7 +182,7 @@ describe.runIf(isolation.kind === "own-accounts")("a user's UI process", () => {
     }
     expect(lost).toEqual([]);
     expect([...had].filter((uid) => uid < 65_600 || uid > 65_607)).toEqual([]);
-    expect(had.size).toBeGreaterThan(6);
+    expect(had.size).toBeGreaterThan(rounds(3, 6));
   });
 
   test("does not start where anything runs, and ends nothing there that is not its own", async () => {

@@ -7,10 +7,11 @@ import { readEvents } from "../../server/audit-review/read-events.ts";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
 import { Checkpointer } from "../../server/audit/checkpointer.ts";
 import { readThrough } from "../../server/audit/read-through.ts";
+import { rounds } from "../harness/share.ts";
 import { emptyRecord, openAt } from "../audit-review/record.ts";
 
 /** Starting a process costs most: each kill interrupts several writers, each at a point of its own. */
-const kills = 25;
+const kills = rounds(6, 25);
 const writers = 8;
 
 /** Runs the writers until they have acknowledged so many events, and kills them wherever they are then. */

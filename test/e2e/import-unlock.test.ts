@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parse } from "csv-parse/sync";
 import { expect, test } from "vitest";
 import { pep, root, run, startEndpoint, type Endpoint } from "../harness/endpoint.ts";
+import { shareOf } from "../harness/share.ts";
 
 const shared = join(root, "..", "shared");
 const samples = join(shared, "data", "manage-bde-samples");
@@ -38,7 +39,7 @@ const importing = (endpoint: Endpoint, files: readonly string[], ...options: str
 const whole = ["msFVE-RecoveryInformation.ldf", "graph-recoveryKeys-with-key.json", "BitLockerInfo.csv"];
 const ofOneComputer = ["manage-bde-protectors-get-C.txt", "Get-BitLockerVolume-KeyProtector.json"];
 
-test.skipIf(missing !== undefined).each(whole)(
+test.skipIf(missing !== undefined).each(shareOf(whole, 3))(
   "keys imported from %s unlock the real volumes, 9 of 9",
   async (file) => {
     const endpoint = await startEndpoint();

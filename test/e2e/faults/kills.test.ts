@@ -3,12 +3,12 @@ import { expect, test } from "vitest";
 import { launch } from "../../harness/endpoint.ts";
 import { expectNothingUnaccounted, findKeys, prepare, startExport, startScreen } from "../../harness/fault-load.ts";
 import { verified, type Client } from "../../harness/fault-load.ts";
+import { rounds, shareSeed } from "../../harness/share.ts";
 import { temporaryDirectory } from "../../harness/temporary-directory.ts";
 import { createRandom } from "../../import/recovery-data.ts";
 
-/** `npm run soak` gives more. */
-const kills = Number(process.env["KILLS"] ?? 15);
-const seed = Number(process.env["KILL_SEED"] ?? 20_261_122);
+const kills = rounds(5, 200);
+const seed = 20_261_122 + shareSeed;
 const clientsPerKill = 3;
 
 /*
@@ -18,7 +18,7 @@ const clientsPerKill = 3;
  */
 test(
   `killed ${kills} times at seeded points under load: nothing unaccounted, and every start goes on`,
-  { timeout: kills * 15_000 },
+  { timeout: 120_000 + kills * 15_000 },
   async () => {
     const dataDirectory = join(temporaryDirectory(), "pep");
     await prepare(dataDirectory, 1_500);
