@@ -12,8 +12,10 @@ export const askBackupPassword = async (
   isNew: boolean,
 ): Promise<Secret> => {
   const ask = async (prompt: string): Promise<string | undefined> => {
+    const typed = stdin.readHidden();
+    // Once nothing is echoed any more: who sees a prompt types.
     if (stdin.isTTY) stderr.write(prompt);
-    const text = await stdin.readHidden();
+    const text = await typed;
     if (stdin.isTTY) stderr.write("\n");
     return text;
   };

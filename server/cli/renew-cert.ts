@@ -12,6 +12,7 @@ import { confirmAccept } from "./confirm-accept.ts";
 import type { Io } from "./io.ts";
 import { openLocalRecord } from "./local-record.ts";
 import type { LocalRecord } from "./local-record.ts";
+import { plain } from "./plain.ts";
 import { findEmbeddedSite } from "./site.ts";
 
 export interface RenewCert extends Pick<CertificateRestoreRequest, "form"> {
@@ -143,10 +144,37 @@ const renew = async (
   }
 };
 
+/** On SQL Server the rotation is its administrator's: what would be sent is not public, and a wrong guess costs every key. */
+const showOnServer = async (
+  asked: RenewCert,
+  { siteDatabase, backupDirectory }: Configuration & { readonly siteDatabase: { readonly kind: "sqlServer" } },
+  stop: AbortSignal,
+  io: Io,
+): Promise<number> => {
+  if (!asked.dryRun)
+    throw new EndpointError(
+      "InvalidArgument",
+      "On SQL Server the certificate is renewed by hand, by Microsoft's procedure. To see its steps, and which is next: pep renew-cert --dry-run.",
+    );
+  const { sqlServer } = await import("../site-database/sql-server/adapter.ts");
+  const { findRenewalOnServer, renewalOnServerInWords } = await import("../site-database/sql-server/plan-renewal.ts");
+  const { dataDirectory } = asked;
+  const { credentialsDirectory } = io;
+  const site = await sqlServer.open(siteDatabase, { dataDirectory, backupDirectory, credentialsDirectory });
+  try {
+    io.stdout.write(plain(renewalOnServerInWords(await findRenewalOnServer(site, siteDatabase.database, stop))));
+    return 0;
+  } finally {
+    await site.close();
+  }
+};
+
 /** `pep renew-cert`: a new certificate beside the old one, and the keys moved over while the server runs; on the record. */
 export const renewCertCommand = async (asked: RenewCert, stop: AbortSignal, io: Io): Promise<number> => {
   const paths = pathsIn(asked.dataDirectory);
   const configuration = readConfiguration(asked.dataDirectory, paths.endpoint);
+  const { siteDatabase } = configuration;
+  if (siteDatabase.kind === "sqlServer") return showOnServer(asked, { ...configuration, siteDatabase }, stop, io);
   const places = placesOf(configuration);
   if (asked.dryRun) {
     io.stdout.write(inWords(await findRenewal(places, stop), asked.name ?? "NAME"));

@@ -247,6 +247,7 @@ Makes a new certificate beside the old one in the embedded site database, and mo
 It shows the steps and asks; then everything is on the record. Run it again when it ended early: it goes on.
 The new certificate comes from its own backup, which is made first, or was made at another site. It asks for the backup's
 password, or reads it from the first line of standard input.
+On SQL Server, --dry-run shows the steps of Microsoft's procedure, and which is next. Nothing else is done there.
 
   --name NAME      base name of the files of the new certificate's backup
   --form FORM      Pkcs8: certificate and private key in two files (the default); Pfx: both in one

@@ -126,9 +126,17 @@ test("the login's password is in no file of the data directory and in no message
   expect(texts.some((text) => text.includes('"sqlServer"'))).toBe(true);
 });
 
-test("pep import says that clients fill SQL Server themselves", async () => {
+test("pep import says that clients fill SQL Server themselves, and pep renew-cert shows Microsoft's steps and does none", async () => {
   const { endpoint } = await startOnSqlServer(1);
   const refused = await pep(["import", "--data-dir", endpoint.dataDirectory, "any.csv"]);
   expect(refused.status).toBe(2);
   expect(refused.stderr).toContain("clients escrow their keys there themselves");
+  const renewal = await pep(["renew-cert", "--data-dir", endpoint.dataDirectory, "--name", "new", "--yes"]);
+  expect(renewal).toMatchObject({ status: 2, stderr: expect.stringContaining("renewed by hand") });
+  const steps = await pep(["renew-cert", "--data-dir", endpoint.dataDirectory, "--dry-run"]);
+  expect(steps, steps.stderr).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining("All 1 recovery key can be opened with it."),
+  });
+  expect(steps.stdout).toContain("Next: step 1.");
 });

@@ -18,12 +18,12 @@ export const sqlServer = {
   schema: sqlServerSiteDatabase,
   resolve: (written) => written,
   open,
-  async examine(configuration, places, { record }, signal) {
+  async examine(configuration, places, { record, whole }, signal) {
     const { database, encrypt } = configuration;
     const { examineSqlServer } = await import("./doctor.ts");
     const site = await open(configuration, places);
     try {
-      const findings = await examineSqlServer(site, { database, encrypt }, signal);
+      const findings = await examineSqlServer(site, { database, encrypt, whole }, signal);
       if (record === undefined || findings[0]?.passed !== true) return findings;
       const waiting = await site.keysSince(record.collection, signal).catch((error: unknown) => {
         if (error instanceof EndpointError) return undefined; // why is said by what was found before

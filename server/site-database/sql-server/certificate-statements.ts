@@ -1,6 +1,7 @@
 import { identifiers, quoteBytes, quoteText } from "./quoting.ts";
+import { idTypes } from "./site-shape.ts";
 import type { SiteShape } from "./site-shape.ts";
-import { int, named } from "./statement.ts";
+import { int, named, text as textParameter } from "./statement.ts";
 import type { Statement } from "./statement.ts";
 import { openedKeyText, recoveryKeyText, tables } from "./statements.ts";
 
@@ -10,7 +11,7 @@ import { openedKeyText, recoveryKeyText, tables } from "./statements.ts";
  * hold a password or a key, and nothing the server answers to them is ever repeated.
  */
 
-const { certificate, owner, reader, writer } = identifiers;
+const { certificate, oldCertificate, owner, reader, writer } = identifiers;
 
 const batch = (name: string, text: string, sensitive: boolean, columns?: readonly string[]): Statement =>
   named({
@@ -92,6 +93,39 @@ export const countUnreadableKeys = (shape: SiteShape): Statement =>
 WHERE Keys.RecoveryKey IS NOT NULL AND ${recoveryKeyText(shape)} IS NULL`,
     parameters: {},
     columns: ["Unreadable"],
+  });
+
+/**
+ * The same for one page of keys, in the order of their ids: a private RSA operation a key, so one statement for all of them ends at some
+ * ten thousand. WITH TIES, so that a page never ends between equals.
+ */
+export const closedKeysPage = (
+  shape: SiteShape,
+  { afterKeyId, pageRows }: { readonly afterKeyId: string | undefined; readonly pageRows: number },
+): Statement =>
+  named({
+    name: "count-closed-keys",
+    kind: "query",
+    text: `SELECT COUNT_BIG(*) AS Tried, COUNT_BIG(CASE WHEN Page.Plain IS NULL THEN 1 END) AS Closed,
+  CONVERT(nvarchar(64), MIN(CASE WHEN Page.Plain IS NULL THEN Page.RecoveryKeyId END)) AS FirstClosed,
+  CONVERT(nvarchar(64), MAX(Page.RecoveryKeyId)) AS LastKeyId
+FROM (SELECT TOP (@pageRows) WITH TIES Keys.RecoveryKeyId, ${recoveryKeyText(shape)} AS Plain
+  FROM dbo.${tables.keys} Keys
+  WHERE Keys.RecoveryKey IS NOT NULL
+    AND (@afterKeyId IS NULL OR Keys.RecoveryKeyId > CONVERT(${idTypes[shape.keyIdType]}, @afterKeyId))
+  ORDER BY Keys.RecoveryKeyId) Page OPTION (RECOMPILE)`,
+    parameters: { pageRows: int(pageRows), afterKeyId: textParameter(afterKeyId ?? null) },
+    columns: ["Tried", "Closed", "FirstClosed", "LastKeyId"],
+  });
+
+/** Is a rotation under way? */
+export const findOldCertificate = (): Statement =>
+  named({
+    name: "find-old-certificate",
+    kind: "query",
+    text: `SELECT COUNT(*) AS OldCertificates FROM sys.certificates WHERE name = '${oldCertificate}'`,
+    parameters: {},
+    columns: ["OldCertificates"],
   });
 
 /** Encrypted keys that the certificate opens, counted to 1. Plain text opens without one. */

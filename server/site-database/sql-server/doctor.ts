@@ -3,6 +3,8 @@ import type { CertificateFinding } from "../../command/site-database.ts";
 import { CertificateFindings } from "../certificate-findings.ts";
 import { failedCheck, passed } from "../findings.ts";
 import type { SqlServerSiteDatabase } from "./database.ts";
+import { plural } from "../../model/plural.ts";
+import { countClosedKeys } from "./count-closed-keys.ts";
 import { introspectPermissions } from "./introspection-statements.ts";
 import type { Site } from "./introspection.ts";
 import type { RowBatch } from "./row-feed.ts";
@@ -88,13 +90,15 @@ const judgePermissions = (findings: CertificateFindings, rows: RowBatch["rows"])
 interface Expected {
   readonly database: string;
   readonly encrypt: "strict" | true;
+  /** Tries every key, and not only for a minute. */
+  readonly whole: boolean;
 }
 
 /** One look at one pool's server: reachable, TLS, login, database, objects, clock, permissions. */
 const examineServer = async (
   name: string,
   connections: SiteConnections,
-  { database, encrypt }: Expected,
+  { database, encrypt }: Omit<Expected, "whole">,
   signal: AbortSignal,
 ): Promise<readonly CertificateFinding[]> => {
   try {
@@ -110,6 +114,28 @@ const examineServer = async (
   } catch (error) {
     return [connectionFinding(name, error)];
   }
+};
+
+const tryKeysForMs = 60_000;
+
+/** How many keys no certificate opens. Nobody else says it: Configuration Manager gives nothing for such a key, and no error. */
+const examineKeys = async (
+  { connections: { writes } }: SqlServerSiteDatabase,
+  whole: boolean,
+  signal: AbortSignal,
+): Promise<CertificateFinding> => {
+  const within = whole ? Number.POSITIVE_INFINITY : tryKeysForMs;
+  const { tried, closed, firstClosed, stoppedAt } = await countClosedKeys(writes, within, signal);
+  const keys = plural(tried, "recovery key");
+  const rest =
+    stoppedAt === undefined ? "" : " Only these were tried within a minute: pep doctor --whole tries every key.";
+  if (closed > 0)
+    return failedCheck(
+      "cells",
+      `No certificate here opens ${closed} of ${keys}${firstClosed === undefined ? "" : ` (the first is ${firstClosed})`}: the master key is closed, ` +
+        `CONTROL is missing, or another certificate encrypted them.${rest}`,
+    );
+  return passed("cells", `${stoppedAt === undefined ? "All" : "The first"} ${keys} open with the certificate.${rest}`);
 };
 
 /** What is wrong with the site database, in words. Never throws for what it finds. */
@@ -128,6 +154,7 @@ export const examineSqlServer = async (
   if (findings[0]?.passed !== true) return findings;
   try {
     findings.push(...(await site.verifyCertificate(signal)).findings);
+    findings.push(await examineKeys(site, expected.whole, signal));
   } catch (error) {
     if (!(error instanceof EndpointError)) throw error;
     findings.push(failedCheck("certificate", `The certificate could not be looked at (${reasonOf(error)})`));

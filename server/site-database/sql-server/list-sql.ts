@@ -2,6 +2,7 @@ import {
   backupToFiles,
   backupToPfx,
   beginTransaction,
+  closedKeysPage,
   commitTransaction,
   countOpenedKeys,
   countUnreadableKeys,
@@ -9,6 +10,7 @@ import {
   createMasterKey,
   exportCertificate,
   findCertificate,
+  findOldCertificate,
   grantControl,
   inspectCertificate,
   readCertificate,
@@ -82,6 +84,7 @@ const ofShape = (shape: SiteShape): readonly Statement[] => [
   searchKeys(shape, { name: "PC_47", keyId: "D2C4" }, { after, pageRows: 200 }),
   sampleKeys(shape, 20),
   countUnreadableKeys(shape),
+  closedKeysPage(shape, { afterKeyId: after.keyId, pageRows: 2000 }),
   countOpenedKeys(shape),
 ];
 
@@ -101,6 +104,7 @@ export const everyStatement = (): readonly Statement[] => [
   verifyAsMicrosoft(),
   inspectCertificate(),
   findCertificate(),
+  findOldCertificate(),
   beginTransaction(),
   createMasterKey(samplePassword),
   createCertificate("20391022"),

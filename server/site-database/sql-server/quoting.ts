@@ -6,6 +6,8 @@
 /** Names that stand in DDL. A closed list: no name from outside is ever quoted into a statement. */
 export const identifiers = {
   certificate: "BitLockerManagement_CERT",
+  /** As Microsoft names the old one during a rotation. */
+  oldCertificate: "BitLockerManagement_CERT_OLD",
   owner: "RecoveryAndHardwareCore",
   reader: "RecoveryAndHardwareRead",
   writer: "RecoveryAndHardwareWrite",

@@ -1,6 +1,12 @@
 import type { CertificateVerification } from "../../command/site-database.ts";
 import { CertificateFindings, judgeBackup, judgeExpiry } from "../certificate-findings.ts";
-import { inspectCertificate, readCertificate, sampleKeys, verifyAsMicrosoft } from "./certificate-statements.ts";
+import {
+  findOldCertificate,
+  inspectCertificate,
+  readCertificate,
+  sampleKeys,
+  verifyAsMicrosoft,
+} from "./certificate-statements.ts";
 import { decodeBytes, decodeNumber, decodeTime } from "./columns.ts";
 import type { Site } from "./introspection.ts";
 import { identifiers } from "./quoting.ts";
@@ -110,10 +116,26 @@ const judgeSample = (findings: CertificateFindings, sample: Sample | undefined, 
   );
 };
 
+/** Old and new are both there: Microsoft's procedure for a new certificate is under way. */
+const judgeRotation = (findings: CertificateFindings, sample: Sample | undefined): void => {
+  const { oldCertificate, certificate } = identifiers;
+  const opened =
+    sample === undefined
+      ? ""
+      : ` ${certificate} opens ${sample.readable} of the newest ${plural(sample.sampled, "recovery key")}.`;
+  findings.advice(
+    "renewal",
+    false,
+    "",
+    `${oldCertificate} is there: a rotation of the certificate is under way.${opened} ` +
+      "The steps, and which is next: pep renew-cert --dry-run, on this endpoint's machine.",
+  );
+};
+
 /** Judges what was asked of the server. No question in here: one can read it as the list of rules it is. */
 const judge = (
   certificates: readonly Inspection[],
-  sample: Sample | undefined,
+  { sample, hasOld }: { readonly sample: Sample | undefined; readonly hasOld: boolean },
   site: Site,
   now: Date,
 ): CertificateFindings => {
@@ -125,6 +147,7 @@ const judge = (
     judgeExpiry(findings, new Date(found.expiresAt), now, ": SQL Server does not enforce it here.");
     judgeBackup(findings, found.lastBackupAt);
   }
+  if (hasOld) judgeRotation(findings, sample);
   judgeSample(findings, sample, site);
   return findings;
 };
@@ -144,5 +167,7 @@ export const verifyCertificate = (
       readable: decodeNumber(sampleRow[1], "Readable"),
     };
     const certificate = decodeBytes((await connection.firstRow(readCertificate(), { signal }))[0]);
-    return judge(certificates, sample, site, now).verification(microsoftCheck, certificate);
+    const [old] = await connection.firstRow(findOldCertificate(), { signal });
+    const hasOld = decodeNumber(old, "OldCertificates") > 0;
+    return judge(certificates, { sample, hasOld }, site, now).verification(microsoftCheck, certificate);
   });

@@ -4,6 +4,7 @@ import { answerCertificateQuery, rollBack, runCommand } from "./model/certificat
 import { thumbprintOf } from "./model/certificate-files.ts";
 import type { CertificatePair } from "./model/certificate-files.ts";
 import {
+  answerCountClosed,
   answerCountKeys,
   answerCountOpened,
   answerCountUnreadable,
@@ -86,6 +87,8 @@ const answer = async (state: SiteState, request: TdsRequest, respond: Respond, s
       return answerFindComputers(state, request, respond, signal);
     case "count-unreadable-keys":
       return answerCountUnreadable(state, respond, signal);
+    case "count-closed-keys":
+      return answerCountClosed(state, request, respond, signal);
     case "count-opened-keys":
       return answerCountOpened(state, respond, signal);
     case "sample-keys":

@@ -277,6 +277,11 @@ export const answerCertificateQuery = async (name: string, state: SiteState, res
         [state.databaseName, masterKeys, Number(certificate !== undefined)],
       ]);
       return true;
+    case "find-old-certificate": {
+      const old = visibleCertificate(state, "BitLockerManagement_CERT_OLD");
+      await answerRows(respond, { OldCertificates: "int" }, [[Number(old !== undefined)]]);
+      return true;
+    }
     case "read-certificate":
       await answerRows(respond, { Certificate: "varbinary(max)" }, [[certificate?.pair.der ?? null]]);
       return true;

@@ -223,6 +223,31 @@ export const answerCountUnreadable = async (state: SiteState, respond: Respond, 
   await answerCount(respond, "Unreadable", count);
 };
 
+/** A page of keys in the order of their ids: how many, how many can't be read, the first of these, and the last of the page. */
+export const answerCountClosed = async (
+  state: SiteState,
+  request: TdsRequest,
+  respond: Respond,
+  signal: AbortSignal,
+): Promise<void> => {
+  const parameters = parametersOf(request);
+  const after = textOf(parameters("afterKeyId"));
+  const most = Number(parameters("pageRows"));
+  const page: ModelKey[] = [];
+  for await (const keys of walk(state, after === undefined ? 0 : state.tables.firstAfter(after), signal)) {
+    page.push(...keys.slice(0, most - page.length));
+    if (page.length >= most) break;
+  }
+  const closed = page.filter((key) => readableKey(state, key) === null);
+  respond.columns([
+    { name: "Tried", type: "bigint" },
+    { name: "Closed", type: "bigint" },
+    { name: "FirstClosed", type: "nvarchar(64)" },
+    { name: "LastKeyId", type: "nvarchar(64)" },
+  ]);
+  await respond.row([BigInt(page.length), BigInt(closed.length), closed[0]?.keyId ?? null, page.at(-1)?.keyId ?? null]);
+};
+
 export const answerCountOpened = async (state: SiteState, respond: Respond, signal: AbortSignal): Promise<void> => {
   const opens = (key: ModelKey): boolean => key.encryptedBy !== undefined && decrypted(state, key) !== null;
   let found = false;
