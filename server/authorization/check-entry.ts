@@ -1,6 +1,7 @@
 import type { AnyDefinition } from "../command/define-command.ts";
 import type { Parameter } from "../command/parameters.ts";
-import { searchParameterOf } from "./role-entry.ts";
+import { entryRules, mapRules, ruleNames } from "./entry-rules.ts";
+import type { RuleCheck, RuleName, RuleValue, RuleValues, WrittenRules } from "./entry-rules.ts";
 import type { RoleEntry } from "./role-entry.ts";
 import type { RolesFile } from "./roles-schema.ts";
 import { makeValueRule, sameText } from "./value-rule.ts";
@@ -100,42 +101,39 @@ const checkParameters = (
   return rules;
 };
 
-/** The rule `search` and the parameter that it grants: neither is there without the other. */
-const withSearch = (
+const isWritten = <T>(rule: T | false | undefined): rule is T => rule !== undefined && rule !== false;
+
+/** A parameter that a rule grants: neither is there without the other. */
+const withGranted = (
   definition: AnyDefinition,
-  { search, requireApproval }: Exclude<RawEntry, string>,
-  granted: ReadonlyMap<string, ValueRule | undefined>,
+  written: WrittenRules,
+  listed: RoleEntry["parameters"],
   complain: Complain,
-): ReadonlyMap<string, ValueRule | undefined> => {
-  const searching = searchParameterOf(definition);
-  if (search === undefined) {
-    if (searching !== undefined && granted.has(searching))
-      complain(["parameters"], `${searching} is granted by the rule search, which this entry does not have.`);
-    return granted;
+): RoleEntry["parameters"] => {
+  const parameters = new Map(listed);
+  for (const rule of ruleNames) {
+    const name = entryRules[rule].grants?.(definition);
+    if (name === undefined) continue;
+    if (!isWritten(written[rule])) {
+      if (listed.has(name))
+        complain(["parameters"], `${name} is granted by the rule ${rule}, which this entry does not have.`);
+    } else if (!listed.has(name)) parameters.set(name, undefined);
   }
-  if (searching === undefined) {
-    complain(["search"], `${definition.name} has nothing to search with.`);
-    return granted;
-  }
-  if (requireApproval === true)
-    complain(["search"], "does not go together with requireApproval: an approver would approve what nobody knows yet.");
-  if (granted.get(searching) !== undefined)
-    complain(["search"], `bounds what is searched for; write ${searching} without a set and a pattern.`);
-  return new Map([...granted, [searching, undefined]]);
+  return parameters;
 };
 
-const checkRequireOneOf = (
-  definition: AnyDefinition,
-  raw: readonly string[] | undefined,
-  granted: ReadonlyMap<string, unknown>,
-  complain: (index: number, message: string) => void,
-): readonly string[] | undefined =>
-  raw?.flatMap((wanted, index) => {
-    const name = findParameter(definition.parameters, wanted)?.[0];
-    if (name === undefined) complain(index, `${definition.name} has no parameter ${wanted}.`);
-    else if (!granted.has(name)) complain(index, `${name} is not among the parameters that this entry allows.`);
-    return name ?? [];
-  });
+const checkRule = <K extends RuleName>(
+  name: K,
+  written: WrittenRules,
+  entry: Pick<RuleCheck, "definition" | "parameters">,
+  complain: Complain,
+): RuleValue<K> | undefined => {
+  const rule = entryRules[name];
+  const raw: RuleValue<K> | false | undefined = written[name] ?? rule.leftOut?.(written);
+  if (!isWritten(raw)) return undefined;
+  if (rule.check === undefined) return raw;
+  return rule.check(raw, { ...entry, written, complain: (message, ...within) => complain([name, ...within], message) });
+};
 
 /**
  * One entry of `visibleCommands`, checked against the command it names.
@@ -167,40 +165,9 @@ export const checkEntry = (
     return undefined;
   }
   const limits = typeof raw === "string" ? { name: raw } : raw;
-  if (limits.requireApproval === true && definition.forElevation) {
-    complain([...path, "requireApproval"], `${definition.name} is how approval works; it can't need approval itself.`);
-  }
-  const parameters = withSearch(
-    definition,
-    limits,
-    checkParameters(definition, limits.parameters, path, complain),
-    (at, message) => complain([...path, ...at], message),
-  );
-  const requireReason = (limits.requireReason ?? false) !== false;
-  const suggestions = definition.parameters.get("Reason")?.suggestions;
-  if (limits.requireReason === "listed" && (suggestions ?? []).length === 0) {
-    complain([...path, "requireReason"], `${definition.name} has no list of reasons; write true for any words.`);
-  }
-  if (requireReason && !parameters.has("Reason")) {
-    complain(
-      [...path, "requireReason"],
-      `${definition.name} can't be given a Reason by this entry, so it could never be run.`,
-    );
-  }
-  return {
-    roleCapability,
-    definition,
-    parameters,
-    requireOneOf: checkRequireOneOf(definition, limits.requireOneOf, parameters, (index, message) =>
-      complain([...path, "requireOneOf", index], message),
-    ),
-    maxRows: limits.maxRows,
-    maxListed: limits.maxListed ?? limits.maxRows,
-    disclosuresPerHour: limits.disclosuresPerHour,
-    search: limits.search,
-    requireReason,
-    listedReasons: limits.requireReason === "listed" ? suggestions : undefined,
-    requireApproval: limits.requireApproval ?? false,
-    path,
-  };
+  const complainHere: Complain = (within, message) => complain([...path, ...within], message);
+  const listed = checkParameters(definition, limits.parameters, path, complain);
+  const parameters = withGranted(definition, limits, listed, complainHere);
+  const rules = mapRules<RuleValues>((name) => checkRule(name, limits, { definition, parameters }, complainHere));
+  return { roleCapability, definition, parameters, rules, path };
 };

@@ -1,6 +1,6 @@
 import type { BoundCommand, BoundShaping, CommandDescription } from "../command/define-command.ts";
 import type { KeyBounds } from "../command/site-database.ts";
-import type { SearchRule } from "./role-entry.ts";
+import type { RuleValues } from "./entry-rules.ts";
 import type { Circumstances } from "./circumstances.ts";
 
 /** What another person would approve: the invocation without `-RequestId` and `-Wait`. */
@@ -19,29 +19,19 @@ export interface LineBounds {
   readonly text: string;
 }
 
-/** A whole line, found, decoded and accepted by one entry of one role capability. Nothing after this asks "may they?". */
-export interface BoundLine {
+/**
+ * A whole line, found, decoded and accepted by one entry of one role capability. Nothing after this asks "may they?".
+ * It has the entry's rules: limits of what is shown are the session's to hold.
+ */
+export interface BoundLine extends RuleValues {
   readonly command: BoundCommand;
   readonly shaping: readonly BoundShaping[];
   /** The role capability whose entry accepted it, `default` for JEA's default commands. */
   readonly roleCapability: string;
   /** Set where the entry requires approval by another person. */
   readonly approval: ApprovalNeeded | undefined;
-  /** Different recovery keys that this user may be shown within an hour, all their commands together. */
-  readonly disclosureLimit: { readonly most: number; readonly roleCapability: string } | undefined;
   /** Set where a rule of the entry bounds the keys that are there: what is outside does not exist for this line. */
   readonly keyBounds: LineBounds | undefined;
-  /** Set where the entry has the rule for it: its limits, and whose they are. */
-  readonly search: (SearchRule & { readonly roleCapability: string }) | undefined;
-  /** More keys than this in the answer: `LimitsExceeded`, and none is shown. */
-  readonly maxRows: number | undefined;
-  /** The same for rows without keys. */
-  readonly maxListed: number | undefined;
-  /**
-   * The entry demands that the line names what it wants. Then its rows may be shaped before they are counted against a limit, and their
-   * number told; else a pipe would page through everything there is.
-   */
-  readonly namesWhatItWants: boolean;
 }
 
 /** The commands one user can see, narrowed to their role entries; made at log-in and replaced whole on reload. */

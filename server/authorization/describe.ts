@@ -1,9 +1,9 @@
 import type { AnyDefinition, CommandDescription, ParameterDescription } from "../command/define-command.ts";
 import type { Parameter } from "../command/parameters.ts";
 import { approvalParameters } from "./approval-parameters.ts";
-import { needsOneOf, ruleInWords } from "./role-entry.ts";
-import type { RoleEntry, SearchRule } from "./role-entry.ts";
-import { plural } from "../model/plural.ts";
+import { askRules } from "./entry-rules.ts";
+import { ruleInWords } from "./role-entry.ts";
+import type { RoleEntry } from "./role-entry.ts";
 
 /** Parameters that at least one of the entries grants, in the definition's order. */
 export const visibleParameters = (
@@ -14,7 +14,7 @@ export const visibleParameters = (
     ? definition.parameters
     : new Map([
         ...[...definition.parameters].filter(([name]) => entries.some((entry) => entry.parameters.has(name))),
-        ...(entries.some(({ requireApproval }) => requireApproval) ? approvalParameters : []),
+        ...(entries.some(({ rules }) => rules.requireApproval) ? approvalParameters : []),
       ]);
 
 /** The values that some entry allows; `undefined` where one of them allows any text. */
@@ -63,42 +63,9 @@ const describeParameter = (
   };
 };
 
-const rowRules = ({ maxRows, maxListed }: RoleEntry): string[] => {
-  const most = (rows: number): string => `At most ${plural(rows, "row")}`;
-  const one = maxRows === maxListed;
-  return [
-    ...(maxRows === undefined
-      ? []
-      : [`${most(maxRows)}${one ? "" : " with a key"} at a time; when there are more, none is shown.`]),
-    ...(maxListed === undefined || one
-      ? []
-      : [`${most(maxListed)} without a key at a time; when there are more, none is shown.`]),
-  ];
-};
-
-const searchInWords = ({ rows, perHour, minimumNameCharacters, minimumIdCharacters }: SearchRule): string =>
-  `A search lists at most ${plural(rows, "key")} and shows no recovery key. ` +
-  `It needs ${minimumNameCharacters} letters or digits of a name, or ${minimumIdCharacters} of a key id. ` +
-  `${perHour} ${perHour === 1 ? "search" : "searches"} an hour. A name without keys is answered with close ones, which takes one or two of them.`;
-
 /** Each rule of an entry in words. Value rules stand with their parameter, unless entries differ. */
-export const entryRules = (entry: RoleEntry, withValueRules: boolean): string[] => [
-  ...(entry.requireOneOf === undefined ? [] : [needsOneOf(entry.requireOneOf)]),
-  ...(entry.listedReasons === undefined
-    ? entry.requireReason
-      ? ["-Reason must be given."]
-      : []
-    : [`-Reason must be one of: ${entry.listedReasons.join(", ")}.`]),
-  ...(entry.requireApproval
-    ? [
-        "Another person must approve each invocation, with the rows it then has; give -Wait, or -RequestId once approved.",
-      ]
-    : []),
-  ...rowRules(entry),
-  ...(entry.search === undefined ? [] : [searchInWords(entry.search)]),
-  ...(entry.disclosuresPerHour === undefined
-    ? []
-    : [`At most ${entry.disclosuresPerHour} different recovery keys an hour, over all commands and roles.`]),
+export const rulesInWords = (entry: RoleEntry, withValueRules: boolean): string[] => [
+  ...askRules(entry, (rule, value) => rule.sentence(value, entry)),
   ...[...entry.parameters].flatMap(([name, rule]) =>
     rule === undefined || entry.definition.parameters.get(name)?.bounds === undefined
       ? []
@@ -112,10 +79,10 @@ export const entryRules = (entry: RoleEntry, withValueRules: boolean): string[] 
 const rulesOf = (entries: readonly RoleEntry[]): string[] => {
   const [only, ...others] = entries;
   if (only === undefined) return [];
-  if (others.length === 0) return entryRules(only, false);
+  if (others.length === 0) return rulesInWords(only, false);
   return entries.map((entry) => {
     const names = [...entry.parameters.keys()].map((name) => `-${name}`).join(", ");
-    const rules = entryRules(entry, true)
+    const rules = rulesInWords(entry, true)
       .map((rule) => ` ${rule}`)
       .join("");
     return `As ${entry.roleCapability}, with ${names === "" ? "no parameters" : names}:${rules === "" ? " no further rule." : rules}`;
@@ -151,7 +118,7 @@ export const describeCommand = (
     : entries.map((entry) => ({
         roleCapability: entry.roleCapability,
         through: through(entry.roleCapability),
-        parameters: [...entry.parameters.keys(), ...(entry.requireApproval ? approvalParameters.keys() : [])],
-        rules: entryRules(entry, true),
+        parameters: [...entry.parameters.keys(), ...(entry.rules.requireApproval ? approvalParameters.keys() : [])],
+        rules: rulesInWords(entry, true),
       })),
 });

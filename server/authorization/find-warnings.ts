@@ -1,10 +1,9 @@
 import type { CheckedRoles } from "./decode-roles.ts";
+import { askRules } from "./entry-rules.ts";
 import { warnOfOneParty } from "./one-party-warnings.ts";
-import { searchParameterOf } from "./role-entry.ts";
-import type { RoleEntry, SearchRule } from "./role-entry.ts";
+import type { RoleEntry } from "./role-entry.ts";
 import { pathInWords } from "./roles-problem.ts";
 import type { RolesProblem } from "./roles-problem.ts";
-import { sameText } from "./value-rule.ts";
 import type { ValueRule } from "./value-rule.ts";
 
 type Warn = (path: readonly PropertyKey[], message: string) => void;
@@ -12,21 +11,11 @@ type Warn = (path: readonly PropertyKey[], message: string) => void;
 /** Texts that have nothing in common. A pattern that takes all of them takes, as far as anyone cares, everything. */
 const unlikeTexts = ["x", "0", "A-1", "qZ.9_", "a b", "24B0AA32-F8D0-40BA-BB05-73A800324C09", "é", "~".repeat(200)];
 
-const isWithin = (inner: readonly string[], outer: readonly string[]): boolean =>
-  inner.every((one) => outer.some((other) => sameText(one, other)));
-
 const ruleCovers = (earlier: ValueRule | undefined, later: ValueRule | undefined): boolean => {
   if (earlier === undefined) return true;
   if (later?.set !== undefined) return later.set.filter(later.allows).every(earlier.allows);
   return later !== undefined && earlier.set === undefined && earlier.pattern === later.pattern;
 };
-
-/** By the pieces that are taken: how many rows a search lists makes no line one that an entry accepts. */
-const searchCovers = (earlier: SearchRule | undefined, later: SearchRule | undefined): boolean =>
-  later === undefined ||
-  (earlier !== undefined &&
-    earlier.minimumNameCharacters <= later.minimumNameCharacters &&
-    earlier.minimumIdCharacters <= later.minimumIdCharacters);
 
 /** Whether the earlier entry accepts everything that the later one accepts, so that the later one never counts. */
 const covers = (earlier: RoleEntry, later: RoleEntry): boolean =>
@@ -34,23 +23,16 @@ const covers = (earlier: RoleEntry, later: RoleEntry): boolean =>
   [...later.parameters].every(
     ([name, rule]) => earlier.parameters.has(name) && ruleCovers(earlier.parameters.get(name), rule),
   ) &&
-  (earlier.requireOneOf === undefined ||
-    (later.requireOneOf !== undefined && isWithin(later.requireOneOf, earlier.requireOneOf))) &&
-  searchCovers(earlier.search, later.search) &&
-  (!earlier.requireReason || later.requireReason) &&
-  (earlier.listedReasons === undefined || later.listedReasons !== undefined);
+  askRules(earlier, (rule, value, name) => rule.judge?.covers(value, later.rules[name])).every((covered) => covered);
 
 /** A rule on what is typed says nothing of a line without it; a rule that bounds the keys does, and its author may have meant less. */
 const warnOfLeftOut = (entry: RoleEntry, warn: Warn): void => {
-  const { definition, parameters, path, requireOneOf } = entry;
+  const { definition, parameters, path } = entry;
+  const needed = askRules(entry, (rule, value) => rule.needs?.(value)).flat();
   for (const [name, rule] of parameters) {
     const parameter = definition.parameters.get(name);
-    const isNeeded =
-      parameter?.required === true ||
-      (name === "Reason" && entry.requireReason) ||
-      (requireOneOf?.every((one) => one === name) ?? false);
-    if (rule === undefined || isNeeded) continue;
-    const beside = requireOneOf?.filter((one) => one !== name && parameters.get(one) === undefined) ?? [];
+    if (rule === undefined || parameter?.required === true || needed.includes(name)) continue;
+    const beside = entry.rules.requireOneOf?.filter((one) => one !== name && parameters.get(one) === undefined) ?? [];
     const how = beside.length === 0 ? " and may be left out" : `, and ${beside.join(", ")} beside it is not`;
     warn(
       path,
@@ -69,23 +51,13 @@ const warnOfEntry = (entry: RoleEntry, warn: Warn): void => {
     }
   }
   warnOfLeftOut(entry, warn);
-  const { disclosuresPerHour: most, maxRows } = entry;
-  if (most !== undefined && maxRows !== undefined && most < maxRows) {
-    warn(
-      path,
-      `an answer of more than ${most} keys is never shown, although maxRows is ${maxRows}: disclosuresPerHour counts it too.`,
-    );
-  }
-  const searching = searchParameterOf(definition);
+  for (const message of askRules(entry, (rule, value) => rule.warning?.(value, entry))) warn(path, message);
+  const granted = askRules(entry, (rule) => rule.grants?.(definition));
   const restricted = [...parameters.keys()].filter(
-    (name) => name !== searching && definition.parameters.get(name)?.restricted === true,
+    (name) => !granted.includes(name) && definition.parameters.get(name)?.restricted === true,
   );
   const hasRule =
-    entry.maxRows !== undefined ||
-    entry.disclosuresPerHour !== undefined ||
-    entry.requireOneOf !== undefined ||
-    entry.requireReason ||
-    entry.requireApproval ||
+    askRules(entry, (rule) => rule.guardsKeys).includes(true) ||
     [...parameters.values()].some((rule) => rule !== undefined);
   if (restricted.length > 0 && !hasRule) {
     warn(
@@ -144,7 +116,7 @@ const warnOfUnused = (roles: CheckedRoles, users: readonly string[], warn: Warn)
   for (const definition of commands) {
     const granted = heldEntries.some((entry) => entry.definition === definition);
     // Where nothing needs approval, nobody misses its commands.
-    const isWanted = !definition.forElevation || heldEntries.some(({ requireApproval }) => requireApproval);
+    const isWanted = !definition.forElevation || heldEntries.some(({ rules }) => rules.requireApproval);
     if (!definition.forEveryone && !granted && isWanted)
       warn(["roleCapabilities"], `nobody can run ${definition.name}.`);
   }

@@ -36,7 +36,7 @@ export const warnOfOneParty = (roles: CheckedRoles, users: readonly string[], lo
   const deciders = holding(({ definition }) => definition.name === "Approve-Elevation");
   const first = new Map<string, RoleEntry>();
   for (const entry of roles.entries) {
-    if (entry.requireApproval && !first.has(entry.roleCapability)) first.set(entry.roleCapability, entry);
+    if (entry.rules.requireApproval && !first.has(entry.roleCapability)) first.set(entry.roleCapability, entry);
   }
   const told = new Set<string>();
   for (const [role, { path }] of first) {

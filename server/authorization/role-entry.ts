@@ -1,14 +1,9 @@
-import type { AnyDefinition, CheckedTexts, CommandDefinition } from "../command/define-command.ts";
-import { readSearchPiece } from "../model/search-piece.ts";
-import type { ShortestPieces } from "../model/search-piece.ts";
+import type { CheckedTexts, CommandDefinition } from "../command/define-command.ts";
 import { Refusal } from "../errors.ts";
 import type { LineBounds } from "./contract.ts";
+import { dashed, entryRules, ruleNames } from "./entry-rules.ts";
+import type { RuleName, RuleValue, RuleValues, Violation } from "./entry-rules.ts";
 import type { ValueRule } from "./value-rule.ts";
-
-export interface SearchRule extends ShortestPieces {
-  readonly rows: number;
-  readonly perHour: number;
-}
 
 /** One visible command of one role capability, checked against the command's definition. */
 export interface RoleEntry {
@@ -16,32 +11,10 @@ export interface RoleEntry {
   readonly definition: CommandDefinition;
   /** Parameters that may be given, in the definition's spelling and order; with a rule where values are limited. */
   readonly parameters: ReadonlyMap<string, ValueRule | undefined>;
-  readonly requireOneOf: readonly string[] | undefined;
-  readonly maxRows: number | undefined;
-  readonly maxListed: number | undefined;
-  /** Different recovery keys within an hour, whatever they were shown by. */
-  readonly disclosuresPerHour: number | undefined;
-  /** Grants the parameter that searches, within these limits. */
-  readonly search: SearchRule | undefined;
-  readonly requireReason: boolean;
-  /** The reason must be one of those the command suggests. */
-  readonly listedReasons: readonly string[] | undefined;
-  /** Another person must approve each invocation. */
-  readonly requireApproval: boolean;
+  readonly rules: RuleValues;
   /** Where it stands in the file, for messages of `pep roles`. */
   readonly path: readonly PropertyKey[];
 }
-
-interface Violation {
-  readonly reason: "parameter" | "pattern" | "reason";
-  /** A whole sentence, in this user's words: what their role allows. */
-  readonly message: string;
-}
-
-const dashed = (names: readonly string[]): string => names.map((name) => `-${name}`).join(", ");
-
-export const needsOneOf = (names: readonly string[]): string =>
-  names.length === 1 ? `-${names[0] ?? ""} must be given.` : `Give at least one of ${dashed(names)}.`;
 
 export const ruleInWords = (name: string, rule: ValueRule): string => {
   const allowed = rule.set?.filter(rule.allows);
@@ -49,24 +22,14 @@ export const ruleInWords = (name: string, rule: ValueRule): string => {
   return `-${name} must match, as a whole, the pattern ${rule.pattern ?? ""} (upper and lower case are the same).`;
 };
 
-/** The parameter that searches. An entry has it where it has the rule `search`, and never else (check-entry.ts). */
-export const searchParameterOf = ({ parameters }: Pick<AnyDefinition, "parameters">): string | undefined =>
-  [...parameters].find(([, { searches }]) => searches === true)?.[0];
+const judging = ruleNames.filter((name) => entryRules[name].judge !== undefined);
 
-/** What a line searches for and by which rule, where it does. */
-const searchIn = (
-  { definition, search: rule }: RoleEntry,
+const judgeBy = <K extends RuleName>(
+  name: K,
+  value: RuleValue<K> | undefined,
+  entry: RoleEntry,
   texts: CheckedTexts,
-): { readonly piece: string; readonly rule: SearchRule } | undefined => {
-  const name = searchParameterOf(definition);
-  const given = name === undefined ? undefined : texts.get(name);
-  return rule === undefined || given === undefined ? undefined : { piece: given[0] ?? "", rule };
-};
-
-const isTooShort = ({ piece, rule }: NonNullable<ReturnType<typeof searchIn>>): boolean => {
-  const { name, keyId } = readSearchPiece(piece, rule);
-  return name === undefined && keyId === undefined;
-};
+): Violation | undefined => (value === undefined ? undefined : entryRules[name].judge?.violation(value, entry, texts));
 
 /** Why this entry does not accept an invocation; `undefined` when it accepts all of it. */
 const findViolation = (entry: RoleEntry, texts: CheckedTexts): Violation | undefined => {
@@ -80,23 +43,9 @@ const findViolation = (entry: RoleEntry, texts: CheckedTexts): Violation | undef
     if (rule !== undefined && !values.every(rule.allows))
       return { reason: "pattern", message: ruleInWords(name, rule) };
   }
-  const search = searchIn(entry, texts);
-  if (search !== undefined && isTooShort(search)) {
-    const { minimumNameCharacters: name, minimumIdCharacters: id } = search.rule;
-    const message = `A search needs ${name} letters or digits of a computer's name, or ${id} digits of a key id.`;
-    return { reason: "pattern", message };
-  }
-  // The search has limits of its own, and shows no key.
-  const { requireOneOf } = entry;
-  if (search === undefined && requireOneOf?.every((name) => !texts.has(name)) === true) {
-    return { reason: "parameter", message: needsOneOf(requireOneOf) };
-  }
-  if (entry.requireReason && !texts.has("Reason")) {
-    return { reason: "reason", message: "-Reason must be given: say why the keys are needed." };
-  }
-  const { listedReasons } = entry;
-  if (listedReasons !== undefined && texts.get("Reason")?.every((reason) => listedReasons.includes(reason)) !== true) {
-    return { reason: "reason", message: `-Reason must be one of: ${listedReasons.join(", ")}.` };
+  for (const name of judging) {
+    const violation = judgeBy(name, entry.rules[name], entry, texts);
+    if (violation !== undefined) return violation;
   }
   return undefined;
 };

@@ -1,5 +1,6 @@
 import { userName } from "../model/user-name.ts";
 import * as z from "zod";
+import { commandOrParameterName, ruleSchemas } from "./entry-rules.ts";
 
 /** A letter first: such keys keep the file's order in a JavaScript object, and none is `__proto__`. */
 const roleName = z
@@ -10,8 +11,6 @@ const roleName = z
   );
 
 const user = z.string().regex(userName, "must be a user's name: letters, digits, dots, underscores, @ or hyphens");
-
-const commandOrParameterName = z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, "must be a name, without wildcards");
 
 const limitedParameter = z
   .strictObject({
@@ -43,72 +42,7 @@ const limitedCommand = z
       .max(50)
       .optional()
       .describe("Only these parameters. Left out: all but the restricted ones."),
-    requireOneOf: z
-      .array(commandOrParameterName)
-      .min(1)
-      .max(50)
-      .optional()
-      .describe("At least one of these parameters must be given."),
-    maxRows: z
-      .number()
-      .int()
-      .min(1)
-      .max(10_000)
-      .optional()
-      .describe("An answer with more keys than this is refused. With a pipe, what comes out of the pipe is counted."),
-    maxListed: z
-      .number()
-      .int()
-      .min(1)
-      .max(10_000)
-      .optional()
-      .describe("The same for rows without keys. Left out: maxRows."),
-    disclosuresPerHour: z
-      .number()
-      .int()
-      .min(1)
-      .max(10_000)
-      .optional()
-      .describe(
-        "A user sees at most this many different recovery keys within an hour, over all commands. Left out: no limit.",
-      ),
-    search: z
-      .strictObject({
-        minimumNameCharacters: z
-          .number()
-          .int()
-          .min(2)
-          .max(64)
-          .default(3)
-          .describe("Letters and digits that a part of a name must have. Left out: 3."),
-        minimumIdCharacters: z
-          .number()
-          .int()
-          .min(3)
-          .max(32)
-          .default(4)
-          .describe("Digits that a part of a key id must have. Left out: 4."),
-        rows: z.number().int().min(1).max(100).default(10).describe("Keys listed at most. Left out: 10."),
-        perHour: z
-          .number()
-          .int()
-          .min(1)
-          .max(10_000)
-          .default(200)
-          .describe("Searches of one person within an hour, all sessions together. Left out: 200."),
-      })
-      .optional()
-      .describe(
-        "Grants -Search: keys listed by a part of a name or id, never shown. A name without keys is answered with close ones. Left out: none. Not with requireApproval.",
-      ),
-    requireReason: z
-      .union([z.boolean(), z.literal("listed")])
-      .optional()
-      .describe('-Reason must be given; "listed": and be one of those that the command suggests.'),
-    requireApproval: z
-      .boolean()
-      .optional()
-      .describe("Another person must approve each invocation (Request-Elevation, Approve-Elevation)."),
+    ...ruleSchemas,
   })
   .describe("A command, and how it may be used.");
 

@@ -68,7 +68,7 @@ export const withSecondReading = (
   }: { readonly raw: RawParameters; readonly words: readonly Word[]; readonly command: BoundCommand },
   entry: RoleEntry,
 ): BoundCommand => {
-  const readings = entry.requireApproval ? undefined : findReadings(definition, raw, words);
+  const readings = entry.rules.requireApproval ? undefined : findReadings(definition, raw, words);
   const value = readings && raw.get(readings.first);
   if (readings === undefined || value === undefined) return command;
   const other = new Map(raw);

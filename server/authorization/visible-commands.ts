@@ -113,7 +113,7 @@ const termsOf = (
   asked: AskedApproval | undefined,
 ): Omit<BoundLine, "command" | "shaping"> => {
   if (entry === undefined) return everyonesTerms;
-  const { roleCapability, disclosuresPerHour, search } = entry;
+  const { roleCapability, rules } = entry;
   const keyBounds = keyBoundsOf(entry);
   const approvalOf = (): BoundLine["approval"] => ({
     ...canonicalInvocation(command, texts, shaping, { roleCapability, keyBounds }),
@@ -121,14 +121,10 @@ const termsOf = (
     wait: asked?.wait ?? false,
   });
   return {
+    ...rules,
     roleCapability,
-    approval: entry.requireApproval ? approvalOf() : undefined,
+    approval: rules.requireApproval ? approvalOf() : undefined,
     keyBounds,
-    search: search && { ...search, roleCapability },
-    maxRows: entry.maxRows,
-    maxListed: entry.maxListed,
-    namesWhatItWants: entry.requireOneOf !== undefined,
-    disclosureLimit: disclosuresPerHour === undefined ? undefined : { most: disclosuresPerHour, roleCapability },
   };
 };
 
@@ -136,11 +132,6 @@ const everyonesTerms: Omit<BoundLine, "command" | "shaping"> = {
   roleCapability: "default",
   approval: undefined,
   keyBounds: undefined,
-  search: undefined,
-  maxRows: undefined,
-  maxListed: undefined,
-  namesWhatItWants: false,
-  disclosureLimit: undefined,
 };
 
 /**
@@ -204,7 +195,7 @@ export const makeVisibleCommands = (
     const entry = definition.forEveryone ? undefined : findAcceptingEntry(grant.entries, bound.texts);
     const shaping = rest.map(bindShaping);
     refuseUnused(definition.name, {
-      approval: asked !== undefined && entry?.requireApproval !== true,
+      approval: asked !== undefined && entry?.rules.requireApproval !== true,
       pipe: shaping.length > 0 && !bound.answersRows,
     });
     const read = { raw, words: first.words, command: bound.command };

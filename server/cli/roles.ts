@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { commands } from "../../commands/index.ts";
 import type { CheckedRoles } from "../authorization/decode-roles.ts";
-import { entryRules } from "../authorization/describe.ts";
+import { rulesInWords } from "../authorization/describe.ts";
 import { findWarnings, type KnownUsers } from "../authorization/find-warnings.ts";
 import type { RoleEntry } from "../authorization/role-entry.ts";
 import { pathInWords, problemInWords } from "../authorization/roles-problem.ts";
@@ -43,7 +43,7 @@ const entryInWords = (entry: RoleEntry, roles: CheckedRoles): string[] => {
     `  ${entry.definition.name}`,
     `      from ${pathInWords(entry.path)}, line ${line}`,
     `      parameters: ${names.length === 0 ? "none" : names.join(", ")}`,
-    ...entryRules(entry, true).map((rule) => `      rule: ${rule}`),
+    ...rulesInWords(entry, true).map((rule) => `      rule: ${rule}`),
   ];
 };
 

@@ -25,7 +25,7 @@ const mayCollect = ({ bindIfAllowed }: VisibleCommands): boolean =>
   collecting.some((line) => {
     const bound = bindIfAllowed(line);
     if (bound === undefined) return false;
-    return [bound.keyBounds, bound.maxRows, bound.disclosureLimit].every((limit) => limit === undefined);
+    return [bound.keyBounds, bound.maxRows, bound.disclosuresPerHour].every((limit) => limit === undefined);
   });
 
 /** @returns says, to people who may export every key, how many came after the last collection; undefined where none did */

@@ -3,7 +3,7 @@ import { identitiesOf, type Party, type RecordedParty } from "../identity/party.
 import { plural } from "../model/plural.ts";
 
 const hourMs = 60 * 60_000;
-/** The largest limit a roles file can set (roles-schema.ts): who was shown so many keys is over any limit, so no more are remembered. */
+/** The largest limit a roles file can set (entry-rules.ts): who was shown so many keys is over any limit, so no more are remembered. */
 const mostRemembered = 10_000;
 
 /** A key that was shown to somebody, as the record has it. */

@@ -54,8 +54,8 @@ interface Ran {
 const contextOf = (dependencies: RunDependencies, started: Started): CommandContext => {
   const { ports, elevation, visibleCommands, connectedUser, origin } = dependencies;
   const { admitted, opening, delivery, signal } = started;
-  const { search: rule } = admitted.bound;
-  const searching = rule && { ...dependencies, started, rule };
+  const { search, roleCapability } = admitted.bound;
+  const searching = search && { ...dependencies, started, rule: { ...search, roleCapability } };
   return {
     ...ports.forCommand(opening, {
       keyBounds: admitted.bound.keyBounds?.allows,
@@ -89,7 +89,10 @@ const disclosureOf = (
   reason: admitted.bound.command.reason,
   delivery,
   mark,
-  count: (keyIds) => disclosures.reserve(party, keyIds, admitted.grantedNow().disclosureLimit),
+  count: (keyIds) => {
+    const { disclosuresPerHour: most, roleCapability } = admitted.grantedNow();
+    return disclosures.reserve(party, keyIds, most === undefined ? undefined : { most, roleCapability });
+  },
 });
 
 /** Rows as they are disclosed: a batch is on the record before it is yielded. */
@@ -123,7 +126,9 @@ const holdsKeys = ({ columns }: RowsResult): boolean => columns.some(({ secret }
 
 /** Shapes the rows, and holds the limits against what is left: keys against one, rows without keys against the other. */
 const shapeWithinLimits = async (result: RowsResult, { bound, approved }: Admitted): Promise<RowsResult> => {
-  const { maxRows, maxListed, namesWhatItWants } = bound;
+  const { maxRows, maxListed, requireOneOf } = bound;
+  // Then rows may be shaped before they are counted, and their number told; else a pipe would page through everything there is.
+  const namesWhatItWants = requireOneOf !== undefined;
   const secretColumns = result.columns.flatMap(({ name, secret }) => (secret === true ? [name] : []));
   const surplus: Surplus = { narrowing: result.narrowing, listed: maxListed, secretColumns };
   const reach = Math.max(maxRows ?? Infinity, maxListed ?? 0);

@@ -12,7 +12,7 @@ import type { RunDependencies, Started } from "./run-command.ts";
 /** Whose searches count and go on the record, what is reached, and how far. */
 interface Searching extends Pick<RunDependencies, "log" | "origin" | "party" | "ports" | "searches"> {
   readonly started: Pick<Started, "admitted" | "invocationId" | "signal">;
-  readonly rule: NonNullable<BoundLine["search"]>;
+  readonly rule: NonNullable<BoundLine["search"]> & Pick<BoundLine, "roleCapability">;
 }
 
 interface Asked {

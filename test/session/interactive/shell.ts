@@ -163,12 +163,7 @@ const visibleTo = (onPassword: () => void): VisibleCommands => ({
       shaping: [],
       roleCapability: "test",
       approval: undefined,
-      maxRows: undefined,
-      maxListed: undefined,
-      namesWhatItWants: false,
       keyBounds: undefined,
-      search: undefined,
-      disclosureLimit: undefined,
     };
   },
 });
