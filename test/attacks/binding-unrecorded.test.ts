@@ -12,7 +12,9 @@ import { createStage, idIn } from "../harness/elevation-stage.ts";
 import type { Stage } from "../harness/elevation-stage.ts";
 import { limitsOf } from "../harness/limits.ts";
 import { passwordOf } from "../site-database/fixture.ts";
-import { runLine } from "../session/invoke-stage.ts";
+import { runLine, withForty } from "../session/invoke-stage.ts";
+
+withForty();
 
 const refusals = (events: readonly AuditEvent[]) => events.filter((event) => event.type === "command-refused");
 const line = "Get-RecoveryKeys -raw";

@@ -10,7 +10,9 @@ import { expect, test } from "vitest";
 import type { AuditEvent } from "../../server/audit/event.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
 import { limitsOf } from "../harness/limits.ts";
-import { runLine, types } from "../session/invoke-stage.ts";
+import { runLine, types, withForty } from "../session/invoke-stage.ts";
+
+withForty();
 
 const rule = { minimumNameCharacters: 3, minimumIdCharacters: 4, rows: 4, perHour: 3 };
 const rolesWith = (entry: object): string =>

@@ -11,7 +11,9 @@ import { pep, startEndpoint } from "../harness/endpoint.ts";
 import { wireString } from "../../server/identity/wire.ts";
 import { attack, logIn, message } from "../harness/ssh-attacker.ts";
 import { startTestServer } from "../harness/ssh-attacker-server.ts";
-import { runLine } from "../session/invoke-stage.ts";
+import { runLine, withForty } from "../session/invoke-stage.ts";
+
+withForty();
 
 const role = (entry: object): string =>
   JSON.stringify({

@@ -7,7 +7,9 @@
 import { expect, test } from "vitest";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
 import { createStage, idIn, rolesText } from "../harness/elevation-stage.ts";
-import { runLine } from "../session/invoke-stage.ts";
+import { runLine, withForty } from "../session/invoke-stage.ts";
+
+withForty();
 
 const run = async (word: string, ...entries: readonly object[]) => {
   const site = createMemorySite(makeKeys(6));

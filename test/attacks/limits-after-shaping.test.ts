@@ -9,7 +9,9 @@
 import { beforeAll, expect, test } from "vitest";
 import type { SiteDatabase } from "../../server/command/site-database.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
-import { runLine } from "../session/invoke-stage.ts";
+import { runLine, withForty } from "../session/invoke-stage.ts";
+
+withForty();
 
 const rolesWith = (limits: object): string =>
   JSON.stringify({

@@ -8,8 +8,10 @@
 import { expect, test } from "vitest";
 import { Secret } from "../../server/secret.ts";
 import { passwordOf } from "../site-database/fixture.ts";
-import { runLine } from "../session/invoke-stage.ts";
+import { runLine, withForty } from "../session/invoke-stage.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
+
+withForty();
 
 const stored = ["PC-1.other.example", "PC-2.corp.example", "PC-2.other.example", "PC-3", "SRV-4"] as const;
 const keys = makeKeys(stored.length).map((key, index) => {

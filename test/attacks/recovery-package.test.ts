@@ -16,7 +16,9 @@ import type { SiteDatabase } from "../../server/command/site-database.ts";
 import type { Delivery } from "../../server/session/delivery.ts";
 import { limitsOf } from "../harness/limits.ts";
 import { guid } from "../site-database/fixture.ts";
-import { database, packageOf, runLine, site, types } from "../session/invoke-stage.ts";
+import { database, packageOf, runLine, site, types, withForty } from "../session/invoke-stage.ts";
+
+withForty();
 
 const lineFor = (number: number): string => `Get-RecoveryPackage ${guid(`key ${number}`)}`;
 

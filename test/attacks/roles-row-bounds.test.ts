@@ -13,7 +13,9 @@ import { startEndpoint } from "../harness/endpoint.ts";
 import { createStage, idIn, rolesText } from "../harness/elevation-stage.ts";
 import { makeKeys } from "../commands/memory-site.ts";
 import { guid } from "../site-database/fixture.ts";
-import { database, runLine, site } from "../session/invoke-stage.ts";
+import { database, runLine, site, withForty } from "../session/invoke-stage.ts";
+
+withForty();
 
 /** Computers PC-0 to PC-39, one key each. */
 const inside = "PC-[0-4]";

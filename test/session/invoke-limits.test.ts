@@ -4,7 +4,9 @@ import type { AuditEvent } from "../../server/audit/event.ts";
 import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import type { Outcome } from "../../server/session/delivery.ts";
 import { limitsOf } from "../harness/limits.ts";
-import { bulk, runLine, types } from "./invoke-stage.ts";
+import { bulk, runLine, types, withForty } from "./invoke-stage.ts";
+
+withForty();
 
 const limitedSession = decodeRoles('{"roleCapabilities":{},"roleDefinitions":{}}', commands).session;
 

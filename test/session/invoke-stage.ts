@@ -20,26 +20,30 @@ import { testRuntime } from "../harness/runtime.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
-let maker: SiteMaker;
 export let site: TestSite;
 /** Of every second key. */
 export const packageOf = (number: number): Buffer => Buffer.from(`package of key ${number} \u0000\u00ff`.repeat(20));
 /** Forty keys; there before the first test. */
 export let database: SiteDatabase;
-beforeAll(async () => {
-  maker = await createSiteMaker();
-  site = await maker.make();
-  await site.importRecords(
-    Array.from({ length: 40 }, (_, number) =>
-      passwordRecord(number, number % 2 === 0 ? { recoveryPackage: packageOf(number) } : {}),
-    ),
-  );
-  database = await site.open();
-});
-afterAll(async () => {
-  await site.dispose();
-  await maker.dispose();
-});
+
+/** Makes the site of a file of tests. Each calls it: the files of a worker share this module, but no hooks. */
+export const withForty = (): void => {
+  let maker: SiteMaker;
+  beforeAll(async () => {
+    maker = await createSiteMaker();
+    site = await maker.make();
+    await site.importRecords(
+      Array.from({ length: 40 }, (_, number) =>
+        passwordRecord(number, number % 2 === 0 ? { recoveryPackage: packageOf(number) } : {}),
+      ),
+    );
+    database = await site.open();
+  });
+  afterAll(async () => {
+    await site.dispose();
+    await maker.dispose();
+  });
+};
 
 interface Stage {
   /** Fails while it says so: what a full or dying disk does. */

@@ -3,7 +3,9 @@ import type { AuditEvent } from "../../server/audit/event.ts";
 import type { SiteDatabase } from "../../server/command/site-database.ts";
 import { EndpointError } from "../../server/errors.ts";
 import { passwordOf } from "../site-database/fixture.ts";
-import { bulk, database, runLine, site, types } from "./invoke-stage.ts";
+import { bulk, database, runLine, site, types, withForty } from "./invoke-stage.ts";
+
+withForty();
 
 const keyShape = /\d{6}-\d{6}/;
 
