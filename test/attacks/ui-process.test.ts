@@ -40,7 +40,7 @@ describe("a UI process that", () => {
     const first = shell.ui.process();
     shell.type(`${line}\r`);
     await shell.sees(notice);
-    expect(shell.lost).toMatchObject([end]);
+    await expect.poll(() => shell.lost).toMatchObject([end]);
     expect(shell.ui.process()).not.toBe(first);
     expect(await shell.run("text")).toContain("second line");
   });
@@ -50,7 +50,7 @@ describe("a UI process that", () => {
     await shell.run("text");
     shell.type("!old-id\r");
     await shell.sees(notice);
-    expect(shell.lost).toMatchObject([{ cause: "breach", detail: "line out of turn" }]);
+    await expect.poll(() => shell.lost).toMatchObject([{ cause: "breach", detail: "line out of turn" }]);
   });
 
   test("stops three times within a minute ends its session, with a word about it", async () => {

@@ -13,7 +13,7 @@ import { signSummary } from "../../server/audit/summary.ts";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
 import { copyOf, emptyRecord, openAt, recordSession, type MadeRecord } from "../audit-review/record.ts";
 import { readSummary, summarize, summarizedRecord } from "../audit-review/summarized.ts";
-import { rounds, shareSeed } from "../harness/share.ts";
+import { rounds } from "../harness/share.ts";
 
 const inAudit = ({ dataDirectory }: MadeRecord, name: string): string => join(dataDirectory, "audit", name);
 const verify = ({ dataDirectory, publicKey }: MadeRecord) =>
@@ -107,7 +107,7 @@ const pruneOldest = async (made: MadeRecord, record: OpenRecord): Promise<void> 
 
 test("a start knows the same from a summary as from every line, whatever became of the record", async () => {
   let summarized = 0;
-  for (let seed = shareSeed; seed < shareSeed + rounds(2, 12); seed += 1) {
+  for (let seed = 1; seed <= rounds(3, 12); seed += 1) {
     const roll = dice(seed);
     let made = emptyRecord();
     let record = await openAt(made, { segmentBytes: 700 + roll(900) });

@@ -52,13 +52,14 @@ for (const { name, shape } of shapes)
   describeSiteDatabase(`SQL Server's adapter against the model site (${name})`, async (records) => {
     const directory = await mkdtemp(join(tmpdir(), "pep-model-"));
     const site = await startModelSite({ tls: certificates.server, certificate, shape });
-    for (const { protector, computerName, volumeId, volumeType, lastUpdateTime } of records)
+    for (const { protector, computerName, volumeId, volumeType, lastUpdateTime, recoveryPackage } of records)
       if (protector.kind === "NumericalPassword")
         site.add({
           computerName,
           keyId: protector.keyId,
           recoveryKey: revealSecret(protector.recoveryPassword),
           volumeTypeId: volumeTypeIds[volumeType],
+          recoveryPackage,
           ...(volumeId === undefined ? {} : { volumeGuid: volumeId }),
           ...(lastUpdateTime === undefined ? {} : { lastUpdateTime }),
         });
