@@ -8,28 +8,14 @@
 import { chmod, mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { Secret } from "../../server/secret.ts";
-import { createSiteMaker, neverStopped } from "../site-database/fixture.ts";
-import type { SiteMaker, TestSite } from "../site-database/fixture.ts";
+import { neverStopped } from "../site-database/fixture.ts";
+import { madeSites } from "../site-database/made-sites.ts";
 
-let maker: SiteMaker;
-const made: TestSite[] = [];
 const password = new Secret("Correct-Horse-42");
 
-beforeAll(async () => {
-  maker = await createSiteMaker();
-});
-afterEach(async () => {
-  for (const site of made.splice(0)) await site.dispose();
-});
-afterAll(() => maker.dispose());
-
-const newSite = async (): Promise<TestSite> => {
-  const site = await maker.make();
-  made.push(site);
-  return site;
-};
+const newSite = madeSites();
 
 test.each([
   "../escape",

@@ -5,7 +5,7 @@
  *   making; or an empty value passes for "this computer has no key".
  * EXPECT: every such row is an error of the whole answer. Never another key, never null, never a shorter answer.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test, onTestFinished } from "vitest";
 import { EndpointError } from "../../server/errors.ts";
 import {
   collect,
@@ -17,23 +17,15 @@ import {
   textOf,
   waysToRead,
 } from "../site-database/fixture.ts";
-import type { SiteMaker, TestSite } from "../site-database/fixture.ts";
+import { madeSites } from "../site-database/made-sites.ts";
+import type { TestSite } from "../site-database/fixture.ts";
 
-let maker: SiteMaker;
-const made: TestSite[] = [];
 const keys = "RecoveryAndHardwareCore_Keys";
 
-beforeAll(async () => {
-  maker = await createSiteMaker();
-});
-afterEach(async () => {
-  for (const site of made.splice(0)) await site.dispose();
-});
-afterAll(() => maker.dispose());
+const newSite = madeSites();
 
 const siteWithKeys = async (): Promise<TestSite> => {
-  const site = await maker.make();
-  made.push(site);
+  const site = await newSite();
   await site.importRecords([
     passwordRecord(1, { recoveryPackage: Uint8Array.from(Buffer.from(passwordOf(9))) }),
     passwordRecord(2),
@@ -164,8 +156,7 @@ describe.each(waysToRead)("the rows, read %s", (_where, options) => {
 
 describe.each(waysToRead)("the permissions, read %s", (_where, options) => {
   test("a right taken away stops the next batch of a running answer", async () => {
-    const site = await maker.make();
-    made.push(site);
+    const site = await newSite();
     await site.importRecords(Array.from({ length: 1000 }, (_, number) => passwordRecord(number)));
     const database = await site.open(options);
     const read = async (): Promise<void> => {
@@ -224,7 +215,7 @@ describe.each(waysToRead)("the permissions, read %s", (_where, options) => {
     const theirs = await createSiteMaker();
     try {
       const [site, other] = [await siteWithKeys(), await theirs.make()];
-      made.push(other);
+      onTestFinished(() => other.dispose());
       for (const [table, column, where] of [
         ["sys_certificates", "certificate", "certificate_id = 1"],
         ["sys_certificates", "private_key", "certificate_id = 1"],
@@ -256,8 +247,7 @@ describe("text from the database", () => {
       "x\u0000y",
       "‮",
     ];
-    const site = await maker.make();
-    made.push(site);
+    const site = await newSite();
     await site.importRecords(names.map((computerName, number) => passwordRecord(number, { computerName })));
     const database = await site.open();
     for (const [number, name] of names.entries()) {

@@ -10,14 +10,13 @@
 import { createSecretKey, publicEncrypt, randomBytes, X509Certificate } from "node:crypto";
 import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Secret } from "../../server/secret.ts";
 import { renewMasterKey } from "../../server/site-database/embedded/index.ts";
 import { openCell, sealCell } from "../../server/site-database/embedded/cells.ts";
 import { cellColumns } from "../../server/site-database/embedded/schema.ts";
 import {
   collect,
-  createSiteMaker,
   guid,
   makeOlder,
   neverStopped,
@@ -26,28 +25,16 @@ import {
   takeBack,
   waysToRead,
 } from "../site-database/fixture.ts";
-import type { SiteMaker, TestSite } from "../site-database/fixture.ts";
+import { madeSites } from "../site-database/made-sites.ts";
+import type { TestSite } from "../site-database/fixture.ts";
 
 const keys = "RecoveryAndHardwareCore_Keys";
-const makers: SiteMaker[] = [];
-const made: TestSite[] = [];
 
-beforeAll(async () => {
-  for (const options of [{}, { plainText: true }]) makers.push(await createSiteMaker(options));
-});
-afterEach(async () => {
-  for (const site of made.splice(0)) await site.dispose();
-});
-afterAll(async () => {
-  for (const maker of makers) await maker.dispose();
-});
+const newEncrypted = madeSites();
+const newPlain = madeSites({ plainText: true });
 
-const makeSite = async (storage: "encrypted" | "plain text" = "encrypted"): Promise<TestSite> => {
-  const site = await makers[storage === "encrypted" ? 0 : 1]?.make();
-  if (site === undefined) throw new Error("no such storage");
-  made.push(site);
-  return site;
-};
+const makeSite = (storage: "encrypted" | "plain text" = "encrypted"): Promise<TestSite> =>
+  storage === "encrypted" ? newEncrypted() : newPlain();
 
 const theirs = randomBytes(32);
 

@@ -7,26 +7,11 @@
  */
 import { chmod, chown, rename, symlink, writeFile } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { createSiteMaker, neverStopped, passwordOf, passwordRecord, collect } from "../site-database/fixture.ts";
-import type { SiteMaker, TestSite } from "../site-database/fixture.ts";
+import { expect, test } from "vitest";
+import { neverStopped, passwordOf, passwordRecord, collect } from "../site-database/fixture.ts";
+import { madeSites } from "../site-database/made-sites.ts";
 
-let maker: SiteMaker;
-const made: TestSite[] = [];
-
-beforeAll(async () => {
-  maker = await createSiteMaker();
-});
-afterEach(async () => {
-  for (const site of made.splice(0)) await site.dispose();
-});
-afterAll(() => maker.dispose());
-
-const newSite = async (): Promise<TestSite> => {
-  const site = await maker.make();
-  made.push(site);
-  return site;
-};
+const newSite = madeSites();
 
 /** The cause is for the administrator of the machine: it names the file and what mends it. */
 const unusable = (words: RegExp) => ({

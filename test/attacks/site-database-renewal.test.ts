@@ -8,41 +8,25 @@
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { KeyObject } from "node:crypto";
 import { revealSecret } from "../../server/secret.ts";
 import { openBackup } from "../../server/site-database/open-backup.ts";
 import { sealCell } from "../../server/site-database/embedded/cells.ts";
 import { unwrapDataKey } from "../../server/site-database/embedded/data-key.ts";
 import { cellColumns } from "../../server/site-database/embedded/schema.ts";
-import {
-  collect,
-  createSiteMaker,
-  guid,
-  neverStopped,
-  passwordOf,
-  passwordRecord,
-  textOf,
-} from "../site-database/fixture.ts";
-import type { SiteMaker, TestSite } from "../site-database/fixture.ts";
+import { collect, guid, neverStopped, passwordOf, passwordRecord, textOf } from "../site-database/fixture.ts";
+import { madeSites } from "../site-database/made-sites.ts";
+import type { TestSite } from "../site-database/fixture.ts";
 import { backupOf, renew, retire } from "../site-database/renewal.ts";
 
 const keys = "RecoveryAndHardwareCore_Keys";
 const count = 700; // three pages
-let maker: SiteMaker;
-const made: TestSite[] = [];
 
-beforeAll(async () => {
-  maker = await createSiteMaker();
-});
-afterEach(async () => {
-  for (const site of made.splice(0)) await site.dispose();
-});
-afterAll(() => maker.dispose());
+const newSite = madeSites();
 
 const makeSite = async (): Promise<TestSite> => {
-  const site = await maker.make();
-  made.push(site);
+  const site = await newSite();
   await site.importRecords(
     Array.from({ length: count }, (_, n) =>
       passwordRecord(n, n === 0 ? { recoveryPackage: Uint8Array.of(1, 2, 3) } : {}),

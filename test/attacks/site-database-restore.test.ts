@@ -7,30 +7,20 @@
 import { execFileSync } from "node:child_process";
 import { chmod, copyFile, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { EndpointError } from "../../server/errors.ts";
 import { Secret } from "../../server/secret.ts";
 import type { SiteDatabase } from "../../server/command/site-database.ts";
-import { collect, createSiteMaker, neverStopped, passwordRecord } from "../site-database/fixture.ts";
-import type { SiteMaker, TestSite } from "../site-database/fixture.ts";
+import { collect, neverStopped, passwordRecord } from "../site-database/fixture.ts";
+import { madeSites } from "../site-database/made-sites.ts";
+import type { TestSite } from "../site-database/fixture.ts";
 
-let maker: SiteMaker;
-let otherMaker: SiteMaker;
-const made: TestSite[] = [];
 const password = new Secret("Correct-Horse-42");
 const pair = { name: "site", form: "Pkcs8", password } as const;
 const pfx = { name: "site", form: "Pfx", password } as const;
 
-beforeAll(async () => {
-  [maker, otherMaker] = await Promise.all([createSiteMaker(), createSiteMaker()]);
-});
-afterEach(async () => {
-  for (const site of made.splice(0)) await site.dispose();
-});
-afterAll(async () => {
-  await maker.dispose();
-  await otherMaker.dispose();
-});
+const newSite = madeSites();
+const newOther = madeSites();
 
 interface BackedUp {
   readonly site: TestSite;
@@ -38,9 +28,8 @@ interface BackedUp {
   readonly path: (file: string) => string;
 }
 
-const backedUp = async (from: SiteMaker, form: "Pkcs8" | "Pfx" = "Pkcs8"): Promise<BackedUp> => {
-  const site = await from.make();
-  made.push(site);
+const backedUp = async (make: typeof newSite, form: "Pkcs8" | "Pfx" = "Pkcs8"): Promise<BackedUp> => {
+  const site = await make();
   await site.importRecords([passwordRecord(1)]);
   const database = await site.open();
   await database.backupCertificate({ ...pair, form }, neverStopped);
@@ -76,8 +65,7 @@ test.each([
   "nul",
   "site\n",
 ])("the name %j is refused", async (name) => {
-  const site = await maker.make();
-  made.push(site);
+  const site = await newSite();
   const database = await site.open();
   await expect(database.restoreCertificate({ ...pair, name }, neverStopped)).rejects.toMatchObject({
     category: "InvalidArgument",
@@ -85,7 +73,7 @@ test.each([
 });
 
 test("a link, a pipe and a file that others may read are refused, without waiting for a writer", async () => {
-  const under = await backedUp(maker);
+  const under = await backedUp(newSite);
   const key = under.path("site.key");
   await chmod(key, 0o644);
   expect(await refuses(under, pair)).toMatchObject({
@@ -102,7 +90,7 @@ test("a link, a pipe and a file that others may read are refused, without waitin
 });
 
 test("a certificate that others may change, and a directory where they may write, are refused", async () => {
-  const under = await backedUp(maker);
+  const under = await backedUp(newSite);
   await chmod(under.path("site.cer"), 0o666);
   expect(await refuses(under, pair)).toMatchObject({ category: "ResourceUnavailable" });
   await chmod(under.path("site.cer"), 0o600);
@@ -111,8 +99,8 @@ test("a certificate that others may change, and a directory where they may write
 });
 
 test("the private key of another certificate is refused, though its password is right", async () => {
-  const under = await backedUp(maker);
-  const other = await backedUp(otherMaker);
+  const under = await backedUp(newSite);
+  const other = await backedUp(newOther);
   await copyFile(other.path("site.key"), under.path("site.key"));
   expect(await refuses(under, pair)).toMatchObject({
     category: "InvalidArgument",
@@ -124,8 +112,8 @@ const wasExchanged = (error: Error): boolean =>
   error instanceof EndpointError && /exchanged|changed while/.test(String(error.cause));
 
 test("a file changed for another's while the restore runs brings the right certificate back, or none", async () => {
-  const under = await backedUp(maker, "Pfx");
-  const other = await backedUp(otherMaker, "Pfx");
+  const under = await backedUp(newSite, "Pfx");
+  const other = await backedUp(newOther, "Pfx");
   const own = await readFile(under.path("site.pfx"));
   const foreign = await readFile(other.path("site.pfx"));
   const { thumbprint } = await under.database.findCertificate(neverStopped);
@@ -157,7 +145,7 @@ test("a file changed for another's while the restore runs brings the right certi
 });
 
 test("a PFX that asks for millions of rounds is refused before they are run", async () => {
-  const under = await backedUp(maker, "Pfx");
+  const under = await backedUp(newSite, "Pfx");
   const bytes = await readFile(under.path("site.pfx"));
   // The last number of the file is the MAC's rounds: three bytes.
   bytes.set([0x7f, 0xff, 0xff], bytes.length - 3);
@@ -169,8 +157,8 @@ test("a PFX that asks for millions of rounds is refused before they are run", as
 });
 
 test("a certificate put in the right one's place is replaced by the backup, and the keys open again", async () => {
-  const under = await backedUp(maker);
-  const other = await backedUp(otherMaker);
+  const under = await backedUp(newSite);
+  const other = await backedUp(newOther);
   const [foreign] = other.site.look("SELECT certificate FROM sys_certificates")[0] ?? [];
   if (!(foreign instanceof Uint8Array)) throw new Error("no certificate");
   under.site.tamper("UPDATE sys_certificates SET certificate = ?", foreign);

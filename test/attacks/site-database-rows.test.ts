@@ -9,12 +9,11 @@
  */
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { RecoveryKeyQuery } from "../../server/command/site-database.ts";
 import {
   collect,
   disclosing,
-  createSiteMaker,
   guid,
   makeOlder,
   neverStopped,
@@ -24,7 +23,8 @@ import {
   textOf,
   waysToRead,
 } from "../site-database/fixture.ts";
-import type { SiteMaker, TestSite } from "../site-database/fixture.ts";
+import { madeSites } from "../site-database/made-sites.ts";
+import type { TestSite } from "../site-database/fixture.ts";
 import { shareOf } from "../harness/share.ts";
 
 const machines = "RecoveryAndHardwareCore_Machines";
@@ -38,18 +38,8 @@ const storages = [
   ["encrypted cells", {}],
   ["plain text", { plainText: true }],
 ] as const;
-const makers: SiteMaker[] = [];
-const made: TestSite[] = [];
 
-beforeAll(async () => {
-  for (const [, options] of storages) makers.push(await createSiteMaker(options));
-});
-afterEach(async () => {
-  for (const site of made.splice(0)) await site.dispose();
-});
-afterAll(async () => {
-  for (const maker of makers) await maker.dispose();
-});
+const newSites = storages.map(([, options]) => madeSites(options));
 
 /** PC-1 has keys 1 (newest) and 3 (older) on one volume, PC-2 has key 2. */
 const records = [
@@ -63,9 +53,8 @@ const records = [
 ];
 
 const siteWithKeys = async (storage: number): Promise<TestSite> => {
-  const site = await makers[storage]?.make();
+  const site = await newSites[storage]?.();
   if (site === undefined) throw new Error("no such storage");
-  made.push(site);
   await site.importRecords(records);
   return site;
 };
@@ -293,9 +282,8 @@ describe("what honest people do stays good", () => {
 
   test("a whole copy opens with its master key and its record", async () => {
     const site = await siteWithKeys(0);
-    const other = await makers[0]?.make();
+    const other = await newSites[0]?.();
     if (other === undefined) throw new Error("no site");
-    made.push(other);
     await copyFile(site.file, other.file);
     await copyFile(site.masterKeyFile, other.masterKeyFile);
     const recorded = site.record.newest();

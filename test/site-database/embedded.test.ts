@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Secret } from "../../server/secret.ts";
 import {
   createEmbeddedSiteDatabase,
@@ -13,41 +13,12 @@ import {
 import { searchQueries } from "../../server/site-database/embedded/search-keys.ts";
 import { namesakeQueries } from "../../server/site-database/embedded/namesakes.ts";
 import { pageQueries } from "../../server/site-database/embedded/key-pages.ts";
-import {
-  collect,
-  disclosing,
-  createSiteMaker,
-  guid,
-  neverStopped,
-  passwordOf,
-  passwordRecord,
-  textOf,
-  keepRecord,
-} from "./fixture.ts";
-import type { SiteMaker, TestSite } from "./fixture.ts";
+import { collect, disclosing, guid, neverStopped, passwordOf, passwordRecord, textOf, keepRecord } from "./fixture.ts";
+import { madeSites } from "./made-sites.ts";
 import { rounds } from "../harness/share.ts";
 
-let maker: SiteMaker;
-let plainMaker: SiteMaker;
-const made: TestSite[] = [];
-
-beforeAll(async () => {
-  maker = await createSiteMaker();
-  plainMaker = await createSiteMaker({ plainText: true });
-});
-afterEach(async () => {
-  for (const site of made.splice(0)) await site.dispose();
-});
-afterAll(async () => {
-  await maker.dispose();
-  await plainMaker.dispose();
-});
-
-const newSite = async (from: SiteMaker = maker): Promise<TestSite> => {
-  const site = await from.make();
-  made.push(site);
-  return site;
-};
+const newSite = madeSites();
+const newPlainSite = madeSites({ plainText: true });
 
 describe("making and opening", () => {
   test("makes files that only their owner can read", async () => {
@@ -160,7 +131,7 @@ describe("making and opening", () => {
 
 describe("plain-text storage", () => {
   test("stores and reads keys without a certificate where it was chosen", async () => {
-    const site = await newSite(plainMaker);
+    const site = await newPlainSite();
     await site.importRecords([passwordRecord(1)]);
     const database = await site.open();
     const [key] = await collect(disclosing(database, {}, "test", neverStopped));
@@ -169,7 +140,7 @@ describe("plain-text storage", () => {
   });
 
   test("says in the verification that there is no certificate and that keys are in plain text", async () => {
-    const site = await newSite(plainMaker);
+    const site = await newPlainSite();
     await site.importRecords([passwordRecord(1), passwordRecord(2)]);
     const database = await site.open();
     const { microsoftCheck, valid, findings } = await database.verifyCertificate(neverStopped);

@@ -1,28 +1,13 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { AuditEvent } from "../../server/audit/event.ts";
 import { startControlSocket } from "../../server/control/control-socket.ts";
-import { collect, disclosing, createSiteMaker, neverStopped, passwordRecord } from "./fixture.ts";
-import type { SiteMaker, TestSite } from "./fixture.ts";
+import { collect, disclosing, neverStopped, passwordRecord } from "./fixture.ts";
+import { madeSites } from "./made-sites.ts";
 
-let maker: SiteMaker;
-const made: TestSite[] = [];
-
-beforeAll(async () => {
-  maker = await createSiteMaker();
-});
-afterEach(async () => {
-  for (const one of made.splice(0)) await one.dispose();
-});
-afterAll(() => maker.dispose());
-
-const newSite = async (): Promise<TestSite> => {
-  const site = await maker.make();
-  made.push(site);
-  return site;
-};
+const newSite = madeSites();
 
 describe("beside a running server", () => {
   test("is seen by a database that was open before", async () => {

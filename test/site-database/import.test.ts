@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { EndpointError } from "../../server/errors.ts";
 import { Secret } from "../../server/secret.ts";
 import { openRecoveryRecordWriter } from "../../server/site-database/embedded/index.ts";
@@ -6,7 +6,6 @@ import type { RecoveryRecord } from "../../server/site-database/recovery-record.
 import {
   asImportRecord,
   collect,
-  createSiteMaker,
   guid,
   neverStopped,
   passwordOf,
@@ -14,23 +13,15 @@ import {
   streamOf,
   textOf,
 } from "./fixture.ts";
-import type { SiteMaker, TestSite } from "./fixture.ts";
+import { madeSites } from "./made-sites.ts";
+import type { TestSite } from "./fixture.ts";
 
-let maker: SiteMaker;
 let site: TestSite;
-const made: TestSite[] = [];
 
-beforeAll(async () => {
-  maker = await createSiteMaker();
-});
-afterEach(async () => {
-  for (const one of made.splice(0)) await one.dispose();
-});
-afterAll(() => maker.dispose());
+const make = madeSites();
 
 const newSite = async (): Promise<TestSite> => {
-  site = await maker.make();
-  made.push(site);
+  site = await make();
   return site;
 };
 
@@ -247,8 +238,7 @@ describe("what a later file adds", () => {
     await newSite();
     await site.importRecords([passwordRecord(1)]);
     const [exported] = volumeGuids();
-    const again = await maker.make();
-    made.push(again);
+    const again = await make();
     await again.importRecords([passwordRecord(1, { volumeId: String(exported) })]);
     await again.importRecords([passwordRecord(1, { volumeId: guid("real") })]);
     const [key] = await collect((await again.open()).readRecoveryKeys({}, neverStopped));

@@ -1,24 +1,15 @@
 import { copyFile, rename } from "node:fs/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { RecoveryKey, RecoveryKeyQuery } from "../../server/command/site-database.ts";
-import { collect, createSiteMaker, guid, inThreads, neverStopped, passwordRecord, textOf } from "./fixture.ts";
-import type { SiteMaker, TestSite } from "./fixture.ts";
+import { collect, guid, inThreads, neverStopped, passwordRecord, textOf } from "./fixture.ts";
+import { madeSites } from "./made-sites.ts";
+import type { TestSite } from "./fixture.ts";
 
-let maker: SiteMaker;
-const made: TestSite[] = [];
-
-beforeAll(async () => {
-  maker = await createSiteMaker();
-});
-afterEach(async () => {
-  for (const site of made.splice(0)) await site.dispose();
-});
-afterAll(() => maker.dispose());
+const newSite = madeSites();
 
 /** One large computer, many small ones, volumes of several computers. */
 const siteOf = async (keys: number): Promise<TestSite> => {
-  const site = await maker.make();
-  made.push(site);
+  const site = await newSite();
   await site.importRecords(
     Array.from({ length: keys }, (_, n) =>
       passwordRecord(n, {

@@ -1,7 +1,7 @@
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { fileIdentity } from "../../server/site-database/embedded/connection.ts";
 import { unlockDatabase } from "../../server/site-database/embedded/database.ts";
 import { examineAside } from "../../server/site-database/embedded/examine-aside.ts";
@@ -10,32 +10,16 @@ import {
   asImportRecord,
   collect,
   disclosing,
-  createSiteMaker,
   guid,
   makeOlder,
   neverStopped,
   passwordRecord,
   streamOf,
-  type SiteMaker,
   type TestSite,
 } from "./fixture.ts";
+import { madeSites } from "./made-sites.ts";
 
-let maker: SiteMaker;
-const made: TestSite[] = [];
-
-beforeAll(async () => {
-  maker = await createSiteMaker();
-});
-afterEach(async () => {
-  for (const one of made.splice(0)) await one.dispose();
-});
-afterAll(() => maker.dispose());
-
-const newSite = async (): Promise<TestSite> => {
-  const site = await maker.make();
-  made.push(site);
-  return site;
-};
+const newSite = madeSites();
 
 /** An import whose process ends between the database's commit and the log's. */
 const importUnrecorded = async (site: TestSite, number: number): Promise<void> => {

@@ -1,22 +1,12 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { CertificateVerification } from "../../server/command/site-database.ts";
-import { createSiteMaker, neverStopped, passwordRecord } from "./fixture.ts";
-import type { SiteMaker, TestSite } from "./fixture.ts";
+import { neverStopped, passwordRecord } from "./fixture.ts";
+import { madeSites } from "./made-sites.ts";
 
-let maker: SiteMaker;
-const made: TestSite[] = [];
-
-beforeAll(async () => {
-  maker = await createSiteMaker();
-});
-afterEach(async () => {
-  for (const site of made.splice(0)) await site.dispose();
-});
-afterAll(() => maker.dispose());
+const newSite = madeSites();
 
 const verifyAfter = async (...changes: string[]): Promise<CertificateVerification> => {
-  const site = await maker.make();
-  made.push(site);
+  const site = await newSite();
   await site.importRecords([passwordRecord(1), passwordRecord(2)]);
   const database = await site.open();
   for (const sql of changes) site.tamper(sql);
@@ -115,8 +105,7 @@ test("finds two certificates of the name", async () => {
 });
 
 test("says which keys are in plain text though they must not be", async () => {
-  const site = await maker.make();
-  made.push(site);
+  const site = await newSite();
   await site.importRecords([passwordRecord(1), passwordRecord(2)]);
   site.tamper("UPDATE RecoveryAndHardwareCore_Keys SET RecoveryKey = ? WHERE Id = 1", "000011-".repeat(7) + "000011");
   const verification = await (await site.open()).verifyCertificate(neverStopped);
@@ -125,8 +114,7 @@ test("says which keys are in plain text though they must not be", async () => {
 });
 
 test("says that no key could be tried where none is stored", async () => {
-  const site = await maker.make();
-  made.push(site);
+  const site = await newSite();
   const { valid, findings } = await (await site.open()).verifyCertificate(neverStopped);
   expect(valid).toBe(true);
   expect(findings.find(({ check }) => check === "sample")?.finding).toContain("No recovery key is stored yet");
