@@ -10,16 +10,11 @@ import { expect, test } from "vitest";
 import type { AuditEvent } from "../../server/audit/event.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
 import { limitsOf } from "../harness/limits.ts";
+import { searchRule as rule, seekerRoles } from "../harness/search-rule.ts";
 import { runLine, types, withForty } from "../session/invoke-stage.ts";
 
 withForty();
 
-const rule = { minimumNameCharacters: 3, minimumIdCharacters: 4, rows: 4, perHour: 3 };
-const rolesWith = (entry: object): string =>
-  JSON.stringify({
-    roleCapabilities: { seeker: { visibleCommands: [{ name: "Get-RecoveryKeys", ...entry }] } },
-    roleDefinitions: { "user:exporter": { roleCapabilities: ["seeker"] } },
-  });
 const plain = {
   parameters: ["ComputerName", "RecoveryKeyId", "Since", "Format"],
   requireOneOf: ["ComputerName", "RecoveryKeyId"],
@@ -36,7 +31,7 @@ interface More {
 const ask = async (line: string, entry: object, more: More = {}) => {
   const site = createMemorySite(keys);
   const { outcome, shown, events } = await runLine(`Get-RecoveryKeys ${line}`, {
-    roles: rolesWith(entry),
+    roles: seekerRoles(entry),
     siteDatabase: site,
     ...more,
   });
@@ -116,7 +111,7 @@ test("no more than three are told, and none where more are as close", async () =
   const fleetOf = (size: number) =>
     makeKeys(size).map((key) => ({ ...key, computerName: `FLEET-${key.computerName}` })); // three keys each
   const tell = async (name: string, fleet = fleetOf(60)) => {
-    const roles = rolesWith({ ...plain, search: rule });
+    const roles = seekerRoles({ ...plain, search: rule });
     return (await runLine(`Get-RecoveryKeys ${name}`, { roles, siteDatabase: createMemorySite(fleet) })).outcome.failure
       ?.message;
   };

@@ -12,16 +12,11 @@ import { commands } from "../../commands/index.ts";
 import { SearchCounts } from "../../server/session/search-counts.ts";
 import { createMemorySite, makeKeys } from "../commands/memory-site.ts";
 import { limitsOf } from "../harness/limits.ts";
+import { searchRule as rule, seekerRoles } from "../harness/search-rule.ts";
 import { runLine, types, withForty } from "../session/invoke-stage.ts";
 
 withForty();
 
-const rule = { minimumNameCharacters: 3, minimumIdCharacters: 4, rows: 4, perHour: 3 };
-const rolesWith = (entry: object): string =>
-  JSON.stringify({
-    roleCapabilities: { seeker: { visibleCommands: [{ name: "Get-RecoveryKeys", ...entry }] } },
-    roleDefinitions: { "user:exporter": { roleCapabilities: ["seeker"] } },
-  });
 const plain = {
   parameters: ["ComputerName", "RecoveryKeyId", "Format"],
   requireOneOf: ["ComputerName", "RecoveryKeyId"],
@@ -35,7 +30,7 @@ const search = async (
   const site = createMemorySite(makeKeys(30)); // PC-0001 to PC-0010
   const told: string[] = [];
   const { outcome, shown, events } = await runLine(`Get-RecoveryKeys -Search ${piece} -Format ndjson`, {
-    roles: rolesWith(entry),
+    roles: seekerRoles(entry),
     siteDatabase: site,
     delivery: { tell: async (text) => void told.push(text) },
     ...more,
@@ -66,11 +61,11 @@ test.each([
   [{ parameters: [{ name: "Search", validatePattern: "PC.*" }], search: rule }, "without a set and a pattern"],
   [{ ...plain, search: { ...rule, minimumNameCharacters: 0 } }, "minimumNameCharacters"],
 ])("a roles file that says %j is refused", (entry, why) => {
-  expect(() => decodeRoles(rolesWith(entry), commands)).toThrow(why);
+  expect(() => decodeRoles(seekerRoles(entry), commands)).toThrow(why);
 });
 
 test("only what has keys to search has the rule", () => {
-  const roles = JSON.parse(rolesWith({ search: rule }));
+  const roles = JSON.parse(seekerRoles({ search: rule }));
   roles.roleCapabilities.seeker.visibleCommands[0].name = "verify-cert";
   expect(() => decodeRoles(JSON.stringify(roles), commands)).toThrow("nothing to search with");
 });
