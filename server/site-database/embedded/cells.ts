@@ -53,12 +53,18 @@ export const openCell = (dataKey: KeyObject, address: CellAddress, cell: Uint8Ar
   }
 };
 
+/** What a cell holds, for its caller to zero, and which of the data keys opened it. */
+export interface OpenedCell {
+  readonly plain: Buffer;
+  readonly by: number;
+}
+
 /** As `openCell`, also for a cell that has not been moved to the newest data key yet. */
-export const openCellByAny = (dataKeys: DataKeys, address: CellAddress, cell: Uint8Array): Buffer => {
+export const openCellByAny = (dataKeys: DataKeys, address: CellAddress, cell: Uint8Array): OpenedCell => {
   let failure: unknown = new UnreadableCell("no data key is there");
-  for (const dataKey of dataKeys) {
+  for (const [by, dataKey] of dataKeys.entries()) {
     try {
-      return openCell(dataKey, address, cell);
+      return { plain: openCell(dataKey, address, cell), by };
     } catch (error) {
       if (!(error instanceof UnreadableCell)) throw error;
       failure = error;

@@ -21,16 +21,25 @@ export class UnreadableCell extends Error {
   }
 }
 
-/** Did it work? Only the endpoint's own failures count as "no"; anything else is a fault of the database and is thrown. */
-export const works = (attempt: () => unknown): boolean => {
+/**
+ * What came of it; undefined where it did not work. Only the endpoint's own failures count as that; anything else is a fault of the
+ * database and is thrown.
+ */
+export const ifWorks = <Result>(attempt: () => Result): Result | undefined => {
   try {
-    attempt();
-    return true;
+    return attempt();
   } catch (error) {
-    if (error instanceof EndpointError || error instanceof UnreadableCell) return false;
+    if (error instanceof EndpointError || error instanceof UnreadableCell) return undefined;
     throw error;
   }
 };
+
+/** Did it work? As for `ifWorks`. */
+export const works = (attempt: () => unknown): boolean =>
+  ifWorks(() => {
+    attempt();
+    return true;
+  }) === true;
 
 /** Turns whatever went wrong below into what the connected user may read; SQLite's own text goes to the log only. */
 export const asEndpointError = (error: unknown): EndpointError => {

@@ -1,7 +1,6 @@
 import { given } from "../../command/given.ts";
 import { EndpointError } from "../../errors.ts";
-import type { DataKeys } from "./cells.ts";
-import { asEndpointError, UnreadableCell, works } from "./failures.ts";
+import { asEndpointError, UnreadableCell, ifWorks } from "./failures.ts";
 import type { SiteState } from "../../audit/site-events.ts";
 import type { CertificateVerification } from "../../command/site-database.ts";
 import { withLockPatience } from "./connection.ts";
@@ -68,14 +67,9 @@ const inspectCells = async (
   signal: AbortSignal,
 ): Promise<CellCounts | undefined> => {
   const patience = { signal, lockWaitMs };
-  let dataKeys: DataKeys | undefined;
   // Where the certificate can't be used, its findings say so, and every cell is closed.
-  const canUse = await withLockPatience(patience, () =>
-    works(() => {
-      dataKeys = access.dataKeysFor(readerName);
-    }),
-  );
-  const opener = { dataKeys: canUse && dataKeys !== undefined ? dataKeys : [], fingerprintKey: access.fingerprintKey };
+  const dataKeys = await withLockPatience(patience, () => ifWorks(() => access.dataKeysFor(readerName)));
+  const opener = { dataKeys: dataKeys ?? [], fingerprintKey: access.fingerprintKey };
   try {
     return await countCells(database, opener, patience);
   } catch (error) {

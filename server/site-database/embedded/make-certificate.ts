@@ -17,7 +17,7 @@ import type { OpenedDataKey } from "./certificate-rows.ts";
 import { decodeBytes, decodeInteger } from "./columns.ts";
 import { prepareArrays, withLockPatience, writeTransaction } from "./connection.ts";
 import { isOurDataKey, unwrapDataKey } from "./data-key.ts";
-import { throwIfStopped, unavailable, works } from "./failures.ts";
+import { ifWorks, throwIfStopped, unavailable, works } from "./failures.ts";
 import type { KeySource } from "./master-key.ts";
 import type { CertificateAccess, Grantee } from "./principals.ts";
 import { certificateName, oldCertificateName } from "./schema.ts";
@@ -160,10 +160,8 @@ const findDataKeys = ({ database, keys }: MakeParts, privateKey: KeyObject): rea
     }))
     .filter(({ wrapped, check }) => isOurDataKey(keys, wrapped, check));
   return ours.flatMap(({ wrapped, check }) => {
-    let dataKey: KeyObject | undefined;
-    return works(() => (dataKey = unwrapDataKey(privateKey, wrapped))) && dataKey !== undefined
-      ? [{ wrapped, check, dataKey }]
-      : [];
+    const dataKey = ifWorks(() => unwrapDataKey(privateKey, wrapped));
+    return dataKey === undefined ? [] : [{ wrapped, check, dataKey }];
   });
 };
 

@@ -47,5 +47,5 @@ export const openStored = (
       "The certificate that protects the recovery keys is missing.",
       `${where()} is encrypted, but there is no certificate`,
     );
-  return openCellByAny(dataKeys, { ...place, rowId, subject }, raw);
+  return openCellByAny(dataKeys, { ...place, rowId, subject }, raw).plain;
 };

@@ -5,8 +5,8 @@ import { given } from "../../command/given.ts";
 import { isCanonicalGuid } from "../../model/guid.ts";
 import { cellKinds } from "./cell-kinds.ts";
 import type { CellKind } from "./cell-kinds.ts";
-import { fingerprint, openCell } from "./cells.ts";
-import type { CellAddress, DataKeys } from "./cells.ts";
+import { fingerprint, openCellByAny } from "./cells.ts";
+import type { CellAddress, DataKeys, OpenedCell } from "./cells.ts";
 import { decodeBytes, decodeInteger, decodeText } from "./columns.ts";
 import type { RawRow } from "./columns.ts";
 import { prepareArrays, withLockPatience } from "./connection.ts";
@@ -35,12 +35,8 @@ export async function* pagesOfCells(
   }
 }
 
-/** A cell in the clear: the caller zeroes it. */
-export interface OpenedRow {
+export interface OpenedRow extends OpenedCell {
   readonly address: CellAddress;
-  readonly plain: Buffer;
-  /** Which of the data keys opened it. */
-  readonly by: number;
 }
 
 /** A row of `cellKinds`, opened with the first of these data keys that opens it. @returns undefined where none does */
@@ -49,15 +45,13 @@ export const openRow = (
   place: Pick<CellAddress, "table" | "column">,
   [id, about, cell]: RawRow,
 ): OpenedRow | undefined => {
-  for (const [by, dataKey] of dataKeys.entries()) {
-    try {
-      const address = { ...place, rowId: decodeInteger(id, "Id"), subject: decodeText(about, "subject") };
-      return { address, plain: openCell(dataKey, address, decodeBytes(cell, place.column)), by };
-    } catch (error) {
-      if (!(error instanceof UnreadableCell)) throw error;
-    }
+  try {
+    const address = { ...place, rowId: decodeInteger(id, "Id"), subject: decodeText(about, "subject") };
+    return { address, ...openCellByAny(dataKeys, address, decodeBytes(cell, place.column)) };
+  } catch (error) {
+    if (error instanceof UnreadableCell) return undefined;
+    throw error;
   }
-  return undefined;
 };
 
 /** What opens cells, and what tells whether one that an older data key opens is the one that was imported. */
