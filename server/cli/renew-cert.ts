@@ -79,6 +79,11 @@ const progressOf = (found: () => number, io: Io) => {
   };
 };
 
+interface Around {
+  readonly stop: AbortSignal;
+  readonly io: Io;
+}
+
 const requestOf = async ({ name, form, yes }: RenewCert, backupDirectory: string, stop: AbortSignal, io: Io) => {
   if (name === undefined)
     throw new EndpointError("InvalidArgument", "Name the new certificate's backup: pep renew-cert --name NAME.");
@@ -87,52 +92,45 @@ const requestOf = async ({ name, form, yes }: RenewCert, backupDirectory: string
   return { name, form, password };
 };
 
-const retire = async (
+/** What each kind of run is given. */
+const renewalOf = async (
   asked: RenewCert,
   places: SitePlaces,
   record: LocalRecord,
-  { stop, io }: { readonly stop: AbortSignal; readonly io: Io },
-): Promise<number> => {
-  const done = await retireCertificate(
-    {
-      ...places,
-      recorded: await record.siteState(),
-      record: append(record, io.localUser),
-      confirm: async (found) => {
-        io.stdout.write(inWords(found, asked.name ?? "NAME"));
-        return requestOf(asked, places.backupDirectory, stop, io);
-      },
-    },
-    stop,
-  );
+  { stop, io }: Around,
+): Promise<Parameters<typeof retireCertificate>[0]> => ({
+  ...places,
+  recorded: await record.siteState(),
+  record: append(record, io.localUser),
+  confirm: async (found) => {
+    io.stdout.write(inWords(found, asked.name ?? "NAME"));
+    return requestOf(asked, places.backupDirectory, stop, io);
+  },
+});
+
+type Run = (asked: RenewCert, places: SitePlaces, record: LocalRecord, around: Around) => Promise<number>;
+
+const retire: Run = async (asked, places, record, around) => {
+  const { stop, io } = around;
+  const done = await retireCertificate(await renewalOf(asked, places, record, around), stop);
   io.stdout.write(
     `Retired, on the record. All ${cells(done.counts.newest)} open with ${done.thumbprint} alone. Keep the old backup as long as older copies of the database are kept.\n`,
   );
   return 0;
 };
 
-const renew = async (
-  asked: RenewCert,
-  places: SitePlaces,
-  record: LocalRecord,
-  { stop, io }: { readonly stop: AbortSignal; readonly io: Io },
-): Promise<number> => {
+const renew: Run = async (asked, places, record, around) => {
+  const { stop, io } = around;
   let total = 0;
   const progress = progressOf(() => total, io);
   try {
     const done = await renewCertificate(
       {
-        ...places,
-        recorded: await record.siteState(),
-        record: append(record, io.localUser),
+        ...(await renewalOf(asked, places, record, around)),
         onFound: ({ counts }) => {
           total = counts.newest + counts.older + counts.closed;
         },
         onProgress: progress.onProgress,
-        confirm: async (found) => {
-          io.stdout.write(inWords(found, asked.name ?? "NAME"));
-          return requestOf(asked, places.backupDirectory, stop, io);
-        },
       },
       stop,
     );

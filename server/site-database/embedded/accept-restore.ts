@@ -1,7 +1,7 @@
 import { EndpointError } from "../../errors.ts";
 import type { SiteState } from "../../audit/site-events.ts";
 import { decodeInteger } from "./columns.ts";
-import { prepareArrays, withLockPatience } from "./connection.ts";
+import { longTransaction, prepareArrays } from "./connection.ts";
 import { unlockDatabase } from "./database.ts";
 import type { UnlockedDatabase } from "./database.ts";
 import { checkStructure } from "./examine-set.ts";
@@ -83,18 +83,18 @@ const acceptIn = async (
     ...(refusal === undefined ? {} : { refusal }),
   });
   if (refusal === undefined) return undefined;
-  await withLockPatience({ signal, lockWaitMs }, () => database.exec("BEGIN IMMEDIATE"));
-  if (dataVersion(unlocked) !== version)
-    throw new EndpointError("ResourceUnavailable", "The site database was changed meanwhile. Nothing was accepted.");
-  // After both, so that neither the record's state nor one that was written after it comes back.
-  const counter = Math.max(recorded?.counter ?? 0, set.open(prepareSealed(database)())?.counter ?? 0) + 1;
-  const state = { counter, keys, links, sum, before: recorded?.digest ?? "" };
-  const shown = set.shown(state);
-  // On the record first: a crash in between leaves the rows refused, and this is done again.
-  await accepted({ state: shown, refusal, wrongRows: wrong });
-  writeSealed(database, set.seal(state));
-  database.exec("COMMIT");
-  return shown;
+  return longTransaction(database, { signal, lockWaitMs }, async () => {
+    if (dataVersion(unlocked) !== version)
+      throw new EndpointError("ResourceUnavailable", "The site database was changed meanwhile. Nothing was accepted.");
+    // After both, so that neither the record's state nor one that was written after it comes back.
+    const counter = Math.max(recorded?.counter ?? 0, set.open(prepareSealed(database)())?.counter ?? 0) + 1;
+    const state = { counter, keys, links, sum, before: recorded?.digest ?? "" };
+    const shown = set.shown(state);
+    // On the record first: a crash in between leaves the rows refused, and this is done again.
+    await accepted({ state: shown, refusal, wrongRows: wrong });
+    writeSealed(database, set.seal(state));
+    return shown;
+  });
 };
 
 /**
@@ -110,7 +110,6 @@ export const acceptRestore = async (asked: AcceptRestore, signal: AbortSignal): 
   } catch (error) {
     throw asEndpointError(error);
   } finally {
-    if (unlocked.database.isTransaction) unlocked.database.exec("ROLLBACK");
     unlocked.close();
   }
 };

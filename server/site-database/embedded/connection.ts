@@ -51,6 +51,22 @@ export const writeTransaction = <Result>(database: DatabaseSync, work: () => Res
   }
 };
 
+/** The same around work that waits: for the record, say. */
+export const longTransaction = async <Result>(
+  database: DatabaseSync,
+  patience: LockPatience,
+  work: () => Promise<Result>,
+): Promise<Result> => {
+  await withLockPatience(patience, () => database.exec("BEGIN IMMEDIATE"));
+  try {
+    const result = await work();
+    database.exec("COMMIT");
+    return result;
+  } finally {
+    if (database.isTransaction) database.exec("ROLLBACK");
+  }
+};
+
 /** A prepared query that gives array rows. */
 export type ArrayQuery = (...parameters: readonly SQLInputValue[]) => readonly RawRow[];
 

@@ -17,7 +17,7 @@ import { createBitLockerCertificate, parseCertificate } from "./certificate.ts";
 import { addDataKey, addOpener, exportKey, grantees, placeRow, removeCertificate } from "./certificate-rows.ts";
 import { decodeBytes, decodeInteger } from "./columns.ts";
 import type { RawRow } from "./columns.ts";
-import { prepareArrays, withLockPatience, writeTransaction } from "./connection.ts";
+import { longTransaction, prepareArrays, withLockPatience, writeTransaction } from "./connection.ts";
 import type { ArrayQuery, LockPatience } from "./connection.ts";
 import { unwrapDataKey } from "./data-key.ts";
 import { unlockDatabase } from "./database.ts";
@@ -61,11 +61,11 @@ interface Renewal {
   readonly backupDirectory: string;
   readonly recorded: SiteState | undefined;
   readonly record: (step: RenewalStep) => Promise<void>;
+  /** Asks for the backup of the new certificate, which may still have to be made; throws when nothing is to be done. */
+  readonly confirm: (found: RenewalFound) => Promise<Omit<CertificateRestoreRequest, "acceptUnreadableKeysIn">>;
 }
 
 interface RenewCertificate extends Renewal {
-  /** Asks for the backup of the new certificate, where it is to be made or taken from; throws when nothing is to be done. */
-  readonly confirm: (found: RenewalFound) => Promise<Omit<CertificateRestoreRequest, "acceptUnreadableKeysIn">>;
   readonly onFound: (found: RenewalFound) => void;
   readonly onProgress: (cells: number) => void;
 }
@@ -167,21 +167,6 @@ const placeBeside = ({ database, access, deriveKey }: UnlockedDatabase, backup: 
       throw unavailable("The certificate was not renewed; the log says why.", `${grantee} can't open every data key`);
 };
 
-/** Runs `change` in a transaction that counts once it is on the record. */
-const onTheRecord = async (
-  { database }: UnlockedDatabase,
-  patience: LockPatience,
-  change: () => Promise<void>,
-): Promise<void> => {
-  await withLockPatience(patience, () => database.exec("BEGIN IMMEDIATE"));
-  try {
-    await change();
-    database.exec("COMMIT");
-  } finally {
-    if (database.isTransaction) database.exec("ROLLBACK");
-  }
-};
-
 const changedMeanwhile = (): EndpointError =>
   unavailable("The certificate was changed meanwhile. Nothing was done; try again.", "another certificate is there");
 
@@ -269,7 +254,7 @@ const renewIn = async (
         "This is the backup of the certificate that is there. Choose another name for the new one.",
       );
     const event = { step: "began", thumbprint, oldThumbprint, moved: 0, closed } as const;
-    await onTheRecord(unlocked, patience, async () => {
+    await longTransaction(database, patience, async () => {
       const present = certificateOf(database, certificateName);
       if (present === undefined || thumbprintOf(present) !== event.oldThumbprint) throw changedMeanwhile();
       if (certificateOf(database, oldCertificateName) !== undefined) throw changedMeanwhile();
@@ -318,11 +303,6 @@ export const findRenewal = (
 export const renewCertificate = (asked: RenewCertificate, signal: AbortSignal): Promise<RenewalDone> =>
   withUnlocked(asked, signal, (unlocked, patience) => renewIn(unlocked, asked, patience));
 
-interface RetireCertificate extends Renewal {
-  /** Asks for the backup of the new certificate. */
-  readonly confirm: (found: RenewalFound) => Promise<Omit<CertificateRestoreRequest, "acceptUnreadableKeysIn">>;
-}
-
 const notYet = (what: string): EndpointError =>
   new EndpointError("ResourceExists", `${what} The old certificate was not retired.`);
 
@@ -353,11 +333,7 @@ const takeOut = ({ database, access }: UnlockedDatabase, newest: KeyObject, back
   for (const grantee of grantees) access.dataKeysFor(grantee);
 };
 
-const retireIn = async (
-  unlocked: UnlockedDatabase,
-  asked: RetireCertificate,
-  patience: LockPatience,
-): Promise<RenewalFound> => {
+const retireIn = async (unlocked: UnlockedDatabase, asked: Renewal, patience: LockPatience): Promise<RenewalFound> => {
   const { database, access } = unlocked;
   await withLockPatience(patience, () => checkRecorded(unlocked, asked.recorded));
   const found = await find(unlocked, patience);
@@ -378,7 +354,7 @@ const retireIn = async (
   if (left.closed > 0) throw notYet(`${left.closed} encrypted cells do not open with the new certificate.`);
   // What is taken out is overwritten in the file, and not only unlinked.
   database.exec("PRAGMA secure_delete = ON");
-  await onTheRecord(unlocked, patience, async () => {
+  await longTransaction(database, patience, async () => {
     takeOut(unlocked, newest, backup);
     await asked.record({ step: "retired", thumbprint, oldThumbprint, moved: 0, closed: 0 });
   });
@@ -391,5 +367,5 @@ const retireIn = async (
 };
 
 /** Takes the old certificate out, where the new one and its backup open every cell. */
-export const retireCertificate = (asked: RetireCertificate, signal: AbortSignal): Promise<RenewalFound> =>
+export const retireCertificate = (asked: Renewal, signal: AbortSignal): Promise<RenewalFound> =>
   withUnlocked(asked, signal, (unlocked, patience) => retireIn(unlocked, asked, patience));

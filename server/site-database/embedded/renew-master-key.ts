@@ -10,7 +10,7 @@ import { cellKinds } from "./cell-kinds.ts";
 import { fingerprint, sealCell } from "./cells.ts";
 import { exportKey, placeCertificate, removeCertificate } from "./certificate-rows.ts";
 import { decodeBytes, decodeInteger } from "./columns.ts";
-import { openExistingConnection, prepareArrays, versionOf, withLockPatience } from "./connection.ts";
+import { longTransaction, openExistingConnection, prepareArrays, versionOf } from "./connection.ts";
 import { unwrapDataKey } from "./data-key.ts";
 import { unlockDatabase } from "./database.ts";
 import { digestAllRows } from "./digest-rows.ts";
@@ -155,20 +155,14 @@ const vouchForRows = (database: DatabaseSync, masterKey: MasterKey, closed: read
   for (const id of closed) voidDigest.run(id);
 };
 
-const renewIn = async (
+/** Everything under a new master key, once it is on the record. Inside a transaction. */
+const replaceKeys = async (
   database: DatabaseSync,
-  { backupDirectory, request, recorded, newMasterKey, renewed }: RenewMasterKey,
+  { recorded, newMasterKey, renewed }: RenewMasterKey,
+  backup: OpenedBackup,
   signal: AbortSignal,
 ): Promise<MasterKeyRenewed> => {
-  if (versionOf(database) !== schemaVersion)
-    throw unavailable(
-      "The site database is of another version of pep. Restore its certificate with that version, then upgrade.",
-      "an upgrade needs the master key",
-    );
-  checkStructure(database);
-  const backup = await openOwnBackup(backupDirectory, request);
   const thumbprint = thumbprintOf(backup.certificate);
-  await withLockPatience({ signal, lockWaitMs }, () => database.exec("BEGIN IMMEDIATE"));
   const dataKeys = findDataKeys(database, backup);
   const unreadableCells = await countUnreadableCells(database, dataKeys, { signal, lockWaitMs });
   const source = await newMasterKey({
@@ -196,11 +190,25 @@ const renewIn = async (
     // On the record first: a crash in between leaves the file as it was, under the lost key, and this is done again.
     await renewed(done);
     writeSealed(database, set.seal(state));
-    database.exec("COMMIT");
     return done;
   } finally {
     made.masterKey.close();
   }
+};
+
+const renewIn = async (
+  database: DatabaseSync,
+  asked: RenewMasterKey,
+  signal: AbortSignal,
+): Promise<MasterKeyRenewed> => {
+  if (versionOf(database) !== schemaVersion)
+    throw unavailable(
+      "The site database is of another version of pep. Restore its certificate with that version, then upgrade.",
+      "an upgrade needs the master key",
+    );
+  checkStructure(database);
+  const backup = await openOwnBackup(asked.backupDirectory, asked.request);
+  return longTransaction(database, { signal, lockWaitMs }, () => replaceKeys(database, asked, backup, signal));
 };
 
 /** Whether this master key opens the database: then nothing is lost. */
@@ -226,7 +234,6 @@ export const renewMasterKey = async (asked: RenewMasterKey, signal: AbortSignal)
   } catch (error) {
     throw asEndpointError(error);
   } finally {
-    if (database.isTransaction) database.exec("ROLLBACK");
     database.close();
   }
 };
