@@ -17,20 +17,29 @@ export interface StoredNames {
   readonly notes: readonly string[];
 }
 
+/** What a computer must have to count. */
+export interface Counted {
+  readonly what: "key" | "protector";
+  readonly countOf: (computerName: string) => Promise<number>;
+}
+
+export const keysCounted = (query: RecoveryKeyQuery, { siteDatabase, signal }: EstimateContext): Counted => ({
+  what: "key",
+  countOf: (name) => siteDatabase.countRecoveryKeys({ ...query, computerNames: [name] }, signal),
+});
+
 /**
  * Finds the stored computers that names mean: the very name, else the one that is the short form of it or has it as its short form. Of
- * several none is chosen. A computer counts where it has keys for the query, so that what a role hides makes no name ambiguous.
+ * several none is chosen. A computer counts where it has what is asked for, so that what a role hides makes no name ambiguous.
  */
 export const findStored = async (
   names: readonly string[],
-  query: RecoveryKeyQuery,
+  { what, countOf }: Counted,
   { siteDatabase, signal }: EstimateContext,
 ): Promise<StoredNames> => {
-  /** With how many keys. By the name, which may be asked for in both forms. */
+  /** With how many keys or protectors. By the name, which may be asked for in both forms. */
   const stored = new Map<string, number>();
   const [missing, ambiguous, notes]: [string[], string[], string[]] = [[], [], []];
-  const countOf = (name: string): Promise<number> =>
-    siteDatabase.countRecoveryKeys({ ...query, computerNames: [name] }, signal);
   for (const name of names) {
     const { same, other } = await siteDatabase.findComputers(name, signal);
     const own = same.length === 0 ? 0 : await countOf(name);
@@ -43,11 +52,11 @@ export const findStored = async (
     const [only, ...more] = namesakes;
     if (own > 0) {
       stored.set(name, own);
-      if (only !== undefined) notes.push(`There are also keys of ${listInWords(words, " and ", mostNamesakes)}.`);
+      if (only !== undefined) notes.push(`There are also ${what}s of ${listInWords(words, " and ", mostNamesakes)}.`);
     } else if (only === undefined) missing.push(name);
     else if (more.length > 0)
       ambiguous.push(
-        `${name} may be ${listInWords(words, " or ", mostNamesakes)}, so no key of these is shown: give one of these names.`,
+        `${name} may be ${listInWords(words, " or ", mostNamesakes)}, so no ${what} of these is shown: give one of these names.`,
       );
     else {
       stored.set(only.name, only.keys);

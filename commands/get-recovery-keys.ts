@@ -14,9 +14,10 @@ import {
   type RowsResult,
 } from "../server/command/define-command.ts";
 import { given } from "../server/command/given.ts";
-import { findStored } from "./find-stored.ts";
+import { findStored, keysCounted } from "./find-stored.ts";
 import { helpdeskReason } from "./helpdesk-reason.ts";
 import { listInWords } from "../server/model/list-in-words.ts";
+import { estimateProtectors, listProtectors, type WantedProtectors } from "./list-protectors.ts";
 import { newestFirst } from "./newest-first.ts";
 import {
   computerName,
@@ -57,6 +58,12 @@ const parameters = {
     restricted: true,
     searches: true,
   }),
+  Protectors: flag({
+    synopsis:
+      "List what else opens these volumes: external keys with the names of their files, data recovery agents with their certificates. " +
+      "Shows no key.",
+    restricted: true,
+  }),
   Strict: flag({ synopsis: "Show nothing if one of the named computers or ids has no key." }),
   Reason: helpdeskReason("Why the key is needed; it goes on the record."),
   NoRotation: flag({
@@ -85,6 +92,9 @@ const ordinaryColumns = [computer, volumeType, passwordId, recoveryKey, lastUpda
 /** Scripts read these by place: names and order stay. */
 const rawColumns = [passwordId, recoveryKey, computer, volumeId, volumeType, lastUpdateTime];
 
+/** Protectors are listed whole: none replaces another, and no client is told. */
+const notOfProtectors = ["Since", "Latest", "NoRotation", "raw"] as const;
+
 /** A search lists; what would show or shape keys has no meaning beside it. */
 const beside = [
   "ComputerName",
@@ -92,6 +102,7 @@ const beside = [
   "VolumeType",
   "Since",
   "Latest",
+  "Protectors",
   "Strict",
   "NoRotation",
   "raw",
@@ -124,6 +135,15 @@ const queryOf = (values: Values<typeof parameters>, now: Date): RecoveryKeyQuery
     latest: values.Latest,
     withState: values.raw === undefined ? true : undefined,
   });
+
+const protectorsOf = (values: Values<typeof parameters>): WantedProtectors => ({
+  strict: values.Strict === true,
+  query: given({
+    computerNames: values.ComputerName,
+    passwordIds: values.RecoveryKeyId,
+    volumeTypes: values.VolumeType,
+  }),
+});
 
 /** What the recovery screen shows of a key id, typed where a computer's name stands. */
 const looksLikeKeyId = (name: string): boolean => /^[0-9A-F]{8}(?:-[0-9A-F]{4}){0,3}(?:-[0-9A-F]{12})?$/i.test(name);
@@ -163,7 +183,7 @@ interface Wanted {
 const findWanted = async (asked: RecoveryKeyQuery, strict: boolean, context: EstimateContext): Promise<Wanted> => {
   const { siteDatabase, signal } = context;
   const count = (query: RecoveryKeyQuery): Promise<number> => siteDatabase.countRecoveryKeys(query, signal);
-  const found = asked.computerNames && (await findStored(asked.computerNames, asked, context));
+  const found = asked.computerNames && (await findStored(asked.computerNames, keysCounted(asked, context), context));
   const query: RecoveryKeyQuery = found === undefined ? asked : { ...asked, computerNames: found.stored };
   let counted = found !== undefined && found.stored.length === 1 ? found.rows : undefined;
   const countAll = async (): Promise<number> => (counted ??= await count(query));
@@ -244,14 +264,22 @@ export const getRecoveryKeys = rowsCommand({
     },
     { line: "Get-RecoveryKeys -Since 7d -Format csv", explains: "The keys of the last seven days." },
     { line: "Get-RecoveryKeys | Measure-Object", explains: "How many keys there are." },
+    {
+      line: "Get-RecoveryKeys -ComputerName DEMO-PC-01 -Protectors",
+      explains: "What opens the volumes of this computer besides recovery keys.",
+    },
     { line: "Get-RecoveryKeys -raw", explains: "Every key of the site as one JSON array, for safe-keeping elsewhere." },
   ],
   parameters,
   conflict: (values) => {
     const other = values.Search === undefined ? undefined : beside.find((name) => values[name] !== undefined);
-    return other === undefined ? undefined : `-Search lists keys and shows none: leave -${other} out.`;
+    if (other !== undefined) return `-Search lists keys and shows none: leave -${other} out.`;
+    const ofKeys =
+      values.Protectors === undefined ? undefined : notOfProtectors.find((name) => values[name] !== undefined);
+    return ofKeys === undefined ? undefined : `-Protectors lists other protectors than keys: leave -${ofKeys} out.`;
   },
   estimateRows: async (values, context) => {
+    if (values.Protectors === true) return estimateProtectors(protectorsOf(values), context);
     const wanted = await findWanted(queryOf(values, context.now()), values.Strict === true, context);
     const finding = [...(wanted.missing === undefined ? [] : [wanted.missing]), ...wanted.notes].join(" ");
     return { rows: await wanted.count(), ...given({ finding: finding === "" ? undefined : finding }) };
@@ -259,6 +287,7 @@ export const getRecoveryKeys = rowsCommand({
   columns: ({ raw }) => (raw === true ? rawColumns : ordinaryColumns),
   rows: async (values, context) => {
     if (values.Search !== undefined) return searchFor(values.Search, context);
+    if (values.Protectors === true) return listProtectors(protectorsOf(values), context);
     const { siteDatabase, signal } = context;
     const asked = queryOf(values, context.now());
     const { query, count, missing, notes } = await findWanted(asked, values.Strict === true, context).catch(

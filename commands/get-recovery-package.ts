@@ -6,7 +6,7 @@ import { flag, list, value } from "../server/command/parameters.ts";
 import type { Values } from "../server/command/parameters.ts";
 import { volumeTypes, type RecoveryKey, type RecoveryKeyQuery } from "../server/command/site-database.ts";
 import { listInWords } from "../server/model/list-in-words.ts";
-import { findStored } from "./find-stored.ts";
+import { findStored, keysCounted } from "./find-stored.ts";
 import { helpdeskReason } from "./helpdesk-reason.ts";
 
 const parameters = {
@@ -41,7 +41,7 @@ const ofStored = async (
   asked: RecoveryKeyQuery,
   context: EstimateContext,
 ): Promise<{ readonly query: RecoveryKeyQuery } & Pick<Meant, "notes">> => {
-  const { stored, missing, ambiguous, notes } = await findStored([name], asked, context);
+  const { stored, missing, ambiguous, notes } = await findStored([name], keysCounted(asked, context), context);
   if (stored.length > 0) return { query: { ...asked, computerNames: stored }, notes };
   if (missing.length > 0) throw new EndpointError("ObjectNotFound", `No recovery key was found for computer ${name}.`);
   throw new Ambiguous(ambiguous.join(" "));

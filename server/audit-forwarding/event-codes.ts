@@ -70,7 +70,10 @@ const rows: Partial<Record<AuditEvent["type"], CodesOfType>> = {
   search: { otherwise: own("search", "RecoveryKeysSearched", 5) },
   disclosure: {
     by: "what",
-    codes: { "recovery-package": own("disclosure", "RecoveryPackageDisclosed", 5) },
+    codes: {
+      "recovery-package": own("disclosure", "RecoveryPackageDisclosed", 5),
+      protector: own("disclosure", "ProtectorDisclosed", 5),
+    },
     otherwise: own("disclosure", "RecoveryKeysDisclosed", 5),
   },
   authentication: {

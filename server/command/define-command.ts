@@ -21,7 +21,7 @@ export interface Column {
   readonly width: number;
   /** Scripts' tables are at least so wide here: the first rows of a live answer don't tell how wide the next will be. */
   readonly least?: number;
-  /** The column holds recovery keys. */
+  /** The column holds recovery keys, or what else is secret. */
   readonly secret?: boolean;
 }
 
@@ -56,6 +56,8 @@ export type CommandResult =
       readonly collects?: Collected;
       /** Rows come when something happens, until somebody stops it: each is shown at once, and no page waits for a key. */
       readonly live?: true;
+      /** What the secret columns hold, where these are no recovery keys. */
+      readonly secretsAre?: string;
       /** Said to people after the last row, where the rows were not shaped. */
       readonly summary?: () => string;
       /** 0 without it. 1 is a negative answer (`verify-cert`: not valid), 3: some of what was named is not there. */

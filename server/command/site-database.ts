@@ -43,6 +43,28 @@ export interface RecoveryKeyQuery {
   readonly withState?: boolean;
 }
 
+/** Named as in Windows PowerShell's `KeyProtectorType`, but for the certificate of a data recovery agent. */
+type ProtectorType = "ExternalKey" | "DataRecoveryAgent";
+
+/** Another way into a volume than a recovery password. */
+export interface OtherProtector {
+  /** GUID, upper case, without braces. */
+  readonly protectorId: string;
+  readonly protectorType: ProtectorType;
+  /** Of an external key, on a stick or a share. Absent where the data did not say. */
+  readonly fileName: Secret | undefined;
+  /** Of the certificate whose private key opens the volume. Absent where the data did not say. */
+  readonly thumbprint: Secret | undefined;
+  readonly computerName: string;
+  readonly volumeId: string | undefined;
+  readonly volumeType: VolumeType;
+  /** ISO 8601, UTC, milliseconds. */
+  readonly lastUpdateTime: string;
+}
+
+/** Which volumes' protectors. An id is a key's or a protector's own. Where its data named no volume, its computer's same kind of volume counts. */
+export type ProtectorQuery = Pick<RecoveryKeyQuery, "computerNames" | "passwordIds" | "volumeTypes">;
+
 /** How many keys a site database has, and which one that is. */
 export interface KeysStored {
   /** Names it, so that what was taken from another is never held against it. */
@@ -221,6 +243,12 @@ export interface SiteDatabase {
    * @returns undefined where the key has none; it may be marked nevertheless
    */
   takeRecoveryPackage(passwordId: string, reason: string, signal: AbortSignal): Promise<Secret | undefined>;
+  /**
+   * Reads what else opens volumes, as `readRecoveryKeys` reads keys. Marks nothing: no client replaces these.
+   *
+   * @throws EndpointError ResourceUnavailable where this kind of site keeps none
+   */
+  readProtectors(query: ProtectorQuery, signal: AbortSignal): AsyncIterable<readonly OtherProtector[]>;
   verifyCertificate(signal: AbortSignal): Promise<CertificateVerification>;
   /**
    * Writes the certificate and its private key into the configured backup directory, exclusively, 0600, all files or none,

@@ -29,9 +29,33 @@ const newKey = (computerName: string, volumeId: string, volumeType: VolumeType, 
   };
 };
 
+/** What else opens a volume: a file on a stick, and a certificate of the company's. */
+const otherProtectors = (computerName: string, volumeId: string, at: Date): readonly RecoveryRecord[] => {
+  const common = {
+    line: 1,
+    computerName,
+    volumeId,
+    volumeType: "OperatingSystem",
+    lastUpdateTime: at.toISOString(),
+  } as const;
+  const keyId = randomUUID().toUpperCase();
+  return [
+    { ...common, protector: { kind: "ExternalKey", keyId, fileName: `${keyId}.BEK` } },
+    {
+      ...common,
+      protector: {
+        kind: "DataRecoveryAgent",
+        keyId: randomUUID().toUpperCase(),
+        certificateThumbprint: randomBytes(20).toString("hex"),
+      },
+    },
+  ];
+};
+
 /**
  * The demo's site: made-up computers, real in form, so that every command has something to show. Forty computers with a
- * system volume, every third with a data volume, every fifth with an older, rotated key. Keys are new for each demo.
+ * system volume, every third with a data volume, every fifth with an older, rotated key, the first with other protectors. Keys are new for
+ * each demo.
  */
 export async function* demoRecords(now: Date): AsyncGenerator<RecoveryRecord> {
   for (let number = 1; number <= 40; number += 1) {
@@ -41,6 +65,7 @@ export async function* demoRecords(now: Date): AsyncGenerator<RecoveryRecord> {
     const at = new Date(now.getTime() - (age + 1) * dayMs);
     const system = randomUUID().toUpperCase();
     yield newKey(computerName, system, "OperatingSystem", at);
+    if (number === 1) yield* otherProtectors(computerName, system, at);
     if (number % 5 === 0) {
       yield newKey(computerName, system, "OperatingSystem", new Date(at.getTime() - 200 * dayMs));
     }

@@ -30,8 +30,8 @@ export interface Delivery {
   readonly reveal: (text: string) => string;
   /** Told of the keys that were just put on the record, before they are opened: a transcript marks the place. */
   readonly disclosed?: (keyIds: readonly string[]) => Promise<void>;
-  /** Asked before more than a screenful of keys is shown to a person; exec answers `true`. */
-  confirmBulk(count: number): Promise<boolean>;
+  /** Asked before more than a screenful of keys, or of what else is secret, is shown to a person; exec answers `true`. */
+  confirmBulk(count: number, secrets: string): Promise<boolean>;
   /** A question of consequence, asked of a person; exec, where there is none, answers `false`. */
   confirm(question: string): Promise<boolean>;
   /** Says something beside the answer, while the command is still to run. */

@@ -52,7 +52,7 @@ const putOnRecord = async (
 };
 
 /**
- * The only way from a recovery key to its text: puts every key of the batch on the record, waits until that is durable,
+ * The only way from a recovery key to its text: puts every key of the batch on the record, each as what it is, waits until that is durable,
  * has them marked as disclosed, then opens them.
  *
  * @throws EndpointError AuditUnavailable, LimitsExceeded; then nothing of the batch was opened
@@ -63,17 +63,19 @@ export const disclose = async (
 ): Promise<readonly (readonly DisclosedCell[])[]> => {
   const { delivery, mark } = disclosure;
   // A loop, as flatMap over every cell made three arrays a row.
-  const keys: ShownKey[] = [];
+  const shown = new Map<OtherSecret | undefined, ShownKey[]>();
   for (const row of rows) {
     for (const cell of row) {
-      if (cell instanceof Secret)
-        keys.push({ keyId: cell.label?.keyId ?? "unknown", computerName: cell.label?.computerName ?? "unknown" });
+      if (!(cell instanceof Secret)) continue;
+      const { keyId = "unknown", computerName = "unknown", what } = cell.label ?? {};
+      const keys = shown.get(what);
+      if (keys === undefined) shown.set(what, [{ keyId, computerName }]);
+      else keys.push({ keyId, computerName });
     }
   }
-  if (keys.length > 0) {
-    await putOnRecord(keys, undefined, disclosure);
-    await mark?.([...new Set(keys.map(({ keyId }) => keyId))]);
-  }
+  for (const [what, keys] of shown) await putOnRecord(keys, what, disclosure);
+  const marked = shown.get(undefined);
+  if (marked !== undefined) await mark?.([...new Set(marked.map(({ keyId }) => keyId))]);
   // A screen's glyphs are private-use code points: none may come from the database.
   const plain = delivery.how === "exec" ? (text: string) => text : withoutPrivateUse;
   return rows.map((row) =>

@@ -60,7 +60,7 @@ export const inTurns = (
 
   return {
     ...delivery,
-    confirmBulk: (count) => whilePaused(delivery.confirmBulk(count)),
+    confirmBulk: (count, secrets) => whilePaused(delivery.confirmBulk(count, secrets)),
     confirm: (question) => whilePaused(delivery.confirm(question)),
     askPassword: (prompt, purpose) => whilePaused(delivery.askPassword(prompt, purpose)),
     show: (answer) => delivery.show(paced(answer)),

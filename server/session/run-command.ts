@@ -158,7 +158,7 @@ const showRows = async (dependencies: RunDependencies, started: Started, result:
   const { delivery } = started;
   const shaped = await shapeWithinLimits(result, started.admitted);
   if (delivery.how !== "exec" && holdsKeys(shaped) && shaped.count !== undefined) {
-    if (!(await delivery.confirmBulk(await shaped.count())))
+    if (!(await delivery.confirmBulk(await shaped.count(), shaped.secretsAre ?? "recovery keys")))
       throw new EndpointError("OperationStopped", "Nothing was shown.");
   }
   // Not what somebody reads on a screen: it is gone with the screen. Nor what was left out behind a pipe, whatever it was.

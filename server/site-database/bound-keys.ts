@@ -1,16 +1,20 @@
 import { EndpointError } from "../errors.ts";
 import {
   volumeTypes,
+  type BoundField,
   type KeyBounds,
   type ListedKey,
+  type ProtectorQuery,
   type RecoveryKey,
   type RecoveryKeyQuery,
   type SiteDatabase,
 } from "../command/site-database.ts";
 
-async function* filtered<Key extends ListedKey>(
+type Bounded = Pick<ListedKey, BoundField>;
+
+async function* filtered<Key extends Bounded>(
   batches: AsyncIterable<readonly Key[]>,
-  isInside: (key: ListedKey) => boolean,
+  isInside: (key: Bounded) => boolean,
 ): AsyncGenerator<Key[]> {
   for await (const batch of batches) {
     const inside = batch.filter(isInside);
@@ -19,7 +23,7 @@ async function* filtered<Key extends ListedKey>(
 }
 
 /** Values that can be named are named to the database, so that it reads no more than it must. What was asked for is within them. */
-const narrowed = (query: RecoveryKeyQuery, { computerName, volumeType }: KeyBounds): RecoveryKeyQuery => ({
+const narrowed = <Query extends ProtectorQuery>(query: Query, { computerName, volumeType }: KeyBounds): Query => ({
   ...(computerName?.values === undefined ? {} : { computerNames: computerName.values }),
   ...(volumeType?.values === undefined ? {} : { volumeTypes: volumeTypes.filter(volumeType.allows) }),
   ...query,
@@ -35,7 +39,7 @@ const narrowed = (query: RecoveryKeyQuery, { computerName, volumeType }: KeyBoun
 export const boundKeys = (site: SiteDatabase, bounds: KeyBounds | undefined): SiteDatabase => {
   if (bounds === undefined) return site;
   const { computerName, volumeType } = bounds;
-  const isInside = (key: ListedKey): boolean =>
+  const isInside = (key: Bounded): boolean =>
     (computerName?.allows(key.computerName) ?? true) && (volumeType?.allows(key.volumeType) ?? true);
   const read = (query: RecoveryKeyQuery, signal: AbortSignal): AsyncGenerator<RecoveryKey[]> =>
     filtered(site.readRecoveryKeys(narrowed(query, bounds), signal), isInside);
@@ -67,6 +71,7 @@ export const boundKeys = (site: SiteDatabase, bounds: KeyBounds | undefined): Si
     keysStored: () => Promise.resolve(undefined),
     keysSince: () => Promise.resolve({ keys: 0 }),
     readRecoveryKeys: read,
+    readProtectors: (query, signal) => filtered(site.readProtectors(narrowed(query, bounds), signal), isInside),
     markDisclosed: async (passwordIds, reason, signal) => {
       if (!(await areInside(passwordIds, signal)))
         throw new EndpointError("ResourceUnavailable", "A recovery key is not there any longer, so it is not shown.");

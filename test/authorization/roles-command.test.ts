@@ -27,7 +27,7 @@ test("`roles test` on the shipped file: no errors, and the one warning that is m
   expect(run(path, "test")).toEqual({
     status: 0,
     text:
-      "warning: line 19, roleCapabilities.exporter.visibleCommands[0]: grants the restricted NoRotation, raw without any rule: " +
+      "warning: line 19, roleCapabilities.exporter.visibleCommands[0]: grants the restricted Protectors, NoRotation, raw without any rule: " +
       `every key of the site may be taken at once.\n${path}: no errors, 1 warning\n`,
   });
 });

@@ -8,6 +8,7 @@ import type {
   CertificateRestoreRequest,
   CertificateState,
   CertificateVerification,
+  OtherProtector,
   RecoveryKey,
   RecoveryKeyQuery,
   SiteDatabase,
@@ -24,6 +25,7 @@ interface Asked {
     | "mark"
     | "has-package"
     | "take-package"
+    | "protectors"
     | "verify"
     | "backup"
     | "find"
@@ -85,6 +87,7 @@ export const createMemorySite = (
   verification: CertificateVerification = { microsoftCheck: true, valid: true, findings: [] },
   state: CertificateState = { hasMasterKey: true },
   packages: ReadonlyMap<string, Secret> = new Map(),
+  protectors: readonly OtherProtector[] = [],
 ): MemorySite => {
   const asked: Asked[] = [];
   const marked: string[] = [];
@@ -132,6 +135,16 @@ export const createMemorySite = (
       const found = packages.get(passwordId);
       if (found !== undefined) marked.push(passwordId);
       return found;
+    },
+    readProtectors: async function* read(query) {
+      asked.push({ what: "protectors", query });
+      const names = query.computerNames?.map(foldComputerName);
+      yield protectors.filter(
+        ({ computerName, protectorId, volumeType }) =>
+          (names?.includes(foldComputerName(computerName)) ?? true) &&
+          (query.passwordIds?.some((id) => protectorId.startsWith(id)) ?? true) &&
+          (query.volumeTypes?.includes(volumeType) ?? true),
+      );
     },
     verifyCertificate: async () => {
       asked.push({ what: "verify" });

@@ -12,6 +12,7 @@ import {
 } from "../../server/site-database/embedded/index.ts";
 import { searchQueries } from "../../server/site-database/embedded/search-keys.ts";
 import { namesakeQueries } from "../../server/site-database/embedded/namesakes.ts";
+import { protectorQueries } from "../../server/site-database/embedded/read-protectors.ts";
 import { pageQueries } from "../../server/site-database/embedded/key-pages.ts";
 import { collect, disclosing, guid, neverStopped, passwordOf, passwordRecord, textOf, keepRecord } from "./fixture.ts";
 import { madeSites } from "./made-sites.ts";
@@ -208,7 +209,7 @@ describe("locks", () => {
 describe("large sites", () => {
   test("plans every page from an index, without a sort and without a scan", async () => {
     const site = await newSite();
-    for (const [name, sql] of Object.entries({ ...pageQueries(true), ...namesakeQueries })) {
+    for (const [name, sql] of Object.entries({ ...pageQueries(true), ...namesakeQueries, ...protectorQueries })) {
       const plan = site.look(`EXPLAIN QUERY PLAN ${sql.replaceAll("?", "1")}`).map((row) => String(row[3]));
       expect(
         plan.filter((step) => /SCAN|TEMP B-TREE/.test(step)),

@@ -232,10 +232,10 @@ export class LineSession implements SessionMode {
         return this.#glyphs.reveal(text, id);
       },
       disclosed: (keyIds) => this.#parts.terminal.marker(disclosureLabel(keyIds)),
-      confirmBulk: (count) =>
+      confirmBulk: (count, secrets) =>
         this.#rows === undefined || count < this.#rows
           ? Promise.resolve(true)
-          : this.#trustedPath.confirm(`Show ${count} recovery keys?`, signal),
+          : this.#trustedPath.confirm(`Show ${count} ${secrets}?`, signal),
       confirm: (question) => this.#trustedPath.confirm(question, signal),
       tell: (text) => this.#show(`${screenText(text)}\n`),
       askPassword: (question, purpose) => this.#trustedPath.askPassword(question, purpose, signal),

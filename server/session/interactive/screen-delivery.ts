@@ -131,10 +131,10 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
       return face.glyphs.reveal(text, id);
     },
     disclosed: (keyIds) => parts.mark(disclosureLabel(keyIds)),
-    confirmBulk: async (count) => {
+    confirmBulk: async (count, secrets) => {
       // Known before anything is shown: refused whole, rather than after two thousand keys.
       refuseTooManyKeys(count);
-      return count <= pageRows() || (await trustedPath.confirm(`Show ${count} recovery keys?`, signal));
+      return count <= pageRows() || (await trustedPath.confirm(`Show ${count} ${secrets}?`, signal));
     },
     confirm: (question) => trustedPath.confirm(question, signal),
     tell: (text) => showText(screenText(text)),

@@ -27,6 +27,7 @@ import type { MasterKeySource } from "./master-key.ts";
 import { CertificateAccess } from "./principals.ts";
 import { createKeyReader } from "./read-keys.ts";
 import { createPackageReader } from "./read-package.ts";
+import { createProtectorReader } from "./read-protectors.ts";
 import type { InLine } from "./read-keys.ts";
 import { ReadingThreads } from "./reading-thread.ts";
 import type { ThreadOptions } from "./reading-thread.ts";
@@ -209,7 +210,8 @@ const serve = (
   });
   const mark = createMarker(database, access, lookUp);
   const packages = createPackageReader(database, access, lookUp, mark);
-  return { reader, mark, packages, guard, threads, verify: createCertificateVerifier(database, access) };
+  const protectors = createProtectorReader(database, digests, lookUp);
+  return { reader, mark, packages, protectors, guard, threads, verify: createCertificateVerifier(database, access) };
 };
 
 /** Opens the embedded site database for the server. Close it to zero its keys and empty the write-ahead log. */
@@ -219,7 +221,11 @@ export const openEmbeddedSiteDatabase = async (options: OpenDatabase): Promise<S
   const unlocked = await unlockDatabase(file, masterKey, { signal: new AbortController().signal, lockWaitMs });
   const { database, access } = unlocked;
   try {
-    const { reader, mark, packages, guard, threads, verify } = serve(unlocked, await fileIdentity(file), options);
+    const { reader, mark, packages, protectors, guard, threads, verify } = serve(
+      unlocked,
+      await fileIdentity(file),
+      options,
+    );
     await guard.open();
     const parts = { database, access, keys: unlocked, lockWaitMs };
     const checkedBackupDirectory = async (): Promise<string> => {
@@ -247,6 +253,7 @@ export const openEmbeddedSiteDatabase = async (options: OpenDatabase): Promise<S
       readRecoveryKeys: reader.read,
       markDisclosed: mark,
       ...packages,
+      ...protectors,
       verifyCertificate: (signal) => withLockPatience({ signal, lockWaitMs }, () => verify(new Date())),
       backupCertificate: async (request, signal) =>
         backupCertificate({ ...parts, backupDirectory: await checkedBackupDirectory() }, request, signal),

@@ -88,6 +88,15 @@ export const pageQueries = (withCells: boolean) =>
 /** Every key of one computer, without cells: what decides which is its newest. A computer has few. */
 export const everyKeyOfMachine = `SELECT ${columns(false)} ${fromMachine} WHERE m.Id = ?`;
 
+/** Behind the columns of a page's row. */
+export const otherProtectorColumns = { fileName: 18, thumbprint: 19 } as const;
+
+/** What else opens the volumes of one computer. A computer has few. */
+export const otherProtectorsOfMachine = `SELECT ${columns(false)}, k.FileName, k.CertificateThumbprint FROM ${machines} m
+  CROSS JOIN ${links} mv ON mv.MachineId = m.Id CROSS JOIN ${volumes} v ON v.Id = mv.VolumeId
+  CROSS JOIN ${keys} k ON k.VolumeId = mv.VolumeId AND k.ProtectorKind > ${password}
+  WHERE m.Id = ? ORDER BY mv.VolumeId, k.ProtectorKind, k.LastUpdateTime DESC, k.Id DESC`;
+
 type PageQueries = Readonly<Record<keyof ReturnType<typeof pageQueries>, ArrayQuery>>;
 
 /** Where a walk stands; another connection goes on from it. Holds no cell. */

@@ -22,7 +22,7 @@ const volumeTypeNames: ReadonlyMap<number, VolumeType> = new Map<number, VolumeT
   [volumeTypeIds.Removable, "Removable"],
 ]);
 
-const decodeVolumeType = (raw: unknown): VolumeType => {
+export const decodeVolumeType = (raw: unknown): VolumeType => {
   const name = volumeTypeNames.get(decodeInteger(raw, "VolumeTypeId"));
   if (name === undefined) throw new UnreadableCell("VolumeTypeId is not a known type");
   return name;
@@ -94,7 +94,7 @@ export interface FoundKey extends Omit<RecoveryKey, "recoveryKey"> {
 }
 
 /** A made-up one is nobody's: shown, it would be taken for one of Windows. */
-const decodeVolumeId = (row: RawRow): string | undefined =>
+export const decodeVolumeId = (row: RawRow): string | undefined =>
   row[at.derived] === 0 ? decodeText(row[at.volumeGuid], "VolumeGuid") : undefined;
 
 export const decodeKeyRow = (

@@ -36,7 +36,8 @@ const rowsInLine: InLine = { least: 512, most: 16_384 };
 
 const keyIdPattern = /^[0-9A-F-]{8,36}$/;
 
-const checkQuery = (query: RecoveryKeyQuery): void => {
+/** @throws EndpointError InvalidArgument */
+export const checkKeyIds = (query: Pick<RecoveryKeyQuery, "passwordIds">): void => {
   if (query.passwordIds?.some((id) => !keyIdPattern.test(id)))
     throw new EndpointError(
       "InvalidArgument",
@@ -127,7 +128,7 @@ export const createKeyReader = ({
       return look(signal, () => namesakes(name));
     },
     count: async (query, signal) => {
-      checkQuery(query);
+      checkKeyIds(query);
       await ready(signal);
       const { matches } = judgeFor(query);
       const { next } = pages.start(query, false);
@@ -138,7 +139,7 @@ export const createKeyReader = ({
       }
     },
     read: async function* read(query, signal) {
-      checkQuery(query);
+      checkKeyIds(query);
       await ready(signal);
       const judge = judgeFor(query);
       const { next, position } = pages.start(query, true);

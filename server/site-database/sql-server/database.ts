@@ -1,4 +1,5 @@
 import type { CertificateVerification, KeysStored, SiteDatabase } from "../../command/site-database.ts";
+import { EndpointError } from "../../errors.ts";
 import { cameAfter } from "../uncollected.ts";
 import { backupCertificate } from "./backup-certificate.ts";
 import { createKeyAsker } from "./ask-for-key.ts";
@@ -39,6 +40,14 @@ const closeAfterIdleMs = 5 * 60_000;
 
 /** Of Microsoft's script. */
 const expiresOn = "2039-10-22";
+
+/** No public script or procedure of a site knows a table of them: Keys holds recovery passwords. */
+const noProtectors = (): never => {
+  throw new EndpointError(
+    "ResourceUnavailable",
+    "A Configuration Manager site keeps recovery passwords and packages only: it has no other protectors to list.",
+  );
+};
 
 const connectionsFor = (
   driver: Driver,
@@ -90,6 +99,7 @@ export const openSqlServerSiteDatabase = async (options: OpenSqlServer): Promise
       return { keys: Math.max(keys, later), since };
     },
     ...createKeyAsker(writes),
+    readProtectors: noProtectors,
     verifyCertificate: (signal): Promise<CertificateVerification> => verifyCertificate(writes, signal, new Date()),
     backupCertificate: (request, signal) => backupCertificate(writes, places, request, signal),
     findCertificate: (signal) => findCertificate(writes, signal),

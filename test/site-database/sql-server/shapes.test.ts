@@ -33,6 +33,11 @@ test("a site whose GetRecoveryKey gives no packages has none", async () => {
   await expect(database.takeRecoveryPackage(guid("key 1"), "x", neverStopped)).resolves.toBeUndefined();
 });
 
+test("no site has a list of other protectors, and says so", async () => {
+  const database = await start({});
+  expect(() => database.readProtectors({}, neverStopped)).toThrow("it has no other protectors to list");
+});
+
 /** What public sources leave open about a site: whatever it is, each key comes once, however the pages fall. */
 const shapes: readonly (readonly [string, Partial<SiteShape>])[] = [
   ["texts and datetime", {}],
