@@ -17,6 +17,7 @@ const columns: readonly ColumnOf<OtherProtector>[] = [
   { name: "ComputerName", width: 16, cell: (one) => one.computerName },
   { name: "VolumeType", width: 15, cell: (one) => one.volumeType },
   { name: "ProtectorType", width: 17, cell: (one) => one.protectorType },
+  { name: "Category", width: 8, cell: (one) => one.category ?? null },
   { name: "ProtectorId", width: wholeKeyIdLength, cell: (one) => one.protectorId },
   { name: "FileName", width: 40, secret: true, cell: (one) => one.fileName ?? null },
   { name: "Thumbprint", width: 40, secret: true, cell: (one) => one.thumbprint ?? null },

@@ -46,11 +46,19 @@ export interface RecoveryKeyQuery {
 /** Named as in Windows PowerShell's `KeyProtectorType`, but for the certificate of a data recovery agent. */
 type ProtectorType = "ExternalKey" | "DataRecoveryAgent";
 
+/**
+ * `Managed`: BitLocker's own, to unlock a drive without asking; it dies with its Windows installation. `Recovery`: kept outside, for a drive
+ * that no installation opens any more.
+ */
+export type KeyCategory = "Managed" | "Recovery";
+
 /** Another way into a volume than a recovery password. */
 export interface OtherProtector {
   /** GUID, upper case, without braces. */
   readonly protectorId: string;
   readonly protectorType: ProtectorType;
+  /** Absent where the data did not say. */
+  readonly category: KeyCategory | undefined;
   /** Of an external key, on a stick or a share. Absent where the data did not say. */
   readonly fileName: Secret | undefined;
   /** Of the certificate whose private key opens the volume. Absent where the data did not say. */

@@ -40,7 +40,7 @@ const otherProtectors = (computerName: string, volumeId: string, at: Date): read
   } as const;
   const keyId = randomUUID().toUpperCase();
   return [
-    { ...common, protector: { kind: "ExternalKey", keyId, fileName: `${keyId}.BEK` } },
+    { ...common, protector: { kind: "ExternalKey", keyId, fileName: `${keyId}.BEK`, category: "Recovery" } },
     {
       ...common,
       protector: {

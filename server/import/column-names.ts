@@ -137,6 +137,7 @@ const names = {
   protectorType: ["keyprotectortype"],
   protectors: ["keyprotector", "keyprotectors"],
   fileName: ["keyfilename"],
+  autoUnlock: ["autounlockprotector"],
   certificateType: ["keycertificatetype"],
   thumbprint: ["thumbprint"],
 } as const;

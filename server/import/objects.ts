@@ -10,7 +10,7 @@ import { BrokenFile, type Reading } from "./reading.ts";
 import { rowReader, type Surroundings } from "./rows.ts";
 
 const scalar = (value: unknown): string =>
-  typeof value === "string" || typeof value === "number" ? String(value) : "";
+  ["string", "number", "boolean"].includes(typeof value) ? String(value) : "";
 
 const isByte = (value: unknown): value is number =>
   typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255;

@@ -1,3 +1,4 @@
+import type { KeyCategory } from "../command/site-database.ts";
 import type { RawRecord } from "./record.ts";
 
 /**
@@ -22,4 +23,11 @@ export const protectorKind = (type: string): RawRecord["protector"]["kind"] | un
 export const isUserCertificate = (type: string | undefined): boolean => {
   const text = type?.toLowerCase() ?? "";
   return text !== "" && text !== "1" && !text.includes("recovery") && !text.includes("dra");
+};
+
+/** `AutoUnlockProtector` of PowerShell, which has it of external keys alone: one that unlocks by itself is BitLocker's own. */
+export const categoryOf = (autoUnlock: string | undefined): KeyCategory | undefined => {
+  const text = autoUnlock?.toLowerCase();
+  if (text === "true") return "Managed";
+  return text === "false" ? "Recovery" : undefined;
 };

@@ -1,5 +1,5 @@
 import { Secret } from "../secret.ts";
-import type { VolumeType } from "../command/site-database.ts";
+import type { KeyCategory, VolumeType } from "../command/site-database.ts";
 import { isSameComputer } from "../model/computer-name.ts";
 import { canonicalRecoveryPassword } from "../model/recovery-password.ts";
 import type { KeyProtector, RecoveryRecord } from "../site-database/recovery-record.ts";
@@ -21,7 +21,11 @@ export interface RawRecord {
   readonly table?: number | undefined;
   readonly protector:
     | { readonly kind: "NumericalPassword"; readonly password: string; readonly passwordLine?: number }
-    | { readonly kind: "ExternalKey"; readonly fileName?: string | undefined }
+    | {
+        readonly kind: "ExternalKey";
+        readonly fileName?: string | undefined;
+        readonly category?: KeyCategory | undefined;
+      }
     | { readonly kind: "DataRecoveryAgent"; readonly certificateThumbprint?: string | undefined };
   readonly volumeId?: string | undefined;
   readonly volumeType?: VolumeType;
@@ -72,8 +76,13 @@ const findProtector = (raw: RawRecord, keyId: string, name: string, reading: Rea
       return { kind: protector.kind, keyId, recoveryPassword: new Secret(password, { keyId, computerName: name }) };
     }
     case "ExternalKey": {
-      const file = protector.fileName ?? "";
-      return fileName.test(file) ? { kind: protector.kind, keyId, fileName: file } : { kind: protector.kind, keyId };
+      const { kind, fileName: file = "", category } = protector;
+      return {
+        kind,
+        keyId,
+        ...(fileName.test(file) && { fileName: file }),
+        ...(category !== undefined && { category }),
+      };
     }
     case "DataRecoveryAgent": {
       const print = (protector.certificateThumbprint ?? "").replace(/\s/g, "");

@@ -7,7 +7,7 @@ import { decodeTime, decodeVolumeType, decodeWrittenBytes, decodeWrittenGuid } f
 import { cellText, isAbsent, type Layout } from "./layout.ts";
 import { recoveryPasswordsIn } from "./password-account.ts";
 import { otherNameIn } from "./other-names.ts";
-import { isUserCertificate, protectorKind } from "./protector-kinds.ts";
+import { categoryOf, isUserCertificate, protectorKind } from "./protector-kinds.ts";
 import type { Reading } from "./reading.ts";
 import { checkRecord, type RawRecord } from "./record.ts";
 
@@ -103,7 +103,8 @@ const readOther = (
   }
   if (type === undefined || kind === "NumericalPassword" || /\s/.test(type)) return undefined;
   if (kind === "ExternalKey") {
-    return [checkRecord({ ...common, protector: { kind, fileName: read("fileName") } }, reading) ?? []].flat();
+    const protector = { kind, fileName: read("fileName"), category: categoryOf(read("autoUnlock")) } as const;
+    return [checkRecord({ ...common, protector }, reading) ?? []].flat();
   }
   if (kind === "DataRecoveryAgent" && !isUserCertificate(read("certificateType"))) {
     const protector = { kind, certificateThumbprint: read("thumbprint") } as const;

@@ -1,10 +1,11 @@
+import type { KeyCategory } from "../command/site-database.ts";
 import { namesComputer, roleOfName } from "./column-names.ts";
 import { computerInName } from "./distinguished-name.ts";
 import { decodeComputerName, guidsIn } from "./fields.ts";
 import { isAbsent } from "./layout.ts";
 import type { Line } from "./lines.ts";
 import { recoveryPasswordsIn } from "./password-account.ts";
-import { protectorKind } from "./protector-kinds.ts";
+import { categoryOf, protectorKind } from "./protector-kinds.ts";
 import type { RawRecord } from "./record.ts";
 
 export interface KeyId {
@@ -27,6 +28,7 @@ export interface Facts extends Line {
   readonly protectorType: string | undefined;
   readonly keyFile: string | undefined;
   readonly thumbprint: string | undefined;
+  readonly category: KeyCategory | undefined;
 }
 
 const labelLine = /^\s*(\S.*?)\s*[:：]\s*$/;
@@ -39,6 +41,8 @@ const volumeLine = /^\s*\S.*"?[A-Z]:\\?"?\s+\[.*\]\s*$/i;
 const passwordLike = /(?:^|[:：=])\s*(\d{6}[- ]\d[\dA-Za-z -]*|\d{20,})\s*$/;
 const keyFileLine = /^\s*(\S.*\.BEK)\s*$/i;
 const thumbprintLine = /^\s*([0-9a-f]{40})\s*$/i;
+/** manage-bde's, below an external key. Its other languages' words are not known here: then nothing is said. */
+const autoUnlockLine = /^\s*Automatic unlock enabled\.\s*$/i;
 const directoryName = /(?:LDAP:\/\/(?:[^/\s]+\/)?)?(CN=.*,DC=[^,\s]+)/i;
 
 /** Ids of other things stand beside keys in mails and reports, and none of them is a key's. */
@@ -111,6 +115,9 @@ export const factsOf = ({ number, text }: Line): Facts => {
     thumbprint:
       thumbprintLine.exec(text)?.[1] ??
       (before !== undefined && roleOfName(before) === "thumbprint" ? value.trim() : undefined),
+    category: autoUnlockLine.test(text)
+      ? "Managed"
+      : categoryOf(before !== undefined && roleOfName(before) === "autoUnlock" ? value.trim() : undefined),
   };
 };
 

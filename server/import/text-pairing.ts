@@ -128,6 +128,7 @@ export class TextPairing {
       computerName: this.#heading,
       type: undefined,
       keyFile: undefined,
+      category: undefined,
       thumbprint: undefined,
       isEmpty: false,
       malformed: undefined,

@@ -1,3 +1,4 @@
+import type { KeyCategory } from "../command/site-database.ts";
 import type { RecoveryRecord } from "../site-database/recovery-record.ts";
 import { plainName } from "./column-names.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
@@ -19,6 +20,7 @@ export interface Section {
   type: string | undefined;
   keyFile: string | undefined;
   thumbprint: string | undefined;
+  category: KeyCategory | undefined;
   /** `RecoveryPassword :` with nothing behind it, as protectors of other kinds have it in PowerShell's lists. */
   isEmpty: boolean;
   malformed: { readonly text: string; readonly line: number } | undefined;
@@ -29,6 +31,7 @@ export const addDetails = (section: Section, facts: Facts): void => {
   section.type ??= facts.protectorType;
   section.keyFile ??= facts.keyFile;
   section.thumbprint ??= facts.thumbprint;
+  section.category ??= facts.category;
   section.isEmpty ||= plainName(facts.label ?? "") === "recoverypassword";
   if (facts.malformed !== undefined) section.malformed ??= { text: facts.malformed, line: facts.number };
 };
@@ -134,7 +137,7 @@ export class Sections {
       case "NumericalPassword":
         return this.#refuse(section, "this protector's recovery password is missing: is the file cut off?");
       case "ExternalKey":
-        return this.#check(section, { kind: "ExternalKey", fileName: section.keyFile });
+        return this.#check(section, { kind: "ExternalKey", fileName: section.keyFile, category: section.category });
       case "DataRecoveryAgent":
         return this.#check(section, { kind: "DataRecoveryAgent", certificateThumbprint: section.thumbprint });
       case "Other":

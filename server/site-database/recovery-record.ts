@@ -1,10 +1,16 @@
 import type { Secret } from "../secret.ts";
-import type { VolumeType } from "../command/site-database.ts";
+import type { KeyCategory, VolumeType } from "../command/site-database.ts";
 
 /** A key protector as recovery data describes it: the three kinds of a volume that can be recovered. */
 export type KeyProtector =
   | { readonly kind: "NumericalPassword"; readonly keyId: string; readonly recoveryPassword: Secret }
-  | { readonly kind: "ExternalKey"; readonly keyId: string; readonly fileName?: string }
+  | {
+      readonly kind: "ExternalKey";
+      readonly keyId: string;
+      readonly fileName?: string;
+      /** Absent where the file does not say. */
+      readonly category?: KeyCategory;
+    }
   | { readonly kind: "DataRecoveryAgent"; readonly keyId: string; readonly certificateThumbprint?: string };
 
 /** One key protector read from a file of recovery data, checked: ids are upper-case GUIDs, passwords well-formed. */

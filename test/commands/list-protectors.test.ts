@@ -11,6 +11,7 @@ const external = (number: number, computerName: string): OtherProtector => {
   return {
     protectorId,
     protectorType: "ExternalKey",
+    category: "Managed",
     fileName: new Secret(`${number}.BEK`, { keyId: protectorId, computerName, what: "protector" }),
     thumbprint: undefined,
     computerName,
@@ -26,7 +27,7 @@ const three = (): MemorySite =>
   siteWith(external(1, "PC-0001"), external(2, "PC-0002"), external(3, "PC-0003.corp.example"));
 
 const idsIn = async (line: string, site: MemorySite, asked?: Asked): Promise<unknown[]> =>
-  (await readAll((await runLine(line, site, asked)).result)).map((row) => row[3]);
+  (await readAll((await runLine(line, site, asked)).result)).map((row) => row[4]);
 
 test("protectors come with what tells them apart; file names and thumbprints are secret, and no key is asked for", async () => {
   const site = three();
@@ -35,6 +36,7 @@ test("protectors come with what tells them apart; file names and thumbprints are
     "ComputerName",
     "VolumeType",
     "ProtectorType",
+    "Category",
     "ProtectorId",
     "FileName",
     "Thumbprint",
@@ -46,6 +48,7 @@ test("protectors come with what tells them apart; file names and thumbprints are
       "PC-0001",
       "FixedData",
       "ExternalKey",
+      "Managed",
       "EEEE0001-0000-4000-8000-000000000000",
       "•••",
       null,

@@ -33,7 +33,7 @@ const volume = {
   KeyProtector: [
     protector(id.tpm, 1),
     protector(id.password, 3, { RecoveryPassword: makePassword(random) }),
-    protector(id.file, 2, { KeyFileName: `${id.file}.BEK` }),
+    protector(id.file, 2, { KeyFileName: `${id.file}.BEK`, AutoUnlockProtector: false }),
     protector(id.agent, 7, { KeyCertificateType: 1, Thumbprint: thumbprint }),
   ],
 };
@@ -60,15 +60,16 @@ describe("other protectors over ssh", () => {
     const file = "A3F21E0B-5A8E-4C3A-8A55-0E1D2C3B4A59";
     const rows: readonly Readonly<Record<string, unknown>>[] = JSON.parse(stdout);
     expect(rows).toHaveLength(4);
-    for (const [computer, kind, protectorId, fileName, ofCertificate] of [
-      ["PC-OP-1", "ExternalKey", id.file, `${id.file}.BEK`, null],
-      ["PC-OP-1", "DataRecoveryAgent", id.agent, null, thumbprint.toLowerCase()],
-      ["PC-OP-2", "ExternalKey", file, `${file}.BEK`, null],
-      ["PC-OP-2", "DataRecoveryAgent", "3F81C18D-A685-4782-8F55-99C6452980E7", null, ofText],
+    for (const [computer, kind, category, protectorId, fileName, ofCertificate] of [
+      ["PC-OP-1", "ExternalKey", "Recovery", id.file, `${id.file}.BEK`, null],
+      ["PC-OP-1", "DataRecoveryAgent", "Recovery", id.agent, null, thumbprint.toLowerCase()],
+      ["PC-OP-2", "ExternalKey", "Managed", file, `${file}.BEK`, null],
+      ["PC-OP-2", "DataRecoveryAgent", "Recovery", "3F81C18D-A685-4782-8F55-99C6452980E7", null, ofText],
     ])
       expect(rows.find((row) => row["ProtectorId"] === protectorId)).toMatchObject({
         ComputerName: computer,
         ProtectorType: kind,
+        Category: category,
         FileName: fileName,
         Thumbprint: ofCertificate,
       });

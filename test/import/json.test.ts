@@ -58,6 +58,8 @@ describe("PowerShell's key protectors", () => {
         protector("3", { RecoveryPassword: password }),
         protector("ExternalKey", { KeyFileName: "A.BEK" }),
         protector(2),
+        protector(2, { AutoUnlockProtector: true }),
+        protector("ExternalKey", { AutoUnlockProtector: "False" }),
         protector("PublicKey", { KeyCertificateType: 1, Thumbprint: "9DE688607336294A52B445D30D1EB92F0BEC1E78" }),
         protector(7, { KeyCertificateType: 2 }),
         ...[0, 1, 4, 5, 6, 8, 9, 10, "Tpm", "TpmPin", "Password"].map((type) => protector(type)),
@@ -69,6 +71,8 @@ describe("PowerShell's key protectors", () => {
       { kind: "NumericalPassword", keyId: id, recoveryPassword: expect.anything() },
       { kind: "ExternalKey", keyId: id, fileName: "A.BEK" },
       { kind: "ExternalKey", keyId: id },
+      { kind: "ExternalKey", keyId: id, category: "Managed" },
+      { kind: "ExternalKey", keyId: id, category: "Recovery" },
       { kind: "DataRecoveryAgent", keyId: id, certificateThumbprint: "9de688607336294a52b445d30d1eb92f0bec1e78" },
     ]);
     expect(passedOver).toBe(12);

@@ -39,6 +39,12 @@ describe("manage-bde -protectors -get", () => {
       keyId: "3F81C18D-A685-4782-8F55-99C6452980E7",
       certificateThumbprint: "9de688607336294a52b445d30d1eb92f0bec1e78",
     });
+    expect(records[3]?.protector).toEqual({
+      kind: "ExternalKey",
+      keyId: "A3F21E0B-5A8E-4C3A-8A55-0E1D2C3B4A59",
+      fileName: "A3F21E0B-5A8E-4C3A-8A55-0E1D2C3B4A59.BEK",
+      category: "Managed",
+    });
     expect(pairs(records)).toEqual([
       [id, password],
       ["601C567F-BB55-22E5-3A50-AE8DAE18AEFD", "428373-694848-697466-395450-590062-004103-372031-236489"],

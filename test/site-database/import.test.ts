@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { EndpointError } from "../../server/errors.ts";
 import { Secret } from "../../server/secret.ts";
 import { openRecoveryRecordWriter } from "../../server/site-database/embedded/index.ts";
+import type { KeyCategory } from "../../server/command/site-database.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
 import {
   asImportRecord,
@@ -121,6 +122,30 @@ describe("importing", () => {
       protector: { kind: "ExternalKey", keyId: guid("key 1") },
     };
     await expect(site.importRecords([other])).rejects.toMatchObject({ category: "ResourceExists" });
+  });
+
+  test("learns the category of an external key from a later record, and keeps what it knows", async () => {
+    await newSite();
+    const external = (category?: KeyCategory): RecoveryRecord => ({
+      line: 1,
+      computerName: "PC-1",
+      volumeType: "Unknown",
+      protector: { kind: "ExternalKey", keyId: guid("external"), ...(category !== undefined && { category }) },
+    });
+    const database = await site.open();
+    const known = async (): Promise<unknown> => {
+      for await (const [one] of database.readProtectors({}, neverStopped)) return one?.category;
+      return "none";
+    };
+    for (const [records, category] of [
+      [[external()], undefined],
+      [[external(), external("Managed"), external("Recovery")], "Managed"],
+      [[external("Recovery"), external()], "Managed"],
+    ] as const) {
+      await site.importRecords(records);
+      expect(await known()).toBe(category);
+    }
+    await expect(site.inspect(true)).resolves.toMatchObject({ rows: { wrong: 0 } });
   });
 
   test.each([

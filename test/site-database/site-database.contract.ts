@@ -74,16 +74,8 @@ const allRows = 8;
 
 export type { MakeSiteDatabase } from "./certificate.contract.ts";
 
-/**
- * Runs the cases that every implementation of the port must pass.
- *
- * @param certificate whether those of its certificate too: each derives keys of backups, which takes most of the contract's time
- */
-export const describeSiteDatabase = (
-  name: string,
-  make: MakeSiteDatabase,
-  { certificate }: { readonly certificate: boolean } = { certificate: true },
-): void => {
+/** Runs the cases that every implementation of the port must pass. */
+export const describeSiteDatabase = (name: string, make: MakeSiteDatabase): void => {
   describe(`${name} as a site database`, () => {
     const made: SiteDatabaseUnderTest[] = [];
     const start = async (given = records): Promise<SiteDatabaseUnderTest> => {
@@ -464,7 +456,7 @@ export const describeSiteDatabase = (
       expect(all.map((keys) => keys.length)).toEqual(Array(5).fill(allRows));
     });
 
-    if (certificate) testCertificate(start);
+    testCertificate(start);
 
     test("says that it is not available once closed", async () => {
       const { database } = await start();

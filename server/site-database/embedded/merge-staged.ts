@@ -10,6 +10,7 @@ import type { RowSet } from "./row-set.ts";
 import { setKeyDigest, setLinkDigest } from "./digest-rows.ts";
 import { inPortions } from "./portions.ts";
 import { noteSetChanges, sumUpSetChanges } from "./set-changes.ts";
+import { externalKeyKinds, protectorKinds } from "./schema.ts";
 import { conflictOf } from "./stage-records.ts";
 
 /*
@@ -28,11 +29,13 @@ const placeKnownSql = `
 INSERT INTO temp.Placed (KeyRow, KeyId, VolumeId, IsNew)
 SELECT s.KeyRow, k.Id, k.VolumeId, 0 FROM temp.StagedKeys s CROSS JOIN ${keys} k ON k.RecoveryKeyId = s.KeyGuid`;
 
+const isExternalKey = (kind: string): string => `${kind} IN (${externalKeyKinds.join(", ")})`;
+
 // The first line that says something else than what is stored. Compared by fingerprint: equal text, equal fingerprint.
 const conflictSql = `
 SELECT s.KeyGuid, s.Line FROM temp.Placed p
   CROSS JOIN temp.StagedKeys s ON s.KeyRow = p.KeyRow CROSS JOIN ${keys} k ON k.Id = p.KeyId
- WHERE k.ProtectorKind <> s.Kind OR k.Fingerprint IS NOT s.Fingerprint ORDER BY s.Line LIMIT 1`;
+ WHERE (k.ProtectorKind <> s.Kind AND NOT (${isExternalKey("k.ProtectorKind")} AND ${isExternalKey("s.Kind")})) OR k.Fingerprint IS NOT s.Fingerprint ORDER BY s.Line LIMIT 1`;
 
 /** A computer's name that is a GUID: Microsoft Graph names a device by its id alone. */
 const isDeviceId = (name: string): string =>
@@ -99,6 +102,10 @@ const mergeSql: readonly (string | ByPortions)[] = [
   `UPDATE ${keys} SET LastUpdateTime = s.LastUpdateTime, LastUpdateTimeGiven = 1
      FROM temp.Placed p CROSS JOIN temp.StagedKeys s ON s.KeyRow = p.KeyRow
     WHERE ${keys}.Id = p.KeyId AND p.IsNew = 0 AND s.TimeGiven = 1 AND ${keys}.LastUpdateTimeGiven = 0`,
+  `UPDATE ${keys} SET ProtectorKind = s.Kind
+     FROM temp.Placed p CROSS JOIN temp.StagedKeys s ON s.KeyRow = p.KeyRow
+    WHERE ${keys}.Id = p.KeyId AND p.IsNew = 0 AND ${keys}.ProtectorKind = ${protectorKinds.ExternalKey}
+      AND s.Kind <> ${protectorKinds.ExternalKey}`,
   `UPDATE ${keys} SET FileName = coalesce(${keys}.FileName, s.FileName),
       CertificateThumbprint = coalesce(${keys}.CertificateThumbprint, s.Thumbprint)
      FROM temp.Placed p CROSS JOIN temp.StagedKeys s ON s.KeyRow = p.KeyRow
@@ -196,7 +203,7 @@ const refuseWrongRows = (database: DatabaseSync): void => {
 
 // From here on a change of what a digest covers takes the digest away, whichever statement below makes it.
 const voidingSql = `
-CREATE TEMP TRIGGER VoidKey AFTER UPDATE OF VolumeId, LastUpdateTime, LastUpdateTimeGiven ON main.${keys}
+CREATE TEMP TRIGGER VoidKey AFTER UPDATE OF VolumeId, ProtectorKind, LastUpdateTime, LastUpdateTimeGiven ON main.${keys}
   BEGIN UPDATE ${keys} SET RowDigest = x'' WHERE Id = NEW.Id; END;
 CREATE TEMP TRIGGER VoidLinks AFTER UPDATE OF VolumeTypeId ON main.${volumes}
   BEGIN UPDATE ${links} SET RowDigest = x'' WHERE VolumeId = NEW.Id; END`;

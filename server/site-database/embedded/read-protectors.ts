@@ -25,13 +25,17 @@ export const protectorQueries = {
   ofMachine: otherProtectorsOfMachine,
 } as const;
 
-const decodeType = (raw: unknown): OtherProtector["protectorType"] => {
-  if (raw === protectorKinds.ExternalKey) return "ExternalKey";
-  if (raw === protectorKinds.DataRecoveryAgent) return "DataRecoveryAgent";
-  throw new UnreadableCell("ProtectorKind is not a known kind");
-};
+const kinds: ReadonlyMap<unknown, Pick<OtherProtector, "protectorType" | "category">> = new Map([
+  [protectorKinds.ExternalKey, { protectorType: "ExternalKey", category: undefined }],
+  [protectorKinds.ManagedExternalKey, { protectorType: "ExternalKey", category: "Managed" }],
+  [protectorKinds.RecoveryExternalKey, { protectorType: "ExternalKey", category: "Recovery" }],
+  // By its nature: whoever has the certificate's private key is outside.
+  [protectorKinds.DataRecoveryAgent, { protectorType: "DataRecoveryAgent", category: "Recovery" }],
+]);
 
 const decodeProtector = (row: RawRow): OtherProtector => {
+  const kind = kinds.get(row[at.protectorKind]);
+  if (kind === undefined) throw new UnreadableCell("ProtectorKind is not a known kind");
   const protectorId = decodeText(row[at.recoveryKeyId], "RecoveryKeyId");
   const computerName = decodeText(row[at.name], "Machines.Name");
   const secretIn = (index: number, column: string): Secret | undefined =>
@@ -40,7 +44,7 @@ const decodeProtector = (row: RawRow): OtherProtector => {
       : new Secret(decodeText(row[index], column), { keyId: protectorId, computerName, what: "protector" });
   return {
     protectorId,
-    protectorType: decodeType(row[at.protectorKind]),
+    ...kind,
     fileName: secretIn(otherProtectorColumns.fileName, "FileName"),
     thumbprint: secretIn(otherProtectorColumns.thumbprint, "CertificateThumbprint"),
     computerName,

@@ -23,8 +23,23 @@ export const certificateName = "BitLockerManagement_CERT";
 /** While keys move to a new one, and until it is retired. Microsoft gives the old one this name, too. */
 export const oldCertificateName = "BitLockerManagement_CERT_OLD";
 
-/** As the model stores a protector's kind (ours: Microsoft's table holds numerical passwords only). */
-export const protectorKinds = { NumericalPassword: 0, ExternalKey: 1, DataRecoveryAgent: 2 } as const;
+/**
+ * As the model stores a protector's kind (ours: Microsoft's table holds numerical passwords only). An external key is of three kinds: its
+ * data may say of which category it is, and the digest of a row covers its kind.
+ */
+export const protectorKinds = {
+  NumericalPassword: 0,
+  ExternalKey: 1,
+  DataRecoveryAgent: 2,
+  ManagedExternalKey: 3,
+  RecoveryExternalKey: 4,
+} as const;
+
+export const externalKeyKinds: readonly unknown[] = [
+  protectorKinds.ExternalKey,
+  protectorKinds.ManagedExternalKey,
+  protectorKinds.RecoveryExternalKey,
+];
 
 /** MbamVolumeType of the MBAM client: 0 UNKNOWN, 1 OS_DRIVE, 2 FIXED_DATA_DRIVE, 3 REMOVABLE_DATA_DRIVE. */
 export const volumeTypeIds = { Unknown: 0, OperatingSystem: 1, FixedData: 2, Removable: 3 } as const;

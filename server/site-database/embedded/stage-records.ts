@@ -5,7 +5,7 @@ import { EndpointError } from "../../errors.ts";
 import { revealSecret } from "../../secret.ts";
 import { isCanonicalGuid } from "../../model/guid.ts";
 import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
-import type { RecoveryRecord } from "../recovery-record.ts";
+import type { KeyProtector, RecoveryRecord } from "../recovery-record.ts";
 import { cellKinds } from "./cell-kinds.ts";
 import type { CellKind } from "./cell-kinds.ts";
 import { fingerprint, sealCell } from "./cells.ts";
@@ -15,7 +15,7 @@ import { decodeInteger } from "./columns.ts";
 import { prepareArrays } from "./connection.ts";
 import { createRowIds } from "./row-ids.ts";
 import type { RowIds } from "./row-ids.ts";
-import { protectorKinds, volumeTypeIds } from "./schema.ts";
+import { externalKeyKinds, protectorKinds, volumeTypeIds } from "./schema.ts";
 
 /*
  * The first half of an import: every record of a file, checked and encrypted, into temporary tables of this connection.
@@ -79,6 +79,15 @@ const passwordOf = (record: RecoveryRecord): string | undefined => {
   return text;
 };
 
+const kindOf = (protector: KeyProtector): number => {
+  if (protector.kind !== "ExternalKey" || protector.category === undefined) return protectorKinds[protector.kind];
+  return protector.category === "Managed" ? protectorKinds.ManagedExternalKey : protectorKinds.RecoveryExternalKey;
+};
+
+/** Whether two records can be of one protector: of an external key's category one may say more than the other. */
+const isSameKind = (one: unknown, other: unknown): boolean =>
+  one === other || (externalKeyKinds.includes(one) && externalKeyKinds.includes(other));
+
 const timeOf = (record: RecoveryRecord): number | undefined => {
   if (record.lastUpdateTime === undefined) return undefined;
   const time = Date.parse(record.lastUpdateTime);
@@ -131,7 +140,7 @@ const prepareKeys = (
     "SELECT KeyRow, Kind, Fingerprint, VolumeGuid FROM temp.StagedKeys WHERE KeyGuid = ?",
   );
   const completeKey = database.prepare(
-    `UPDATE temp.StagedKeys SET VolumeGuid = coalesce(VolumeGuid, ?), VolumeTypeId = max(VolumeTypeId, ?),
+    `UPDATE temp.StagedKeys SET Kind = iif(Kind = ${protectorKinds.ExternalKey}, ?, Kind), VolumeGuid = coalesce(VolumeGuid, ?), VolumeTypeId = max(VolumeTypeId, ?),
        FileName = coalesce(FileName, ?), Thumbprint = coalesce(Thumbprint, ?),
        LastUpdateTime = iif(TimeGiven = 0 AND ? = 1, ?, LastUpdateTime), TimeGiven = max(TimeGiven, ?)
       WHERE KeyRow = ?`,
@@ -146,7 +155,7 @@ const prepareKeys = (
       const mark = plain === undefined ? null : fingerprint(fingerprintKey, marked(keyId), plain);
       const fileName = protector.kind === "ExternalKey" ? (protector.fileName ?? null) : null;
       const thumbprint = protector.kind === "DataRecoveryAgent" ? (protector.certificateThumbprint ?? null) : null;
-      const kind = protectorKinds[protector.kind];
+      const kind = kindOf(protector);
       const type = volumeTypeIds[record.volumeType];
       const time = timeOf(record);
       const given = Number(time !== undefined);
@@ -160,8 +169,8 @@ const prepareKeys = (
       const [rawKeyRow, stagedKind, stagedMark, stagedVolumeGuid] = findKey(keyId)[0] ?? [];
       const stagedRow = decodeInteger(rawKeyRow, "KeyRow");
       const same = stagedMark instanceof Uint8Array && mark !== null && Buffer.from(stagedMark).equals(mark);
-      if (stagedKind !== kind || (mark !== null && !same)) throw conflictOf(keyId, record.line);
-      completeKey.run(volumeGuid, type, fileName, thumbprint, given, lastUpdateTime, given, stagedRow);
+      if (!isSameKind(stagedKind, kind) || (mark !== null && !same)) throw conflictOf(keyId, record.line);
+      completeKey.run(kind, volumeGuid, type, fileName, thumbprint, given, lastUpdateTime, given, stagedRow);
       return { keyRow: stagedRow, firstVolumeGuid: stagedVolumeGuid ?? volumeGuid };
     } finally {
       plain?.fill(0);
