@@ -1,4 +1,4 @@
-import type { ToUi, UiColumn, UiCommand } from "./protocol.ts";
+import type { ToUi, UiCandidate, UiColumn, UiCommand, UiLookUp } from "./protocol.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -39,14 +39,40 @@ const parameter = (raw: unknown): UiCommand["parameters"][number] => {
   };
 };
 
+const lookUpReason = (raw: unknown): NonNullable<UiLookUp["reason"]> => {
+  const { offered, isNeeded, isListed } = fields(raw);
+  return { offered: list(offered, text), isNeeded: flag(isNeeded), isListed: flag(isListed) };
+};
+
+const lookUpRights = (raw: unknown): UiLookUp => {
+  const { minimumNameCharacters, minimumIdCharacters, reason } = fields(raw);
+  return {
+    minimumNameCharacters: whole(minimumNameCharacters),
+    minimumIdCharacters: whole(minimumIdCharacters),
+    ...(reason === undefined ? {} : { reason: lookUpReason(reason) }),
+  };
+};
+
+const candidate = (raw: unknown): UiCandidate => {
+  const { computerName, volumeType, keyId, updated, state } = fields(raw);
+  return {
+    computerName: text(computerName),
+    volumeType: text(volumeType),
+    keyId: text(keyId),
+    updated: text(updated),
+    state: text(state),
+  };
+};
+
 const command = (raw: unknown): UiCommand => {
-  const { name, aliases, synopsis, shaping, parameters } = fields(raw);
+  const { name, aliases, synopsis, shaping, parameters, lookUp } = fields(raw);
   return {
     name: text(name),
     aliases: list(aliases, text),
     synopsis: text(synopsis),
     shaping: flag(shaping),
     parameters: list(parameters, parameter),
+    ...(lookUp === undefined ? {} : { lookUp: lookUpRights(lookUp) }),
   };
 };
 
@@ -107,6 +133,14 @@ export const decodeToUi = (payload: Uint8Array): ToUi => {
       return { type, id: whole(raw["id"]), sessionId: text(raw["sessionId"]), bytes: whole(raw["bytes"]) };
     case "piece":
       return { type, id: whole(raw["id"]), from: whole(raw["from"]), base64: text(raw["base64"]) };
+    case "candidates":
+      return {
+        type,
+        piece: text(raw["piece"]),
+        at: text(raw["at"]),
+        rows: list(raw["rows"], candidate),
+        message: text(raw["message"]),
+      };
     case "notice":
       return { type, text: text(raw["text"]) };
     case "ping":

@@ -22,6 +22,31 @@ export interface UiCommand {
     readonly placeholder: string;
     readonly values?: readonly string[];
   }[];
+  /** How keys are looked up with it; absent where this user may not. */
+  readonly lookUp?: UiLookUp;
+}
+
+/** What a look-up has to know of its user's roles. */
+export interface UiLookUp {
+  readonly minimumNameCharacters: number;
+  readonly minimumIdCharacters: number;
+  /** Absent where no reason can be given. */
+  readonly reason?: {
+    readonly offered: readonly string[];
+    readonly isNeeded: boolean;
+    /** No other words than those that are offered. */
+    readonly isListed: boolean;
+  };
+}
+
+/** A key that a piece was found in; never the recovery key. */
+export interface UiCandidate {
+  readonly computerName: string;
+  readonly volumeType: string;
+  readonly keyId: string;
+  /** ISO 8601; may be empty, as `state`. */
+  readonly updated: string;
+  readonly state: string;
 }
 
 export interface UiColumn {
@@ -71,6 +96,15 @@ export type ToUi =
   | { readonly type: "transcript"; readonly id: number; readonly sessionId: string; readonly bytes: number }
   /** What was asked for by `fetch`: bytes from there on, base64 (a piece may begin and end inside a character). */
   | { readonly type: "piece"; readonly id: number; readonly from: number; readonly base64: string }
+  /** What was found for a `look-up`; a newer one leaves an older one without. `message`: there are more, or why there is none. */
+  | {
+      readonly type: "candidates";
+      readonly piece: string;
+      /** ISO 8601: when. */
+      readonly at: string;
+      readonly rows: readonly UiCandidate[];
+      readonly message: string;
+    }
   /** Nothing more will be typed: run the lines that wait, then `leave`. */
   | { readonly type: "input-over" }
   /** A line from the server to the user at any time (shutdown, idle warning). */
@@ -85,6 +119,8 @@ export type FromUi =
   | { readonly type: "pong"; readonly nonce: number }
   /** Run this line. One at a time: not before the last one's `end`. */
   | { readonly type: "line"; readonly id: number; readonly text: string }
+  /** Which keys have this in their id or in their computer's name? Not while a line runs. */
+  | { readonly type: "look-up"; readonly piece: string }
   /** The next page of the answer `id`. */
   | { readonly type: "more"; readonly id: number }
   /** The piece of the transcript `id` that begins at this byte. One at a time. */

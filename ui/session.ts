@@ -1,11 +1,13 @@
 import type { Clock } from "./clock.ts";
 import { complete } from "./language/complete.ts";
 import { createKeyDecoder, type KeyEvent } from "./input/key-decoder.ts";
+import { remember } from "./input/history.ts";
 import { type Edited, edit, type Editor, emptyEditor } from "./input/line-editor.ts";
 import { type AnswerPart, AnswerView } from "./answer-view.ts";
 import { layNotice, layText } from "./layout/answer.ts";
 import { mostWaiting, WaitingLines } from "./input/waiting-lines.ts";
 import { type Activity, echoLine, type Prompt, type Size, viewLive } from "./layout/live.ts";
+import { LookUp } from "./look-up/look-up.ts";
 import type { FromUi, ToUi, UiCommand } from "./protocol.ts";
 import type { Painter } from "./screen/painter.tsx";
 import type { Line } from "./text/tones.ts";
@@ -51,6 +53,7 @@ export class Session {
   #answer: Answer | undefined;
   /** The answer is one, and is being watched. */
   #transcript: Transcript | undefined;
+  readonly #lookUp: LookUp;
   #lastId = 0;
   /** Printed above the live part with the next paint. */
   #lines: Line[] = [];
@@ -69,6 +72,17 @@ export class Session {
     this.#parts = parts;
     this.#prompt = { connectedUser: open.connectedUser, endpointName: open.endpointName };
     this.#commands = open.commands;
+    this.#lookUp = new LookUp({
+      ...parts,
+      commands: () => this.#commands,
+      onChange: () => this.paint(),
+      onLine: (line, fromPrompt) => {
+        // As if it had been typed: it can be had again, and learnt.
+        const history = remember(this.#editor.history, line);
+        this.#editor = fromPrompt ? { ...emptyEditor, history } : { ...this.#editor, history };
+        this.#submit(line);
+      },
+    });
     if (open.welcome !== "") this.#lines.push(...layText(open.welcome, parts.size().columns));
   }
 
@@ -102,6 +116,7 @@ export class Session {
         this.#suspended = true;
         // What stands behind a question in the same paste goes nowhere: it may be a password.
         this.#waiting.clear();
+        this.#lookUp.close();
         this.#escapeTimer?.cancel();
         this.#keys.flush();
         this.#parts.painter.suspend();
@@ -113,7 +128,11 @@ export class Session {
         this.#parts.painter.resume();
         return;
       case "input-over":
+        this.#lookUp.close();
         this.#runWaiting();
+        return;
+      case "candidates":
+        this.#lookUp.receive(message);
         return;
       case "notice":
         this.#lines.push(...layNotice(message.text, this.#width));
@@ -152,7 +171,8 @@ export class Session {
     const releasing = this.#releasing;
     this.#lines = [];
     this.#releasing = undefined;
-    painter.paint(lines, this.#transcript?.view(size()) ?? viewLive(view, size()));
+    const mode = this.#transcript?.view(size()) ?? this.#lookUp.view(size());
+    painter.paint(lines, mode ?? viewLive(view, size()));
     if (this.#clearing !== undefined) painter.clear(this.#clearing === "scrollback");
     this.#clearing = undefined;
     if (releasing !== undefined) send({ type: "released", id: releasing });
@@ -161,6 +181,7 @@ export class Session {
   close(): void {
     if (this.#closed) return;
     this.#left = true;
+    this.#lookUp.close();
     this.paint();
     this.#closed = true;
     this.#transcript?.close();
@@ -187,6 +208,10 @@ export class Session {
       this.#transcript.press(event);
       return;
     }
+    if (this.#lookUp.isOpen) {
+      this.#lookUp.press(event);
+      return;
+    }
     const isInterrupt = event.type === "key" && event.ctrl && event.name === "c";
     if (this.#answer !== undefined && isInterrupt) {
       this.#queue.length = 0;
@@ -202,6 +227,12 @@ export class Session {
       return;
     }
     if (event.pasted && this.#paste(event)) return;
+    if (event.type === "key" && event.name === "f2") {
+      // Pasted lines that wait belong to the prompt: they come first.
+      if (this.#answer !== undefined || this.#waiting.count > 0 || this.#lookUp.open(this.#editor.text)) return;
+      this.#lines.push(...layNotice("Your role has no look-up.", this.#width));
+      return;
+    }
     const commands = this.#commands;
     this.#apply(edit(this.#editor, event, (text, cursor) => complete(text, cursor, commands)));
   }

@@ -1,4 +1,5 @@
 import type { AnyDefinition, CommandDescription, ParameterDescription } from "../command/define-command.ts";
+import { given } from "../command/given.ts";
 import type { Parameter } from "../command/parameters.ts";
 import { approvalParameters } from "./approval-parameters.ts";
 import { askRules } from "./entry-rules.ts";
@@ -89,6 +90,21 @@ const rulesOf = (entries: readonly RoleEntry[]): string[] => {
   });
 };
 
+const shortestPieces = (entries: readonly RoleEntry[]): CommandDescription["search"] => {
+  const searches = entries.flatMap(({ rules: { search } }) => search ?? []);
+  if (searches.length === 0) return undefined;
+  return {
+    minimumNameCharacters: Math.min(...searches.map((search) => search.minimumNameCharacters)),
+    minimumIdCharacters: Math.min(...searches.map((search) => search.minimumIdCharacters)),
+  };
+};
+
+const wantedReason = (entries: readonly RoleEntry[]): CommandDescription["reason"] => {
+  const wanted = entries.map(({ rules: { requireReason } }) => requireReason);
+  if (wanted.length === 0 || wanted.includes(undefined)) return undefined;
+  return wanted.includes(true) ? "any" : "listed";
+};
+
 /** What help, completion and Get-Command show of one command to one user. */
 export const describeCommand = (
   definition: AnyDefinition,
@@ -121,4 +137,5 @@ export const describeCommand = (
         parameters: [...entry.parameters.keys(), ...(entry.rules.requireApproval ? approvalParameters.keys() : [])],
         rules: rulesInWords(entry, true),
       })),
+  ...given({ search: shortestPieces(entries), reason: wantedReason(entries) }),
 });

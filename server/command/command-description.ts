@@ -1,3 +1,5 @@
+import type { ShortestPieces } from "../model/search-piece.ts";
+
 /** A command that the connected user can see, as help and completion need it. */
 export interface CommandDescription {
   readonly name: string;
@@ -19,6 +21,10 @@ export interface CommandDescription {
     readonly parameters: readonly string[];
     readonly rules: readonly string[];
   }[];
+  /** Where an entry grants a search: the shortest pieces that one of them takes. */
+  readonly search?: ShortestPieces;
+  /** Where no entry takes a line without `-Reason`: any words, or one of the list. */
+  readonly reason?: "any" | "listed";
 }
 
 export interface ParameterDescription {

@@ -14,7 +14,8 @@ type KeyName =
   | "home"
   | "end"
   | "page-up"
-  | "page-down";
+  | "page-down"
+  | "f2";
 
 /** What a person did. `pasted` keys were never pressed: they fill lines, and run none. `paste-end` follows the last one. */
 export type KeyEvent =
@@ -51,6 +52,7 @@ const letterKeys: Readonly<Record<string, KeyName>> = {
   F: "end",
   H: "home",
   M: "enter",
+  Q: "f2",
   a: "up",
   b: "down",
   c: "right",
@@ -65,6 +67,7 @@ const numberKeys: Readonly<Record<string, KeyName>> = {
   6: "page-down",
   7: "home",
   8: "end",
+  12: "f2",
 };
 
 const key = (
@@ -130,8 +133,9 @@ const takeEscape = (text: string): Taken => {
   if (second === undefined) return { events: [], length: 0 };
   if (second === "\u001b") return { events: [key("escape")], length: 1 };
   if (second === "[") {
-    // The linux console sends F1 to F5 as ESC [ [ A: not ours, but all of it must go.
-    if (text[2] === "[") return text.length < 4 ? { events: [], length: 0 } : { events: [], length: 4 };
+    // The linux console sends F1 to F5 as ESC [ [ A and on: most are not ours, but all of it must go.
+    if (text[2] === "[")
+      return text.length < 4 ? { events: [], length: 0 } : { events: text[3] === "B" ? [key("f2")] : [], length: 4 };
     const match = /^[\u0030-\u003f]*[\u0020-\u0023\u0025-\u002f]*/.exec(text.slice(2, 2 + longestSequence));
     const parameters = match?.[0] ?? "";
     const final = text[2 + parameters.length];

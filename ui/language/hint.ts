@@ -1,3 +1,4 @@
+import { canonicalSearchPiece } from "../../server/model/search-piece.ts";
 import { listInWords } from "../../server/model/list-in-words.ts";
 import type { UiCommand } from "../protocol.ts";
 import { cutTo } from "../text/cells.ts";
@@ -67,11 +68,16 @@ const helpFor = (parameter: UiParameter): string => {
 
 /** What stands under the prompt while a line is typed: the first problem, else help for the place of the cursor. */
 export const hintFor = (line: string, cursor: number, commands: readonly UiCommand[]): Hint | undefined => {
-  if (line.trim() === "") return undefined;
+  const lookUp = commands.some((command) => command.lookUp !== undefined);
+  if (line.trim() === "")
+    return lookUp ? { kind: "help", text: "F2: look a key up by its id or by its computer's name" } : undefined;
   const words = placeWords(line, commands);
+  const piece = lookUp && words.length === 1 ? canonicalSearchPiece(line) : undefined;
   for (const placed of words) {
     const typing = placed.start <= cursor && cursor <= placed.end;
     const text = problemOf(placed, typing, commands);
+    if (text !== undefined && piece !== undefined && placed.role.kind === "command")
+      return { kind: "problem", text: `${cutTo(piece, mostQuoted)} is no command. F2 looks it up.` };
     if (text !== undefined) return { kind: "problem", text };
   }
   const { role } = placeAtCursor(line, cursor, commands);

@@ -1,5 +1,5 @@
 /** What a piece of text means; how it looks is decided here alone. */
-export type Tone = "plain" | "prompt" | "name" | "key" | "quiet" | "error" | "warning" | "chosen";
+export type Tone = "plain" | "prompt" | "name" | "key" | "quiet" | "error" | "warning" | "chosen" | "match";
 
 export interface Span {
   readonly text: string;
@@ -28,6 +28,8 @@ export const looks: Readonly<Record<Tone, Look>> = {
   warning: { color: "yellow" },
   // Not reverse video: that is the mark of the prompts which the server itself paints.
   chosen: { underline: true },
+  // What was typed, in what was found.
+  match: { color: "yellow", bold: true },
 };
 
 const colorCodes = { red: 31, green: 32, yellow: 33, cyan: 36 } as const;

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { FromUi } from "../../../ui/protocol.ts";
+import { canonicalSearchPiece } from "../../model/search-piece.ts";
 
 /** Longest line a user can send. */
 export const maximumLineLength = 16_384;
@@ -9,6 +10,12 @@ export type ScreenMessage = Exclude<FromUi, ProcessMessage>;
 
 const id = z.int().positive();
 
+/** As an honest UI process sends it: what can be in no name and in no id was never asked. */
+const piece = z
+  .string()
+  .max(64)
+  .refine((text) => canonicalSearchPiece(text) === text);
+
 const processMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("ready") }),
   z.strictObject({ type: z.literal("pong"), nonce: z.int().nonnegative() }),
@@ -16,6 +23,7 @@ const processMessage = z.discriminatedUnion("type", [
 
 const screenMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("line"), id, text: z.string().max(maximumLineLength) }),
+  z.strictObject({ type: z.literal("look-up"), piece }),
   z.strictObject({ type: z.literal("more"), id }),
   z.strictObject({ type: z.literal("fetch"), id, from: z.int().nonnegative() }),
   z.strictObject({ type: z.literal("watched"), id }),

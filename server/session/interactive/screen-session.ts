@@ -6,6 +6,7 @@ import { withoutPrivateUse } from "../../model/harmless-text.ts";
 import type { ScreenMessage } from "./from-ui.ts";
 import { createKeyMask } from "./key-mask.ts";
 import { LineReader } from "./line-reader.ts";
+import { LookUps } from "./look-ups.ts";
 import { createScreenDelivery } from "./screen-delivery.ts";
 import { screenText, boundaryLabel, label, toUiCommands } from "./screen-text.ts";
 import { Screen, type ScreenFace } from "./screen.ts";
@@ -48,6 +49,7 @@ export class ScreenSession implements SessionMode {
   /** Ctrl-C came while the server's prompt was being opened, or between two of them. */
   #interrupted = false;
   #running: Running | undefined;
+  readonly #lookUps: LookUps;
   /** Resolves when the lock is opened; never, where it is not. */
   #unlocked: Promise<void> = Promise.resolve();
   #lastId = 0;
@@ -70,6 +72,13 @@ export class ScreenSession implements SessionMode {
       failed: (message) => parts.ending.end({ exitStatus: 70, reason: "no screen", message }),
     });
     this.#trustedPath = new TrustedPath(this.#promptPlace(), parts.terminal, parts.endpointName);
+    this.#lookUps = new LookUps({
+      invoke: parts.invoke,
+      unlocked: (signal) => orStopped(this.#unlocked, signal),
+      mark: (text) => parts.terminal.marker(text),
+      now: () => new Date(),
+      failed: (error) => parts.ending.endFrom(error),
+    });
   }
 
   start(): void {
@@ -114,6 +123,7 @@ export class ScreenSession implements SessionMode {
     const unlocked = Promise.withResolvers<void>();
     this.#unlocked = unlocked.promise;
     if (this.#trustedPath.isOpen) this.#running?.controller.abort(stopped());
+    void this.#lookUps.stop();
     this.#screen.face?.glyphs.blank();
     const over = await this.#trustedPath.lock(this.#parts.ending.signal, lock);
     if (over === undefined) unlocked.resolve();
@@ -126,6 +136,7 @@ export class ScreenSession implements SessionMode {
 
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running.ended;
+    await this.#lookUps.idle();
   }
 
   async stop(): Promise<void> {
@@ -133,6 +144,7 @@ export class ScreenSession implements SessionMode {
     clearTimeout(this.#farewell);
     this.#running?.controller.abort(stopped());
     this.#screen.close();
+    await this.#lookUps.stop();
     await this.idle();
   }
 
@@ -213,6 +225,10 @@ export class ScreenSession implements SessionMode {
         if (running !== undefined || message.id <= this.#lastId) this.#screen.breach("line out of turn");
         else this.#run(message.id, message.text);
         break;
+      case "look-up":
+        if (running !== undefined) this.#screen.breach("look-up out of turn");
+        else this.#lookUp(message.piece);
+        break;
       case "more":
         if (running?.id !== message.id || running.page === undefined) this.#screen.breach("more out of turn");
         else running.page.resolve();
@@ -256,8 +272,15 @@ export class ScreenSession implements SessionMode {
     await this.#trustedPath.closed();
     const running = this.#running;
     running?.controller.abort(stopped());
+    await this.#lookUps.stop();
     await running?.ended;
     return running !== undefined;
+  }
+
+  #lookUp(piece: string): void {
+    const face = this.#screen.face;
+    if (face === undefined || this.#farewell !== undefined || this.#parts.ending.signal.aborted) return;
+    this.#lookUps.ask(piece, face.ui);
   }
 
   #run(id: number, text: string): void {
@@ -279,6 +302,7 @@ export class ScreenSession implements SessionMode {
 
   /** A line that was typed ahead, or that a process makes up, does not begin behind a lock. */
   async #begin(running: Running, text: string, face: ScreenFace): Promise<void> {
+    await this.#lookUps.stop(); // a line ends the question before it
     await orStopped(this.#unlocked, running.controller.signal).catch(() => undefined); // `invoke` records what was stopped
     if (this.#parts.ending.signal.aborted) this.#running = undefined;
     else await this.#answer(running, text, face);
