@@ -39,6 +39,7 @@ describe("keys", () => {
     // Answers of terminals and keys that mean nothing here leave no rubbish behind.
     ["x\u001b[?1;2c\u001b[[A\u001b[15~\u001b[12;3R\u001b[I\u001b[<0;1;1My", "'x', 'y'"],
     ["\u001b[1\u0003z", "ctrl c, 'z'"],
+    ["\u001bOQ\u001b[12~\u001b[[B\u001b[1;2Q", "f2, f2, f2, shift f2"],
     ["日本", "'日本'"],
   ])("%j", (text, expected) => {
     expect(names(decode(text))).toBe(expected);

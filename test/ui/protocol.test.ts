@@ -36,6 +36,11 @@ describe("frames", () => {
   });
 });
 
+const found = { computerName: "PC-1", volumeType: "FixedData", keyId: "3A78", updated: "", state: "" };
+const command = { name: "Get-Command", aliases: [], synopsis: "", shaping: false, parameters: [] };
+const shortest = { minimumNameCharacters: 3, minimumIdCharacters: 4 };
+const reason = { offered: ["Lost PIN"], isNeeded: true, isListed: false };
+
 describe("messages of the server", () => {
   test.each([
     openAt(80, 24),
@@ -45,6 +50,9 @@ describe("messages of the server", () => {
     { type: "end", id: 1, exitStatus: 127, rowCount: 0, action: "clear" },
     { type: "end", id: 1, exitStatus: 0, rowCount: 3 },
     { type: "error", id: 1, category: "ObjectNotFound", message: "No." },
+    { type: "candidates", piece: "3A78", at: "", rows: [found], message: "" },
+    { type: "commands", commands: [{ ...command, lookUp: shortest }] },
+    { type: "commands", commands: [{ ...command, lookUp: { ...shortest, reason } }] },
     { type: "ping", nonce: 7 },
     { type: "close" },
   ])("$type is read back", (message) => {
@@ -55,6 +63,11 @@ describe("messages of the server", () => {
     [{ type: "rows", id: 1, rows: [[1]], more: false }],
     [{ type: "rows", id: -1, rows: [], more: false }],
     [{ type: "end", id: 1, exitStatus: 0, rowCount: 0, action: "shutdown" }],
+    [{ type: "candidates", piece: "3A78", at: "", rows: [{ ...found, state: 1 }], message: "" }],
+    [{ type: "candidates", piece: "3A78", at: "", rows: {}, message: "" }],
+    [{ type: "candidates", piece: "3A78", at: "", rows: [] }],
+    [{ type: "commands", commands: [{ ...command, lookUp: {} }] }],
+    [{ type: "commands", commands: [{ ...command, lookUp: { ...shortest, reason: { ...reason, isNeeded: 1 } } }] }],
     [[]],
     [null],
     ["close"],
