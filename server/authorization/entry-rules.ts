@@ -170,8 +170,11 @@ const requireReason: EntryRule<true | "listed"> = {
   },
   sentence: (which, { definition }) => (which === "listed" ? oneOfReasons(definition) : "-Reason must be given."),
   judge: {
-    violation: (which, { definition }, texts) => {
+    violation: (which, entry, texts) => {
+      const { definition } = entry;
       const given = texts.get("Reason");
+      // A search shows no key: the reason is one for showing what was found.
+      if (given === undefined && pieceIn(entry, texts) !== undefined) return undefined;
       if (given === undefined)
         return { reason: "reason", message: "-Reason must be given: say why the keys are needed." };
       if (which !== "listed") return undefined;

@@ -70,7 +70,7 @@ const helpFor = (parameter: UiParameter): string => {
 export const hintFor = (line: string, cursor: number, commands: readonly UiCommand[]): Hint | undefined => {
   const lookUp = commands.some((command) => command.lookUp !== undefined);
   if (line.trim() === "")
-    return lookUp ? { kind: "help", text: "F2: look a key up by its id or by its computer's name" } : undefined;
+    return lookUp ? { kind: "help", text: "F2: look a key up by id or computer name" } : undefined;
   const words = placeWords(line, commands);
   const piece = lookUp && words.length === 1 ? canonicalSearchPiece(line) : undefined;
   for (const placed of words) {

@@ -135,11 +135,12 @@ export const candidateLines = (
     return [span((isChosen ? marker : " ".repeat(marker.length)).slice(0, width), "prompt"), ...cells];
   });
 
+/** Of a row, beside its computer: the id first. */
+export const factsOf = (row: UiCandidate, at: string): readonly string[] =>
+  (["key id", "volume", "state", "age"] as const).map((name) => textOf(name, row, at)).filter((fact) => fact !== "");
+
 /** What the columns leave out of a row. */
-export const detailOf = (row: UiCandidate, at: string, width: number): readonly Line[] => {
-  const age = textOf("age", row, at);
-  const facts = [textOf("key id", row, at), textOf("volume", row, at), textOf("state", row, at), age];
-  return wrapTo(facts.filter((fact) => fact !== "").join(", "), width)
+export const detailOf = (row: UiCandidate, at: string, width: number): readonly Line[] =>
+  wrapTo(factsOf(row, at).join(", "), width)
     .slice(0, 2)
     .map((line) => [span(line, "quiet")]);
-};

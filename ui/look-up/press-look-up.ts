@@ -7,6 +7,8 @@ import { lineFor, longestReason, reasonChoices } from "./reasons.ts";
 /** The reason for one candidate, being typed. */
 export interface AskedReason {
   readonly candidate: UiCandidate;
+  /** When it was found. */
+  readonly at: string;
   readonly text: string;
   /** Among the choices; -1: none. */
   readonly chosen: number;
@@ -128,17 +130,17 @@ export const pressLookUp = (state: LookUpState, event: KeyEvent, rights: UiLookU
   const piece = editText(state.piece, event, longestPiece);
   if (piece !== undefined)
     return piece === state.piece ? { state } : { state: { ...state, piece }, effect: { type: "changed" } };
-  const { rows, question, message } = findIn(state.answers, state.piece, rights);
-  const at = chosenRow(rows, state.chosen);
+  const { rows, at, question, message } = findIn(state.answers, state.piece, rights);
+  const index = chosenRow(rows, state.chosen);
   if (isKey(event, "enter")) {
-    const candidate = rows[at];
+    const candidate = rows[index];
     // What failed may be asked again.
     if (candidate === undefined)
       return question === undefined && message === "" ? { state } : { state, effect: { type: "ask" } };
     if (rights.reason === undefined) return submit(state, candidate, undefined);
-    return { state: { ...state, reason: { candidate, text: "", chosen: -1, problem: "" } } };
+    return { state: { ...state, reason: { candidate, at, text: "", chosen: -1, problem: "" } } };
   }
   const step = event.type === "key" ? stepOf(event) : 0;
-  const next = rows[Math.max(0, Math.min(rows.length - 1, at + step))];
+  const next = rows[Math.max(0, Math.min(rows.length - 1, index + step))];
   return step === 0 || next === undefined ? { state } : { state: { ...state, chosen: next.keyId } };
 };

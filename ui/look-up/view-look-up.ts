@@ -6,7 +6,7 @@ import type { UiCandidate, UiLookUp } from "../protocol.ts";
 import { cellsOf, cutTo, graphemes, wrapTo } from "../text/cells.ts";
 import { printable } from "../text/printable.ts";
 import { type Line, span } from "../text/tones.ts";
-import { candidateLines, detailOf, headerLine, layCandidates } from "./candidate-lines.ts";
+import { candidateLines, detailOf, factsOf, headerLine, layCandidates } from "./candidate-lines.ts";
 import { findIn, type Found } from "./found.ts";
 import { chosenRow, type AskedReason, type LookUpState } from "./press-look-up.ts";
 import { reasonChoices } from "./reasons.ts";
@@ -125,10 +125,24 @@ const reasonHelp = (isNeeded: boolean): readonly string[] =>
         "Enter  Esc",
       ];
 
-const titleOf = ({ computerName, keyId }: UiCandidate, width: number): Line => {
-  const name = printable(computerName);
+/** What the reason is for: as much of it as fits. */
+const titleOf = (row: UiCandidate, at: string, width: number): Line => {
+  const name = printable(row.computerName);
+  const [id, state] = [printable(row.keyId), factsOf(row, at).slice(1).join(", ")];
+  const short = `${id.slice(0, 8)}…`;
   return [
-    span(fitting([`Key ${printable(keyId)} of ${name}`, `${printable(keyId).slice(0, 8)}… of ${name}`], width), "name"),
+    span(
+      fitting(
+        [
+          `Key ${id} of ${name}, ${state}`,
+          `Key ${short} of ${name}, ${state}`,
+          `${short} ${name}, ${state}`,
+          `${short} ${name}`,
+        ],
+        width,
+      ),
+      "name",
+    ),
   ];
 };
 
@@ -155,7 +169,7 @@ const viewReason = (asked: AskedReason, state: LookUpState, rights: UiLookUp, si
   });
   return {
     lines: [
-      ...[titleOf(asked.candidate, width)].slice(0, titleCount),
+      ...[titleOf(asked.candidate, asked.at, width)].slice(0, titleCount),
       input.line,
       ...lines,
       ...problem.slice(0, problemCount),
