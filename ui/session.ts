@@ -208,10 +208,7 @@ export class Session {
       this.#transcript.press(event);
       return;
     }
-    if (this.#lookUp.isOpen) {
-      this.#lookUp.press(event);
-      return;
-    }
+    if (this.#lookUp.press(event)) return;
     const isInterrupt = event.type === "key" && event.ctrl && event.name === "c";
     if (this.#answer !== undefined && isInterrupt) {
       this.#queue.length = 0;

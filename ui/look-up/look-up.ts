@@ -5,7 +5,7 @@ import { findCommand } from "../language/place.ts";
 import type { Live, Size } from "../layout/live.ts";
 import type { FromUi, ToUi, UiCommand, UiLookUp } from "../protocol.ts";
 import { findIn } from "./found.ts";
-import { type LookUpState, openLookUp, pressLookUp, receiveCandidates } from "./press-look-up.ts";
+import { type LookUpEffect, type LookUpState, openLookUp, pressLookUp, receiveCandidates } from "./press-look-up.ts";
 import { viewLookUp } from "./view-look-up.ts";
 
 /** Who types on asks nothing yet. */
@@ -45,10 +45,6 @@ export class LookUp {
     this.#parts = parts;
   }
 
-  get isOpen(): boolean {
-    return this.#state !== undefined;
-  }
-
   /**
    * @param line at the prompt: a piece is taken from there
    * @returns false where the user may not look keys up
@@ -70,18 +66,19 @@ export class LookUp {
     this.#state = undefined;
   }
 
-  press(event: KeyEvent): void {
+  /** @returns false where it is not open: the key is not for it */
+  press(event: KeyEvent): boolean {
     const rights = lookUpRights(this.#parts.commands());
-    if (this.#state === undefined) return;
-    if (rights === undefined) {
-      this.close();
-      return;
-    }
+    if (rights === undefined) this.close();
+    if (this.#state === undefined || rights === undefined) return false;
     const { state, effect } = pressLookUp(this.#state, event, rights);
     this.#state = state;
-    switch (effect?.type) {
-      case undefined:
-        return;
+    if (effect !== undefined) this.#act(effect, state, rights);
+    return true;
+  }
+
+  #act(effect: LookUpEffect, { lastReason }: LookUpState, rights: UiLookUp): void {
+    switch (effect.type) {
       case "changed":
         this.#rest?.cancel();
         this.#rest = this.#parts.clock.after(restMs, () => this.#ask(rights));
@@ -90,7 +87,7 @@ export class LookUp {
         this.#ask(rights, true);
         return;
       case "submit":
-        this.#lastReason = state.lastReason;
+        this.#lastReason = lastReason;
         this.close();
         this.#parts.onLine(effect.line, this.#fromPrompt);
         return;
