@@ -1,6 +1,6 @@
 /*
- * ATTACK  A UI process, or the user behind it, looks keys up without the rule, without an end, with a piece that is too short or that is a
- *         command line in itself, while a line runs, and behind the lock.
+ * ATTACK  A UI process looks keys up: without the rule, without an end, while a line runs, behind the lock. Its piece is too short, or holds
+ *         a command line.
  * DANGER  A way to search beside the one that is limited and recorded; or a command that nobody typed.
  * EXPECT  A question is a line `Get-RecoveryKeys -Search`: bound by the role, counted, durable on the record before the site is asked. What an
  *         honest UI process does not send ends the process. A newer question stops an older one, and a line stops both.
