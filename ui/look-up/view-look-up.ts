@@ -137,6 +137,7 @@ const titleOf = (row: UiCandidate, at: string, width: number): Line => {
           `Key ${id} of ${name}, ${state}`,
           `Key ${short} of ${name}, ${state}`,
           `${short} ${name}, ${state}`,
+          `${short} ${name}, ${printable(row.state).toLowerCase()}`,
           `${short} ${name}`,
         ],
         width,
