@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { shareOf } from "../harness/share.ts";
 import { makeTestCertificates } from "../harness/tds-server/certificates.ts";
 import type { TestCertificates } from "../harness/tds-server/certificates.ts";
 import type { TdsRequest } from "../harness/tds-server/rpc.ts";
@@ -91,7 +92,7 @@ const writing = ({ requests }: Tried): readonly string[] =>
   requests.map(({ text, procedure }) => text || procedure).filter((text) => writes.test(text));
 
 describe("the test command", { timeout: 60_000 }, () => {
-  test.each([
+  const refused = [
     ["a site's database", { database: "CM_ABC", isModel: 1, run: runId }, "CM_PEP"],
     ["a site's database, and no id", { database: "CM_ABC", isModel: 1 }, "PEP_TEST_SQLSERVER_RUN"],
     ["a database named as one of tests, and no id", { database: "CM_PEP", isModel: 1 }, "PEP_TEST_SQLSERVER_RUN"],
@@ -101,7 +102,9 @@ describe("the test command", { timeout: 60_000 }, () => {
       "PEP_TEST_SQLSERVER_RUN",
     ],
     ["a site whose code is PEP, without the marker", { database: "CM_PEP", isModel: 0, run: runId }, "marker"],
-  ] as const)("given %s, writes nothing and says why", async (_name, server, reason) => {
+  ] as const;
+  // Each starts vitest, which takes seconds of a processor.
+  test.each(shareOf(refused, 2))("given %s, writes nothing and says why", async (_name, server, reason) => {
     const tried = await runTestCommand(server);
     expect(writing(tried)).toEqual([]);
     expect(tried.succeeded).toBe(false);
