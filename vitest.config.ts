@@ -8,7 +8,7 @@ const globalSetup = ["test/harness/build.ts"];
 
 export default defineConfig({
   test: {
-    setupFiles: ["test/harness/patience.ts"],
+    setupFiles: ["test/harness/patience.ts", "test/harness/compile-cache.ts"],
     // Many tests wait for real processes: so a worker more than there are processors.
     maxWorkers: 3,
     // No module has state, so files can share a process. One of their own for each cost a third of the processor's time.

@@ -15,6 +15,7 @@ import { openBackup } from "../../server/site-database/open-backup.ts";
 import { sealCell } from "../../server/site-database/embedded/cells.ts";
 import { unwrapDataKey } from "../../server/site-database/embedded/data-key.ts";
 import { cellColumns } from "../../server/site-database/embedded/schema.ts";
+import { withCompileCache } from "../harness/compile-cache.ts";
 import { collect, guid, neverStopped, passwordOf, passwordRecord, textOf } from "../site-database/fixture.ts";
 import { madeSites } from "../site-database/made-sites.ts";
 import type { TestSite } from "../site-database/fixture.ts";
@@ -49,7 +50,7 @@ const killedAt = async (site: TestSite, what: "renew" | "retire", at: string): P
   const child = fork(
     new URL("../site-database/renewal-process.ts", import.meta.url),
     [file, masterKeyFile, backupDirectory, JSON.stringify(site.record.newest()), what, at],
-    { execArgv: ["--no-warnings"] },
+    { env: withCompileCache(), execArgv: ["--no-warnings"] },
   );
   const [message] = await Promise.race([once(child, "message"), once(child, "exit").then(() => ["ended"])]);
   expect(message, at).toBe("there");

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { openEventLog, type EventLogOptions, type OpenEventLog } from "../../server/audit/event-log.ts";
 import type { AuditEvent } from "../../server/audit/event.ts";
+import { withCompileCache } from "../harness/compile-cache.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 import { testRuntime } from "../harness/runtime.ts";
 
@@ -162,7 +163,10 @@ test("of many processes that want the lock of a killed one, exactly one gets it 
   const contender = join(import.meta.dirname, "lock-contender.mts");
   for (let round = 0; round < 5; round += 1) {
     const contenders = Array.from({ length: 6 }, () =>
-      spawn(process.execPath, [contender, join(directory, "log.lock")], { stdio: ["pipe", "pipe", "inherit"] }),
+      spawn(process.execPath, [contender, join(directory, "log.lock")], {
+        env: withCompileCache(),
+        stdio: ["pipe", "pipe", "inherit"],
+      }),
     );
     const answers = await Promise.all(
       contenders.map(

@@ -6,8 +6,10 @@ import { createPrivateKey } from "node:crypto";
 import { readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { openRecord } from "../../server/audit/open-record.ts";
+import { keepCompiled } from "../harness/compile-cache.ts";
 import { testRuntime } from "../harness/runtime.ts";
 
+keepCompiled();
 const [prefix = "", keyFile = "", ...directories] = process.argv.slice(2);
 const key = createPrivateKey(readFileSync(keyFile));
 

@@ -7,6 +7,7 @@ import { readEvents } from "../../server/audit-review/read-events.ts";
 import { verifyRecord } from "../../server/audit-review/verify-record.ts";
 import { Checkpointer } from "../../server/audit/checkpointer.ts";
 import { readThrough } from "../../server/audit/read-through.ts";
+import { withCompileCache } from "../harness/compile-cache.ts";
 import { rounds } from "../harness/share.ts";
 import { emptyRecord, openAt } from "../audit-review/record.ts";
 
@@ -17,6 +18,7 @@ const writers = 8;
 /** Runs the writers until they have acknowledged so many events, and kills them wherever they are then. */
 const killOnce = async (args: readonly string[], afterEvents: number): Promise<string[]> => {
   const child = spawn(process.execPath, [join(import.meta.dirname, "kill-writer.ts"), ...args], {
+    env: withCompileCache(),
     stdio: ["ignore", "pipe", "inherit"],
   });
   let text = "";

@@ -1,4 +1,5 @@
 import { takeLock } from "../../server/audit/lock.ts";
+import { keepCompiled } from "../harness/compile-cache.ts";
 
 // Takes the lock named in its argument, says whether it got it, and holds it until it is killed.
 let answer = "holds";
@@ -9,4 +10,5 @@ try {
   answer = "refused";
 }
 process.stdout.write(answer);
+keepCompiled();
 process.stdin.resume();

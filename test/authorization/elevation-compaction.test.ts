@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openElevationStore } from "../../server/authorization/elevation-store.ts";
 import { Elevations } from "../../server/authorization/elevation.ts";
+import { withCompileCache } from "../harness/compile-cache.ts";
 import { createStage } from "../harness/elevation-stage.ts";
 import { rounds } from "../harness/share.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
@@ -26,6 +27,7 @@ const reopen = async (path: string): Promise<Elevations> =>
 /** What a writer acknowledged until it was killed, at a point that chance chose. */
 const killOnce = async (path: string): Promise<readonly string[]> => {
   const child = spawn(process.execPath, [join(import.meta.dirname, "elevation-writer.ts"), path], {
+    env: withCompileCache(),
     stdio: ["ignore", "pipe", "inherit"],
   });
   const after = 1 + Math.floor(Math.random() * 400);

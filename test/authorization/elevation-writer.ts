@@ -5,7 +5,9 @@
 import { writeSync } from "node:fs";
 import { openElevationStore } from "../../server/authorization/elevation-store.ts";
 import { Elevations } from "../../server/authorization/elevation.ts";
+import { keepCompiled } from "../harness/compile-cache.ts";
 
+keepCompiled();
 const [path = ""] = process.argv.slice(2);
 const elevations = new Elevations({
   store: await openElevationStore(path),

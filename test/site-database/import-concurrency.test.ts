@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { AuditEvent } from "../../server/audit/event.ts";
 import { startControlSocket } from "../../server/control/control-socket.ts";
+import { withCompileCache } from "../harness/compile-cache.ts";
 import { collect, disclosing, neverStopped, passwordRecord } from "./fixture.ts";
 import { madeSites } from "./made-sites.ts";
 
@@ -46,6 +47,7 @@ describe("beside a running server", () => {
     const control = await startControlSocket({ path, log, recordState: () => ({ problems: [], held: 0 }) });
     onTestFinished(() => control.close());
     const child = fork(new URL("./import-process.ts", import.meta.url), [site.file, site.masterKeyFile, path], {
+      env: withCompileCache(),
       execArgv: ["--no-warnings"],
     });
     const finished = once(child, "exit");

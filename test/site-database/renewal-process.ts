@@ -1,6 +1,8 @@
+import { keepCompiled } from "../harness/compile-cache.ts";
 import { renew, retire } from "./renewal.ts";
 
 // Run as a process that ends where it is told to, as a power cut would end it: it says so, and then stands still until it is killed.
+keepCompiled();
 const [, , file = "", masterKeyFile = "", backupDirectory = "", recorded = "", what = "", at = ""] = process.argv;
 const stand = (): void => {
   process.send?.("there");
