@@ -101,14 +101,31 @@ const windowOfId = (
   width: number,
 ): { readonly text: string; readonly part: readonly [number, number] | undefined } => {
   if (id.length <= width) return { text: id, part };
-  if (part === undefined || part[1] < width) {
-    return { text: `${id.slice(0, width - 1)}…`, part };
+  const text = `${id.slice(0, width - 1)}…`;
+  if (part === undefined) return { text, part };
+  if (part[0] === 0 || part[1] < width) return { text, part: [part[0], Math.min(part[1], width - 1)] };
+  const lastFrom = id.length - width + 1;
+  const from = Math.min(part[0], lastFrom);
+  const end = from === lastFrom ? id.length : from + width - 2;
+  return {
+    text: `…${id.slice(from, end)}${end < id.length ? "…" : ""}`,
+    part: [part[0] - from + 1, Math.min(part[1], end) - from + 1],
+  };
+};
+
+/** A cell with its typed part marked, where it has one. Foreign text of another shape is only cut. */
+const spansOf = (
+  name: ColumnName,
+  text: string,
+  cell: { readonly parts: ReturnType<typeof typedParts>; readonly width: number; readonly tone: Span["tone"] },
+): readonly Span[] => {
+  const { parts, width, tone } = cell;
+  if (name === "key id" && cellsOf(text) === text.length) {
+    const shown = windowOfId(text, parts.keyId, width);
+    return marked(shown.text, shown.part, tone);
   }
-  const from = Math.min(part[0], id.length - width + 2);
-  const end = from + width - 2;
-  const text = `…${id.slice(from, end)}${end < id.length ? "…" : ""}`;
-  const shown = [part[0] - from + 1, Math.min(part[1], end) - from + 1] as const;
-  return { text, part: shown };
+  if (name === "computer" && cellsOf(text) <= width) return marked(text, parts.name, tone);
+  return [span(cutTo(text, width), name === "computer" || name === "key id" ? tone : "quiet")];
 };
 
 export const candidateLines = (
@@ -118,16 +135,11 @@ export const candidateLines = (
 ): readonly Line[] =>
   rows.map((row, index): Line => {
     const isChosen = index === chosen;
-    const parts = typedParts(row, typed);
+    const parts = typedParts({ computerName: textOf("computer", row, at), keyId: textOf("key id", row, at) }, typed);
     const tone = isChosen ? "chosen" : "plain";
     const cells = columns.flatMap(({ name, width: own }, column): readonly Span[] => {
       const text = textOf(name, row, at);
-      const spans =
-        name === "key id"
-          ? ((shown) => marked(shown.text, shown.part, tone))(windowOfId(text, parts.keyId, own))
-          : name === "computer" && cellsOf(text) <= own && text === row.computerName
-            ? marked(text, parts.name, tone)
-            : [span(cutTo(text, own), name === "computer" ? tone : "quiet")];
+      const spans = spansOf(name, text, { parts, width: own, tone });
       const used = spans.reduce((sum, each) => sum + cellsOf(each.text), 0);
       const isLast = column === columns.length - 1;
       return [...spans, span(isLast ? "" : " ".repeat(Math.max(0, own - used)) + gap)];

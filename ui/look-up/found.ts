@@ -26,12 +26,14 @@ const needlesOf = (piece: string, rights: UiLookUp): { readonly name?: string; r
 
 /** The part of a candidate's name and of its id that was typed, to be marked. */
 export const typedParts = (
-  { computerName, keyId }: UiCandidate,
+  { computerName, keyId }: Pick<UiCandidate, "computerName" | "keyId">,
   typed: string,
 ): { readonly name: readonly [number, number] | undefined; readonly keyId: readonly [number, number] | undefined } => {
   const piece = canonicalSearchPiece(typed) ?? "";
   const within = (text: string, part: string): readonly [number, number] | undefined => {
-    const at = part === "" ? -1 : text.toUpperCase().indexOf(part.toUpperCase());
+    const capitals = text.toUpperCase();
+    // Some letters have more than one capital: then no place in the one is a place in the other.
+    const at = part === "" || capitals.length !== text.length ? -1 : capitals.indexOf(part.toUpperCase());
     return at < 0 ? undefined : [at, at + part.length];
   };
   return { name: within(computerName, piece), keyId: within(keyId, piece.replace(/^\{|\}$/g, "")) };
