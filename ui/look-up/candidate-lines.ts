@@ -120,7 +120,7 @@ const spansOf = (
   cell: { readonly parts: ReturnType<typeof typedParts>; readonly width: number; readonly tone: Span["tone"] },
 ): readonly Span[] => {
   const { parts, width, tone } = cell;
-  if (name === "key id" && cellsOf(text) === text.length) {
+  if (name === "key id" && /^[\u0020-\u007e]*$/.test(text)) {
     const shown = windowOfId(text, parts.keyId, width);
     return marked(shown.text, shown.part, tone);
   }
