@@ -19,12 +19,12 @@ export interface StoredNames {
 
 /** What a computer must have to count. */
 export interface Counted {
-  readonly what: "key" | "protector";
+  readonly what: { readonly one: string; readonly several: string };
   readonly countOf: (computerName: string) => Promise<number>;
 }
 
 export const keysCounted = (query: RecoveryKeyQuery, { siteDatabase, signal }: EstimateContext): Counted => ({
-  what: "key",
+  what: { one: "key", several: "keys" },
   countOf: (name) => siteDatabase.countRecoveryKeys({ ...query, computerNames: [name] }, signal),
 });
 
@@ -52,11 +52,12 @@ export const findStored = async (
     const [only, ...more] = namesakes;
     if (own > 0) {
       stored.set(name, own);
-      if (only !== undefined) notes.push(`There are also ${what}s of ${listInWords(words, " and ", mostNamesakes)}.`);
+      if (only !== undefined)
+        notes.push(`There are also ${what.several} of ${listInWords(words, " and ", mostNamesakes)}.`);
     } else if (only === undefined) missing.push(name);
     else if (more.length > 0)
       ambiguous.push(
-        `${name} may be ${listInWords(words, " or ", mostNamesakes)}, so no ${what} of these is shown: give one of these names.`,
+        `${name} may be ${listInWords(words, " or ", mostNamesakes)}, so no ${what.one} of these is shown: give one of these names.`,
       );
     else {
       stored.set(only.name, only.keys);

@@ -14,14 +14,27 @@ const driveRecoveryReasons = [
   "Other",
 ] as const;
 
+/** The same for a TPM's owner. */
+export const tpmOwnerReasons = [
+  "Reset PIN lockout",
+  "Turn on TPM",
+  "Turn off TPM",
+  "Change TPM password",
+  "Clear TPM",
+  "Other",
+] as const;
+
 /** Why something secret is needed. */
-export const helpdeskReason = (synopsis: string): Parameter<string> =>
+export const helpdeskReason = (
+  synopsis: string,
+  suggestions: readonly string[] = driveRecoveryReasons,
+): Parameter<string> =>
   value(
     freeText({
       placeholder: "<text>",
       expects: "a text of at most 256 characters",
       longest: 256,
-      suggestions: driveRecoveryReasons,
+      suggestions,
     }),
     { synopsis },
   );

@@ -15,6 +15,7 @@ import { getHelp } from "./get-help.ts";
 import { getRecoveryKeys } from "./get-recovery-keys.ts";
 import { getRecoveryPackage } from "./get-recovery-package.ts";
 import { getSession } from "./get-session.ts";
+import { getTpmPasswordHash } from "./get-tpm-password-hash.ts";
 import { measureObject } from "./measure-object.ts";
 import { restoreCert } from "./restore-cert.ts";
 import { requestElevation } from "./request-elevation.ts";
@@ -28,6 +29,7 @@ import { verifyCert } from "./verify-cert.ts";
 export const commands: readonly AnyDefinition[] = [
   getRecoveryKeys,
   getRecoveryPackage,
+  getTpmPasswordHash,
   verifyCert,
   backupCert,
   createCert,

@@ -48,7 +48,9 @@ const find = async ({ query: asked, strict }: WantedProtectors, context: Estimat
     return count;
   };
   const countOf = (name: string): Promise<number> => countFor({ ...asked, computerNames: [name] });
-  const found = asked.computerNames && (await findStored(asked.computerNames, { what: "protector", countOf }, context));
+  const found =
+    asked.computerNames &&
+    (await findStored(asked.computerNames, { what: { one: "protector", several: "protectors" }, countOf }, context));
   const query = found === undefined ? asked : { ...asked, computerNames: found.stored };
   const missing = (found?.missing ?? []).map((name) => `computer ${name}`);
   for (const id of asked.passwordIds ?? [])

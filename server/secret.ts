@@ -2,9 +2,9 @@ import { inspect } from "node:util";
 
 /**
  * What is secret beside recovery keys: a package for damaged volumes (`repair-bde -kp`); where the means for another protector of a volume
- * is, an external key's file or a certificate.
+ * is, an external key's file or a certificate; the hash of a TPM's owner password.
  */
-export const otherSecrets = ["recovery-package", "protector"] as const;
+export const otherSecrets = ["recovery-package", "protector", "tpm-password-hash"] as const;
 export type OtherSecret = (typeof otherSecrets)[number];
 
 /** What a recovery key belongs to. Not secret: it goes on the record when the key is disclosed. */

@@ -73,6 +73,7 @@ const rows: Partial<Record<AuditEvent["type"], CodesOfType>> = {
     codes: {
       "recovery-package": own("disclosure", "RecoveryPackageDisclosed", 5),
       protector: own("disclosure", "ProtectorDisclosed", 5),
+      "tpm-password-hash": own("disclosure", "TpmPasswordHashDisclosed", 5),
     },
     otherwise: own("disclosure", "RecoveryKeysDisclosed", 5),
   },

@@ -8,7 +8,7 @@ import { parseGivenColumns } from "../import/given-columns.ts";
 import type { GivenColumns } from "../import/layout.ts";
 import { createProgress, type ErrorOutput } from "../import/progress.ts";
 import { printableFileName, readFileBytes, readRecoveryFile } from "../import/read-recovery-file.ts";
-import type { RecoveryRecord } from "../site-database/recovery-record.ts";
+import type { SiteRecord } from "../site-database/recovery-record.ts";
 import { pluralOfMany } from "../model/plural.ts";
 
 export interface ImportCommand {
@@ -99,7 +99,7 @@ const importFile = async (file: Digest, names: Names, command: ImportCommand): P
     if (skipped === mostSkippedTold + 1) progress.print(`${shown}: more records were skipped than are listed here.`);
   };
   /** What is imported is what was recorded: a file that changed in between is refused before it is stored. */
-  async function* readRecords(): AsyncGenerator<RecoveryRecord> {
+  async function* readRecords(): AsyncGenerator<SiteRecord> {
     yield* readRecoveryFile(file.name, {
       computerName: command.computerName,
       ...names,
@@ -124,7 +124,11 @@ const importFile = async (file: Digest, names: Names, command: ImportCommand): P
   }
 
   try {
-    const { added, unchanged } = await command.writer.importFile(readRecords(), {
+    const {
+      added,
+      unchanged,
+      tpmPasswordHashes = 0,
+    } = await command.writer.importFile(readRecords(), {
       onProgress: (stored) => {
         keys = stored;
         progress.show({ bytes, keys });
@@ -133,10 +137,11 @@ const importFile = async (file: Digest, names: Names, command: ImportCommand): P
     });
     progress.end();
     const others = passedOver === 0 ? "" : `, ${pluralOfMany(passedOver, "other protector")} passed over`;
+    const hashes = tpmPasswordHashes === 0 ? "" : `, TPM password hashes: ${tpmPasswordHashes.toLocaleString("en-US")}`;
     const keyless = withoutKey === 0 ? "" : `, ${pluralOfMany(withoutKey, "computer")} without a key`;
     progress.print(
       `${shown}: ${pluralOfMany(added, "key protector")} added, ${unchanged.toLocaleString("en-US")} already known, ` +
-        `${skipped.toLocaleString("en-US")} skipped${others}${keyless}`,
+        `${skipped.toLocaleString("en-US")} skipped${hashes}${others}${keyless}`,
     );
     return { name: file.name, added, unchanged, skipped };
   } finally {

@@ -73,6 +73,15 @@ export interface OtherProtector {
 /** Which volumes' protectors. An id is a key's or a protector's own. Where its data named no volume, its computer's same kind of volume counts. */
 export type ProtectorQuery = Pick<RecoveryKeyQuery, "computerNames" | "passwordIds" | "volumeTypes">;
 
+/** The hash of a TPM's owner password, which resets the TPM's lockout. */
+export interface TpmPasswordHash {
+  readonly computerName: string;
+  /** 20 bytes in base64; labelled with its computer. */
+  readonly hash: Secret;
+  /** ISO 8601, UTC, milliseconds. */
+  readonly lastUpdateTime: string;
+}
+
 /** How many keys a site database has, and which one that is. */
 export interface KeysStored {
   /** Names it, so that what was taken from another is never held against it. */
@@ -257,6 +266,13 @@ export interface SiteDatabase {
    * @throws EndpointError ResourceUnavailable where this kind of site keeps none
    */
   readProtectors(query: ProtectorQuery, signal: AbortSignal): AsyncIterable<readonly OtherProtector[]>;
+  /**
+   * Reads the hashes of one computer's TPM, the newest first.
+   *
+   * @param computerName as it is stored
+   * @throws EndpointError ResourceUnavailable where this kind of site gives none
+   */
+  readTpmPasswordHashes(computerName: string, signal: AbortSignal): Promise<readonly TpmPasswordHash[]>;
   verifyCertificate(signal: AbortSignal): Promise<CertificateVerification>;
   /**
    * Writes the certificate and its private key into the configured backup directory, exclusively, 0600, all files or none,

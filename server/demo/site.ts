@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomInt, randomUUID } from "node:crypto";
 import { Secret } from "../secret.ts";
 import type { VolumeType } from "../command/site-database.ts";
-import type { RecoveryRecord } from "../site-database/recovery-record.ts";
+import type { RecoveryRecord, SiteRecord } from "../site-database/recovery-record.ts";
 
 /** A well-formed recovery password: eight groups, each a 16-bit number times 11 (Win32_EncryptableVolume). */
 const newRecoveryPassword = (): string =>
@@ -57,7 +57,7 @@ const otherProtectors = (computerName: string, volumeId: string, at: Date): read
  * system volume, every third with a data volume, every fifth with an older, rotated key, the first with other protectors. Keys are new for
  * each demo.
  */
-export async function* demoRecords(now: Date): AsyncGenerator<RecoveryRecord> {
+export async function* demoRecords(now: Date): AsyncGenerator<SiteRecord> {
   for (let number = 1; number <= 40; number += 1) {
     const computerName = `DEMO-PC-${String(number).padStart(2, "0")}`;
     // Ages that don't depend on chance: the newest computers were set up last.
@@ -65,6 +65,14 @@ export async function* demoRecords(now: Date): AsyncGenerator<RecoveryRecord> {
     const at = new Date(now.getTime() - (age + 1) * dayMs);
     const system = randomUUID().toUpperCase();
     yield newKey(computerName, system, "OperatingSystem", at);
+    // A computer that had an earlier Windows.
+    if (number === 1)
+      yield {
+        line: 1,
+        computerName,
+        tpmPasswordHash: new Secret(randomBytes(20).toString("base64")),
+        lastUpdateTime: at.toISOString(),
+      };
     if (number === 1) yield* otherProtectors(computerName, system, at);
     if (number % 5 === 0) {
       yield newKey(computerName, system, "OperatingSystem", new Date(at.getTime() - 200 * dayMs));

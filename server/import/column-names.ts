@@ -129,6 +129,7 @@ const names = {
   volumeId: ["volumeid", "volumeguid", "msfvevolumeguid"],
   volumeType: ["volumetype", "drivetype", "bitlockerdrivetype"],
   keyPackage: ["msfvekeypackage", "bitlockerrecoverykeypackage", "recoverykeypackage", "keypackage", "recoverypackage"],
+  tpmPasswordHash: ["tpmpasswordhash", "mstpmownerinformation"],
   mountPoint: ["mountpoint", "driveletter", "drive", "laufwerk", "lecteur", "unidad", "unita"],
   time: ["lastupdatetime", "whencreated", "createddatetime", "keycreated", "created", "createdat", "backuptime"],
   date: ["date"],

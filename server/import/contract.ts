@@ -1,5 +1,5 @@
 import type { GivenColumns } from "./layout.ts";
-import type { RecoveryRecord } from "../site-database/recovery-record.ts";
+import type { SiteRecord } from "../site-database/recovery-record.ts";
 
 /** One thing that is wrong with a file, for the administrator. Never quotes what stands in the file. */
 export interface Problem {
@@ -30,7 +30,7 @@ export interface ReadOptions {
 /** Where recovery records go. `importFile` keeps all of a file or, when it rejects, nothing of it. */
 export interface RecoveryRecordWriter {
   importFile(
-    records: AsyncIterable<RecoveryRecord>,
+    records: AsyncIterable<SiteRecord>,
     options: { readonly onProgress: (count: number) => void; readonly signal: AbortSignal },
-  ): Promise<{ readonly added: number; readonly unchanged: number }>;
+  ): Promise<{ readonly added: number; readonly unchanged: number; readonly tpmPasswordHashes?: number }>;
 }

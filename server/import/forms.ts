@@ -1,4 +1,4 @@
-import type { RecoveryRecord } from "../site-database/recovery-record.ts";
+import type { SiteRecord } from "../site-database/recovery-record.ts";
 import { readCsv } from "./csv.ts";
 import { findCsvForm } from "./csv-form.ts";
 import { readHtmlObjects } from "./html-objects.ts";
@@ -29,7 +29,7 @@ interface File {
   readonly given: GivenColumns;
 }
 
-type Reader = (text: AsyncIterable<string>, reading: Reading) => AsyncIterable<RecoveryRecord>;
+type Reader = (text: AsyncIterable<string>, reading: Reading) => AsyncIterable<SiteRecord>;
 
 /** Every form but running text: how its content tells it, and what reads it. The first that recognises a file reads it. */
 const forms: readonly ((file: File) => Reader | undefined)[] = [

@@ -1,10 +1,10 @@
-import type { RecoveryRecord } from "../site-database/recovery-record.ts";
+import type { RecoveryRecord, SiteRecord, TpmRecord } from "../site-database/recovery-record.ts";
 import { decodeGuid, guidInName } from "../model/guid.ts";
 import { computerInName, computerInParts, parseDistinguishedName } from "./distinguished-name.ts";
 import { decodeBase64, decodeTime, guidFromBytes } from "./fields.ts";
 import { readLines, type Line } from "./lines.ts";
 import { BrokenFile, type Reading } from "./reading.ts";
-import { checkRecord } from "./record.ts";
+import { checkRecord, checkTpm } from "./record.ts";
 
 interface Attribute {
   readonly line: number;
@@ -176,6 +176,24 @@ const readEntry = (
   );
 };
 
+/**
+ * What is known of a TPM: the computer's own attribute, as Windows 7 wrote it, or a TPM object's, whose back links name its computers. An
+ * object that names none is of nobody.
+ */
+const readTpm = ({ line, attributes }: Entry, reading: Reading): readonly TpmRecord[] => {
+  const [owner] = attributes.get("mstpm-ownerinformation") ?? [];
+  if (owner === undefined) return [];
+  const isTpm = attributes.get("objectclass")?.some((one) => textIn(one)?.toLowerCase() === "mstpm-informationobject");
+  const names = attributes.get(isTpm === true ? "mstpm-tpminformationforcomputerbl" : "dn") ?? [];
+  const lastUpdateTime = isTpm === true ? decodeTime(textIn(attributes.get("whencreated")?.[0]) ?? "") : undefined;
+  const records = names.flatMap((name) => {
+    const computerName = computerInName(textIn(name) ?? "");
+    return checkTpm({ line: owner.line, computerName, tpmPasswordHash: textIn(owner), lastUpdateTime }, reading) ?? [];
+  });
+  if (records.length === 0) reading.passOver(line);
+  return records;
+};
+
 /** Objects without a password are judged when it is known whether any had one. */
 const judge = (without: WithoutPassword, withPassword: number, reading: Reading): void => {
   const [first] = without.lines;
@@ -197,11 +215,12 @@ const judge = (without: WithoutPassword, withPassword: number, reading: Reading)
   if (left > 0) reading.refuse(without.lines.at(-1) ?? first, `${left} more entries without a password follow.`);
 };
 
-/** Reads an LDIF export of Active Directory; other entries than msFVE-RecoveryInformation are left aside. */
-export async function* readLdif(pieces: AsyncIterable<string>, reading: Reading): AsyncGenerator<RecoveryRecord> {
+/** Reads an LDIF export of Active Directory; entries without recovery data are left aside. */
+export async function* readLdif(pieces: AsyncIterable<string>, reading: Reading): AsyncGenerator<SiteRecord> {
   const without: WithoutPassword = { count: 0, lines: [] };
   let withPassword = 0;
   for await (const entry of readEntries(pieces)) {
+    yield* readTpm(entry, reading);
     const record = readEntry(entry, without, reading);
     if (record === undefined) continue;
     withPassword += 1;

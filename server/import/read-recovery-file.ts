@@ -1,6 +1,6 @@
 import { open, stat, type FileHandle } from "node:fs/promises";
 import { EndpointError } from "../errors.ts";
-import type { RecoveryRecord } from "../site-database/recovery-record.ts";
+import type { SiteRecord } from "../site-database/recovery-record.ts";
 import type { ReadOptions } from "./contract.ts";
 import { decodeText, lookAhead } from "./decode-text.ts";
 import { decodeComputerName } from "./fields.ts";
@@ -94,7 +94,7 @@ const checkComputerName = (text: string | undefined): string | undefined => {
  *
  * @throws EndpointError, and nothing else, for whatever stands in the file
  */
-export async function* readRecoveryFile(path: string, options: ReadOptions = {}): AsyncGenerator<RecoveryRecord> {
+export async function* readRecoveryFile(path: string, options: ReadOptions = {}): AsyncGenerator<SiteRecord> {
   const account = new PasswordAccount();
   const reading = new FileReading(printableFileName(path), checkComputerName(options.computerName), options, account);
   const given = options.columns ?? new Map();

@@ -2,7 +2,7 @@ import { Secret } from "../secret.ts";
 import type { KeyCategory, VolumeType } from "../command/site-database.ts";
 import { isSameComputer } from "../model/computer-name.ts";
 import { canonicalRecoveryPassword } from "../model/recovery-password.ts";
-import type { KeyProtector, RecoveryRecord } from "../site-database/recovery-record.ts";
+import type { KeyProtector, RecoveryRecord, TpmRecord } from "../site-database/recovery-record.ts";
 import { decodeComputerName, decodeWrittenGuid } from "./fields.ts";
 import { plainText } from "../model/pasted-text.ts";
 import { lettersForDigits } from "../model/guid.ts";
@@ -31,6 +31,7 @@ export interface RawRecord {
   readonly volumeType?: VolumeType;
   readonly lastUpdateTime?: string | undefined;
   readonly recoveryPackage?: Uint8Array | undefined;
+  readonly tpmPasswordHash?: string | undefined;
 }
 
 /** MBAM's own limit for BitLockerRecoveryKeyPackage. */
@@ -93,6 +94,26 @@ const findProtector = (raw: RawRecord, keyId: string, name: string, reading: Rea
   }
 };
 
+/** SHA-1 in base64, as MBAM's procedures give it and Windows escrows it. */
+const tpmPasswordHash = /^[A-Za-z0-9+/]{27}=$/;
+
+const hashIn = (text: string | undefined): Secret | undefined =>
+  text !== undefined && tpmPasswordHash.test(text) ? new Secret(text) : undefined;
+
+/** Checks what is known of a TPM: of no use to a key, so it refuses no file. @returns undefined where it is of no known form */
+export const checkTpm = (
+  raw: Pick<RawRecord, "line" | "computerName" | "tpmPasswordHash" | "lastUpdateTime">,
+  reading: Reading,
+): TpmRecord | undefined => {
+  const written = raw.computerName?.trim() ?? "";
+  const computerName = decodeComputerName(reading.deviceName(written) ?? written);
+  const hash = hashIn(raw.tpmPasswordHash);
+  if (computerName === undefined || hash === undefined) return undefined;
+  if (reading.computerName !== undefined && !isSameComputer(reading.computerName, computerName)) return undefined;
+  const { line, lastUpdateTime } = raw;
+  return { line, computerName, tpmPasswordHash: hash, ...(lastUpdateTime !== undefined && { lastUpdateTime }) };
+};
+
 /** Checks a record. @returns undefined when it was refused; the reading knows why */
 export const checkRecord = (raw: RawRecord, reading: Reading): RecoveryRecord | undefined => {
   // Stored or refused, with a line: from here on no key can be lost without a word.
@@ -113,6 +134,7 @@ export const checkRecord = (raw: RawRecord, reading: Reading): RecoveryRecord | 
     reading.refuse(raw.line, `the recovery package is larger than ${largestPackage} bytes.`);
     return undefined;
   }
+  const hash = hashIn(raw.tpmPasswordHash);
   const protector = findProtector(raw, keyId, name, reading);
   if (protector === undefined) return undefined;
   return {
@@ -123,5 +145,6 @@ export const checkRecord = (raw: RawRecord, reading: Reading): RecoveryRecord | 
     ...(volumeId !== undefined && { volumeId }),
     ...(raw.lastUpdateTime !== undefined && { lastUpdateTime: raw.lastUpdateTime }),
     ...(raw.recoveryPackage !== undefined && { recoveryPackage: raw.recoveryPackage }),
+    ...(hash !== undefined && { tpmPasswordHash: hash }),
   };
 };

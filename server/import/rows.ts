@@ -174,6 +174,7 @@ export const rowReader =
       volumeId: read("volumeId"),
       volumeType: around.volumeType ?? volumeTypeIn(read("volumeType"), layout.isGraph),
       lastUpdateTime: timeIn(read),
+      tpmPasswordHash: read("tpmPasswordHash"),
     };
     if (passwords.every((password) => !isSaid(password))) {
       if (!ids.some(isSaid)) {

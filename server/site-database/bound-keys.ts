@@ -71,6 +71,8 @@ export const boundKeys = (site: SiteDatabase, bounds: KeyBounds | undefined): Si
     keysStored: () => Promise.resolve(undefined),
     keysSince: () => Promise.resolve({ keys: 0 }),
     readRecoveryKeys: read,
+    readTpmPasswordHashes: async (name, signal) =>
+      (await site.readTpmPasswordHashes(name, signal)).filter((one) => computerName?.allows(one.computerName) ?? true),
     readProtectors: (query, signal) => filtered(site.readProtectors(narrowed(query, bounds), signal), isInside),
     markDisclosed: async (passwordIds, reason, signal) => {
       if (!(await areInside(passwordIds, signal)))

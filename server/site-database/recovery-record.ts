@@ -29,3 +29,11 @@ export interface RecoveryRecord {
   /** base64 of the SHA-1 of the TPM owner password, 28 characters. */
   readonly tpmPasswordHash?: Secret;
 }
+
+/** What recovery data tells of a computer's TPM, without a key. */
+export type TpmRecord = Pick<RecoveryRecord, "line" | "computerName" | "lastUpdateTime"> & {
+  readonly tpmPasswordHash: Secret;
+};
+
+/** What a file of recovery data can hold. */
+export type SiteRecord = RecoveryRecord | TpmRecord;

@@ -12,6 +12,7 @@ import type {
   RecoveryKey,
   RecoveryKeyQuery,
   SiteDatabase,
+  TpmPasswordHash,
   VolumeType,
 } from "../../server/command/site-database.ts";
 
@@ -26,6 +27,7 @@ interface Asked {
     | "has-package"
     | "take-package"
     | "protectors"
+    | "tpm"
     | "verify"
     | "backup"
     | "find"
@@ -88,6 +90,7 @@ export const createMemorySite = (
   state: CertificateState = { hasMasterKey: true },
   packages: ReadonlyMap<string, Secret> = new Map(),
   protectors: readonly OtherProtector[] = [],
+  hashes: readonly TpmPasswordHash[] = [],
 ): MemorySite => {
   const asked: Asked[] = [];
   const marked: string[] = [];
@@ -145,6 +148,10 @@ export const createMemorySite = (
           (query.passwordIds?.some((id) => protectorId.startsWith(id)) ?? true) &&
           (query.volumeTypes?.includes(volumeType) ?? true),
       );
+    },
+    readTpmPasswordHashes: async (name) => {
+      asked.push({ what: "tpm", name });
+      return hashes.filter(({ computerName }) => foldComputerName(computerName) === foldComputerName(name));
     },
     verifyCertificate: async () => {
       asked.push({ what: "verify" });

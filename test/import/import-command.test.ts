@@ -20,6 +20,7 @@ const createStore = (order: string[] = []): RecoveryRecordWriter & { readonly ke
       const fresh = new Map<string, string>();
       let unchanged = 0;
       for await (const record of records) {
+        if (!("protector" in record)) continue;
         if (keys.has(record.protector.keyId)) unchanged += 1;
         else fresh.set(record.protector.keyId, passwordOf(record) ?? "");
         onProgress(fresh.size + unchanged);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 import { pairs, passwordOf, readAll, writeFile } from "./recovery-data.ts";
+import { revealSecret } from "../../server/secret.ts";
 
 const password = "490270-696377-450109-664092-596629-028820-126104-257345";
 const id = "00FB8673-8B42-C835-484F-3E32248C1E89";
@@ -76,6 +77,15 @@ describe("PowerShell's key protectors", () => {
       { kind: "DataRecoveryAgent", keyId: id, certificateThumbprint: "9de688607336294a52b445d30d1eb92f0bec1e78" },
     ]);
     expect(passedOver).toBe(12);
+  });
+
+  test("a row's TPM password hash comes with its key, and one that is none is left out", async () => {
+    const tpmPasswordHash = Buffer.alloc(20, 7).toString("base64");
+    const row = { ComputerName: "PC-1", PasswordId: id, RecoveryPassword: password };
+    const [record] = await read([{ ...row, TpmPasswordHash: tpmPasswordHash }]);
+    expect(record?.tpmPasswordHash && revealSecret(record.tpmPasswordHash)).toBe(tpmPasswordHash);
+    const [other] = await read([{ ...row, TpmPasswordHash: "none" }]);
+    expect(other).not.toHaveProperty("tpmPasswordHash");
   });
 
   test("without a computer name the error says how to give it", async () => {

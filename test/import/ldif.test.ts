@@ -1,5 +1,8 @@
 import { array, assert as assertProperty, asyncProperty, boolean, integer } from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { ReadOptions } from "../../server/import/contract.ts";
+import { readRecoveryFile } from "../../server/import/read-recovery-file.ts";
+import { revealSecret } from "../../server/secret.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 import {
   createRandom,
@@ -29,6 +32,48 @@ const readEntry = (change: (lines: string[]) => string[]): ReturnType<typeof rea
   readText(`${change([...entry]).join("\n")}\n`);
 const without = (name: string) => (lines: string[]) => lines.filter((line) => !line.startsWith(name));
 const replaced = (from: string, to: string) => (lines: string[]) => lines.map((line) => line.replace(from, to));
+
+describe("what a directory has of TPMs", () => {
+  const hash = Buffer.alloc(20, 7).toString("base64");
+  const readTpm = async (lines: readonly string[], options: ReadOptions = {}): Promise<unknown[]> => {
+    const path = writeFile(temporaryDirectory(), "tpm.ldf", [...entry, "", ...lines, ""].join("\n"));
+    const found: unknown[] = [];
+    for await (const record of readRecoveryFile(path, options))
+      if (!("protector" in record))
+        found.push([record.computerName, revealSecret(record.tpmPasswordHash), record.line]);
+    return found;
+  };
+  const computer = ["dn: CN=PC-8,OU=PCs,DC=corp", "objectClass: computer", `msTPM-OwnerInformation: ${hash}`];
+  const backLink = (name: string): string => `msTPM-TpmInformationForComputerBL: CN=${name},OU=PCs,DC=corp`;
+  const object = (...links: readonly string[]): readonly string[] => [
+    "dn: CN=0a1b2c,CN=TPM Devices,DC=corp",
+    "objectClass: msTPM-InformationObject",
+    `msTPM-OwnerInformation: ${hash}`,
+    ...links.map(backLink),
+  ];
+
+  test("a computer's own attribute, and a TPM object's for each computer that it names", async () => {
+    expect(await readTpm(computer)).toEqual([["PC-8", hash, 9]]);
+    expect(await readTpm(object("PC-8", "PC-9"))).toEqual([
+      ["PC-8", hash, 9],
+      ["PC-9", hash, 9],
+    ]);
+  });
+
+  test.each([
+    ["an object that names no computer", object()],
+    ["a hash of another form", computer.map((line) => line.replace(hash, "tpm"))],
+    ["a name that no computer has", object("PC\\+8")],
+  ])("%s is passed over, and refuses no key", async (_, lines) => {
+    let passedOver = 0;
+    expect(await readTpm(lines, { onPassedOver: () => (passedOver += 1) })).toEqual([]);
+    expect(passedOver).toBe(1);
+  });
+
+  test("another computer's than --computer-name says is passed over", async () => {
+    expect(await readTpm(computer, { computerName: "PC-7" })).toEqual([]);
+  });
+});
 
 describe("LDIF of Active Directory", () => {
   test("escapes in the name, folded and base64 values, comments, options and entries of other classes", async () => {

@@ -53,7 +53,7 @@ export const writeFile = (directory: string, name: string, content: string | Uin
 
 export const readAll = async (path: string, options?: ReadOptions): Promise<RecoveryRecord[]> => {
   const records: RecoveryRecord[] = [];
-  for await (const record of readRecoveryFile(path, options)) records.push(record);
+  for await (const record of readRecoveryFile(path, options)) if ("protector" in record) records.push(record);
   return records;
 };
 

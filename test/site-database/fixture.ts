@@ -19,7 +19,7 @@ import type { SiteInspection } from "../../server/site-database/embedded/inspect
 import type { SetRefusal } from "../../server/site-database/embedded/judge-set.ts";
 import type { ImportResult } from "../../server/site-database/embedded/write-records.ts";
 import type { RecoveryKey, RecoveryKeyQuery, SiteDatabase } from "../../server/command/site-database.ts";
-import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
+import type { RecoveryRecord, SiteRecord } from "../../server/site-database/recovery-record.ts";
 
 /** A GUID that is always the same for the same name. */
 export const guid = (name: string): string => {
@@ -138,7 +138,7 @@ export interface TestSite {
   open(options?: Pick<OpenDatabase, "lockWaitMs" | "reading">): Promise<SiteDatabase>;
   /** As `pep doctor` looks at it. */
   inspect(whole: boolean): Promise<SiteInspection>;
-  importRecords(records: Iterable<RecoveryRecord>): Promise<ImportResult>;
+  importRecords(records: Iterable<SiteRecord>): Promise<ImportResult>;
   /** Edits the file as someone would who has the file but not the key. */
   tamper(sql: string, ...parameters: (string | number | Uint8Array | null)[]): void;
   /** Looks into the file behind the adapter's back; array rows. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { EndpointError } from "../../server/errors.ts";
-import { Secret } from "../../server/secret.ts";
+import { revealSecret, Secret } from "../../server/secret.ts";
 import { openRecoveryRecordWriter } from "../../server/site-database/embedded/index.ts";
 import type { KeyCategory } from "../../server/command/site-database.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
@@ -62,10 +62,10 @@ const fullRecords = (): RecoveryRecord[] => [
 describe("importing", () => {
   test("adds every protector, package and hash once, and nothing the second time", async () => {
     await newSite();
-    await expect(site.importRecords(fullRecords())).resolves.toEqual({ added: 4, unchanged: 0 });
+    await expect(site.importRecords(fullRecords())).resolves.toEqual({ added: 4, unchanged: 0, tpmPasswordHashes: 1 });
     const first = everything();
     expect(counts()).toEqual([2, 2, 2, 4, 0, 1, 1]);
-    await expect(site.importRecords(fullRecords())).resolves.toEqual({ added: 0, unchanged: 4 });
+    await expect(site.importRecords(fullRecords())).resolves.toEqual({ added: 0, unchanged: 4, tpmPasswordHashes: 1 });
     expect(everything()).toEqual(first);
   });
 
@@ -122,6 +122,21 @@ describe("importing", () => {
       protector: { kind: "ExternalKey", keyId: guid("key 1") },
     };
     await expect(site.importRecords([other])).rejects.toMatchObject({ category: "ResourceExists" });
+  });
+
+  test("takes a computer's TPM password hash without a key, counts it apart, and keeps it once", async () => {
+    await newSite();
+    const hash = { line: 1, computerName: "PC-T", tpmPasswordHash: new Secret("5UMbF8+7S0dVyT9pYc1dq3JzKkM=") };
+    const counted = { added: 0, unchanged: 0, tpmPasswordHashes: 1 };
+    await expect(site.importRecords([hash])).resolves.toEqual(counted);
+    await expect(site.importRecords([{ ...hash, computerName: "pc-t" }])).resolves.toEqual(counted);
+    await expect(site.importRecords([passwordRecord(1, { computerName: "PC-T" }), hash])).resolves.toMatchObject({
+      added: 1,
+    });
+    const found = await (await site.open()).readTpmPasswordHashes("pc-T", neverStopped);
+    expect(found.map(({ computerName, hash: one }) => [computerName, revealSecret(one)])).toEqual([
+      ["PC-T", "5UMbF8+7S0dVyT9pYc1dq3JzKkM="],
+    ]);
   });
 
   test("learns the category of an external key from a later record, and keeps what it knows", async () => {

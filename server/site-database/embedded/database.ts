@@ -27,6 +27,7 @@ import type { MasterKeySource } from "./master-key.ts";
 import { CertificateAccess } from "./principals.ts";
 import { createKeyReader } from "./read-keys.ts";
 import { createPackageReader } from "./read-package.ts";
+import { createTpmReader } from "./read-tpm.ts";
 import { createProtectorReader } from "./read-protectors.ts";
 import type { InLine } from "./read-keys.ts";
 import { ReadingThreads } from "./reading-thread.ts";
@@ -211,7 +212,17 @@ const serve = (
   const mark = createMarker(database, access, lookUp);
   const packages = createPackageReader(database, access, lookUp, mark);
   const protectors = createProtectorReader(database, digests, lookUp);
-  return { reader, mark, packages, protectors, guard, threads, verify: createCertificateVerifier(database, access) };
+  const tpm = createTpmReader(database, access, lookUp);
+  return {
+    reader,
+    mark,
+    packages,
+    protectors,
+    tpm,
+    guard,
+    threads,
+    verify: createCertificateVerifier(database, access),
+  };
 };
 
 /** Opens the embedded site database for the server. Close it to zero its keys and empty the write-ahead log. */
@@ -221,7 +232,7 @@ export const openEmbeddedSiteDatabase = async (options: OpenDatabase): Promise<S
   const unlocked = await unlockDatabase(file, masterKey, { signal: new AbortController().signal, lockWaitMs });
   const { database, access } = unlocked;
   try {
-    const { reader, mark, packages, protectors, guard, threads, verify } = serve(
+    const { reader, mark, packages, protectors, tpm, guard, threads, verify } = serve(
       unlocked,
       await fileIdentity(file),
       options,
@@ -254,6 +265,7 @@ export const openEmbeddedSiteDatabase = async (options: OpenDatabase): Promise<S
       markDisclosed: mark,
       ...packages,
       ...protectors,
+      ...tpm,
       verifyCertificate: (signal) => withLockPatience({ signal, lockWaitMs }, () => verify(new Date())),
       backupCertificate: async (request, signal) =>
         backupCertificate({ ...parts, backupDirectory: await checkedBackupDirectory() }, request, signal),

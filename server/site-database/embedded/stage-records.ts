@@ -5,7 +5,7 @@ import { EndpointError } from "../../errors.ts";
 import { revealSecret } from "../../secret.ts";
 import { isCanonicalGuid } from "../../model/guid.ts";
 import { canonicalRecoveryPassword } from "../../model/recovery-password.ts";
-import type { KeyProtector, RecoveryRecord } from "../recovery-record.ts";
+import type { KeyProtector, RecoveryRecord, SiteRecord } from "../recovery-record.ts";
 import { cellKinds } from "./cell-kinds.ts";
 import type { CellKind } from "./cell-kinds.ts";
 import { fingerprint, sealCell } from "./cells.ts";
@@ -59,7 +59,7 @@ const derivedVolumeGuid = (keyId: string): string => {
 
 const longestPackage = 7000;
 
-const invalid = (record: RecoveryRecord, what: string): EndpointError =>
+const invalid = (record: SiteRecord, what: string): EndpointError =>
   new EndpointError("InvalidArgument", `Line ${record.line}: ${what}`);
 
 /** The importer's decoders have checked this already; the table relies on it, so it is not taken on trust. */
@@ -67,7 +67,6 @@ const checkRecord = (record: RecoveryRecord): void => {
   if (!isCanonicalGuid(record.protector.keyId)) throw invalid(record, "the key id is not a GUID.");
   if (record.volumeId !== undefined && !isCanonicalGuid(record.volumeId))
     throw invalid(record, "the volume id is not a GUID.");
-  if (record.computerName.trim() === "") throw invalid(record, "the computer name is empty.");
   if (record.recoveryPackage !== undefined && record.recoveryPackage.length > longestPackage)
     throw invalid(record, `the recovery package is longer than ${longestPackage} bytes.`);
 };
@@ -88,7 +87,7 @@ const kindOf = (protector: KeyProtector): number => {
 const isSameKind = (one: unknown, other: unknown): boolean =>
   one === other || (externalKeyKinds.includes(one) && externalKeyKinds.includes(other));
 
-const timeOf = (record: RecoveryRecord): number | undefined => {
+const timeOf = (record: SiteRecord): number | undefined => {
   if (record.lastUpdateTime === undefined) return undefined;
   const time = Date.parse(record.lastUpdateTime);
   if (Number.isNaN(time)) throw invalid(record, "the time is not a time.");
@@ -229,7 +228,7 @@ const prepareMachines = (database: DatabaseSync): ((name: string) => StagedMachi
 };
 
 /** Puts one record into the staging tables, which are there. */
-const prepareRecords = (parts: StagingParts, rowIds: RowIds): ((record: RecoveryRecord) => void) => {
+const prepareRecords = (parts: StagingParts, rowIds: RowIds): ((record: SiteRecord) => void) => {
   const { database, dataKey, fingerprintKey, importedAt } = parts;
   const sealing: Sealing = {
     rowIds,
@@ -248,10 +247,20 @@ const prepareRecords = (parts: StagingParts, rowIds: RowIds): ((record: Recovery
   const addLink = database.prepare(
     "INSERT INTO temp.StagedLinks (KeyRow, MachineRow, OtherVolumeGuid) VALUES (?, ?, ?)",
   );
+  const stageHash = ({ tpmPasswordHash }: SiteRecord, machine: StagedMachine, lastUpdateTime: number): void => {
+    if (tpmPasswordHash === undefined) return;
+    const plain = Buffer.from(revealSecret(tpmPasswordHash), cellKinds.tpmPasswordHash.encoding);
+    stageTpm({ ownerRow: machine.row, subject: machine.folded, plain, lastUpdateTime });
+  };
   return (record) => {
+    if (record.computerName.trim() === "") throw invalid(record, "the computer name is empty.");
+    if (!("protector" in record)) {
+      stageHash(record, machineOf(record.computerName), timeOf(record) ?? importedAt);
+      return;
+    }
     checkRecord(record);
     const { keyId } = record.protector;
-    const { volumeId, recoveryPackage, tpmPasswordHash } = record;
+    const { volumeId, recoveryPackage } = record;
     const lastUpdateTime = timeOf(record) ?? importedAt;
     // Our own export names derived volumes too: read back, they are still no volume of Windows.
     const volumeGuid = volumeId === undefined || volumeId === derivedVolumeGuid(keyId) ? null : volumeId;
@@ -261,10 +270,7 @@ const prepareRecords = (parts: StagingParts, rowIds: RowIds): ((record: Recovery
     addLink.run(keyRow, machine.row, volumeGuid === firstVolumeGuid ? null : volumeGuid);
     if (recoveryPackage !== undefined)
       stagePackage({ ownerRow: keyRow, subject: keyId, plain: Buffer.from(recoveryPackage), lastUpdateTime });
-    if (tpmPasswordHash !== undefined) {
-      const plain = Buffer.from(revealSecret(tpmPasswordHash), cellKinds.tpmPasswordHash.encoding);
-      stageTpm({ ownerRow: machine.row, subject: machine.folded, plain, lastUpdateTime });
-    }
+    stageHash(record, machine, lastUpdateTime);
   };
 };
 
@@ -276,7 +282,7 @@ const rowIdsPerRecord = 3;
  * By batches, in a transaction of the temporary tables alone: with one per record SQLite walks all changed pages at each
  * commit, measured 60 s for 100,000 records instead of 6.
  */
-export const createStaging = (parts: StagingParts): ((records: readonly RecoveryRecord[]) => void) => {
+export const createStaging = (parts: StagingParts): ((records: readonly SiteRecord[]) => void) => {
   const { database, dataKey } = parts;
   // Temporary tables may spill into an unlinked file elsewhere. Encrypted cells may; plain text must not.
   database.exec(`PRAGMA temp_store = ${dataKey === undefined ? "MEMORY" : "DEFAULT"}`);

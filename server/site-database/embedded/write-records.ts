@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { EndpointError } from "../../errors.ts";
-import type { RecoveryRecord } from "../recovery-record.ts";
+import type { SiteRecord } from "../recovery-record.ts";
 import type { SiteState } from "../../audit/site-events.ts";
 import { withLockPatience } from "./connection.ts";
 import type { LockPatience } from "./connection.ts";
@@ -25,6 +25,8 @@ export interface ImportResult {
   readonly added: number;
   /** Records of protectors known already, with the same password. What they add (a computer, a volume) is kept. */
   readonly unchanged: number;
+  /** TPM password hashes that the file has, new or known. Absent where it has none. */
+  readonly tpmPasswordHashes?: number;
 }
 
 interface RecoveryRecordWriter {
@@ -32,7 +34,7 @@ interface RecoveryRecordWriter {
    * Imports one file of recovery data, all of it or nothing; a second time changes nothing.
    * Throws `ResourceExists` when a key id is known with another password: it is never overwritten.
    */
-  importFile(records: AsyncIterable<RecoveryRecord>, options: ImportOptions): Promise<ImportResult>;
+  importFile(records: AsyncIterable<SiteRecord>, options: ImportOptions): Promise<ImportResult>;
   close(): Promise<void>;
 }
 
@@ -81,7 +83,7 @@ const mergeInTurn = async (writing: Writing, patience: LockPatience, checkOpens:
 
 const importInto = async (
   unlocked: Writing,
-  records: AsyncIterable<RecoveryRecord>,
+  records: AsyncIterable<SiteRecord>,
   { onProgress, signal }: ImportOptions,
 ): Promise<ImportResult> => {
   const { database, access } = unlocked;
@@ -95,8 +97,8 @@ const importInto = async (
       const { fingerprintKey } = access;
       return { stage: createStaging({ database, dataKey: key, fingerprintKey, importedAt: Date.now() }), dataKey: key };
     });
-    let count = 0;
-    let batch: RecoveryRecord[] = [];
+    let [count, protectors, tpmPasswordHashes] = [0, 0, 0];
+    let batch: SiteRecord[] = [];
     const stageBatch = async (): Promise<void> => {
       await withLockPatience(patience, () => stage(batch));
       count += batch.length;
@@ -106,6 +108,8 @@ const importInto = async (
     };
     for await (const record of records) {
       batch.push(record);
+      if ("protector" in record) protectors += 1;
+      if (record.tpmPasswordHash !== undefined) tpmPasswordHashes += 1;
       if (batch.length === batchRecords) await stageBatch();
     }
     await stageBatch();
@@ -118,7 +122,7 @@ const importInto = async (
           "staged with another data key",
         );
     });
-    return { added, unchanged: count - added };
+    return { added, unchanged: protectors - added, ...(tpmPasswordHashes > 0 && { tpmPasswordHashes }) };
   } finally {
     dropStaging(database);
   }

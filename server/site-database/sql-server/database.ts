@@ -49,6 +49,14 @@ const noProtectors = (): never => {
   );
 };
 
+/** MBAM's model has GetTpm; nothing public says that Configuration Manager has it, nor where it would keep the hashes. */
+const noTpm = (): never => {
+  throw new EndpointError(
+    "ResourceUnavailable",
+    "This endpoint reads no TPM password hashes of a Configuration Manager site: the site's helpdesk portal may show them.",
+  );
+};
+
 const connectionsFor = (
   driver: Driver,
   { configuration, backOff = usualBackOff, cancelTimeoutMs = usualCancelTimeoutMs, ...places }: OpenSqlServer,
@@ -100,6 +108,7 @@ export const openSqlServerSiteDatabase = async (options: OpenSqlServer): Promise
     },
     ...createKeyAsker(writes),
     readProtectors: noProtectors,
+    readTpmPasswordHashes: noTpm,
     verifyCertificate: (signal): Promise<CertificateVerification> => verifyCertificate(writes, signal, new Date()),
     backupCertificate: (request, signal) => backupCertificate(writes, places, request, signal),
     findCertificate: (signal) => findCertificate(writes, signal),

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readRecoveryFile } from "../../../server/import/read-recovery-file.ts";
+import { revealSecret } from "../../../server/secret.ts";
 import { createRandom, makeGuid, makePassword, readAll, writeFile } from "../recovery-data.ts";
 import {
   computerName,
@@ -86,6 +88,32 @@ describe.skipIf(!mayRunDomain)(
       const all = sorted(linesOf([...computers, keyDeleted, computerDeleted]));
       expect(sorted(await linesIn(join(directory, "entries.ldif")))).toEqual(all);
       expect(sorted(await linesIn(writeFile(directory, "said", said)))).toEqual(all);
+    });
+
+    test("a TPM's password hash comes with its computer, from the computer's own entry and from a TPM object's back link", async () => {
+      const hash = (byte: number): string => Buffer.alloc(20, byte).toString("base64");
+      const base = computersUnit.replace("OU=PCs,", "");
+      const tpm = `CN=0a1b2c,CN=TPM Devices,${base}`;
+      const computer = (name: string): string =>
+        `dn: ${computerName(name)}\nchangetype: add\nobjectClass: computer\nsAMAccountName: ${name}$\n`;
+      await add(
+        "tpm.ldif",
+        `${computer("PC-TPM-1")}msTPM-OwnerInformation: ${hash(7)}\n\n` +
+          `dn: CN=TPM Devices,${base}\nchangetype: add\nobjectClass: msTPM-InformationObjectsContainer\n\n` +
+          `dn: ${tpm}\nchangetype: add\nobjectClass: msTPM-InformationObject\nmsTPM-OwnerInformation: ${hash(8)}\n\n` +
+          `${computer("PC-TPM-2")}msTPM-TpmInformationForComputer: ${tpm}\n\n`,
+      );
+      const wanted = "(msTPM-OwnerInformation=*)";
+      for (const text of [
+        await theDomain().ldap("ldapsearch", ["-b", base, wanted, "*", "msTPM-TpmInformationForComputerBL"]),
+        await theDomain().ldb("ldbsearch", wanted),
+      ]) {
+        const found: unknown[] = [];
+        for await (const record of readRecoveryFile(writeFile(directory, "tpm.ldf", text)))
+          if (record.tpmPasswordHash !== undefined)
+            found.push(`${record.computerName} ${revealSecret(record.tpmPasswordHash)}`);
+        expect(new Set(found)).toEqual(new Set([`PC-TPM-1 ${hash(7)}`, `PC-TPM-2 ${hash(8)}`]));
+      }
     });
 
     test("an account without the right to read passwords is told of it, with the count", async () => {

@@ -33,9 +33,10 @@ test("a site whose GetRecoveryKey gives no packages has none", async () => {
   await expect(database.takeRecoveryPackage(guid("key 1"), "x", neverStopped)).resolves.toBeUndefined();
 });
 
-test("no site has a list of other protectors, and says so", async () => {
+test("no site lists other protectors or TPM password hashes, and says so", async () => {
   const database = await start({});
   expect(() => database.readProtectors({}, neverStopped)).toThrow("it has no other protectors to list");
+  expect(() => database.readTpmPasswordHashes("PC-1", neverStopped)).toThrow("reads no TPM password hashes");
 });
 
 /** What public sources leave open about a site: whatever it is, each key comes once, however the pages fall. */
