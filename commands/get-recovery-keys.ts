@@ -247,7 +247,8 @@ export const getRecoveryKeys = rowsCommand({
     "and its client is told to replace it. Disclosed is True if that happened before. A key must satisfy all filters; the values of one " +
     "filter are alternatives. Of several computers or ids, those with keys are shown and the others are named (exit status 3). The newest " +
     "keys come first, for each computer named or for all ids named. State is Current for the newest key of a volume, and Replaced for an " +
-    "older one. It is Older if a newer key of the same computer and kind of volume is known, but not whether it is of this volume.",
+    "older one. It is Older if a newer key of the same computer and kind of volume is known, but not whether it is of this volume. On a " +
+    "screen, several keys are listed to choose from and one is shown at a time; -Format table shows all.",
   examples: [
     { line: "Get-RecoveryKeys -ComputerName DEMO-PC-01", explains: "Every key of one computer." },
     {

@@ -114,6 +114,15 @@ export const decodeToUi = (payload: Uint8Array): ToUi => {
         rows: list(raw["rows"], (row) => list(row, text)),
         more: flag(raw["more"]),
       };
+    case "offer":
+      return {
+        type,
+        id: whole(raw["id"]),
+        columns: list(raw["columns"], column),
+        rows: list(raw["rows"], (row) => list(row, text)),
+      };
+    case "choose":
+      return { type, id: whole(raw["id"]) };
     case "text":
       return { type, id: whole(raw["id"]), text: text(raw["text"]) };
     case "error":

@@ -82,6 +82,15 @@ export type ToUi =
       readonly rows: readonly (readonly string[])[];
       readonly more: boolean;
     }
+  /** Rows to choose from, after those that came before. None of them holds a key, nor a glyph. */
+  | {
+      readonly type: "offer";
+      readonly id: number;
+      readonly columns: readonly UiColumn[];
+      readonly rows: readonly (readonly string[])[];
+    }
+  /** Answer `chosen`. Comes again when the key that was chosen is off the screen. */
+  | { readonly type: "choose"; readonly id: number }
   | { readonly type: "text"; readonly id: number; readonly text: string }
   | { readonly type: "error"; readonly id: number; readonly category: string; readonly message: string }
   | {
@@ -123,6 +132,8 @@ export type FromUi =
   | { readonly type: "look-up"; readonly piece: string }
   /** The next page of the answer `id`. */
   | { readonly type: "more"; readonly id: number }
+  /** The row of the answer `id` whose key is to be shown, from 0; `null`: no more. */
+  | { readonly type: "chosen"; readonly id: number; readonly row: number | null }
   /** The piece of the transcript `id` that begins at this byte. One at a time. */
   | { readonly type: "fetch"; readonly id: number; readonly from: number }
   /** Enough of the transcript `id`. */

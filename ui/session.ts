@@ -3,13 +3,14 @@ import { complete } from "./language/complete.ts";
 import { createKeyDecoder, type KeyEvent } from "./input/key-decoder.ts";
 import { remember } from "./input/history.ts";
 import { type Edited, edit, type Editor, emptyEditor } from "./input/line-editor.ts";
-import { type AnswerPart, AnswerView } from "./answer-view.ts";
+import type { AnswerPart } from "./answer-view.ts";
 import { layNotice, layText } from "./layout/answer.ts";
 import { mostWaiting, WaitingLines } from "./input/waiting-lines.ts";
 import { type Activity, echoLine, type Prompt, type Size, viewLive } from "./layout/live.ts";
 import { LookUp } from "./look-up/look-up.ts";
 import type { FromUi, ToUi, UiCommand } from "./protocol.ts";
 import type { Painter } from "./screen/painter.tsx";
+import { RunningAnswer } from "./running-answer.ts";
 import type { Line } from "./text/tones.ts";
 import { Transcript } from "./transcript.ts";
 
@@ -18,16 +19,6 @@ export interface SessionParts {
   readonly send: (message: FromUi) => void;
   readonly clock: Clock;
   readonly size: () => Size;
-}
-
-/** An answer on its way. */
-interface Answer {
-  readonly id: number;
-  readonly startedAt: number;
-  readonly view: AnswerView;
-  /** `shown`: the pager waits for a key. `asked`: the next page is on its way. */
-  pager: "none" | "shown" | "asked";
-  stopping: boolean;
 }
 
 /** Lines typed ahead; more are dropped, with a word about it. */
@@ -50,7 +41,7 @@ export class Session {
   #dropping = false;
   #commands: readonly UiCommand[];
   #editor: Editor = emptyEditor;
-  #answer: Answer | undefined;
+  #answer: RunningAnswer | undefined;
   /** The answer is one, and is being watched. */
   #transcript: Transcript | undefined;
   readonly #lookUp: LookUp;
@@ -144,6 +135,11 @@ export class Session {
       case "piece":
         this.#transcript?.receive(message);
         return;
+      case "offer":
+      case "choose":
+        if (message.id === this.#answer?.id) this.#answer.offer(message);
+        if (this.#inputOver) this.#answer?.leaveChoice();
+        return;
       case "table":
       case "rows":
       case "text":
@@ -171,7 +167,8 @@ export class Session {
     const releasing = this.#releasing;
     this.#lines = [];
     this.#releasing = undefined;
-    const mode = this.#transcript?.view(size()) ?? this.#lookUp.view(size());
+    const answer = this.#left ? undefined : this.#answer?.live(size());
+    const mode = this.#transcript?.view(size()) ?? answer ?? this.#lookUp.view(size());
     painter.paint(lines, mode ?? viewLive(view, size()));
     if (this.#clearing !== undefined) painter.clear(this.#clearing === "scrollback");
     this.#clearing = undefined;
@@ -197,10 +194,7 @@ export class Session {
   get #activity(): Activity {
     if (this.#left) return { kind: "left" };
     if (this.#answer === undefined) return { kind: "prompt" };
-    const queued = this.#queue.length;
-    if (this.#answer.pager === "shown") return { kind: "page", queued };
-    const elapsedMs = this.#parts.clock.now() - this.#answer.startedAt;
-    return { kind: "running", elapsedMs, stopping: this.#answer.stopping, queued };
+    return this.#answer.activity(this.#parts.clock.now(), this.#queue.length);
   }
 
   #press(event: KeyEvent): void {
@@ -214,15 +208,10 @@ export class Session {
       this.#queue.length = 0;
       this.#waiting.clear();
       this.#editor = { ...emptyEditor, history: this.#editor.history, killed: this.#editor.killed };
-      this.#stop(this.#answer);
+      this.#answer.stop();
       return;
     }
-    // Once an answer has shown a page, keys belong to the pager until it ends: a blank pressed twice must not end up
-    // in the next command. A paste goes into the next line.
-    if (this.#answer !== undefined && this.#answer.pager !== "none" && !event.pasted) {
-      this.#page(this.#answer, event);
-      return;
-    }
+    if (this.#answer?.press(event, this.#parts.size()) === true) return;
     if (event.pasted && this.#paste(event)) return;
     if (event.type === "key" && event.name === "f2") {
       // Pasted lines that wait belong to the prompt: they come first.
@@ -252,30 +241,13 @@ export class Session {
   /** `ssh -tt host <file`: the lines of a file came all at once, and nobody is there to press Enter. */
   #runWaiting(): void {
     this.#inputOver = true;
+    this.#answer?.leaveChoice();
     const lines = [this.#editor.text];
     for (let line = this.#waiting.shift(); line !== undefined; line = this.#waiting.shift()) lines.push(line);
     this.#editor = { ...emptyEditor, history: this.#editor.history };
     this.#waiting.clear();
     this.#queue.push(...lines.filter((line) => line !== ""));
     if (this.#answer === undefined) this.#runQueued();
-  }
-
-  #page(answer: Answer, event: KeyEvent): void {
-    const keys = event.type === "text" ? Array.from(event.text) : [event.name];
-    for (const key of keys) {
-      if (key === "q" || key === "Q") this.#stop(answer);
-      else if ((key === " " || key === "enter" || key === "page-down") && answer.pager === "shown") {
-        answer.pager = "asked";
-        this.#parts.send({ type: "more", id: answer.id });
-      }
-    }
-  }
-
-  #stop(answer: Answer): void {
-    if (answer.pager === "shown") answer.pager = "asked";
-    if (answer.stopping) return;
-    answer.stopping = true;
-    this.#parts.send({ type: "stop", id: answer.id });
   }
 
   #apply({ editor, effect }: Edited): void {
@@ -320,13 +292,7 @@ export class Session {
     this.#lines.push(echoLine(this.#prompt, line, this.#width));
     if (line.trim() === "") return;
     this.#lastId += 1;
-    this.#answer = {
-      id: this.#lastId,
-      startedAt: this.#parts.clock.now(),
-      view: new AnswerView(),
-      pager: "none",
-      stopping: false,
-    };
+    this.#answer = new RunningAnswer(this.#lastId, this.#parts.clock.now(), this.#parts.send);
     this.#parts.send({ type: "line", id: this.#lastId, text: line });
     this.#tick();
   }
@@ -346,9 +312,7 @@ export class Session {
     // A fresh screen may get the rest of an answer that its predecessor asked for.
     if (answer === undefined || part.id !== answer.id) return;
     if (part.type === "error" || part.type === "end") this.#leaveTranscript();
-    this.#lines.push(...answer.view.lay(part, this.#width));
-    // Stopped while this page was on its way: nobody is asked any more.
-    if (part.type === "rows" && part.more) answer.pager = answer.stopping ? "asked" : "shown";
+    this.#lines.push(...answer.take(part, this.#width));
     if (part.type === "end") this.#end(answer, part);
   }
 
@@ -358,7 +322,7 @@ export class Session {
     if (left !== undefined) this.#lines.push(...layText(left, this.#width, "quiet"));
   }
 
-  #end(answer: Answer, end: AnswerPart & { readonly type: "end" }): void {
+  #end(answer: RunningAnswer, end: AnswerPart & { readonly type: "end" }): void {
     this.#tickTimer?.cancel();
     this.#answer = undefined;
     this.#releasing = answer.id;

@@ -21,6 +21,23 @@ export type Answer =
   | { readonly kind: "bytes"; readonly chunks: AsyncIterable<Uint8Array> }
   | Extract<CommandResult, { kind: "session" }>;
 
+/** A row that may be chosen: what stands beside its key, and the only way to the key. */
+export interface OfferedRow {
+  readonly keyId: string;
+  readonly computerName: string;
+  /** In the order of the columns; the key's own is empty. */
+  readonly cells: readonly DisclosedCell[];
+  /** Puts the key on the record, waits until that is durable, then opens it. @throws EndpointError AuditUnavailable, LimitsExceeded */
+  readonly open: () => Promise<string>;
+}
+
+/** Keys to choose from. None of them is opened before a person wants it. */
+export interface KeyOffer {
+  /** All but the key's own. */
+  readonly columns: readonly Column[];
+  readonly rows: readonly OfferedRow[];
+}
+
 /** How one session shows an answer and asks its user: exec, the screen, or plain lines. */
 export interface Delivery {
   readonly how: "exec" | "interactive" | "line";
@@ -37,6 +54,8 @@ export interface Delivery {
   /** Says something beside the answer, while the command is still to run. */
   tell(text: string): Promise<void>;
   askPassword(prompt: string, purpose: PasswordPurpose): Promise<Secret>;
+  /** Offers keys to choose from and shows the chosen one alone, as often as their reader likes. Left out: all are shown at once. */
+  readonly choose?: (offer: KeyOffer) => Promise<void>;
   /** Shows the whole answer. Rejects with an EndpointError when it could not (channel closed, record unavailable). */
   show(answer: Answer): Promise<{ readonly sentBytes?: number; readonly sentDigest?: string }>;
 }

@@ -1,5 +1,6 @@
 import type { Admitted } from "./admit.ts";
-import type { Answer, Delivery } from "./delivery.ts";
+import { given } from "../command/given.ts";
+import type { Answer, Delivery, KeyOffer } from "./delivery.ts";
 
 type RowsAnswer = Extract<Answer, { kind: "rows" }>;
 
@@ -58,8 +59,28 @@ export const inTurns = (
     }
   };
 
+  const { choose } = delivery;
+  /** Meanwhile a person reads: only to open a key does the command want its turn. */
+  const inTurn =
+    (open: () => Promise<string>): (() => Promise<string>) =>
+    async () => {
+      await turn.resume(signal);
+      try {
+        grantedNow();
+        return await open();
+      } finally {
+        turn.pause();
+      }
+    };
+
   return {
     ...delivery,
+    ...given({
+      choose:
+        choose &&
+        ((offer: KeyOffer) =>
+          whilePaused(choose({ ...offer, rows: offer.rows.map((row) => ({ ...row, open: inTurn(row.open) })) }))),
+    }),
     confirmBulk: (count, secrets) => whilePaused(delivery.confirmBulk(count, secrets)),
     confirm: (question) => whilePaused(delivery.confirm(question)),
     askPassword: (prompt, purpose) => whilePaused(delivery.askPassword(prompt, purpose)),

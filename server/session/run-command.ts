@@ -1,4 +1,10 @@
-import { isForPeople, type CommandContext, type RowsResult, type SecretFile } from "../command/define-command.ts";
+import {
+  isForPeople,
+  type CommandContext,
+  type Row,
+  type RowsResult,
+  type SecretFile,
+} from "../command/define-command.ts";
 import type { VisibleCommands } from "../authorization/contract.ts";
 import type { ElevationGate } from "../authorization/elevation-gate.ts";
 import type { EventLog, Origin } from "../audit/event.ts";
@@ -6,8 +12,10 @@ import type { Party } from "../identity/party.ts";
 import type { OnRecord } from "../audit/on-record.ts";
 import { given } from "../command/given.ts";
 import { EndpointError, stopped } from "../errors.ts";
+import { withoutPrivateUse } from "../model/harmless-text.ts";
+import { Secret } from "../secret.ts";
 import type { Admitted } from "./admit.ts";
-import type { Answer, Delivery, SentCollection } from "./delivery.ts";
+import type { Answer, Delivery, KeyOffer, OfferedRow, SentCollection } from "./delivery.ts";
 import { disclose, discloseFile, type Disclosure } from "./disclose.ts";
 import type { DisclosureCounts } from "./disclosure-counts.ts";
 import { asTheyCome, inBatchesOf, limitRows, rowLimitOf, tooManyRows, withinReach } from "./limit-rows.ts";
@@ -124,8 +132,61 @@ const disclosedRows = (dependencies: RunDependencies, started: Started, shaped: 
 
 const holdsKeys = ({ columns }: RowsResult): boolean => columns.some(({ secret }) => secret === true);
 
+/** Held in memory, and looked through by a person. */
+const mostOffered = 2_000;
+
+/** A person who did not say how rows are written is offered keys to choose from. */
+const isOffered = ({ columns, format, secretsAre }: RowsResult, { choose }: Delivery): boolean =>
+  choose !== undefined &&
+  format === undefined &&
+  secretsAre === undefined &&
+  columns.filter(({ secret }) => secret === true).length === 1;
+
+/** Keys to choose from: each is on the record, and counted, before it is opened. */
+const offerOf = async (dependencies: RunDependencies, started: Started, shaped: RowsResult): Promise<KeyOffer> => {
+  const { admitted, delivery, signal, progress } = started;
+  const { maxRows } = admitted.bound;
+  const keyAt = shaped.columns.findIndex(({ secret }) => secret === true);
+  // What is shown on the server's own card needs no glyph: no UI process paints it.
+  const disclosure = disclosureOf(
+    dependencies,
+    { ...started, delivery: { ...delivery, reveal: (text) => text } },
+    shaped.mark,
+  );
+  const open = async (row: Row): Promise<string> => {
+    signal.throwIfAborted();
+    if (maxRows !== undefined && progress.rowCount >= maxRows)
+      throw tooManyRows({ rows: maxRows, because: "role", of: "keys" });
+    const [cells = []] = await disclose([row], disclosure);
+    progress.rowCount += 1;
+    return String(cells[keyAt]);
+  };
+  const rows: OfferedRow[] = [];
+  for await (const batch of shaped.batches) {
+    for (const row of batch) {
+      const key = row[keyAt];
+      if (!(key instanceof Secret) || key.label === undefined) throw new Error("a key without a label");
+      const { keyId, computerName } = key.label;
+      const cells = row.flatMap((cell) =>
+        cell instanceof Secret ? [] : [typeof cell === "string" ? withoutPrivateUse(cell) : cell],
+      );
+      rows.push({ keyId, computerName, cells, open: () => open(row) });
+    }
+    if (rows.length > mostOffered)
+      throw new EndpointError(
+        "LimitsExceeded",
+        `More than ${mostOffered} keys are no list to choose from. Ask for fewer, or run the command without a terminal.`,
+      );
+  }
+  return { columns: shaped.columns.filter((_, index) => index !== keyAt), rows };
+};
+
 /** Shapes the rows, and holds the limits against what is left: keys against one, rows without keys against the other. */
-const shapeWithinLimits = async (result: RowsResult, { bound, approved }: Admitted): Promise<RowsResult> => {
+const shapeWithinLimits = async (
+  result: RowsResult,
+  { bound, approved }: Admitted,
+  delivery: Delivery,
+): Promise<RowsResult> => {
   const { maxRows, maxListed, requireOneOf } = bound;
   // Then rows may be shaped before they are counted, and their number told; else a pipe would page through everything there is.
   const namesWhatItWants = requireOneOf !== undefined;
@@ -142,7 +203,8 @@ const shapeWithinLimits = async (result: RowsResult, { bound, approved }: Admitt
           batches: withinReach(result.batches, reach, () => tooManyRows(hidden, surplus)),
         };
   const shaped = bound.shaping.reduce((rows, shaping) => shaping.apply(rows), reachable);
-  const of = holdsKeys(shaped) ? "keys" : "rows";
+  // Of keys that are offered none is shown yet: each that is chosen counts then.
+  const of = holdsKeys(shaped) && !isOffered(shaped, delivery) ? "keys" : "rows";
   const limit = rowLimitOf(of, of === "keys" ? maxRows : maxListed, approved?.ceiling);
   if (limit === undefined) return shaped;
   const tooMany = (count?: number): EndpointError =>
@@ -153,10 +215,21 @@ const shapeWithinLimits = async (result: RowsResult, { bound, approved }: Admitt
   return { ...shaped, batches: limitRows(shaped.batches, limit, tooMany, shaped.live) };
 };
 
+const noneOf = (result: RowsResult): RowsResult => ({
+  ...result,
+  batches: (async function* none() {})(),
+});
+
 const showRows = async (dependencies: RunDependencies, started: Started, result: RowsResult): Promise<Ran> => {
   const { bound } = started.admitted;
   const { delivery } = started;
-  const shaped = await shapeWithinLimits(result, started.admitted);
+  const shaped = await shapeWithinLimits(result, started.admitted, delivery);
+  if (delivery.choose !== undefined && isOffered(shaped, delivery)) {
+    const offer = await offerOf(dependencies, started, shaped);
+    if (offer.rows.length === 0) await delivery.show(disclosedRows(dependencies, started, noneOf(shaped)));
+    else await delivery.choose(offer);
+    return { exitStatus: shaped.exitStatus ?? 0 };
+  }
   if (delivery.how !== "exec" && holdsKeys(shaped) && shaped.count !== undefined) {
     if (!(await delivery.confirmBulk(await shaped.count(), shaped.secretsAre ?? "recovery keys")))
       throw new EndpointError("OperationStopped", "Nothing was shown.");

@@ -23,7 +23,7 @@ const logIn = async (endpoint: Endpoint, user: DemoUser, env: Record<string, str
 };
 
 const lookUp = async (terminal: Terminal): Promise<Terminal> => {
-  terminal.type("Get-RecoveryKeys -ComputerName DEMO-PC-04\r");
+  terminal.type("Get-RecoveryKeys -ComputerName DEMO-PC-04 -Format list\r");
   await terminal.waitFor(key, 30_000);
   return terminal;
 };

@@ -35,7 +35,7 @@ const keysShown = (it: Endpoint): number =>
 test("a page that was left open leads to no further keys", async () => {
   const it = await startEndpoint();
   const exporter = await openSession(it, "exporter");
-  exporter.type("Get-RecoveryKeys\r");
+  exporter.type("Get-RecoveryKeys -Format table\r");
   await exporter.waitFor(/\[y\/N\]/);
   exporter.type("y\r");
   await expect.poll(() => keysShown(it)).toBeGreaterThan(0);
@@ -46,6 +46,22 @@ test("a page that was left open leads to no further keys", async () => {
   exporter.type(" ");
   await exporter.waitFor(gone);
   expect(keysShown(it)).toBe(before);
+});
+
+test("a list that was left open opens no key, and a card that was closed no further one", async () => {
+  const it = await startEndpoint();
+  const exporter = await openSession(it, "exporter");
+  exporter.type("Get-RecoveryKeys\r");
+  await exporter.waitFor("65 keys. Enter shows one");
+  expect(keysShown(it)).toBe(0);
+  exporter.type("\r");
+  await exporter.waitFor("Read back, group 1");
+  await changeRoles(it, (definitions) => delete definitions["user:exporter"]);
+  exporter.type("\u001b");
+  await exporter.waitFor("65 keys, 1 shown");
+  exporter.type("\r");
+  await exporter.waitFor(gone);
+  expect(keysShown(it)).toBe(1);
 });
 
 test("the record is followed no further, and a player gets no further piece", async () => {

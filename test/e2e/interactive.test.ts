@@ -33,7 +33,7 @@ const transcripts = (): string =>
 
 describe("each demo user at a prompt", () => {
   const lines: readonly (readonly [DemoUser, string, RegExp])[] = [
-    ["support", "Get-RecoveryKeys -ComputerName DEMO-PC-04", /\d{6}(-\d{6}){7}/],
+    ["support", "Get-RecoveryKeys -ComputerName DEMO-PC-04 -Format table", /\d{6}(-\d{6}){7}/],
     ["support", "Get-RecoveryKeys", /InvalidArgument[^]*-ComputerName/],
     ["support", "Get-RecoveryKeys -ComputerName NOBODY", /ObjectNotFound[^]*NOBODY/],
     ["support", "verify-cert -raw", /^1$/m],
@@ -72,7 +72,7 @@ describe("what a person sees", () => {
   ])("a key is whole and right at $columns × $rows", async (size) => {
     const [key = ""] = await keysOf("DEMO-PC-04");
     const terminal = await logIn("support", size);
-    terminal.type("Get-RecoveryKeys -ComputerName DEMO-PC-04\r");
+    terminal.type("Get-RecoveryKeys -ComputerName DEMO-PC-04 -Format table\r");
     // At 40 columns a key stands on two lines, broken between groups.
     await terminal.waitFor((seen) =>
       seen

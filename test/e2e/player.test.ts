@@ -22,7 +22,7 @@ const transcriptOf = (endpoint: Endpoint, user: string): string => {
 const work = async (endpoint: Endpoint): Promise<string> => {
   const terminal = endpoint.terminal("support", size);
   await terminal.waitFor("PS support@pep>");
-  terminal.type("Get-RecoveryKeys -ComputerName DEMO-PC-07\r");
+  terminal.type("Get-RecoveryKeys -ComputerName DEMO-PC-07 -Format list\r");
   await terminal.waitFor("1 row");
   expect(terminal.screen()).toMatch(keyShaped);
   terminal.type("exit\r");

@@ -65,7 +65,7 @@ describe.skipIf(!hasBrowser)(`a report ${withBrowser}`, () => {
     expect(keys.status, keys.stderr).toBe(0);
     const terminal = endpoint.terminal("support", { columns: 100, rows: 30 });
     await terminal.waitFor(/PS.*>\s*$/);
-    terminal.type("Get-RecoveryKeys -ComputerName DEMO-PC-07\r");
+    terminal.type("Get-RecoveryKeys -ComputerName DEMO-PC-07 -Format list\r");
     const screen = await terminal.waitFor(/\d{6}(-\d{6}){7}[^]*PS.*>\s*$/);
     const recoveryKey = /\d{6}(?:-\d{6}){7}/.exec(screen)?.[0] ?? "";
     terminal.type("\u0004");

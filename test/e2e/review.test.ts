@@ -124,7 +124,7 @@ test("an export taken while sessions run and the log grows verifies all the same
   const endpoint = await startEndpoint();
   const terminal = endpoint.terminal("support", { columns: 80, rows: 24 });
   await terminal.waitFor(/PS.*>\s*$/);
-  terminal.type("Get-RecoveryKeys -ComputerName DEMO-PC-01\r");
+  terminal.type("Get-RecoveryKeys -ComputerName DEMO-PC-01 -Format list\r");
   await terminal.waitFor(/1 row/);
   const busy = Promise.all(Array.from({ length: 6 }, () => endpoint.ssh("support", "verify-cert")));
   const exports = await Promise.all(Array.from({ length: 3 }, () => endpoint.ssh("auditor", "Export-AuditLog")));

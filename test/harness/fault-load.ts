@@ -74,7 +74,7 @@ export const startScreen = (endpoint: Endpoint, reason: string) => {
     for (;;) {
       asked += 1;
       const computer = `PC-${String(asked).padStart(7, "0")}`;
-      terminal.type(`Get-RecoveryKeys -ComputerName ${computer} -Reason ${reason}\r`);
+      terminal.type(`Get-RecoveryKeys -ComputerName ${computer} -Format list -Reason ${reason}\r`);
       const answers = asked;
       await terminal.waitFor((screen) => screen.split(/1 row\b|Unavailable/).length > answers, 20_000);
     }

@@ -53,6 +53,33 @@ export const fitColumns = (
   return widths;
 };
 
+/** A column narrower than this says too little of its cells. */
+const leastLineWidth = 9;
+
+/**
+ * The columns of rows that take one line each, with their widths: cells are cut where they are too long, and columns that have no
+ * room left out, the last one first.
+ */
+export const lineColumns = (
+  columns: readonly UiColumn[],
+  rows: Rows,
+  width: number,
+): readonly { readonly index: number; readonly width: number }[] => {
+  const natural = columns.map((column, index) =>
+    Math.max(1, cellsOf(printable(column.name)), ...rows.map((row) => cellsOf(printable(row[index] ?? "")))),
+  );
+  const least = natural.map((own) => Math.min(own, leastLineWidth));
+  let kept = columns.length;
+  const total = (widths: readonly number[]): number => widths.reduce((sum, own) => sum + own + gap, -gap);
+  while (kept > 1 && total(least.slice(0, kept)) > width) kept -= 1;
+  const widths = natural.slice(0, kept);
+  for (let over = total(widths) - width; over > 0; over -= 1) {
+    const widest = widths.reduce((best, own, index) => (own > (widths[best] ?? 0) ? index : best), 0);
+    widths[widest] = Math.max(1, (widths[widest] ?? 1) - 1);
+  }
+  return widths.map((own, index) => ({ index, width: own }));
+};
+
 export const tableHeader = (columns: readonly UiColumn[], widths: readonly number[]): readonly Line[] => {
   const last = columns.length - 1;
   const names = columns.map((column, index) => {

@@ -25,6 +25,7 @@ const screenMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("line"), id, text: z.string().max(maximumLineLength) }),
   z.strictObject({ type: z.literal("look-up"), piece }),
   z.strictObject({ type: z.literal("more"), id }),
+  z.strictObject({ type: z.literal("chosen"), id, row: z.int().nonnegative().nullable() }),
   z.strictObject({ type: z.literal("fetch"), id, from: z.int().nonnegative() }),
   z.strictObject({ type: z.literal("watched"), id }),
   z.strictObject({ type: z.literal("stop"), id }),

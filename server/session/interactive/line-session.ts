@@ -101,6 +101,11 @@ export class LineSession implements SessionMode {
     return this.#hasTerminal ? "\r\n".repeat(Math.max(fewestRowsOut, this.#rows ?? 0)) : "";
   }
 
+  /** Plain lines stay where they are. */
+  leaving(): string {
+    return "";
+  }
+
   commandsChanged(): void {
     // Nothing here shows them: `invoke` asks anew for each line.
   }

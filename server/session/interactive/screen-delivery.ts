@@ -1,11 +1,12 @@
 import { piecesOf, type UiColumn } from "../../../ui/protocol.ts";
 import { stopped } from "../../errors.ts";
 import type { TerminalSize } from "../contract.ts";
-import type { Answer, Delivery, DisclosedCell } from "../delivery.ts";
+import type { Answer, Delivery, DisclosedCell, KeyOffer, OfferedRow } from "../delivery.ts";
 import { encodeAnswer, notForTerminal } from "../format/encode.ts";
-import { isForPeople } from "../../command/define-command.ts";
+import { isForPeople, type Column } from "../../command/define-command.ts";
 import { printable } from "../../model/harmless-text.ts";
 import { refuseTooManyKeys } from "./glyphs.ts";
+import type { ShownKey } from "./key-card/press-card.ts";
 import { disclosureLabel, label, screenText } from "./screen-text.ts";
 import type { ScreenFace } from "./screen.ts";
 import { type TranscriptTurns, feedTranscript } from "./transcript-turns.ts";
@@ -31,6 +32,10 @@ export interface ScreenDeliveryParts {
   readonly signal: AbortSignal;
   /** The user asked for the next page. Rejects with `OperationStopped` when they did not. */
   readonly nextPage: () => Promise<void>;
+  /** The user chose one of so many rows; `undefined`: no more. Rejects with `OperationStopped` when they stopped it. */
+  readonly chosen: (count: number) => Promise<number | undefined>;
+  /** Shows one key by itself until it is hidden. */
+  readonly showKey: (shown: Omit<ShownKey, "endpointName">) => Promise<void>;
   /** What the UI process asks for while a transcript is watched. */
   readonly transcriptTurns: TranscriptTurns;
   /** Marks a disclosure in the transcript. */
@@ -63,13 +68,16 @@ const partsOf = (rows: readonly (readonly string[])[]): (readonly string[])[][] 
   return parts;
 };
 
-/** How the rows of one answer lie on a screen. */
-const layOut = (answer: RowsAnswer, size: () => TerminalSize) => {
-  const columns: UiColumn[] = answer.columns.map(({ name, width, secret }) => ({
+const uiColumns = (columns: readonly Column[]): UiColumn[] =>
+  columns.map(({ name, width, secret }) => ({
     name: label(name),
     width: Math.max(width, name.length),
     secret: secret === true,
   }));
+
+/** How the rows of one answer lie on a screen. */
+const layOut = (answer: RowsAnswer, size: () => TerminalSize) => {
+  const columns = uiColumns(answer.columns);
   const tableWidth = columns.reduce((sum, { width }) => sum + width + gap, -gap);
   const fits = (): boolean => tableWidth <= size().columns;
   const showsKeys = columns.some(({ secret }) => secret);
@@ -84,6 +92,32 @@ const layOut = (answer: RowsAnswer, size: () => TerminalSize) => {
     /** Asked anew for each page: the window may have become narrower, and a table with keys a list. */
     linesPerRow: (): number => (list || isList() ? columns.length + 1 : fits() ? 1 : 2),
   };
+};
+
+/** Lets a person choose from keys, and shows the chosen one, until they want no more. One key alone is shown at once. */
+const offerKeys = async (
+  { columns, rows }: KeyOffer,
+  { answerId: id, face, chosen, showKey }: ScreenDeliveryParts,
+  throwIfStopped: () => void,
+): Promise<void> => {
+  const show = async ({ keyId, computerName, cells, open }: OfferedRow): Promise<void> => {
+    throwIfStopped();
+    const facts = columns
+      .map(({ name }, index) => [name, screenCell(cells[index])] as const)
+      .filter(([, value]) => value !== "" && value !== keyId && value !== computerName);
+    await showKey({ keyId, computerName, facts, key: await open() });
+  };
+  const [only, ...more] = rows;
+  if (only !== undefined && more.length === 0) return show(only);
+  const ofUi = uiColumns(columns);
+  for (const part of partsOf(rows.map(({ cells }) => columns.map((_, index) => screenCell(cells[index])))))
+    await face.ui.send({ type: "offer", id, columns: ofUi, rows: part });
+  for (;;) {
+    await face.ui.send({ type: "choose", id });
+    const row = rows[(await chosen(rows.length)) ?? -1];
+    if (row === undefined) return;
+    await show(row);
+  }
 };
 
 /** Shows answers on a screen, a page at a time: what the user does not page to is not even disclosed. */
@@ -139,6 +173,7 @@ export const createScreenDelivery = (parts: ScreenDeliveryParts): Delivery => {
     confirm: (question) => trustedPath.confirm(question, signal),
     tell: (text) => showText(screenText(text)),
     askPassword: (prompt, purpose) => trustedPath.askPassword(prompt, purpose, signal),
+    choose: (offer) => offerKeys(offer, parts, throwIfStopped),
     async show(answer) {
       throwIfStopped();
       if (answer.kind === "session") parts.onAction(answer.action);

@@ -9,6 +9,7 @@ import { LineReader } from "./line-reader.ts";
 import { LookUps } from "./look-ups.ts";
 import { createScreenDelivery } from "./screen-delivery.ts";
 import { screenText, boundaryLabel, label, toUiCommands } from "./screen-text.ts";
+import { KeyOffers } from "./offer-keys.ts";
 import { Screen, type ScreenFace } from "./screen.ts";
 import type { LockOver, SessionLock } from "../session-lock.ts";
 import { orStopped } from "../../or-stopped.ts";
@@ -43,6 +44,7 @@ export class ScreenSession implements SessionMode {
   readonly #parts: SessionModeParts;
   readonly #screen: Screen;
   readonly #trustedPath: TrustedPath;
+  readonly #offers: KeyOffers;
   #size: TerminalSize;
   #keyMask = createKeyMask();
   #reader: LineReader | undefined;
@@ -79,6 +81,14 @@ export class ScreenSession implements SessionMode {
       now: () => new Date(),
       failed: (error) => parts.ending.endFrom(error),
     });
+    this.#offers = new KeyOffers({
+      ...parts,
+      trustedPath: this.#trustedPath,
+      size: () => this.#size,
+      isInputOver: () => this.#inputOver,
+      isInterrupted: () => this.#interrupted,
+      unlocked: () => this.#unlocked,
+    });
   }
 
   start(): void {
@@ -99,6 +109,7 @@ export class ScreenSession implements SessionMode {
 
   inputEnded(): void {
     this.#inputOver = true;
+    this.#offers.card?.inputEnded();
     this.#reader?.end();
     void this.#screen.send({ type: "input-over" });
     this.#endAfterInput();
@@ -106,6 +117,7 @@ export class ScreenSession implements SessionMode {
 
   resized(size: TerminalSize): void {
     this.#size = size;
+    this.#offers.card?.resized();
     void this.#screen.send({ type: "resize", columns: size.columns, rows: size.rows });
   }
 
@@ -114,8 +126,12 @@ export class ScreenSession implements SessionMode {
   }
 
   notify(text: string): void {
-    if (this.#trustedPath.isOpen) this.#trustedPath.interject(text);
-    else void this.#screen.send({ type: "notice", text: screenText(text) });
+    if (this.#offers.card === undefined && this.#trustedPath.isOpen) {
+      this.#trustedPath.interject(text);
+      return;
+    }
+    this.#offers.card?.notice(text);
+    void this.#screen.send({ type: "notice", text: screenText(text) });
   }
 
   /** A prompt that was left open is given up with its command: whoever comes back may not be who was asked. */
@@ -132,6 +148,10 @@ export class ScreenSession implements SessionMode {
 
   clearing(): string {
     return clearScreen;
+  }
+
+  leaving(): string {
+    return this.#offers.card?.wiping() ?? "";
   }
 
   async idle(): Promise<void> {
@@ -233,6 +253,9 @@ export class ScreenSession implements SessionMode {
         if (running?.id !== message.id || running.page === undefined) this.#screen.breach("more out of turn");
         else running.page.resolve();
         break;
+      case "chosen":
+        if (!this.#offers.take(message)) this.#screen.breach("chosen out of turn");
+        break;
       case "fetch":
       case "watched":
         if (!this.#mayAskForTranscript(message)) this.#screen.breach(`${message.type} out of turn`);
@@ -320,6 +343,8 @@ export class ScreenSession implements SessionMode {
       mark: (label) => terminal.marker(label),
       transcriptTurns: running.transcriptTurns,
       nextPage: () => this.#nextPage(running),
+      chosen: (count) => this.#offers.chosen(running.id, count, running.controller.signal),
+      showKey: (shown) => this.#offers.show(shown, running.controller.signal),
       onAction: (asked) => {
         action = asked;
       },

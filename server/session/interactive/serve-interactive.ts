@@ -35,6 +35,7 @@ export interface InteractiveDependencies {
   readonly endpointName: string;
   readonly welcome: string;
   readonly after?: After;
+  readonly keyShownMs?: number;
   /** Where there is a terminal: when its screen is cleared and locked, or the session ends where nothing could open a lock. */
   readonly idleLockMs: number;
   readonly idleTimeoutMs: number;
@@ -59,6 +60,8 @@ export interface InteractiveResult {
 }
 
 const defaultDrainMs = 8_000;
+/** Long enough to read eight groups to somebody, each twice: every group that is typed begins the time anew. */
+const defaultKeyShownMs = 60_000;
 /** How long a client that doesn't read may hold up the end of its session. */
 const goodbyeMs = 2_000;
 /** Size of a session without a terminal, for the transcript. */
@@ -99,10 +102,10 @@ const refused = async (channel: SessionChannel, request: ShellRequest, error: un
 /** The last thing the user sees. */
 const sayGoodbye = (
   end: SessionEnd,
-  { isScreen, clearing }: { readonly isScreen: boolean; readonly clearing: string },
+  { isScreen, leaving, clearing }: { readonly isScreen: boolean; readonly leaving: string; readonly clearing: string },
   terminal: RecordedTerminal,
 ): Promise<void> => {
-  const reset = `${isScreen ? terminalReset : ""}${end.clears === true ? clearing : ""}`;
+  const reset = `${leaving}${isScreen ? terminalReset : ""}${end.clears === true ? clearing : ""}`;
   const text = end.message === undefined ? reset : `${reset}\r\n${trustedMark} ${end.message}\r\n`;
   if (end.unrecorded === true) return terminal.writeUnrecorded(text);
   // A full disk may not even take why the session ends; the user is told all the same.
@@ -152,6 +155,8 @@ class InteractiveSession {
       terminal: this.#terminal,
       keyboard: this.#keyboard,
       ending: this.#ending,
+      after: dependencies.after ?? afterRealTime,
+      keyShownMs: dependencies.keyShownMs ?? defaultKeyShownMs,
       mayBegin: (trustedPath) => this.#mayBegin(trustedPath),
     };
     this.#session = isScreen
@@ -168,7 +173,8 @@ class InteractiveSession {
     for (const stop of this.#atEnd) stop();
     const abandoning = setTimeout(() => this.#terminal.abandon(), goodbyeMs);
     await this.#session.stop();
-    const screen = { isScreen: this.#shell.isScreen, clearing: this.#session.clearing() };
+    const { isScreen } = this.#shell;
+    const screen = { isScreen, leaving: this.#session.leaving(), clearing: this.#session.clearing() };
     await sayGoodbye(end, screen, this.#terminal).catch(() => undefined); // the client or the transcript is gone
     clearTimeout(abandoning);
     return end;

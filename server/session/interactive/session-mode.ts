@@ -4,6 +4,7 @@ import type { Invoke } from "../delivery.ts";
 import type { LockOver, SessionLock } from "../session-lock.ts";
 import type { Ending } from "./ending.ts";
 import type { Keyboard } from "./keyboard.ts";
+import type { After } from "./session-clock.ts";
 import type { RecordedTerminal } from "./recorded-terminal.ts";
 import type { TrustedPath } from "./trusted-path.ts";
 
@@ -25,6 +26,8 @@ export interface SessionMode {
   lock(lock: SessionLock): Promise<LockOver | undefined>;
   /** What takes everything off the screen, with the scrollback where the terminal can. */
   clearing(): string;
+  /** What takes a key off the screen that is still on it when the session ends; empty: none is. */
+  leaving(): string;
   /** Resolves when no command runs. */
   idle(): Promise<void>;
   /** Stops what runs; resolves when it has ended. */
@@ -40,6 +43,9 @@ export interface SessionModeParts {
   readonly terminal: RecordedTerminal;
   readonly keyboard: Keyboard;
   readonly ending: Ending;
+  readonly after: After;
+  /** How long a key stays on the screen after the last key press. */
+  readonly keyShownMs: number;
   /** Asked before the first prompt. @returns whether the session may begin; where not, it was ended */
   readonly mayBegin: (trustedPath: TrustedPath) => Promise<boolean>;
 }

@@ -135,6 +135,11 @@ export class TrustedPath {
     return this.#inTurn(signal, work, { evenIfLost: true, giveBackAfter: (over) => over === undefined });
   }
 
+  /** Takes terminal and keyboard for what is no prompt, and gives them back after it. */
+  hold<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(signal, work);
+  }
+
   /** Says something while a prompt is open, and paints the prompt again. */
   interject(text: string): void {
     this.#terminal.post(`\r\n${this.#line(text)}${this.#prompt ?? ""}`);
@@ -162,6 +167,7 @@ export class TrustedPath {
     await this.#place.take();
     let givesBack = giveBackAfter === undefined;
     try {
+      if (!evenIfLost && this.#place.isLost()) throw stopped();
       const answer = await work();
       givesBack ||= giveBackAfter?.(answer) === true;
       if (!evenIfLost && this.#place.isLost()) throw stopped("The screen was lost, so the command was stopped.");

@@ -18,7 +18,7 @@ const recordOfAMonth = async (dataDirectory: string): Promise<void> => {
   const endpoint = await startEndpoint({ dataDirectory, wrapper: clock.wrapper });
   const screen = endpoint.terminal("support", { columns: 100, rows: 30 });
   await screen.waitFor("support@pep");
-  screen.type("Get-RecoveryKeys -ComputerName DEMO-PC-01\r");
+  screen.type("Get-RecoveryKeys -ComputerName DEMO-PC-01 -Format list\r");
   await screen.waitFor("1 row");
   screen.type("exit\r");
   expect(await screen.exited).toBe(0);

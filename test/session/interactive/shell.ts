@@ -95,11 +95,17 @@ const run = async (
     case "keys":
       return keys(
         keyRows(Number(argument), (index) => `PC-${index}`),
-        format as "json" | undefined,
-      ); // as the test typed it
+        (format as "json" | undefined) ?? "table", // as the test typed it
+      );
+    case "offer":
+      return keys(keyRows(Number(argument), (index) => `PC-${index}`));
     case "planted":
-      // A computer that calls itself what the first key's glyphs will be, and more.
-      return keys(keyRows(1, () => `\u{F0000}\u{F0001}\uE123\u001b[7mevil\u001b]52;c;x\u0007`));
+    // A computer that calls itself what the first key's glyphs will be, and more.
+    case "planted-offer":
+      return keys(
+        keyRows(name === "planted" ? 1 : 2, () => `\u{F0000}\u{F0001}\uE123\u001b[7mevil\u001b]52;c;x\u0007`),
+        name === "planted" ? "table" : undefined,
+      );
     case "text":
       return { kind: "text", text: `${argument || "plain"}\nsecond line\n` };
     case "foreign":
@@ -135,7 +141,9 @@ const run = async (
 
 const known = [
   "keys",
+  "offer",
   "planted",
+  "planted-offer",
   "text",
   "foreign",
   "password",
