@@ -1,13 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { holdsKey, valueHoldsKey, maskBegunKey, maskDigits, maskKey } from "../../server/model/key-shaped-text.ts";
+import { rounds } from "../harness/share.ts";
 import { guid, honestTexts, keyInWriting, numbersFrom } from "./ways-to-write.ts";
 
 const key = "235818-357951-253979-013365-241120-245575-342914-591910";
 
-test("a key is found in each of 100,000 writings, and nothing of it is left", () => {
+const writings = rounds(20_000, 100_000);
+
+test(`a key is found in each of ${writings} writings, and nothing of it is left`, () => {
   const below = numbersFrom(20261128);
   const missed: string[] = [];
-  for (let count = 0; count < 100_000; count += 1) {
+  for (let count = 0; count < writings; count += 1) {
     const text = keyInWriting(below);
     if (!holdsKey(text)) missed.push(text);
     else if (count % 50 === 0) {
@@ -27,13 +30,15 @@ test.each(Object.entries(honestTexts))("%s are no key", (name, make) => {
   expect(alarms.length / count).toBeLessThan(name === "200 computer names" ? 0.04 : 0.002);
 });
 
-test("2,000 lists of 200 key ids are no key, nor is a list of computer names", () => {
+const lists = rounds(400, 2_000);
+
+test(`${lists} lists of 200 key ids are no key, nor is a list of computer names`, () => {
   const below = numbersFrom(3);
-  for (let count = 0; count < 2_000; count += 1) {
+  for (let count = 0; count < lists; count += 1) {
     const ids = Array.from({ length: 200 }, () => guid(below));
     expect(count % 10 === 0 ? valueHoldsKey(ids) : holdsKey(ids.join(","))).toBe(false);
   }
-  for (let count = 0; count < 500; count += 1) {
+  for (let count = 0; count < lists / 4; count += 1) {
     expect(valueHoldsKey(Array.from({ length: 200 }, () => `LAP-${below(900_000) + 100_000}`))).toBe(false);
   }
 }, 60_000);

@@ -267,7 +267,7 @@ describe("the model site", () => {
       const { heapUsed, external } = process.memoryUsage();
       return (heapUsed + external) / 1e6;
     };
-    const keys = rounds(300_000, 1_000_000);
+    const keys = rounds(100_000, 1_000_000);
     const { connection, parametersOf } = await start({ numbered: { keys, recoveryKey: passwordOf(7) } });
     const statement = page(keys);
     const samples: number[] = [];
