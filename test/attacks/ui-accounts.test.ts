@@ -165,7 +165,7 @@ describe.runIf(isolation.kind === "own-accounts")("a user's UI process", () => {
     const random = seeded(20_261_129);
     const open: Shell[] = [];
     const had = new Set<number>();
-    for (let opened = 0; opened < rounds(20, 64);) {
+    for (let opened = 0; opened < rounds(12, 64);) {
       if (open.length < 6 && (open.length === 0 || random() < 0.6)) {
         opened += 1;
         const shell = startShell({ pool, connectedUser: `user${opened}` });

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { openEventLog, type EventLogOptions, type OpenEventLog } from "../../server/audit/event-log.ts";
 import type { AuditEvent } from "../../server/audit/event.ts";
+import { rounds } from "../harness/share.ts";
 import { withCompileCache } from "../harness/compile-cache.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 import { testRuntime } from "../harness/runtime.ts";
@@ -161,7 +162,7 @@ test("a second writer is refused by name, and may append once the first is done"
 test("of many processes that want the lock of a killed one, exactly one gets it at a time", async () => {
   const directory = temporaryDirectory();
   const contender = join(import.meta.dirname, "lock-contender.mts");
-  for (let round = 0; round < 5; round += 1) {
+  for (let round = 0; round < rounds(2, 5); round += 1) {
     const contenders = Array.from({ length: 6 }, () =>
       spawn(process.execPath, [contender, join(directory, "log.lock")], {
         env: withCompileCache(),

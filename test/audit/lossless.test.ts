@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { transcriptsIn } from "../../server/audit/transcript.ts";
 import { Glyphs } from "../../server/session/interactive/glyphs.ts";
 import { Painter } from "../../server/session/interactive/painter.ts";
+import { rounds } from "../harness/share.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 const key = "719356-523875-462396-049016-394317-508893-349525-271326";
@@ -58,6 +59,6 @@ test("every byte that a screen shows can be rebuilt from its transcript, but for
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: rounds(100, 300) },
   );
 });

@@ -7,6 +7,7 @@ import { findUnprintable } from "../../server/model/harmless-text.ts";
 import { maximumLineLength, parseCommandLine } from "../../server/command-line/parse.ts";
 import type { Stage, Word } from "../../server/command-line/parse.ts";
 import type { Value } from "../../server/command-line/read-value.ts";
+import { rounds } from "../harness/share.ts";
 
 const name = fc.stringMatching(/^[A-Za-z][A-Za-z0-9]{0,12}(-[A-Za-z0-9]{1,8})?$/);
 const parameterName = fc.stringMatching(/^[A-Za-z][A-Za-z0-9]{0,12}$/);
@@ -46,7 +47,7 @@ test("any names and values, rendered with quotes, are read back as they were", (
     fc.property(stages, (line) => {
       expect(parseCommandLine(render(line))).toEqual(line);
     }),
-    { numRuns: 1000 },
+    { numRuns: rounds(300, 1000) },
   );
 });
 
@@ -80,7 +81,7 @@ test("any text is read or refused, never anything else", () => {
     fc.property(anyLine, (line) => {
       expect(crashOf(() => parseCommandLine(line))).toBeUndefined();
     }),
-    { numRuns: 3000 },
+    { numRuns: rounds(1000, 3000) },
   );
 });
 
@@ -99,7 +100,7 @@ test("any text is bound or refused, never anything else, whoever types it", () =
     fc.property(anyLine, (line) => {
       for (const visible of everyone) expect(crashOf(() => visible.bindLine(line))).toBeUndefined();
     }),
-    { numRuns: 2000 },
+    { numRuns: rounds(700, 2000) },
   );
 });
 

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { type CastEvent, castStart, decodeCast } from "../../../ui/player/decode-cast.ts";
+import { rounds } from "../../harness/share.ts";
 import { castOf, type Event } from "./casts.ts";
 
 interface Read {
@@ -55,7 +56,7 @@ test("where the pieces of a file are cut makes no difference", () => {
       const output = whole.events.flatMap((event) => (event.kind === "output" ? [event.text] : [])).join("");
       expect(output).toBe(events.flatMap(([, code, text]) => (code === "o" ? [text] : [])).join(""));
     }),
-    { seed: 4, numRuns: 500 },
+    { seed: 4, numRuns: rounds(200, 500) },
   );
 });
 

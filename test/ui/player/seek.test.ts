@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Cursor, Keyframe } from "../../../ui/player/cursor.ts";
+import { rounds } from "../../harness/share.ts";
 import { castOf, cursorOn, type Event, sourceOf } from "./casts.ts";
 
 const escape = "\u001b";
@@ -95,7 +96,7 @@ test("a seek to any time, by way of a keyframe at any time before it, shows what
       await Promise.all([playTo(played, totalMs), playTo(sought, totalMs)]);
       expect(seen(sought)).toEqual(seen(played));
     }),
-    { seed: 20_261_122, numRuns: 400 },
+    { seed: 20_261_122, numRuns: rounds(150, 400) },
   );
 }, 120_000);
 
