@@ -3,18 +3,10 @@
  * DANGER: events pile up in memory for a reader that never comes back, or each review makes an event that makes a row that …
  * EXPECT: a reader that is stuck costs nothing and loses nothing; what is shown makes no event; the server's stop ends it.
  */
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
+import { aliveBytes } from "../harness/memory.ts";
 import { createReviewStage, rowsIn, sessionEvents, type ReviewStage } from "../harness/review-stage.ts";
 import type { Answer, Outcome } from "../../server/session/delivery.ts";
-
-/** What is garbage is not held: only that makes the figure one of this test. */
-const collectGarbage = (): void => {
-  setFlagsFromString("--expose-gc");
-  const collect: unknown = runInNewContext("gc");
-  if (typeof collect === "function") collect();
-};
 
 interface Follower {
   readonly rows: unknown[];
@@ -70,8 +62,7 @@ test("a reader that is stuck makes memory grow by nothing, and has missed nothin
   await stage.record.append({ type: "server-stopped", reason: "the first row" });
   await reached.promise;
   const padding = "x".repeat(20_000);
-  collectGarbage();
-  const before = process.memoryUsage();
+  const before = aliveBytes();
   const events = 3_000; // 60 MB of text
   for (let round = 0; round < events; round += 100) {
     await Promise.all(
@@ -81,11 +72,7 @@ test("a reader that is stuck makes memory grow by nothing, and has missed nothin
     );
   }
   // Again and again: V8 gives the memory of buffers back beside everything else, after the collection. What is held never goes.
-  const growth = (): number => {
-    collectGarbage();
-    const after = process.memoryUsage();
-    return after.arrayBuffers + after.heapUsed - before.arrayBuffers - before.heapUsed;
-  };
+  const growth = (): number => aliveBytes() - before;
   await expect.poll(growth).toBeLessThan(30_000_000);
   expect(follower.rows).toHaveLength(1);
   stuck.resolve();

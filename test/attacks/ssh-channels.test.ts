@@ -1,32 +1,12 @@
 import { expect, test, vi } from "vitest";
 import { uint32, wireString } from "../../server/identity/wire.ts";
-import { attack, message, stillServes } from "../harness/ssh-attacker.ts";
-import type { Attacker } from "../harness/ssh-attacker.ts";
-import { quietHost, startTestServer } from "../harness/ssh-attacker-server.ts";
-import type { Serve, TestServer } from "../harness/ssh-attacker-server.ts";
+import { message, stillServes } from "../harness/ssh-attacker.ts";
+import { attackFromWithin } from "../harness/ssh-attacker-inside.ts";
+import { floodingHost, quietHost } from "../harness/ssh-attacker-server.ts";
 
 const MiB = 1024 * 1024;
 
-const loggedIn = async (
-  serve: Serve = quietHost,
-  limits: NonNullable<Parameters<typeof startTestServer>[1]>["limits"] = {},
-): Promise<{ readonly it: TestServer; readonly attacker: Attacker }> => {
-  const it = await startTestServer(serve, { limits });
-  const attacker = await attack(it.port, { user: "support", privateKey: it.key.privateKey });
-  return { it, attacker };
-};
-
 const exec = (id: number, line: string): Buffer => message.request(id, "exec", true, wireString(line));
-
-/** Writes without end until the channel is closed. */
-const flood: Serve = async (_connection, _request, channel) => {
-  const chunk = Buffer.alloc(256 * 1024, 0x61);
-  try {
-    for (;;) await channel.write(chunk);
-  } catch {
-    // closed: what the test waits for
-  }
-};
 
 /*
  * ATTACK  A channel is opened with a largest packet of 0, or of 1, and the server writes to it.
@@ -34,7 +14,7 @@ const flood: Serve = async (_connection, _request, channel) => {
  * EXPECT  Such an open ends the connection.
  */
 test.each([0, 1, 255])("a channel with packets of %i bytes ends the connection", async (packetSize) => {
-  const { it, attacker } = await loggedIn(flood);
+  const { it, attacker } = await attackFromWithin(floodingHost);
   attacker.send(message.channelOpen("session", 0, MiB, packetSize), exec(0, "go"));
   expect(await it.firstDrop()).toBe("packet-size");
   await attacker.closed;
@@ -46,7 +26,7 @@ test.each([0, 1, 255])("a channel with packets of %i bytes ends the connection",
  * EXPECT  Within the window at most 256 KiB are held; one byte more ends the connection.
  */
 test("sending beyond the receive window ends the connection", async () => {
-  const { it, attacker } = await loggedIn(async (_connection, _request, channel) => {
+  const { it, attacker } = await attackFromWithin(async (_connection, _request, channel) => {
     await new Promise((resolve) => channel.closed.addEventListener("abort", resolve));
   });
   const before = process.memoryUsage().rss;
@@ -70,7 +50,7 @@ test("sending beyond the receive window ends the connection", async () => {
 test("a window filled byte by byte is held in dense blocks", async () => {
   const { promise: blocks, resolve } = Promise.withResolvers<number[]>();
   const { promise: allIsIn, resolve: letRead } = Promise.withResolvers<void>();
-  const { attacker } = await loggedIn(async (_connection, _request, channel) => {
+  const { attacker } = await attackFromWithin(async (_connection, _request, channel) => {
     await allIsIn;
     const lengths: number[] = [];
     for await (const block of channel.input) lengths.push(block.length);
@@ -93,7 +73,7 @@ test("a window filled byte by byte is held in dense blocks", async () => {
  * EXPECT  Ten at a time, the next is refused with a reason, a flood is dropped; closed ones are free again.
  */
 test("ten sessions at a time; a flood of opens is dropped", async () => {
-  const { it, attacker } = await loggedIn();
+  const { it, attacker } = await attackFromWithin();
   const open = (id: number): Buffer => message.channelOpen("session", id, MiB, 32768);
   attacker.send(...Array.from({ length: 11 }, (_, id) => open(id)));
   await attacker.until("CHANNEL_OPEN_FAILURE");
@@ -108,7 +88,7 @@ test("ten sessions at a time; a flood of opens is dropped", async () => {
 });
 
 test("sessions closed without a command are free again", async () => {
-  const { it, attacker } = await loggedIn();
+  const { it, attacker } = await attackFromWithin();
   for (let id = 0; id < 30; id += 1) {
     attacker.send(message.channelOpen("session", id, MiB, 32768), message.close(id));
   }
@@ -125,7 +105,7 @@ test("sessions closed without a command are free again", async () => {
 test("a command keeps its place after its channel is closed", async () => {
   const { promise: release, resolve } = Promise.withResolvers<void>();
   let running = 0;
-  const { attacker } = await loggedIn(async () => {
+  const { attacker } = await attackFromWithin(async () => {
     running += 1;
     await release;
     running -= 1;
@@ -144,7 +124,7 @@ test("a command keeps its place after its channel is closed", async () => {
  * EXPECT  Dropped after 64 requests, or 256 stray messages; a name is recorded once.
  */
 test("a flood of requests on one session ends the connection", async () => {
-  const { it, attacker } = await loggedIn();
+  const { it, attacker } = await attackFromWithin();
   const env = message.request(0, "env", true, wireString("LANG"), wireString("C"));
   attacker.send(message.channelOpen("session", 0, MiB, 32768), ...Array.from({ length: 65 }, () => env));
   expect(await it.firstDrop()).toBe("session-requests");
@@ -159,7 +139,7 @@ test("a flood of requests on one session ends the connection", async () => {
 });
 
 test("a flood of messages for channels that are not there ends the connection", async () => {
-  const { it, attacker } = await loggedIn();
+  const { it, attacker } = await attackFromWithin();
   attacker.send(...Array.from({ length: 300 }, (_, id) => message.windowAdjust(1000 + id, 1)));
   expect(await it.firstDrop()).toBe("stray-messages");
 });
@@ -171,7 +151,7 @@ test("a flood of messages for channels that are not there ends the connection", 
  */
 test("refusals can't flood the log", async () => {
   // All of it at once: held up to the usual pace it takes the ten seconds after which one more is recorded.
-  const { it, attacker } = await loggedIn(quietHost, {
+  const { it, attacker } = await attackFromWithin(quietHost, {
     messagesAtOnce: 10_000,
     recordedRefusalIntervalMs: 3_600_000,
   });
@@ -196,7 +176,7 @@ test.each([
   ["extended data", "extended-data", [Buffer.concat([Buffer.of(95), uint32(0), uint32(1), wireString("x")])]],
   ["a truncated open", "malformed-message", [Buffer.concat([Buffer.of(90), wireString("session"), uint32(1)])]],
 ])("%s ends the connection", async (_what, guard, payloads) => {
-  const { it, attacker } = await loggedIn();
+  const { it, attacker } = await attackFromWithin();
   attacker.send(message.channelOpen("session", 0, MiB, 32768), ...payloads);
   expect(await it.firstDrop()).toBe(guard);
   expect(await stillServes(it.port, it.key.privateKey)).toBe(true);

@@ -1,32 +1,12 @@
 import { expect, test, vi } from "vitest";
 import { uint32, wireString } from "../../server/identity/wire.ts";
-import { attack, message } from "../harness/ssh-attacker.ts";
-import type { Attacker } from "../harness/ssh-attacker.ts";
-import { quietHost, startTestServer } from "../harness/ssh-attacker-server.ts";
-import type { Serve, TestServer } from "../harness/ssh-attacker-server.ts";
+import { message } from "../harness/ssh-attacker.ts";
+import { attackFromWithin } from "../harness/ssh-attacker-inside.ts";
+import { floodingHost, quietHost } from "../harness/ssh-attacker-server.ts";
 
 const MiB = 1024 * 1024;
 
-const loggedIn = async (
-  serve: Serve = quietHost,
-  limits: NonNullable<Parameters<typeof startTestServer>[1]>["limits"] = {},
-): Promise<{ readonly it: TestServer; readonly attacker: Attacker }> => {
-  const it = await startTestServer(serve, { limits });
-  const attacker = await attack(it.port, { user: "support", privateKey: it.key.privateKey });
-  return { it, attacker };
-};
-
 const exec = (id: number, line: string): Buffer => message.request(id, "exec", true, wireString(line));
-
-/** Writes without end until the channel is closed. */
-const flood: Serve = async (_connection, _request, channel) => {
-  const chunk = Buffer.alloc(256 * 1024, 0x61);
-  try {
-    for (;;) await channel.write(chunk);
-  } catch {
-    // closed: what the test waits for
-  }
-};
 
 /*
  * ATTACK  A client grants a window of 4 GB and reads nothing while the server has much to say.
@@ -36,7 +16,7 @@ const flood: Serve = async (_connection, _request, channel) => {
 test("a client that grants a huge window and reads nothing costs no memory", async () => {
   let written = 0;
   const { promise: ended, resolve } = Promise.withResolvers<unknown>();
-  const { attacker } = await loggedIn(async (_connection, _request, channel) => {
+  const { attacker } = await attackFromWithin(async (_connection, _request, channel) => {
     const chunk = Buffer.alloc(256 * 1024, 0x61);
     try {
       for (;;) {
@@ -73,7 +53,7 @@ test("a client that grants a huge window and reads nothing costs no memory", asy
  */
 test("an unfinished key exchange holds output back and then ends the connection", async () => {
   let written = 0;
-  const { it, attacker } = await loggedIn(
+  const { it, attacker } = await attackFromWithin(
     async (_connection, _request, channel) => {
       const chunk = Buffer.alloc(64 * 1024, 0x61);
       try {
@@ -105,7 +85,7 @@ test("an unfinished key exchange holds output back and then ends the connection"
  * EXPECT  Dropped above 1024 waiting packets.
  */
 test("answers don't pile up during an unfinished key exchange", async () => {
-  const { it, attacker } = await loggedIn(quietHost, { rekeyBytes: 1 });
+  const { it, attacker } = await attackFromWithin(quietHost, { rekeyBytes: 1 });
   attacker.deaf(); // the server's KEXINIT stays unanswered
   const pulse = setInterval(() => {
     attacker.send(...Array.from({ length: 200 }, () => message.globalRequest("keepalive@openssh.com", true)));
@@ -120,7 +100,7 @@ test("answers don't pile up during an unfinished key exchange", async () => {
  * EXPECT  Dropped after a few in a minute that no traffic justified.
  */
 test("a loop of key exchanges ends the connection", async () => {
-  const { it, attacker } = await loggedIn();
+  const { it, attacker } = await attackFromWithin();
   attacker.client.on("handshake", () => attacker.rekey());
   attacker.rekey();
   expect(await it.firstDrop()).toBe("rekey-flood");
@@ -136,7 +116,7 @@ test.each([
   ["seven bytes at a time", 7],
   ["all at once", 10_000],
 ])("both streams arrive whole when the window opens by %s", async (_how, step) => {
-  const { attacker } = await loggedIn(async (_connection, _request, channel) => {
+  const { attacker } = await attackFromWithin(async (_connection, _request, channel) => {
     const writes = Array.from({ length: 20 }, (_, index) => [
       channel.write(Buffer.from(`out${index};`.padEnd(20, "o"))),
       channel.writeError(Buffer.from(`err${index};`.padEnd(13, "e"))),
@@ -169,8 +149,8 @@ test.each([
  * EXPECT  They take turns.
  */
 test("a channel that writes without end does not starve the others", async () => {
-  const { attacker } = await loggedIn(async (connection, request, channel) => {
-    if (request.kind === "exec" && request.commandLine === "flood") await flood(connection, request, channel);
+  const { attacker } = await attackFromWithin(async (connection, request, channel) => {
+    if (request.kind === "exec" && request.commandLine === "flood") await floodingHost(connection, request, channel);
     else {
       await channel.write(Buffer.from("my turn"));
       await channel.end(0);

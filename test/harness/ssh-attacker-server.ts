@@ -42,6 +42,25 @@ export interface TestServer {
 /** Ends every command with status 0 and no output. */
 export const quietHost: Serve = (_connection, _request, channel) => channel.end(0);
 
+/** Says on standard output what was asked, on standard error that it did, and ends with 7. */
+export const echoHost: Serve = async (connection, request, channel) => {
+  const utf8 = new TextEncoder();
+  const asked = request.kind === "exec" ? request.commandLine : "shell";
+  await channel.write(utf8.encode(`${connection.connectedUser}: ${asked}\n`));
+  await channel.writeError(utf8.encode("said\n"));
+  await channel.end(7);
+};
+
+/** Writes without end until the channel is closed. */
+export const floodingHost: Serve = async (_connection, _request, channel) => {
+  const chunk = Buffer.alloc(256 * 1024, 0x61);
+  try {
+    for (;;) await channel.write(chunk);
+  } catch {
+    // closed: what the test waits for
+  }
+};
+
 /** The real server on a port of its own, with a log in memory; closed when the test finishes. */
 export const startTestServer = async (
   serve: Serve = quietHost,

@@ -2,13 +2,12 @@ import { createReadStream, createWriteStream, mkdirSync, chmodSync, readFileSync
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { EndpointError } from "../../server/errors.ts";
 import type { Problem } from "../../server/import/contract.ts";
 import { readRecoveryFile } from "../../server/import/read-recovery-file.ts";
 import { temporaryDirectory } from "../harness/temporary-directory.ts";
+import { aliveBytes } from "../harness/memory.ts";
 import { rounds } from "../harness/share.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
 import {
@@ -286,12 +285,6 @@ describe("files made to take forever", () => {
   });
 });
 
-/** V8's own collector, without a flag on the command line of the tests. */
-const collectGarbage = (): void => {
-  setFlagsFromString("--expose-gc");
-  runInNewContext("gc()");
-};
-
 describe("large files", () => {
   test("many rows need no more memory than a few", async () => {
     const path = join(temporaryDirectory(), "large.csv");
@@ -310,15 +303,13 @@ describe("large files", () => {
     await once(file, "close");
 
     let count = 0;
-    /** Memory in use without garbage, every third of the file. When V8 collects by itself depends on what else runs. */
+    /** Every third of the file. */
     const held: number[] = [];
     for await (const { line } of readRecoveryFile(path)) {
       count += 1;
       if (line !== count + 1) throw new Error(`record ${count} is said to be on line ${line}`);
       if (count % (rows / 3) !== 0) continue;
-      collectGarbage();
-      const { heapUsed, arrayBuffers } = process.memoryUsage();
-      held.push(heapUsed + arrayBuffers);
+      held.push(aliveBytes());
     }
     expect(count).toBe(rows);
     // A row takes 140 bytes of the file; what is held must not grow with it.

@@ -1,8 +1,6 @@
 import { mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { Secret } from "../../server/secret.ts";
 import {
@@ -16,6 +14,7 @@ import { protectorQueries } from "../../server/site-database/embedded/read-prote
 import { pageQueries } from "../../server/site-database/embedded/key-pages.ts";
 import { collect, disclosing, guid, neverStopped, passwordOf, passwordRecord, textOf, keepRecord } from "./fixture.ts";
 import { madeSites } from "./made-sites.ts";
+import { aliveBytes } from "../harness/memory.ts";
 import { rounds } from "../harness/share.ts";
 
 const newSite = madeSites();
@@ -267,21 +266,14 @@ describe("large sites", () => {
     }
     await expect(site.importRecords(records())).resolves.toEqual({ added: total, unchanged: 0 });
     const database = await site.open();
-    setFlagsFromString("--expose-gc");
-    // The only way to a garbage collector without a flag on the command line; it is a function of no arguments.
-    const collectGarbage = runInNewContext("gc") as () => void;
-    const heapUsed = (): number => {
-      collectGarbage();
-      return process.memoryUsage().heapUsed;
-    };
     let seen = 0;
     let early = 0;
     let late = 0;
     for await (const batch of database.readRecoveryKeys({}, neverStopped)) {
       const before = seen;
       seen += batch.length;
-      if (before < total * 0.1 && seen >= total * 0.1) early = heapUsed();
-      if (before < total * 0.95 && seen >= total * 0.95) late = heapUsed();
+      if (before < total * 0.1 && seen >= total * 0.1) early = aliveBytes();
+      if (before < total * 0.95 && seen >= total * 0.95) late = aliveBytes();
     }
     expect(seen).toBe(total);
     // Kept rows would be 85,000 × some 500 bytes, about 40 MB.

@@ -8,18 +8,9 @@ import type { PseudoTerminal, TerminalSize } from "../../server/session/contract
 import { fingerprintOf } from "../../server/identity/public-key.ts";
 import { logIn } from "../harness/ssh-attacker.ts";
 import { hasOpenSsh, keyFile, keygen, publicLine, runSsh, startSsh } from "../harness/ssh-attacker-openssh.ts";
-import { startTestServer } from "../harness/ssh-attacker-server.ts";
-import type { Serve } from "../harness/ssh-attacker-server.ts";
+import { echoHost, startTestServer } from "../harness/ssh-attacker-server.ts";
 
 const utf8 = new TextEncoder();
-
-/** Says on standard output what was asked, on standard error that it did, and ends with 7. */
-const echoHost: Serve = async (connection, request, channel) => {
-  const asked = request.kind === "exec" ? request.commandLine : "shell";
-  await channel.write(utf8.encode(`${connection.connectedUser}: ${asked}\n`));
-  await channel.writeError(utf8.encode("said\n"));
-  await channel.end(7);
-};
 
 describe.runIf(hasOpenSsh)("with OpenSSH's client", () => {
   test("a command's output, errors and exit status arrive", async () => {

@@ -2,18 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import { uint32, wireString } from "../../server/identity/wire.ts";
 import { attack, message } from "../harness/ssh-attacker.ts";
 import { hasOpenSsh, runSsh } from "../harness/ssh-attacker-openssh.ts";
-import { startTestServer } from "../harness/ssh-attacker-server.ts";
-import type { Serve } from "../harness/ssh-attacker-server.ts";
-
-const utf8 = new TextEncoder();
-
-/** Says on standard output what was asked, on standard error that it did, and ends with 7. */
-const echoHost: Serve = async (connection, request, channel) => {
-  const asked = request.kind === "exec" ? request.commandLine : "shell";
-  await channel.write(utf8.encode(`${connection.connectedUser}: ${asked}\n`));
-  await channel.writeError(utf8.encode("said\n"));
-  await channel.end(7);
-};
+import { echoHost, startTestServer } from "../harness/ssh-attacker-server.ts";
 
 describe.runIf(hasOpenSsh)("what is refused, with OpenSSH's client", () => {
   const requests = async (args: readonly string[], command: readonly string[] = ["x"]) => {

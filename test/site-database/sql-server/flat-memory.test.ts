@@ -1,6 +1,5 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { aliveBytes } from "../../harness/memory.ts";
 import { numberedKeyId } from "../../harness/tds-server/model/tables.ts";
 import { neverStopped } from "../fixture.ts";
 import { startNumberedSite } from "./start-site.ts";
@@ -12,17 +11,9 @@ const mostGrowth = 64 * 1024 * 1024;
 
 let site: StartedSite;
 beforeAll(async () => {
-  setFlagsFromString("--expose-gc");
   site = await startNumberedSite(rows);
 });
 afterAll(() => site.dispose());
-
-/** What is alive now, server and driver together. */
-const aliveBytes = (): number => {
-  runInNewContext("gc")();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-};
 
 test(`${rows} keys come over TLS in order, each once, with flat memory`, async () => {
   const database = await site.open();
