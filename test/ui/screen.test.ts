@@ -151,6 +151,24 @@ describe("the screen", () => {
     expect(colored.session.painted).toContain("\u001b[32mPS support@pep>");
   });
 
+  test.each([
+    [100, 30],
+    [40, 10],
+  ])("sends no more than 120 bytes for a key that changes one line at %ix%i", async (columns, rows) => {
+    const { ui, session } = await openSession(columns, rows, "1");
+    session.type("Get-R");
+    await ui.settled();
+    // The hint below stays as it is.
+    for (const key of "ecoveryKey") {
+      const before = session.painted.length;
+      session.type(key);
+      await ui.until(() => session.painted.length > before, "echo");
+      await ui.settled();
+      expect(session.painted.length - before, key).toBeLessThanOrEqual(120);
+    }
+    ui.kill();
+  });
+
   test("keeps the line and the cursor through any resize, down to a few cells", async () => {
     const { ui, session } = await openSession();
     session.type("Get-RecoveryKeys -ComputerName 日本");

@@ -48,6 +48,7 @@ export const createPainter = (tty: FakeTty, color: boolean, onLost: () => void):
     stdout: tty.stdout,
     interactive: true, // CI in the environment, or a stream that isn't a terminal, would turn it off
     exitOnCtrlC: false,
+    incrementalRendering: true, // a key at the prompt: 95 bytes instead of 276
     patchConsole: false,
     alternateScreen: false, // scrollback is kept
     // 0: paint at once. The session already paints once a chunk; with a throttle `print` would bring back an old frame.
