@@ -27,7 +27,7 @@ test("`roles test` on the shipped file: no errors, and the one warning that is m
   expect(run(path, "test")).toEqual({
     status: 0,
     text:
-      "warning: line 19, roleCapabilities.exporter.visibleCommands[0]: grants the restricted Protectors, NoRotation, raw without any rule: " +
+      "warning: line 20, roleCapabilities.exporter.visibleCommands[0]: grants the restricted Protectors, NoRotation, raw without any rule: " +
       `every key of the site may be taken at once.\n${path}: no errors, 1 warning\n`,
   });
 });
@@ -71,12 +71,13 @@ role operator, through group:operators
   Helpdesk: the keys of a computer or of a key id that a caller names, a few at a time.
   Get-RecoveryKeys
       from roleCapabilities.operator.visibleCommands[0], line 7
-      parameters: -ComputerName, -RecoveryKeyId, -VolumeType, -Since, -Latest, -Strict, -Reason, -Format
+      parameters: -ComputerName, -RecoveryKeyId, -VolumeType, -Since, -Latest, -Strict, -Reason, -Format, -Search (restricted)
       rule: Give at least one of -ComputerName, -RecoveryKeyId.
+      rule: A search lists at most 10 keys and shows no recovery key. It needs 3 letters or digits of a name, or 4 of a key id. 200 searches an hour. A name without keys is answered with close ones, which takes one or two of them.
       rule: At most 10 rows at a time; when there are more, none is shown.
       rule: At most 100 different recovery keys an hour, over all commands and roles.
   verify-cert
-      from roleCapabilities.operator.visibleCommands[1], line 13
+      from roleCapabilities.operator.visibleCommands[1], line 14
       parameters: -raw, -Thumbprint, -Format
 
 default commands, as everyone who may connect: Get-Command, Get-Capability, Get-Help, Select-Object, Sort-Object, Measure-Object, Format-List, Format-Table, Clear-Host, Exit-PSSession
