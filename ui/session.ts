@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.ts";
 import { complete } from "./language/complete.ts";
+import { hasLookUp } from "./language/hint.ts";
 import { createKeyDecoder, type KeyEvent } from "./input/key-decoder.ts";
 import { remember } from "./input/history.ts";
 import { type Edited, edit, type Editor, emptyEditor } from "./input/line-editor.ts";
@@ -75,6 +76,8 @@ export class Session {
       },
     });
     if (open.welcome !== "") this.#lines.push(...layText(open.welcome, parts.size().columns));
+    if (hasLookUp(open.commands))
+      this.#lines.push(...layText("F2 looks a key up by id or computer name.", parts.size().columns, "quiet"));
   }
 
   /** Bytes of the terminal. */

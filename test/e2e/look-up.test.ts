@@ -49,7 +49,7 @@ test.each([
   const key = (await keysOf(endpoint))[7];
   const id = key?.["PasswordId"] ?? "";
   const terminal = await logIn(endpoint, size);
-  await terminal.waitFor("F2: look a key up");
+  await terminal.waitFor("F2 looks a key up");
   const from = endpoint.events().length;
   terminal.type(f2);
   await typeSlowly(terminal, id.slice(0, 8).toLowerCase());
@@ -98,7 +98,7 @@ test("a piece of a name lists its keys, and a longer one asks no more", async ()
   const asked = eventsOf(endpoint, from).filter((type) => type === "search");
   expect(asked).toHaveLength(2);
   terminal.type("\u0003");
-  await terminal.waitFor(/PS support@pep>\s*\nF2/);
+  await terminal.waitFor(/PS support@pep>\s*$/);
   terminal.type("\u0004");
   expect(await terminal.exited).toBe(0);
   expect(eventsOf(endpoint, from)).not.toContain("disclosure");

@@ -66,13 +66,15 @@ const helpFor = (parameter: UiParameter): string => {
   return `${usage(parameter)}  ${parameter.synopsis}${values}`;
 };
 
+/** Whether F2 does something for this user. */
+export const hasLookUp = (commands: readonly UiCommand[]): boolean =>
+  commands.some((command) => command.lookUp !== undefined);
+
 /** What stands under the prompt while a line is typed: the first problem, else help for the place of the cursor. */
 export const hintFor = (line: string, cursor: number, commands: readonly UiCommand[]): Hint | undefined => {
-  const lookUp = commands.some((command) => command.lookUp !== undefined);
-  if (line.trim() === "")
-    return lookUp ? { kind: "help", text: "F2: look a key up by id or computer name" } : undefined;
+  if (line.trim() === "") return undefined;
   const words = placeWords(line, commands);
-  const piece = lookUp && words.length === 1 ? canonicalSearchPiece(line) : undefined;
+  const piece = hasLookUp(commands) && words.length === 1 ? canonicalSearchPiece(line) : undefined;
   for (const placed of words) {
     const typing = placed.start <= cursor && cursor <= placed.end;
     const text = problemOf(placed, typing, commands);
