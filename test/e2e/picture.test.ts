@@ -19,7 +19,7 @@ test("the picture in README is what a demo's screen shows", async () => {
   await terminal.waitFor("PS support@pep>");
   terminal.type("Get-RecoveryKeys -ComputerName DEMO-PC-07 -Reason 'Lost PIN'\r");
   await terminal.waitFor("Read back, group 1");
-  const [first = "", second = ""] = terminal.screen().match(/\d{6}/g) ?? [];
+  const [first = "", second = ""] = terminal.screen().match(/\b\d{6}\b/g) ?? [];
   terminal.type(first);
   terminal.type(second);
   await terminal.waitFor("Read back, group 3");

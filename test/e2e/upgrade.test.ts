@@ -34,7 +34,7 @@ test("a running server needs nothing of its program's files, which an upgrade ta
   await terminal.waitFor("PS support@pep>");
   terminal.type("Get-RecoveryKeys -ComputerName DEMO-PC-02 -Reason 'Lost PIN'\r");
   await terminal.waitFor("Read back, group 1");
-  terminal.type("\r");
+  terminal.type("\u001b");
   await terminal.waitFor(/PS support@pep>\s*$/);
   terminal.type("exit\r");
   await terminal.exited;

@@ -70,12 +70,18 @@ const statusLines = (state: LookUpState, found: Found, rights: UiLookUp, width: 
   }
   const { length } = found.rows;
   if (length > 0) return [quiet(fitting([`${plural(length, "key")} found.`, String(length)], width))];
-  const nothing = `No computer's name and no key id has ${maskBegunKey(printable(piece ?? ""))} in it.`;
+  const text = maskBegunKey(printable(piece ?? ""));
+  // Too short for an id, it was looked for in names only: to say more would send people the wrong way.
+  if (text.length < rights.minimumIdCharacters && /^[0-9A-F]+$/i.test(text)) {
+    const more = `No name has ${text} in it. For a key id, type ${rights.minimumIdCharacters} digits or more.`;
+    return wrapTo(more, width).map((line) => [span(line, "warning")]);
+  }
+  const nothing = `No computer's name and no key id has ${text} in it.`;
   return [[span(fitting([nothing, "Nothing has this in it."], width), "warning")]];
 };
 
 const searchHelp = [
-  "Enter: show this key   ↑ ↓ choose   Ctrl-U clear   Esc back to the prompt",
+  "Enter: its reason, then the key   ↑ ↓ choose   Ctrl-U clear   Esc back to the prompt",
   "Enter show  ↑ ↓ choose  Esc back",
   "Enter  ↑ ↓  Esc",
 ];

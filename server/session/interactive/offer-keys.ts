@@ -1,7 +1,7 @@
 import { stopped } from "../../errors.ts";
 import { orStopped } from "../../or-stopped.ts";
 import type { TerminalSize } from "../contract.ts";
-import { KeyCard } from "./key-card/key-card.ts";
+import { KeyCard, type Reading } from "./key-card/key-card.ts";
 import type { ShownKey } from "./key-card/press-card.ts";
 import type { SessionModeParts } from "./session-mode.ts";
 import type { TrustedPath } from "./trusted-path.ts";
@@ -62,10 +62,10 @@ export class KeyOffers {
     }
   }
 
-  /** Shows a key until it is hidden. Rejects with `OperationStopped` on Ctrl-C, or when the command is stopped. */
-  async show(shown: Omit<ShownKey, "endpointName">, signal: AbortSignal): Promise<void> {
+  /** Shows a key until it is hidden. Rejects with `OperationStopped` when the command is stopped. */
+  async show(shown: Omit<ShownKey, "endpointName">, signal: AbortSignal): Promise<Reading> {
     const { terminal, keyboard, ending, endpointName, after, keyShownMs, size, trustedPath } = this.#parts;
-    await trustedPath.hold(signal, async () => {
+    return trustedPath.hold(signal, async () => {
       if (this.#parts.isInterrupted()) throw stopped();
       const card = new KeyCard(
         { ...shown, endpointName },
@@ -81,7 +81,7 @@ export class KeyOffers {
       keyboard.leadTo((text) => card.type(text));
       if (this.#parts.isInputOver()) card.inputEnded();
       try {
-        await card.show(signal);
+        return await card.show(signal);
       } finally {
         // At its end the session takes it off itself.
         if (!ending.signal.aborted) this.#card = undefined;

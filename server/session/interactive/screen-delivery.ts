@@ -6,6 +6,7 @@ import { encodeAnswer, notForTerminal } from "../format/encode.ts";
 import { isForPeople, type Column } from "../../command/define-command.ts";
 import { printable } from "../../model/harmless-text.ts";
 import { refuseTooManyKeys } from "./glyphs.ts";
+import type { Reading } from "./key-card/key-card.ts";
 import type { ShownKey } from "./key-card/press-card.ts";
 import { disclosureLabel, label, screenText } from "./screen-text.ts";
 import type { ScreenFace } from "./screen.ts";
@@ -35,7 +36,7 @@ export interface ScreenDeliveryParts {
   /** The user chose one of so many rows; `undefined`: no more. Rejects with `OperationStopped` when they stopped it. */
   readonly chosen: (count: number) => Promise<number | undefined>;
   /** Shows one key by itself until it is hidden. */
-  readonly showKey: (shown: Omit<ShownKey, "endpointName">) => Promise<void>;
+  readonly showKey: (shown: Omit<ShownKey, "endpointName">) => Promise<Reading>;
   /** What the UI process asks for while a transcript is watched. */
   readonly transcriptTurns: TranscriptTurns;
   /** Marks a disclosure in the transcript. */
@@ -105,7 +106,14 @@ const offerKeys = async (
     const facts = columns
       .map(({ name }, index) => [name, screenCell(cells[index])] as const)
       .filter(([, value]) => value !== "" && value !== keyId && value !== computerName);
-    await showKey({ keyId, computerName, facts, key: await open() });
+    const reading = await showKey({ keyId, computerName, facts, key: await open() });
+    // What stays of it: a person who comes back to their screen sees that it was theirs.
+    const readBack = reading === "read back" ? ", and was read back right" : "";
+    await face.ui.send({
+      type: "text",
+      id,
+      text: `The key ${label(keyId)} of ${label(computerName)} was shown${readBack}.`,
+    });
   };
   const [only, ...more] = rows;
   if (only !== undefined && more.length === 0) return show(only);

@@ -1,11 +1,13 @@
 import { orStopped } from "../../../or-stopped.ts";
-import { stopped } from "../../../errors.ts";
 import type { TerminalSize } from "../../contract.ts";
 import type { RecordedText } from "../recorded-terminal.ts";
 import { trustedMark } from "../screen-text.ts";
 import type { After } from "../session-clock.ts";
-import { type CardState, layCard, withoutDigits } from "./lay-card.ts";
+import { type CardState, groupCount, layCard, withoutDigits } from "./lay-card.ts";
 import { createCardKeys, newCard, pressCard, type ShownKey } from "./press-card.ts";
+
+/** What became of a key that was shown. */
+export type Reading = "shown" | "read back";
 
 export interface KeyCardParts {
   readonly terminal: RecordedText;
@@ -37,7 +39,7 @@ export class KeyCard {
   readonly #parts: KeyCardParts;
   #state: CardState;
   readonly #keys = createCardKeys();
-  readonly #hidden = Promise.withResolvers<"hide" | "stop">();
+  readonly #hidden = Promise.withResolvers<void>();
   #painted: readonly string[] = [];
   #size: TerminalSize;
   #isShown = false;
@@ -49,15 +51,17 @@ export class KeyCard {
   }
 
   /**
-   * Shows the card until it is to go. Rejects with `OperationStopped` on Ctrl-C, or when the signal aborts; the card is off the screen
-   * then, too.
+   * Shows the card until it is to go. Rejects with `OperationStopped` when the signal aborts; the card is off the screen then, too.
+   *
+   * @returns whether the whole key was read back right
    */
-  async show(signal: AbortSignal): Promise<void> {
+  async show(signal: AbortSignal): Promise<Reading> {
     const tick = this.#parts.after(1_000, () => this.#tick(() => tick.refresh()));
     try {
       this.#isShown = true;
       await this.#parts.terminal.write(...this.#frame(opening));
-      if ((await orStopped(this.#hidden.promise, signal)) === "stop") throw stopped();
+      await orStopped(this.#hidden.promise, signal);
+      return this.#state.readBack.right === groupCount ? "read back" : "shown";
     } finally {
       tick.stop();
       if (!this.#parts.isEnding()) await this.#hide();
@@ -68,12 +72,14 @@ export class KeyCard {
   type(text: string): void {
     for (const key of this.#keys(text)) {
       const next = key === "escape" ? "hide" : pressCard(this.#state, key);
-      if (typeof next === "string") {
-        this.#hidden.resolve(next);
+      if (next === "hide") {
+        this.#hidden.resolve();
         return;
       }
-      this.#state = { ...next, secondsLeft: this.#parts.shownSeconds };
+      this.#state = next;
     }
+    // An arrow key keeps the key too: who presses one is there.
+    this.#state = { ...this.#state, secondsLeft: this.#parts.shownSeconds };
     this.#paint();
   }
 
@@ -90,15 +96,18 @@ export class KeyCard {
 
   /** Nobody will press a key any more. */
   inputEnded(): void {
-    this.#hidden.resolve("hide");
+    this.#hidden.resolve();
   }
 
   /** What takes the card off the screen: blanks first, as a terminal may keep what it only erases. */
   wiping(): string {
     if (!this.#isShown) return "";
+    return frame(`${this.#blanks()}\u001b[H\u001b[2J\u001b[?25h\u001b[?1049l`);
+  }
+
+  #blanks(): string {
     const { columns, rows } = this.#size;
-    const blanks = Array.from({ length: rows }, (_, row) => `${at(row)}${" ".repeat(Math.max(0, columns - 1))}`);
-    return frame(`${blanks.join("")}\u001b[H\u001b[2J\u001b[?25h\u001b[?1049l`);
+    return Array.from({ length: rows }, (_, row) => `${at(row)}${" ".repeat(Math.max(0, columns - 1))}`).join("");
   }
 
   async #hide(): Promise<void> {
@@ -109,8 +118,11 @@ export class KeyCard {
   #tick(again: () => void): void {
     const secondsLeft = this.#state.secondsLeft - 1;
     this.#state = { ...this.#state, secondsLeft };
+    if (this.#state.isOver) return;
     if (secondsLeft <= 0) {
-      this.#hidden.resolve("hide");
+      this.#state = { ...withoutDigits(this.#state), isOver: true };
+      this.#painted = [];
+      this.#paint(`${this.#blanks()}\u001b[H\u001b[2J`);
       return;
     }
     if (secondsLeft <= countsEachFrom || secondsLeft % countsBy === 0) this.#paint();

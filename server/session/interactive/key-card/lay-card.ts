@@ -19,8 +19,15 @@ export interface CardState {
   readonly words: boolean;
   readonly readBack: ReadBack;
   readonly secondsLeft: number;
+  /** The time is over, and the key gone. The card stays, so that nothing that is still being typed reaches the prompt. */
+  readonly isOver: boolean;
   /** What the server had to say meanwhile; empty: nothing. */
   readonly notice: string;
+}
+
+interface WrongGroup {
+  readonly digits: string;
+  readonly verdict: GroupVerdict | { readonly kind: "short" };
 }
 
 export interface ReadBack {
@@ -29,7 +36,7 @@ export interface ReadBack {
   /** Digits of the group under way. */
   readonly typed: string;
   /** Of the group that was read back last, where it was wrong. */
-  readonly wrong: GroupVerdict | undefined;
+  readonly wrong: WrongGroup | undefined;
   readonly wrongTimes: number;
 }
 
@@ -59,33 +66,48 @@ const words: Readonly<Record<string, string>> = {
 /** What the recovery screen shows of a key id: its first eight characters. */
 const begin = (keyId: string): string => keyId.slice(0, 8);
 
-const inWords = (keyId: string): string => Array.from(begin(keyId), (each) => words[each] ?? each).join(" ");
+/** In one line, or two halves: half an id read to somebody would be taken for the whole. */
+const inWords = (keyId: string, width: number): readonly string[] => {
+  const all = Array.from(begin(keyId), (each) => label(words[each] ?? each));
+  const whole = all.join(" ");
+  return whole.length <= width ? [whole] : [all.slice(0, 4).join(" "), all.slice(4).join(" ")];
+};
 
-const sentenceOf = (wrong: GroupVerdict, group: number): string => {
-  switch (wrong.kind) {
+const sentenceOf = ({ kind, ...verdict }: WrongGroup["verdict"]): string => {
+  switch (kind) {
     case "right":
       return "";
+    case "short":
+      return "Digits are missing.";
     case "impossible":
-      return `Group ${group}: wrong. No key has such a group, so a digit was misread.`;
+      return "A digit was misread.";
     case "misplaced":
-      return `Group ${group}: wrong. That is group ${wrong.group}.`;
+      return "group" in verdict ? `That is group ${verdict.group}.` : "";
     case "foreign":
-      return `Group ${group}: wrong. It is of another key, or misread.`;
+      return "It is of another key.";
   }
 };
 
-const readBackLine = ({ right, typed, wrong }: ReadBack): string => {
+const readBackLine = ({ right, typed, wrong }: ReadBack, width: number): string => {
   if (right === groupCount) return "All eight groups were read back right.";
   const group = right + 1;
-  if (typed === "" && wrong !== undefined) return `${sentenceOf(wrong, group)} Type it again.`;
-  return `Read back, group ${group}: ${typed.padEnd(digitsPerGroup, "_")}`;
+  if (typed !== "" || wrong === undefined) return `Read back, group ${group}: ${typed.padEnd(digitsPerGroup, "_")}`;
+  const short = `Group ${group}: ${wrong.digits} is wrong.`;
+  const long = `${short} ${sentenceOf(wrong.verdict)}`;
+  const texts = [
+    `${long} Type group ${group} again.`,
+    long,
+    `Group ${group} wrong. ${sentenceOf(wrong.verdict)}`,
+    short,
+  ];
+  return texts.find((text) => text.length <= width) ?? short;
 };
 
 /** What stands under a group: whether it was read back. */
 const markOf = (group: number, { right, wrong, typed }: ReadBack): string => {
   if (group < right) return "ok";
   if (group > right) return "";
-  return wrong !== undefined && typed === "" ? "wrong" : "?";
+  return wrong !== undefined && typed === "" ? "no" : "?";
 };
 
 interface GroupLook {
@@ -129,12 +151,17 @@ const layGroups = (key: string, readBack: ReadBack, look: GroupLook, columns: nu
   });
 };
 
-const hidesIn = (seconds: number): string => `Hides in ${seconds} s`;
+const hidesIn = (seconds: number, width: number): string => {
+  const text = `Hides in ${seconds} s`;
+  return (
+    [`${text}; any key keeps it, Esc hides it.`, `${text}, Esc hides it.`].find((each) => each.length <= width) ?? text
+  );
+};
+
 const helpTexts = [
-  "Type what is read back. S pairs, W id in words, L large, Backspace takes back, Esc hides.",
-  "Type what is read back. Esc hides, S pairs, W words, L large.",
-  "Type what is read back. Esc hides.",
-  "Esc hides",
+  "S: digits in pairs   W: key id in words   L: large or plain digits   Ctrl-U: clear the group",
+  "S: in pairs   W: id in words   L: large or plain   Ctrl-U: clear",
+  "S pairs, W id in words, Ctrl-U clears",
 ];
 
 /** ASCII, the bullet and block elements: to measure each costs more than the rest of a card. */
@@ -153,38 +180,54 @@ const cut = (text: string, columns: number): string => {
   return kept;
 };
 
-const heading = ({ endpointName, computerName, keyId, words: spelt, facts }: CardState): readonly string[] => [
+const heading = (
+  { endpointName, computerName, keyId, words: spelt, facts }: CardState,
+  width: number,
+): readonly string[] => [
   ` ${trustedMark} ${label(endpointName)} shows the key of ${label(computerName)} `,
-  spelt ? `${label(begin(keyId))}: ${inWords(keyId)}` : `Key id ${label(keyId)}`,
+  ...(spelt ? inWords(keyId, width) : [`Key id ${label(keyId)}`]),
   ...facts.map(([name, value]) => `${label(name)}: ${label(value)}`),
 ];
 
 /**
  * A card in lines, none wider and all together no more than the terminal. What has no room goes in this order: facts, large
- * digits, help. The key itself stays, also on the smallest screen.
+ * digits, help. Where the key itself has no room, none of it is shown: half a key would be read as a whole one.
  */
 export const layCard = (state: CardState, { columns, rows }: TerminalSize): readonly string[] => {
   const width = Math.max(1, columns - 1); // the last column may wrap
-  const spoken = layGroups(state.key, state.readBack, plainLook(state.pairs), width);
+  const head = heading(state, width);
+  const cutAll = (lines: readonly string[]): readonly string[] => lines.slice(0, rows).map((line) => cut(line, width));
+  if (state.isOver) return cutAll([...head, "", "Time is up: the key is hidden.", "Esc goes back."]);
+  const plain = layGroups(state.key, state.readBack, plainLook(state.pairs), width);
   const large = layGroups(state.key, state.readBack, largeLook, width);
   const last = [
-    readBackLine(state.readBack),
-    state.notice !== ""
-      ? label(state.notice)
-      : `${hidesIn(state.secondsLeft)}. ${helpTexts.find((text) => text.length + 20 <= width) ?? "Esc hides"}`,
+    readBackLine(state.readBack, width),
+    state.notice === "" ? hidesIn(state.secondsLeft, width) : label(state.notice),
   ];
   const canBeLarge = state.large && !state.pairs && large.length + last.length + 2 <= rows && largeLook.width <= width;
-  const key = canBeLarge ? large : spoken;
+  const key = canBeLarge ? large : plain;
   const room = rows - key.length - last.length;
-  const head = heading(state).slice(0, Math.max(0, room));
-  const blank = room - head.length >= 2;
-  const lines = [...head, ...(blank ? [""] : []), ...key, ...(blank ? [""] : []), ...last];
-  return lines.slice(0, rows).map((line) => cut(line, width));
+  if (room < 0 || plainLook(state.pairs).width > width) return cutAll(["This window is too small.", "Esc goes back."]);
+  const help = helpTexts.find((text) => text.length <= width);
+  /** Who asks and which key it is. */
+  const needed = head.length - state.facts.length;
+  const foot = room > needed && help !== undefined ? [...last, help] : last;
+  const left = rows - key.length - foot.length;
+  // The id is worth more than the title: it is what is compared with the caller's screen.
+  const shown = left < needed ? head.slice(1, left + 1) : head.slice(0, left);
+  const blank = left - shown.length >= 2 ? [""] : [];
+  return cutAll([...shown, ...blank, ...key, ...blank, ...foot]);
 };
+
+const masked = (digits: string): string => digits.replace(/\d/g, "•");
 
 /** The same without the key's digits, and without what was typed: for the record. */
 export const withoutDigits = (state: CardState): CardState => ({
   ...state,
-  key: state.key.replace(/\d/g, "•"),
-  readBack: { ...state.readBack, typed: state.readBack.typed.replace(/\d/g, "•") },
+  key: masked(state.key),
+  readBack: {
+    ...state.readBack,
+    typed: masked(state.readBack.typed),
+    wrong: state.readBack.wrong && { ...state.readBack.wrong, digits: masked(state.readBack.wrong.digits) },
+  },
 });

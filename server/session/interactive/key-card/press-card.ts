@@ -2,8 +2,8 @@ import { digitsPerGroup, groupsOf, judgeGroup } from "../../../model/read-back.t
 import { createSequenceFilter } from "../sequence-filter.ts";
 import { type CardState, groupCount, mostWrongGroups, type ReadBack } from "./lay-card.ts";
 
-/** What a key does to a card: another state, or its end. `stop` ends the command too. */
-export type Pressed = CardState | "hide" | "stop";
+/** What a key does to a card: another state, or its end. */
+export type Pressed = CardState | "hide";
 
 const nothing: ReadBack = { right: 0, typed: "", wrong: undefined, wrongTimes: 0 };
 
@@ -17,43 +17,51 @@ export const newCard = (shown: ShownKey, secondsLeft: number): CardState => ({
   words: false,
   readBack: nothing,
   secondsLeft,
+  isOver: false,
   notice: "",
 });
 
-const typeDigit = (state: CardState, digit: string): Pressed => {
-  const { right, typed, wrongTimes } = state.readBack;
-  if (right === groupCount) return state;
-  const digits = typed + digit;
-  if (digits.length < digitsPerGroup)
-    return { ...state, readBack: { ...state.readBack, typed: digits, wrong: undefined } };
-  const verdict = judgeGroup(groupsOf(state.key), right, digits);
+const judge = (state: CardState, digits: string): Pressed => {
+  const { right, wrongTimes } = state.readBack;
+  const verdict =
+    digits.length < digitsPerGroup ? ({ kind: "short" } as const) : judgeGroup(groupsOf(state.key), right, digits);
   if (verdict.kind === "right")
     return { ...state, readBack: { right: right + 1, typed: "", wrong: undefined, wrongTimes } };
   // Somebody without the key before their eyes would guess: the card goes first.
   if (wrongTimes + 1 >= mostWrongGroups) return "hide";
-  return { ...state, readBack: { right, typed: "", wrong: verdict, wrongTimes: wrongTimes + 1 } };
+  return { ...state, readBack: { right, typed: "", wrong: { digits, verdict }, wrongTimes: wrongTimes + 1 } };
 };
 
-const takeBack = (state: CardState): CardState => {
-  const { right, typed } = state.readBack;
-  if (typed !== "") return { ...state, readBack: { ...state.readBack, typed: typed.slice(0, -1) } };
-  return { ...state, readBack: { ...state.readBack, right: Math.max(0, right - 1), wrong: undefined } };
+const typed = (state: CardState, digits: string): CardState => ({
+  ...state,
+  readBack: { ...state.readBack, typed: digits, wrong: undefined },
+});
+
+/** Enter says that a group is whole: so a digit that was left out is noticed there, not at the end. */
+const endGroup = (state: CardState): Pressed => {
+  if (state.readBack.right === groupCount) return "hide";
+  return state.readBack.typed === "" ? state : judge(state, state.readBack.typed);
 };
 
 /** One character that was typed while the card is shown. */
 export const pressCard = (state: CardState, key: string): Pressed => {
-  if (/^\d$/.test(key)) return typeDigit(state, key);
+  if (/^[\u0003\u0004q]$/.test(key)) return "hide";
+  if (state.isOver) return /^[\r\n]$/.test(key) ? "hide" : state;
+  const { right, typed: digits } = state.readBack;
+  if (/^\d$/.test(key)) {
+    if (right === groupCount) return state;
+    return digits.length + 1 < digitsPerGroup ? typed(state, digits + key) : judge(state, digits + key);
+  }
   switch (key) {
-    case "\u0003":
-      return "stop";
-    case "\u0004":
     case "\r":
     case "\n":
-    case "q":
-      return "hide";
+      return endGroup(state);
     case "\b":
     case "\u007f":
-      return takeBack(state);
+      return digits === "" ? state : typed(state, digits.slice(0, -1));
+    case "\u0015":
+    case "\u0017":
+      return typed(state, "");
     case "s":
     case "S":
       return { ...state, pairs: !state.pairs };
@@ -62,7 +70,7 @@ export const pressCard = (state: CardState, key: string): Pressed => {
       return { ...state, words: !state.words };
     case "l":
     case "L":
-      return { ...state, large: !state.large };
+      return { ...state, large: state.pairs || !state.large, pairs: false };
     default:
       return state; // blanks and hyphens between the groups, and what means nothing here
   }

@@ -66,20 +66,13 @@ describe("a card", () => {
 
   test.each([
     ["Esc", "\u001b"],
-    ["Enter", "\r"],
     ["q", "q"],
+    ["Ctrl-C", "\u0003"],
     ["Ctrl-D", "\u0004"],
   ])("goes at %s", async (_, key) => {
     const stage = open();
     stage.card.type(key);
     expect(await stage.ended).toBe("hidden");
-  });
-
-  test("goes at Ctrl-C, and its command with it", async () => {
-    const stage = open();
-    stage.card.type("\u0003");
-    expect(await stage.ended).toBe("OperationStopped");
-    expect(stage.last()).toContain("\u001b[?1049l");
   });
 
   test("stays at arrow keys, at a pasted mark and at letters that mean nothing", () => {
@@ -88,13 +81,19 @@ describe("a card", () => {
     expect(stage.end()).toBe("open");
   });
 
-  test("goes after sixty seconds without a key press", async () => {
+  test("hides its key after sixty seconds without a key press, and then takes what is typed until Enter", async () => {
     const stage = open();
     stage.pass(59);
-    stage.card.type("3");
+    stage.card.type("\u001b[A");
     stage.pass(59);
     expect(stage.last()).toContain("Hides in 1 s");
     stage.pass(1);
+    expect(stage.last()).toContain("Time is up: the key is hidden.");
+    expect(stage.last()).not.toMatch(digit);
+    expect(stage.last().indexOf(" ".repeat(39))).toBeLessThan(stage.last().indexOf("Time is up"));
+    stage.card.type("346544");
+    expect([stage.end(), stage.last().includes("346544")]).toEqual(["open", false]);
+    stage.card.type("\r");
     expect(await stage.ended).toBe("hidden");
   });
 
@@ -137,7 +136,7 @@ describe("what is read back", () => {
     const said: string[] = [];
     const type = (text: string): void => {
       stage.card.type(text);
-      said.push(/Group.*?\.|Read back, group \d|All eight/.exec(stage.last())?.[0] ?? "");
+      said.push(/Group \d: \d+ is wrong|Read back, group \d|All eight/.exec(stage.last())?.[0] ?? "");
     };
     type("346544");
     type("123456");
@@ -147,27 +146,40 @@ describe("what is read back", () => {
     type(groups.slice(2).join(""));
     expect(said).toEqual([
       "Read back, group 2",
-      "Group 2: wrong.",
-      "Group 2: wrong.",
+      "Group 2: 123456 is wrong",
+      "Group 2: 198088 is wrong",
       "Read back, group 3",
-      "Group 3: wrong.",
+      "Group 3: 000011 is wrong",
       "All eight",
     ]);
   });
 
   test("is in no record, whatever it is", () => {
-    const stage = open();
+    const stage = open({ columns: 100, rows: 30 });
     stage.card.type("346544");
     stage.card.type("12345");
+    stage.card.type("l");
     expect(stage.shown.join("")).toContain("12345_");
+    stage.card.type("\r");
+    expect(stage.shown.join("")).toContain("12345 is wrong");
     expect(stage.recorded.join("")).not.toMatch(/346544|12345/);
   });
 
-  test("is taken back by Backspace, digit by digit and then group by group", () => {
+  test("is taken back by Backspace and Ctrl-U, of the group under way only", () => {
     const stage = open();
     stage.card.type("34654438");
     stage.card.type("\u007f\u007f\u007f");
-    expect(stage.last()).toContain("Read back, group 1: ______");
+    expect(stage.last()).toContain("Read back, group 2: ______");
+    stage.card.type("3838\u0015");
+    expect(stage.last()).toContain("Read back, group 2: ______");
+  });
+
+  test("is judged at Enter too: so a digit that was left out is noticed in its group", () => {
+    const stage = open({ columns: 100, rows: 30 });
+    stage.card.type("34654\r");
+    expect(stage.last()).toContain("Group 1: 34654 is wrong. Digits are");
+    stage.card.type("346544\r383801\r");
+    expect(stage.last()).toContain("Read back, group 3");
   });
 
   test("hides the key at the twentieth wrong group", async () => {

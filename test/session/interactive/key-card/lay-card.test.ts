@@ -31,7 +31,8 @@ const picture = (title: string, state: CardState, size: { columns: number; rows:
   [`=== ${title}, ${size.columns}x${size.rows}`, ...layCard(state, size)].map((line) => line.trimEnd()).join("\n");
 
 test("a card looks as it did", async () => {
-  const wrong = { right: 2, typed: "", wrong: { kind: "impossible" } as const, wrongTimes: 1 };
+  const none = { digits: "198089", verdict: { kind: "impossible" } as const };
+  const wrong = { right: 2, typed: "", wrong: none, wrongTimes: 1 };
   const [, usual = { columns: 100, rows: 30 }, , small = { columns: 40, rows: 10 }] = sizes;
   const pictures = [
     ...sizes.map((size) => picture("just opened", card(), size)),
@@ -43,10 +44,25 @@ test("a card looks as it did", async () => {
       usual,
     ),
     picture("a group that is none", card({ readBack: wrong }), usual),
-    picture("a group said too early", card({ readBack: { ...wrong, wrong: { kind: "misplaced", group: 5 } } }), usual),
-    picture("a group of another key", card({ readBack: { ...wrong, wrong: { kind: "foreign" } } }), small),
+    picture(
+      "a group said too early",
+      card({ readBack: { ...wrong, wrong: { digits: "436370", verdict: { kind: "misplaced", group: 5 } } } }),
+      usual,
+    ),
+    picture(
+      "a group of another key",
+      card({ readBack: { ...wrong, wrong: { digits: "000011", verdict: { kind: "foreign" } } } }),
+      small,
+    ),
     picture("all read back", card({ readBack: { ...wrong, right: 8, wrong: undefined } }), usual),
     picture("as it is recorded", withoutDigits(card({ readBack: { ...wrong, typed: "198" } })), usual),
+    picture(
+      "a digit is missing",
+      card({ readBack: { ...wrong, wrong: { digits: "19808", verdict: { kind: "short" } } } }),
+      small,
+    ),
+    picture("its time is over", { ...withoutDigits(card()), isOver: true }, small),
+    picture("on a window that is too small", card(), { columns: 20, rows: 5 }),
     picture("with a word of the server", card({ notice: "The server is shutting down." }), usual),
   ];
   await expect(`${pictures.join("\n\n")}\n`).toMatchFileSnapshot("../../../golden/key-card.txt");
@@ -70,7 +86,8 @@ test("large digits are there only where all eight groups fit", () => {
       const isLarge = lines.some((line) => line.includes("█"));
       const hasLast = lines.some((line) => /(?:^| )8 *$/.test(line));
       const isPlain = lines.some((line) => line.includes("346544"));
-      expect([columns, rows, isLarge ? hasLast : isPlain]).toEqual([columns, rows, true]);
+      const isTooSmall = lines[0] === "This window is too small.".slice(0, columns - 1);
+      expect([columns, rows, isTooSmall || (isLarge ? hasLast : isPlain)]).toEqual([columns, rows, true]);
     }
   }
 });
