@@ -1,4 +1,5 @@
 import { afterAll, beforeAll } from "vitest";
+import { shareOf } from "../harness/share.ts";
 import { createSiteMaker, waysToRead } from "./fixture.ts";
 import type { SiteMaker, TestSite } from "./fixture.ts";
 import { describeSiteDatabase } from "./site-database.contract.ts";
@@ -35,5 +36,9 @@ const embedded =
     };
   };
 
-for (const [where, options] of waysToRead)
-  describeSiteDatabase(`the embedded database, read ${where},`, embedded(options));
+// How keys are read is nothing to the certificate.
+const certified = new Set(shareOf(waysToRead, waysToRead.length));
+for (const way of waysToRead) {
+  const [where, options] = way;
+  describeSiteDatabase(`the embedded database, read ${where},`, embedded(options), { certificate: certified.has(way) });
+}

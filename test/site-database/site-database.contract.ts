@@ -74,8 +74,16 @@ const allRows = 8;
 
 export type { MakeSiteDatabase } from "./certificate.contract.ts";
 
-/** Runs the cases that every implementation of the port must pass. */
-export const describeSiteDatabase = (name: string, make: MakeSiteDatabase): void => {
+/**
+ * Runs the cases that every implementation of the port must pass.
+ *
+ * @param certificate whether those of its certificate too: each derives keys of backups, which takes most of the contract's time
+ */
+export const describeSiteDatabase = (
+  name: string,
+  make: MakeSiteDatabase,
+  { certificate }: { readonly certificate: boolean } = { certificate: true },
+): void => {
   describe(`${name} as a site database`, () => {
     const made: SiteDatabaseUnderTest[] = [];
     const start = async (given = records): Promise<SiteDatabaseUnderTest> => {
@@ -456,7 +464,7 @@ export const describeSiteDatabase = (name: string, make: MakeSiteDatabase): void
       expect(all.map((keys) => keys.length)).toEqual(Array(5).fill(allRows));
     });
 
-    testCertificate(start);
+    if (certificate) testCertificate(start);
 
     test("says that it is not available once closed", async () => {
       const { database } = await start();
