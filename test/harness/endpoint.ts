@@ -1,4 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -122,6 +123,12 @@ export const startEndpoint = async (options: StartOptions = {}): Promise<Endpoin
 const template = process.env["PEP_TEST_DEMO"];
 
 /**
+ * A part of the accounts that are shipped for screens: a start asks the system about each, which for all of them is a sixth of its work.
+ * Another part each time, so that servers that run at once seldom try the same account.
+ */
+const someAccounts = () => ({ first: 60_736 + 32 * randomInt(14), count: 32 });
+
+/**
  * Makes a demo's data directory with these settings in its endpoint.json.
  * No UI process is started ahead: each takes as much of a processor as the server's own start, and most tests look at no screen.
  */
@@ -136,7 +143,8 @@ export const makeDemo = async (dataDirectory: string, settings: object = {}): Pr
   const file = join(dataDirectory, "endpoint.json");
   // The only text that names the directory, before a first start.
   const shipped: object = JSON.parse(readFileSync(file, "utf8").replaceAll(template ?? dataDirectory, dataDirectory));
-  writeFileSync(file, JSON.stringify({ ...shipped, spareUiProcesses: 0, ...settings }));
+  const fewer = { spareUiProcesses: 0, userInterface: { accounts: someAccounts() } };
+  writeFileSync(file, JSON.stringify({ ...shipped, ...fewer, ...settings }));
 };
 
 /** A demo with these settings in its endpoint.json. */
