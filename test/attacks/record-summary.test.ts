@@ -18,6 +18,7 @@ import { watchRecord } from "../../server/audit-review/watch-record.ts";
 import { copyOf, edit, emptyRecord, openAt, recordSession, type MadeRecord } from "../audit-review/record.ts";
 import { readSummary, summarize, summarizedRecord } from "../audit-review/summarized.ts";
 import { testRuntime } from "../harness/runtime.ts";
+import { shareOf } from "../harness/share.ts";
 
 /*
  * ATTACK   A start goes on from a summary of the log's older segments, and reads only what came after. While the server is down, change what is not
@@ -96,7 +97,7 @@ const lengths: readonly (readonly [string, (made: MadeRecord) => void, string])[
   ],
 ];
 
-for (const [what, change, words] of lengths) {
+for (const [what, change, words] of shareOf(lengths, 2)) {
   test(`a start refuses at once a record of which a segment was ${what}`, async () => {
     const made = await summarizedRecord();
     change(made);
@@ -143,7 +144,7 @@ const losses: readonly (readonly [string, (made: MadeRecord) => void, string])[]
   ],
 ];
 
-for (const [what, lose, words] of losses) {
+for (const [what, lose, words] of shareOf(losses, 2)) {
   test(`a start refuses a record where ${what}, though a summary stands for that part`, async () => {
     const made = await summarizedRecord();
     lose(made);
@@ -248,7 +249,7 @@ const planted: readonly (readonly [string, (path: string) => void])[] = [
   ["what takes minutes to decode", (path) => writeFileSync(path, `${"A".repeat(86)}==\n${"[".repeat(100_000_000)}`)],
 ];
 
-for (const [what, plant] of planted) {
+for (const [what, plant] of shareOf(planted, 2)) {
   test(`a start is not held up by ${what} in the place of a summary`, async () => {
     const made = await summarizedRecord();
     const path = summaryOf(made);

@@ -47,11 +47,8 @@ const shapes: readonly { readonly name: string; readonly shape: Partial<SiteShap
   { name: "a text column that holds ciphertext", shape: { keyColumn: "varchar" } },
 ];
 
-/** Which shape's certificate is tried today: a site's shape is nothing to it. */
-const certified = new Set(shareOf(shapes, shapes.length));
-
-for (const kind of shapes) {
-  const { name, shape } = kind;
+// Another one each day. What most sites have is tried every day, in contract.test.ts beside the adapter.
+for (const { name, shape } of shareOf(shapes, shapes.length)) {
   const make: MakeSiteDatabase = async (records) => {
     const directory = await mkdtemp(join(tmpdir(), "pep-model-"));
     const site = await startModelSite({ tls: certificates.server, certificate, shape });
@@ -98,9 +95,7 @@ for (const kind of shapes) {
       },
     };
   };
-  describeSiteDatabase(`SQL Server's adapter against the model site (${name})`, make, {
-    certificate: certified.has(kind),
-  });
+  describeSiteDatabase(`SQL Server's adapter against the model site (${name})`, make);
 }
 
 const start = async (options: Partial<ModelSiteOptions> = {}) => {
