@@ -4,7 +4,7 @@
  * sense, of what is built. Only a run of all rows that is not tiny writes RESULTS.md.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -168,12 +168,16 @@ const { stage, end } = createStage({
 });
 const outcomes: Outcome[] = [];
 const keep = !values.tiny && values.rows === Object.keys(rows).join(",");
+const results = join(root, "test", "bench", "RESULTS.md");
+/** What was measured on its own stands below. */
+const [, ...sections] = readFileSync(results, "utf8").split("\n## ");
+const otherRuns = sections.map((section) => `\n## ${section}`).join("");
 try {
   for (const { name, row } of chosen) {
     process.stderr.write(`${name} …\n`);
     outcomes.push(...(await row(stage)));
     // After each row: a run takes minutes, and what it has measured is worth keeping when it is stopped.
-    if (keep) writeFileSync(join(root, "test", "bench", "RESULTS.md"), resultsText(outcomes, new Date(), stage.sizes));
+    if (keep) writeFileSync(results, resultsText(outcomes, new Date(), stage.sizes) + otherRuns);
   }
 } finally {
   await end();
