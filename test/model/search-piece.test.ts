@@ -10,6 +10,9 @@ test.each([
   ["3a78", "3a78", { name: "3a78", keyId: "3A78" }],
   ["\u00A03A78\u20111B\u00A0", "3A78-1B", { name: "3A78-1B", keyId: "3A78-1B" }],
   ["{3A78B34B}", "{3A78B34B}", { name: "{3A78B34B}", keyId: "3A78B34B" }],
+  ["3A78 b34b", "3A78b34b", { name: "3A78b34b", keyId: "3A78B34B" }],
+  ["3A78B34B 11F2  4C", "3A78B34B-11F2-4C", { name: "3A78B34B-11F2-4C", keyId: "3A78B34B-11F2-4C" }],
+  ["Key ID: 3A78B34B", "3A78B34B", { name: "3A78B34B", keyId: "3A78B34B" }],
   ["-büro", "-büro", { name: "-büro", keyId: undefined }],
 ])("%s is %s, searched as %j", (typed, piece, read) => {
   expect(canonicalSearchPiece(typed)).toBe(piece);
@@ -19,7 +22,8 @@ test.each([
 test.each([
   "",
   " ",
-  "a b",
+  "x b",
+  "hr 0412",
   "PC*",
   "PC?1",
   "%",

@@ -76,6 +76,10 @@ const statusLines = (state: LookUpState, found: Found, rights: UiLookUp, width: 
     const more = `No name has ${text} in it. For a key id, type ${rights.minimumIdCharacters} digits or more.`;
     return wrapTo(more, width).map((line) => [span(line, "warning")]);
   }
+  if (/^[0-9A-F-]*[OIL][0-9A-FOIL-]*$/i.test(text) && /\d/.test(text))
+    return wrapTo(`Nothing has ${text} in it. In a key id, O is a zero, and I and L are a one.`, width).map((line) => [
+      span(line, "warning"),
+    ]);
   const nothing = `No computer's name and no key id has ${text} in it.`;
   return [[span(fitting([nothing, "Nothing has this in it."], width), "warning")]];
 };
@@ -127,7 +131,8 @@ const reasonHelp = (isNeeded: boolean): readonly string[] =>
       ]
     : [
         "Number, first letters or ↑ ↓, then Enter   Enter alone: no reason   Esc back to the keys",
-        "Number or ↑ ↓, Enter  Esc back",
+        "Number or ↑ ↓, Enter   Enter alone: no reason   Esc back",
+        "Enter alone: no reason  Esc back",
         "Enter  Esc",
       ];
 

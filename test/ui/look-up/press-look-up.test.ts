@@ -32,7 +32,7 @@ const line = (reason: string): object => ({
 describe("what is asked", () => {
   test.each([
     ["3A7", "3A7"],
-    ["3a78 b34b", undefined],
+    ["3a78 b34b", "3a78b34b"],
     [" 3a78b34b ", "3a78b34b"],
     ["ab", undefined],
     ["PC*", undefined],

@@ -99,6 +99,15 @@ const tour = async (columns: number, rows: number): Promise<string> => {
   await lookUp(stage, "nobody");
   session.tell(answer("nobody", { rows: [] }));
   await see("nothing");
+  for (const [piece, name] of [
+    ["3A7", "too short for an id, and in no name"],
+    ["7F1OAA22", "the letter O for a zero"],
+  ] as const) {
+    await again();
+    await lookUp(stage, piece);
+    session.tell(answer(piece, { rows: [] }));
+    await see(name);
+  }
   await again();
   await lookUp(stage, "0000");
   const message = "You searched 200 times within the last hour, and your role operator allows 200 (search.perHour).";
