@@ -172,7 +172,7 @@ test("a UI process that dies takes its question along", async () => {
   await expect.poll(shell.types).toEqual(["command-started", "search"]);
   process.kill(shell.ui.process(), "SIGKILL");
   await shell.sees("notice: The screen stopped and was started again.");
-  expect(shell.events.at(-1)).toMatchObject({ type: "command-finished", outcome: "stopped" });
+  await expect.poll(() => shell.events.at(-1)).toMatchObject({ type: "command-finished", outcome: "stopped" });
 });
 
 test("the lock stops a question, and behind it none is asked", async () => {
