@@ -6,15 +6,11 @@
  * EXPECT  The parameter is there for those whose role lists it. No file name and no thumbprint is shown before its disclosure is durable, and
  *         the event says that it was a protector's. Limits and rules hold as for keys. A changed row is an error.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { commands } from "../../commands/index.ts";
-import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import type { SiteDatabase } from "../../server/command/site-database.ts";
-import { Refusal } from "../../server/errors.ts";
 import type { RecoveryRecord } from "../../server/site-database/recovery-record.ts";
 import { limitsOf } from "../harness/limits.ts";
+import { shippedRoles, verdictOn } from "../harness/shipped-verdict.ts";
 import { runLine, types } from "../session/invoke-stage.ts";
 import { createSiteMaker, guid, passwordRecord, type SiteMaker, type TestSite } from "../site-database/fixture.ts";
 
@@ -72,14 +68,12 @@ const marked = (): unknown[] =>
   site.look("SELECT RecoveryKeyId FROM RecoveryAndHardwareCore_Keys WHERE Disclosed = 1").flat();
 
 test("of the shipped roles exporter alone has it; for the others it was never written", () => {
-  const roles = decodeRoles(readFileSync(join(import.meta.dirname, "..", "..", "jea-roles.json"), "utf8"), commands);
+  const roles = shippedRoles();
   const told = (user: string, line: string): unknown => {
-    try {
-      return roles.commandsFor(user).bindLine(line).roleCapability;
-    } catch (error) {
-      if (error instanceof Refusal) return [error.category, error.message.replaceAll(/Protectors|NoSuchThing/g, "X")];
-      throw error;
-    }
+    const verdict = verdictOn(roles, user, line);
+    return typeof verdict === "string"
+      ? verdict
+      : verdict.map((text) => text.replaceAll(/Protectors|NoSuchThing/g, "X"));
   };
   expect(told("exporter", "Get-RecoveryKeys PC-1 -Protectors")).toBe("exporter");
   for (const user of ["support", "requester", "certadmin", "approver", "auditor", "guest"]) {

@@ -5,16 +5,12 @@
  * EXPECT  The command is there for those whose role names it. No package is taken from the site before its disclosure is durable, and the
  *         event says that it was a package. Limits and rules hold as for keys. A package opens for its own key alone.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect, test } from "vitest";
-import { commands } from "../../commands/index.ts";
 import type { AuditEvent } from "../../server/audit/event.ts";
-import { decodeRoles } from "../../server/authorization/decode-roles.ts";
-import { Refusal } from "../../server/errors.ts";
 import type { SiteDatabase } from "../../server/command/site-database.ts";
 import type { Delivery } from "../../server/session/delivery.ts";
 import { limitsOf } from "../harness/limits.ts";
+import { shippedRoles, verdictOn } from "../harness/shipped-verdict.ts";
 import { guid } from "../site-database/fixture.ts";
 import { database, packageOf, runLine, site, types, withForty } from "../session/invoke-stage.ts";
 
@@ -61,19 +57,11 @@ const watched = (): { readonly siteDatabase: SiteDatabase; readonly taken: strin
 };
 
 test("of the shipped roles exporter alone has it; for the others it was never written", () => {
-  const roles = decodeRoles(readFileSync(join(import.meta.dirname, "..", "..", "jea-roles.json"), "utf8"), commands);
-  const told = (user: string, line: string): unknown => {
-    try {
-      return roles.commandsFor(user).bindLine(line).roleCapability;
-    } catch (error) {
-      if (error instanceof Refusal) return [error.category, error.message];
-      throw error;
-    }
-  };
-  expect(told("exporter", lineFor(2))).toBe("exporter");
+  const roles = shippedRoles();
+  expect(verdictOn(roles, "exporter", lineFor(2))).toBe("exporter");
   for (const user of ["support", "requester", "certadmin", "approver", "auditor", "guest"]) {
     for (const rest of ["", ` ${guid("key 2")}`, " -ComputerName PC-2 -Base64", " -?"])
-      expect(told(user, `Get-RecoveryPackage${rest}`)).toEqual(told(user, `No-Such${rest}`));
+      expect(verdictOn(roles, user, `Get-RecoveryPackage${rest}`)).toEqual(verdictOn(roles, user, `No-Such${rest}`));
     expect(JSON.stringify(roles.commandsFor(user).descriptions)).not.toContain("RecoveryPackage");
   }
 });

@@ -5,15 +5,11 @@
  * EXPECT  The command is there for those whose role names it. No hash is shown before its disclosure is durable, and the event says what it
  *         was. Limits and rules hold as for keys, each computer counted. A hash opens for its own computer alone.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { commands } from "../../commands/index.ts";
-import { decodeRoles } from "../../server/authorization/decode-roles.ts";
 import type { SiteDatabase } from "../../server/command/site-database.ts";
-import { Refusal } from "../../server/errors.ts";
 import { Secret } from "../../server/secret.ts";
 import { limitsOf } from "../harness/limits.ts";
+import { shippedRoles, verdictOn } from "../harness/shipped-verdict.ts";
 import { runLine, types } from "../session/invoke-stage.ts";
 import { createSiteMaker, passwordRecord, type SiteMaker, type TestSite } from "../site-database/fixture.ts";
 
@@ -51,19 +47,11 @@ const rolesWith = (entry: object): string =>
   });
 
 test("of the shipped roles exporter alone has it; for the others it was never written", () => {
-  const roles = decodeRoles(readFileSync(join(import.meta.dirname, "..", "..", "jea-roles.json"), "utf8"), commands);
-  const told = (user: string, line: string): unknown => {
-    try {
-      return roles.commandsFor(user).bindLine(line).roleCapability;
-    } catch (error) {
-      if (error instanceof Refusal) return [error.category, error.message];
-      throw error;
-    }
-  };
-  expect(told("exporter", lineFor(2))).toBe("exporter");
+  const roles = shippedRoles();
+  expect(verdictOn(roles, "exporter", lineFor(2))).toBe("exporter");
   for (const user of ["support", "requester", "certadmin", "approver", "auditor", "guest"]) {
     for (const rest of ["", " PC-2", " -?"])
-      expect(told(user, `Get-TpmPasswordHash${rest}`)).toEqual(told(user, `No-Such${rest}`));
+      expect(verdictOn(roles, user, `Get-TpmPasswordHash${rest}`)).toEqual(verdictOn(roles, user, `No-Such${rest}`));
     expect(JSON.stringify(roles.commandsFor(user).descriptions)).not.toContain("TpmPasswordHash");
   }
 });

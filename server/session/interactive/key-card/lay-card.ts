@@ -73,8 +73,8 @@ const inWords = (keyId: string, width: number): readonly string[] => {
   return whole.length <= width ? [whole] : [all.slice(0, 4).join(" "), all.slice(4).join(" ")];
 };
 
-const sentenceOf = ({ kind, ...verdict }: WrongGroup["verdict"]): string => {
-  switch (kind) {
+const sentenceOf = (verdict: WrongGroup["verdict"]): string => {
+  switch (verdict.kind) {
     case "right":
       return "";
     case "short":
@@ -82,7 +82,7 @@ const sentenceOf = ({ kind, ...verdict }: WrongGroup["verdict"]): string => {
     case "impossible":
       return "A digit was misread.";
     case "misplaced":
-      return "group" in verdict ? `That is group ${verdict.group}.` : "";
+      return `That is group ${verdict.group}.`;
     case "foreign":
       return "It is of another key.";
   }
