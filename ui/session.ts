@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
 import { complete } from "./language/complete.ts";
-import { hasLookUp } from "./language/hint.ts";
+import { lookUpRights } from "./language/hint.ts";
 import { createKeyDecoder, type KeyEvent } from "./input/key-decoder.ts";
 import { remember } from "./input/history.ts";
 import { type Edited, edit, type Editor, emptyEditor } from "./input/line-editor.ts";
@@ -76,7 +76,7 @@ export class Session {
       },
     });
     if (open.welcome !== "") this.#lines.push(...layText(open.welcome, parts.size().columns));
-    if (hasLookUp(open.commands))
+    if (lookUpRights(open.commands) !== undefined)
       this.#lines.push(...layText("F2 looks a key up by id or computer name.", parts.size().columns, "quiet"));
   }
 

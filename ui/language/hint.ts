@@ -1,6 +1,6 @@
 import { canonicalSearchPiece } from "../../server/model/search-piece.ts";
 import { listInWords } from "../../server/model/list-in-words.ts";
-import type { UiCommand } from "../protocol.ts";
+import type { UiCommand, UiLookUp } from "../protocol.ts";
 import { cutTo } from "../text/cells.ts";
 import { matchParameter, placeAtCursor, type PlacedWord, placeWords, findCommand, type UiParameter } from "./place.ts";
 
@@ -66,15 +66,15 @@ const helpFor = (parameter: UiParameter): string => {
   return `${usage(parameter)}  ${parameter.synopsis}${values}`;
 };
 
-/** Whether F2 does something for this user. */
-export const hasLookUp = (commands: readonly UiCommand[]): boolean =>
-  commands.some((command) => command.lookUp !== undefined);
+/** What this user may look up; nothing: F2 does nothing for them. */
+export const lookUpRights = (commands: readonly UiCommand[]): UiLookUp | undefined =>
+  commands.find(({ lookUp }) => lookUp !== undefined)?.lookUp;
 
 /** What stands under the prompt while a line is typed: the first problem, else help for the place of the cursor. */
 export const hintFor = (line: string, cursor: number, commands: readonly UiCommand[]): Hint | undefined => {
   if (line.trim() === "") return undefined;
   const words = placeWords(line, commands);
-  const piece = hasLookUp(commands) && words.length === 1 ? canonicalSearchPiece(line) : undefined;
+  const piece = lookUpRights(commands) !== undefined && words.length === 1 ? canonicalSearchPiece(line) : undefined;
   for (const placed of words) {
     const typing = placed.start <= cursor && cursor <= placed.end;
     const text = problemOf(placed, typing, commands);

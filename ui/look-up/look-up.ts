@@ -1,6 +1,7 @@
 import { canonicalSearchPiece } from "../../server/model/search-piece.ts";
 import type { Clock } from "../clock.ts";
 import type { KeyEvent } from "../input/key-decoder.ts";
+import { lookUpRights } from "../language/hint.ts";
 import { findCommand } from "../language/place.ts";
 import type { Live, Size } from "../layout/live.ts";
 import type { FromUi, ToUi, UiCommand, UiLookUp } from "../protocol.ts";
@@ -22,9 +23,6 @@ export interface LookUpParts {
   /** A key was chosen: the line that shows it is to be run. `fromPrompt`: what stands at the prompt led to it, and is done with. */
   readonly onLine: (line: string, fromPrompt: boolean) => void;
 }
-
-const lookUpRights = (commands: readonly UiCommand[]): UiLookUp | undefined =>
-  commands.find(({ lookUp }) => lookUp !== undefined)?.lookUp;
 
 /** A line of one word that is no command's name: what somebody meant to look up, and typed at the prompt. */
 const pieceOfLine = (line: string, commands: readonly UiCommand[]): string => {
